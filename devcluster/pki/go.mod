@@ -1,0 +1,3 @@
+module countersign.dev/devcluster/pki
+
+go 1.26.0
