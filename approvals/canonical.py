@@ -1,0 +1,163 @@
+"""Canonical bytes: one value, one encoding, so that a hash of it means something.
+
+The encoding is length-framed and typed, so no two different values share bytes (actor ``a`` with action
+``bc`` is not ``ab`` with ``c``), and it has no floating-point numbers, so none can enter a fingerprint. It
+is written down for auditors in ``docs/audit-format.md``; what is stored is hashed as stored, never re-encoded.
+
+::
+
+    none            n
+    false, true     f  t
+    integer         i<decimal>;
+    text            s<number of UTF-8 bytes>:<bytes>
+    list            l<number of items>:<items>
+    mapping         m<number of entries>:<key as text><value> ...     keys in the order of their UTF-8 bytes
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Final, TypeAlias, Union
+
+Value: TypeAlias = Union[None, bool, int, str, Sequence["Value"], Mapping[str, "Value"]]
+
+_LONGEST_INTEGER: Final = 40
+
+
+class NotCanonical(ValueError):
+    """A value has no canonical form, or bytes are not the canonical form of any value."""
+
+
+def encode(value: Value) -> bytes:
+    """Return the canonical bytes of *value*.
+
+    Raises:
+        NotCanonical: It holds a type outside the grammar (a float, say) or text that is not valid Unicode.
+    """
+    parts: list[bytes] = []
+    _write(value, parts)
+    return b"".join(parts)
+
+
+def decode(data: bytes) -> Value:
+    """Return the value whose canonical bytes are *data*.
+
+    Raises:
+        NotCanonical: *data* is not exactly one value in canonical form.
+    """
+    value, end = _read(data, 0)
+    if end != len(data) or encode(value) != data:
+        raise NotCanonical("the bytes are not one value in canonical form")
+    return value
+
+
+def tagged_hash(tag: str, *parts: bytes) -> str:
+    """Return the SHA-256, in hex, of *parts* under a domain *tag*, each framed by its length."""
+    digest = sha256()
+    for part in (tag.encode(), *parts):
+        digest.update(b"%d:" % len(part))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _write(value: Value, parts: list[bytes]) -> None:
+    match value:
+        case None:
+            parts.append(b"n")
+        case bool():
+            parts.append(b"t" if value else b"f")
+        case int():
+            parts.append(b"i%d;" % value)
+        case str():
+            parts.append(_text(value))
+        case Mapping():
+            parts.append(b"m%d:" % len(value))
+            for key, inner in sorted(((_text_key(k), v) for k, v in value.items()), key=lambda pair: pair[0]):
+                parts.append(_framed(key))
+                _write(inner, parts)
+        case list() | tuple():
+            parts.append(b"l%d:" % len(value))
+            for inner in value:
+                _write(inner, parts)
+        case _:
+            raise NotCanonical(f"{type(value).__name__} has no canonical form")
+
+
+def _text_key(key: object) -> bytes:
+    if not isinstance(key, str):
+        raise NotCanonical("a key must be text")
+    return _utf8(key)
+
+
+def _text(value: str) -> bytes:
+    return _framed(_utf8(value))
+
+
+def _framed(data: bytes) -> bytes:
+    return b"s%d:%s" % (len(data), data)
+
+
+def _utf8(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("text holds a lone surrogate") from error
+
+
+def _read(data: bytes, at: int) -> tuple[Value, int]:
+    match data[at : at + 1]:
+        case b"n":
+            return None, at + 1
+        case b"f":
+            return False, at + 1
+        case b"t":
+            return True, at + 1
+        case b"i":
+            return _read_number(data, at + 1, b";")
+        case b"s":
+            return _read_text(data, at)
+        case b"l":
+            return _read_list(data, at)
+        case b"m":
+            return _read_mapping(data, at)
+        case _:
+            raise NotCanonical(f"no value starts at byte {at}")
+
+
+def _read_number(data: bytes, at: int, end: bytes) -> tuple[int, int]:
+    stop = data.find(end, at, at + _LONGEST_INTEGER)
+    if stop == -1:
+        raise NotCanonical(f"a number at byte {at} does not end")
+    try:
+        return int(data[at:stop]), stop + 1
+    except ValueError as error:
+        raise NotCanonical(f"no number at byte {at}") from error
+
+
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    length, start = _read_number(data, at + 1, b":")
+    if length < 0 or start + length > len(data):
+        raise NotCanonical(f"the text at byte {at} is cut off")
+    try:
+        return data[start : start + length].decode(), start + length
+    except UnicodeDecodeError as error:
+        raise NotCanonical(f"the text at byte {at} is not UTF-8") from error
+
+
+def _read_list(data: bytes, at: int) -> tuple[list[Value], int]:
+    count, at = _read_number(data, at + 1, b":")
+    items: list[Value] = []
+    for _ in range(count):
+        item, at = _read(data, at)
+        items.append(item)
+    return items, at
+
+
+def _read_mapping(data: bytes, at: int) -> tuple[dict[str, Value], int]:
+    count, at = _read_number(data, at + 1, b":")
+    entries: dict[str, Value] = {}
+    for _ in range(count):
+        key, at = _read(data, at)
+        if not isinstance(key, str):
+            raise NotCanonical(f"a key before byte {at} is not text")
+        entries[key], at = _read(data, at)
+    return entries, at

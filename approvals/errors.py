@@ -1,0 +1,134 @@
+"""Refusals: every way in which Countersign says no, drawn as one tree.
+
+::
+
+    Refused                      somebody asked for something and the answer is no
+    ├── Malformed                it cannot be understood as it stands
+    ├── Unauthorised             whoever asks is not known
+    ├── Forbidden                known, and not allowed
+    │   ├── Paused               a pause covers it
+    │   ├── OutOfScope           outside the charter or the token's scope
+    │   ├── PolicyDenied         a rule, or the absence of one, denies it
+    │   └── NotEligible          this person's answer cannot count
+    ├── Missing                  there is no such thing, or it is not yours to see
+    ├── Clash                    it contradicts what is already decided or stored
+    │   ├── KeyReused            same idempotency key, other body
+    │   ├── Settled              the question has its outcome already
+    │   ├── Late                 the deadline has passed
+    │   └── Stale                the fingerprint is not the one that stands
+    ├── Unplannable              the change cannot be previewed, so nobody can be asked
+    ├── TooMany                  a bound on rate or number is reached
+    └── Unavailable              an answer is not known now: never a yes; asking again later is fine
+
+Every refusal has a stable ``code`` for programs and a ``sentence`` for people. The sentence never holds
+text that came from outside, so it may be shown and logged; what the log keeps beside it is the door's affair.
+"""
+
+
+class Refused(Exception):
+    """The answer is no; ``code`` says which no to a program, ``sentence`` to a person."""
+
+    code = "refused"
+
+    def __init__(self, sentence: str, *, code: str | None = None, field: str | None = None) -> None:
+        """Keep the sentence; *code* narrows the class's own, *field* is the JSON pointer of the culprit."""
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code or type(self).code
+        self.field = field
+
+
+class Malformed(Refused):
+    """It cannot be understood as it stands."""
+
+    code = "malformed"
+
+
+class Unauthorised(Refused):
+    """Whoever asks is not known."""
+
+    code = "unauthorised"
+
+
+class Forbidden(Refused):
+    """Known, and not allowed."""
+
+    code = "forbidden"
+
+
+class Paused(Forbidden):
+    """A pause covers it."""
+
+    code = "paused"
+
+
+class OutOfScope(Forbidden):
+    """Outside the agent's charter or the token's scope."""
+
+    code = "out_of_scope"
+
+
+class PolicyDenied(Forbidden):
+    """A rule, or the absence of one, denies it."""
+
+    code = "policy_denied"
+
+
+class NotEligible(Forbidden):
+    """This person's answer cannot count; the code says why."""
+
+    code = "not_eligible"
+
+
+class Missing(Refused):
+    """There is no such thing, or it is not the asker's to see: the two are not told apart."""
+
+    code = "not_found"
+
+
+class Clash(Refused):
+    """It contradicts what is already decided or stored."""
+
+    code = "conflict"
+
+
+class KeyReused(Clash):
+    """The idempotency key stands for another body."""
+
+    code = "idempotency_key_reused"
+
+
+class Settled(Clash):
+    """The question has its outcome already."""
+
+    code = "already_decided"
+
+
+class Late(Clash):
+    """The deadline has passed; silence has denied it."""
+
+    code = "late"
+
+
+class Stale(Clash):
+    """The fingerprint is not the one that stands."""
+
+    code = "stale"
+
+
+class Unplannable(Refused):
+    """The change cannot be previewed, so nobody can be asked about it."""
+
+    code = "unplannable"
+
+
+class TooMany(Refused):
+    """A bound on rate or number is reached."""
+
+    code = "too_many"
+
+
+class Unavailable(Refused):
+    """The answer is not known now: never a yes, and asking again later is fine."""
+
+    code = "unavailable"

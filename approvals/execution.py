@@ -1,0 +1,421 @@
+"""Executions: how one approved change is carried out, at most once.
+
+::
+
+    queued -> claimed -> armed -> sending -> applied | rejected | unknown
+    claimed | armed -> voided(reason)      armed -> claimed (arm again)      sending -> claimed (that attempt did not land)
+    unknown -> applied | claimed | voided(never landed) | abandoned(by a person)
+    effect, apart: rolling -> verified | failed_rollout | timed_out
+
+*Armed* is the start record: it, and then *sending*, are committed before a byte is written to the cluster. A lost reply is
+*unknown*: it is read back, never resent blindly. Each write to the row names the lease's *generation*, so a worker that was
+frozen and woke up changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.canonical import Value
+from approvals.errors import Clash
+from approvals.facts import facts_of
+from approvals.pause import Place
+from approvals.verb import Effect, Progress
+
+LEASE: Final = timedelta(seconds=60)
+"""How long a worker may hold an execution without a word: longer than any call to the cluster takes."""
+
+START_TO_SEND: Final = timedelta(seconds=5)
+"""How long may pass between the start record and the send; the end is included."""
+
+EFFECT_DEADLINE: Final = timedelta(minutes=15)
+"""How long the effect is followed; a Deployment's own deadline is 10 minutes unless it says otherwise."""
+
+ROUNDS: Final = 3
+"""How often a change that provably did not land may be planned and sent anew."""
+
+TOKEN_LEEWAY: Final = timedelta(seconds=61)
+"""How long after its expiry an API server was measured to still accept a token."""
+
+
+class Phase(StrEnum):
+    """Where an execution stands. Stored; never renamed."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    ARMED = "armed"
+    SENDING = "sending"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    VOIDED = "voided"
+    ABANDONED = "abandoned"
+
+
+class Reason(StrEnum):
+    """Why an execution was voided, or ended otherwise than applied. Stored; never renamed."""
+
+    DENIED = "denied"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
+    LAPSED = "lapsed"
+    """The approval's validity ended before it could start."""
+    DRIFT = "drift"
+    AUTHORITY = "authority"
+    POLICY = "policy"
+    TAMPERED = "tampered"
+    """The stored plan is not the one that was approved."""
+    SLOW = "slow"
+    """Too long between the start record and the send."""
+    CONTENDED = "contended"
+    UNPLANNABLE = "unplannable"
+    NOT_PERMITTED = "not_permitted"
+    REFUSED_BY_CLUSTER = "refused_by_cluster"
+    NEVER_LANDED = "never_landed"
+
+
+_STOPPABLE: Final = frozenset({Phase.QUEUED, Phase.CLAIMED})
+_OVER: Final = frozenset({Phase.REJECTED, Phase.VOIDED, Phase.ABANDONED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One authorised attempt to carry out one step of an approved change."""
+
+    id: str
+    escalation: str
+    step: int
+    """Which step of the plan, from 0."""
+    state: Phase
+    revision: int
+    agent: str
+    environment: str
+    namespace: str
+    cluster_uid: str
+    object_uid: str
+    fingerprint: str
+    valid_until: datetime
+    """The last instant, excluded, at which it may start."""
+    due_at: datetime
+    """When a worker should next look at it."""
+    generation: int = 0
+    """The lease's: raised by every claim."""
+    lease_until: datetime | None = None
+    attempts: int = 0
+    effect: Effect | None = None
+    effect_deadline: datetime | None = None
+    reason: Reason | None = None
+    message: str = ""
+    """A sentence of ours about the last thing that happened."""
+
+    @property
+    def place(self) -> Place:
+        """Where it acts, and for whom."""
+        return Place(agent=self.agent, environment=self.environment, namespace=self.namespace)
+
+    @property
+    def can_still_be_stopped(self) -> bool:
+        """Whether nothing of it has been armed: a denial, a cancel and a pause may still void it."""
+        return self.state in _STOPPABLE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no worker needs to look at it any more."""
+        return self.state in _OVER or (self.state is Phase.APPLIED and self.effect not in {None, Effect.ROLLING})
+
+
+class Fate(StrEnum):
+    """What became of one attempt."""
+
+    OPEN = "open"
+    APPLIED = "applied"
+    NOT_SENT = "not_sent"
+    NOT_LANDED = "not_landed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    NEVER_LANDED = "never_landed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One start record: the bytes it would send, and the state of the object they are conditional on."""
+
+    execution: str
+    number: int
+    """From 1."""
+    resource_version: str
+    object_generation: int
+    request_hash: str
+    """SHA-256 of the bytes."""
+    epoch: int
+    """The pause epoch that the start passed."""
+    armed_at: datetime
+    sending_at: datetime | None = None
+    sends: int = 0
+    """How often the same bytes were sent."""
+    token_id: str | None = None
+    token_expires_at: datetime | None = None
+    fate: Fate = Fate.OPEN
+    http_status: int | None = None
+    audit_id: str | None = None
+    """The API server's own id of the call."""
+
+
+def queued(
+    *, id: str, escalation: str, place: Place, cluster_uid: str, object_uid: str, fingerprint: str, valid_until: datetime, now: datetime  # noqa: A002
+) -> Transition:
+    """Return the transition that queues a freshly approved change."""
+    execution = Execution(
+        id=id,
+        escalation=escalation,
+        step=0,
+        state=Phase.QUEUED,
+        revision=1,
+        agent=place.agent,
+        environment=place.environment,
+        namespace=place.namespace,
+        cluster_uid=cluster_uid,
+        object_uid=object_uid,
+        fingerprint=fingerprint,
+        valid_until=valid_until,
+        due_at=now,
+    )
+    return _moved(Kind.EXECUTION_QUEUED, execution, now=now)
+
+
+def claim(execution: Execution, *, now: datetime) -> Transition:
+    """Return the transition by which a worker takes a queued execution, or one whose lease has lapsed.
+
+    What was armed and never sent is claimed to be armed again; what may have been sent keeps its state and only
+    changes hands, to be read back.
+
+    Raises:
+        Clash: Another worker holds it.
+    """
+    if execution.is_over or (execution.lease_until is not None and now < execution.lease_until):
+        raise Clash("Another worker holds it.")
+    state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
+    return _moved(Kind.EXECUTION_CLAIMED, _held(execution, now=now, state=state, generation=execution.generation + 1), now=now)
+
+
+def arm(execution: Execution, *, resource_version: str, object_generation: int, request_hash: str, epoch: int, now: datetime) -> Transition:
+    """Return the start record: from its commit on, the change may be sent.
+
+    Raises:
+        Clash: The execution is not claimed.
+    """
+    _expect(execution, Phase.CLAIMED)
+    number = execution.attempts + 1
+    attempt = Attempt(
+        execution=execution.id,
+        number=number,
+        resource_version=resource_version,
+        object_generation=object_generation,
+        request_hash=request_hash,
+        epoch=epoch,
+        armed_at=now,
+    )
+    armed = _held(execution, now=now, state=Phase.ARMED, attempts=number)
+    return _moved(Kind.EXECUTION_ARMED, armed, now=now, attempt=attempt)
+
+
+def minted(execution: Execution, attempt: Attempt, *, token_id: str | None, expires_at: datetime, now: datetime) -> Transition:
+    """Return the record of a minted token: its id and its end, never the token."""
+    _expect(execution, Phase.ARMED, Phase.SENDING)
+    known = replace(attempt, token_id=token_id, token_expires_at=expires_at)
+    return _moved(Kind.EXECUTION_MINTED, _held(execution, now=now), now=now, attempt=known)
+
+
+def sending(execution: Execution, attempt: Attempt, *, now: datetime) -> Transition:
+    """Return the transition committed right before the bytes go out, the first time or again.
+
+    Raises:
+        Clash: It is not armed (or, for a resend, being read back), or too much time has passed since it was.
+    """
+    _expect(execution, Phase.ARMED, Phase.SENDING, Phase.UNKNOWN)
+    if execution.state is Phase.ARMED and now - attempt.armed_at > START_TO_SEND:
+        raise Clash("Too long between the start record and the send.", code="slow")
+    sent = replace(attempt, sending_at=attempt.sending_at or now, sends=attempt.sends + 1)
+    return _moved(Kind.EXECUTION_SENDING, _held(execution, now=now, state=Phase.SENDING), now=now, attempt=sent)
+
+
+def applied(
+    execution: Execution, attempt: Attempt, *, now: datetime, http_status: int | None, audit_id: str | None, drift: bool, read_back: bool
+) -> Transition:
+    """Return the transition for a write that took effect; its effect is followed from here on."""
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN)
+    closed = replace(attempt, fate=Fate.APPLIED, http_status=http_status, audit_id=audit_id)
+    message = (
+        "The cluster changed something else with it than was approved."
+        if drift
+        else ("Applied; the reply was lost and it was read back." if read_back else "Applied.")
+    )
+    done = replace(
+        execution,
+        state=Phase.APPLIED,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now,
+        effect=Effect.FAILED_ROLLOUT if drift else Effect.ROLLING,
+        effect_deadline=now + EFFECT_DEADLINE,
+        reason=Reason.DRIFT if drift else None,
+        message=message,
+    )
+    return _moved(Kind.EXECUTION_APPLIED, done, now=now, attempt=closed)
+
+
+def rejected(
+    execution: Execution, attempt: Attempt, *, now: datetime, http_status: int | None, audit_id: str | None, message: str
+) -> Transition:
+    """Return the transition for a write that the API server refused."""
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN)
+    closed = replace(attempt, fate=Fate.REJECTED, http_status=http_status, audit_id=audit_id)
+    over = _ended(execution, Phase.REJECTED, Reason.REFUSED_BY_CLUSTER, message)
+    return _moved(Kind.EXECUTION_REJECTED, over, now=now, attempt=closed)
+
+
+def unknown(execution: Execution, attempt: Attempt, *, now: datetime, message: str, look_again: timedelta) -> Transition:
+    """Return the transition for a write of which it is not known whether it landed. Its target stays locked."""
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN)
+    closed = replace(attempt, fate=Fate.UNKNOWN)
+    lost = replace(
+        execution,
+        state=Phase.UNKNOWN,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now + look_again,
+        message=message,
+    )
+    return _moved(Kind.EXECUTION_UNKNOWN, lost, now=now, attempt=closed)
+
+
+def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
+    """Return the transition for a write that provably did not land: it is planned anew, at most :data:`ROUNDS` times."""
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN, Phase.ARMED)
+    closed = replace(attempt, fate=Fate.NOT_SENT if execution.state is Phase.ARMED else Fate.NOT_LANDED)
+    if execution.attempts >= ROUNDS:
+        over = _ended(execution, Phase.VOIDED, Reason.CONTENDED, "Others kept changing the target; it was not applied.")
+        return _moved(Kind.EXECUTION_VOIDED, over, now=now, attempt=closed)
+    again = _held(execution, now=now, state=Phase.CLAIMED)
+    return _moved(Kind.EXECUTION_RETRIED, replace(again, message=message), now=now, attempt=closed)
+
+
+def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition:
+    """Return the transition by which a claimed execution that cannot start just now waits for its turn."""
+    _expect(execution, Phase.CLAIMED)
+    waiting = replace(
+        execution,
+        state=Phase.QUEUED,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now + wait,
+        message=message,
+    )
+    return _moved(Kind.EXECUTION_RETRIED, waiting, now=now)
+
+
+def void(execution: Execution, reason: Reason, *, now: datetime, actor: str = ITSELF, attempt: Attempt | None = None, message: str = "") -> Transition:
+    """Return the transition by which an execution ends without having touched the cluster.
+
+    Raises:
+        Clash: It may have been sent, so that this could be untrue.
+    """
+    allowed = {Phase.QUEUED, Phase.CLAIMED, Phase.ARMED}
+    if reason is Reason.NEVER_LANDED:
+        allowed = {Phase.UNKNOWN}
+    _expect(execution, *allowed)
+    closed = None
+    if attempt is not None:
+        closed = replace(attempt, fate=Fate.NEVER_LANDED if reason is Reason.NEVER_LANDED else Fate.NOT_SENT)
+    over = _ended(execution, Phase.VOIDED, reason, message or VOID_SENTENCES[reason])
+    return _moved(Kind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed)
+
+
+VOID_SENTENCES: Final[Mapping[Reason, str]] = {
+    Reason.DENIED: "Denied before it started.",
+    Reason.CANCELLED: "Taken back by the agent before it started.",
+    Reason.PAUSED: "A pause stopped it before it started.",
+    Reason.LAPSED: "The approval lapsed before it could start.",
+    Reason.DRIFT: "The target is not as it was approved any more.",
+    Reason.AUTHORITY: "Too few of the approvals still count.",
+    Reason.POLICY: "The policy in force now denies it.",
+    Reason.TAMPERED: "The stored plan is not the one that was approved.",
+    Reason.SLOW: "It took too long between the start and the send.",
+    Reason.CONTENDED: "Others kept changing the target; it was not applied.",
+    Reason.UNPLANNABLE: "It cannot be previewed any more.",
+    Reason.NOT_PERMITTED: "The executor's account could not be used.",
+    Reason.REFUSED_BY_CLUSTER: "The cluster refused it.",
+    Reason.NEVER_LANDED: "The lost write can no longer land; nothing was changed.",
+}
+
+
+def followed(execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta) -> Transition | None:
+    """Return what one look at the effect changes, or None where nothing worth writing down does.
+
+    Raises:
+        Clash: There is no effect to follow.
+    """
+    _expect(execution, Phase.APPLIED)
+    effect, sentence = progress.effect, progress.sentence
+    if effect is Effect.ROLLING and execution.effect_deadline is not None and now >= execution.effect_deadline:
+        effect, sentence = Effect.TIMED_OUT, f"Not finished when we stopped looking. {sentence}"
+    if effect is execution.effect and sentence == execution.message:
+        return None
+    seen = replace(
+        execution,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now + look_again,
+        effect=effect,
+        message=sentence,
+    )
+    return _moved(Kind.EXECUTION_EFFECT, seen, now=now)
+
+
+def can_resend(attempt: Attempt, *, resource_version_now: str) -> bool:
+    """Tell whether the object is still at the attempt's resource version, so that the same bytes can land at most once."""
+    return attempt.resource_version == resource_version_now
+
+
+def cannot_land_any_more(attempt: Attempt, *, now: datetime, request_timeout: timedelta) -> bool:
+    """Tell whether the attempt's token is certainly dead, so that a send still under way can no longer be let in."""
+    return attempt.token_expires_at is not None and now > attempt.token_expires_at + TOKEN_LEEWAY + request_timeout
+
+
+def _expect(execution: Execution, *states: Phase) -> None:
+    if execution.state not in states:
+        raise Clash(f"The execution is {execution.state.value}.", code="execution_moved")
+
+
+def _held(execution: Execution, *, now: datetime, state: Phase | None = None, generation: int | None = None, attempts: int | None = None) -> Execution:
+    return replace(
+        execution,
+        state=state or execution.state,
+        revision=execution.revision + 1,
+        generation=execution.generation if generation is None else generation,
+        attempts=execution.attempts if attempts is None else attempts,
+        lease_until=now + LEASE,
+        due_at=now + LEASE,
+        message="",
+    )
+
+
+def _ended(execution: Execution, state: Phase, reason: Reason, message: str) -> Execution:
+    return replace(
+        execution, state=state, revision=execution.revision + 1, lease_until=None, reason=reason, message=message
+    )
+
+
+def _moved(
+    kind: Kind, execution: Execution, *, now: datetime, actor: str = ITSELF, attempt: Attempt | None = None
+) -> Transition:
+    data: dict[str, Value] = {"execution": facts_of(execution)}
+    nouns: tuple[object, ...] = (execution,)
+    if attempt is not None:
+        data["attempt"] = facts_of(attempt)
+        nouns = (execution, attempt)
+    event = AuditEvent(kind=kind, stream=request_stream(execution.escalation), actor=actor, at=now, data=data)
+    return Transition(nouns=nouns, events=(event,))

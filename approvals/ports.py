@@ -1,0 +1,366 @@
+"""Ports: what the use cases need from outside, as small protocols. Who implements them is named in :mod:`bot.app`.
+
+The store's methods are called inside one transaction; no method of any other port may be. Locks are taken in the order
+gate, environment, request, execution, and the streams last of all, when the transaction commits. After its locks are
+taken a unit of work reads :attr:`UnitOfWork.now` once: that is the instant everything in it is judged at.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from approvals.accounts import ServiceAccount
+from approvals.action import ProposedAction
+from approvals.alert import Alert
+from approvals.audit import AuditEvent, Transition
+from approvals.escalation import Plea
+from approvals.execution import Attempt, Execution
+from approvals.pause import Consent, Pause
+from approvals.people import Authority
+from approvals.plan import Bound, Evidence, Preview
+from approvals.policy import Policy
+from approvals.request import Request, Vote
+from approvals.tokens import Token
+from approvals.verb import Occasion, Verb
+
+
+class NewId(Protocol):
+    """Makes ids."""
+
+    def __call__(self, prefix: str, /) -> str:
+        """Return a fresh id such as ``esc_01J...``: *prefix*, an underscore, and 26 characters that sort by time."""
+        ...
+
+
+class Lane(StrEnum):
+    """How urgent a write is: pause and deny go before everything else."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan as it was stored: the bytes that were hashed, and what was seen."""
+
+    fingerprint: str
+    bound: bytes
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of an agent's requests, newest first, and where to go on."""
+
+    requests: tuple[Request, ...]
+    next_cursor: str | None
+
+
+class Reading(Protocol):
+    """What can be asked of the store without changing it; one consistent look."""
+
+    @property
+    def now(self) -> datetime:
+        """The store's instant: the same for the whole unit, taken when first asked for."""
+        ...
+
+    def epoch(self) -> int:
+        """Return the pause epoch."""
+        ...
+
+    def pauses(self, *, ended_after: int | None = None) -> tuple[Pause, ...]:
+        """Return the open pauses and, if asked, those that ended in an epoch above *ended_after*."""
+        ...
+
+    def pause(self, pause_id: str) -> Pause | None:
+        """Return one pause, open or not."""
+        ...
+
+    def consents(self, pause_id: str) -> tuple[Consent, ...]:
+        """Return the agreements to end one pause so far."""
+        ...
+
+    def request(self, request_id: str) -> Request | None:
+        """Return one request."""
+        ...
+
+    def request_by_key(self, agent: str, key: str) -> Request | None:
+        """Return the request that *agent* made under an idempotency key."""
+        ...
+
+    def requests_of(self, agent: str, *, state: str | None, limit: int, cursor: str | None) -> Page:
+        """Return an agent's requests, newest first, at most *limit* of them."""
+        ...
+
+    def pending_count(self, agent: str) -> int:
+        """Return how many of an agent's requests wait for an answer."""
+        ...
+
+    def overdue(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
+        ...
+
+    def votes(self, request_id: str) -> tuple[Vote, ...]:
+        """Return the live votes on one request, oldest first."""
+        ...
+
+    def execution_of(self, request_id: str) -> Execution | None:
+        """Return the execution of one request, if it was approved."""
+        ...
+
+    def execution(self, execution_id: str) -> Execution | None:
+        """Return one execution."""
+        ...
+
+    def due_executions(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of executions a worker should look at now: due, and not leased to another."""
+        ...
+
+    def last_attempt(self, execution_id: str) -> Attempt | None:
+        """Return the newest start record of one execution."""
+        ...
+
+    def plan(self, fingerprint: str) -> StoredPlan | None:
+        """Return one stored plan."""
+        ...
+
+    def texts(self, subject: str) -> Mapping[str, str]:
+        """Return the free texts that stand beside a subject's events, by name; erased ones are left out."""
+        ...
+
+    def token_by_hash(self, hashed: str) -> Token | None:
+        """Return the token with that hash."""
+        ...
+
+    def tokens(self) -> tuple[Token, ...]:
+        """Return all tokens, oldest first."""
+        ...
+
+    def alert(self, token: str, fingerprint: str, starts_at: datetime) -> Alert | None:
+        """Return one alert by what tells it apart."""
+        ...
+
+    def policy_text(self, version: str) -> str | None:
+        """Return the text of a policy version that was once loaded."""
+        ...
+
+
+class UnitOfWork(Reading, Protocol):
+    """One transaction: it commits when the ``with`` block ends well, and changes nothing otherwise."""
+
+    def lock_gate(self, *, exclusive: bool) -> None:
+        """Take the start gate until the commit: shared by a start, exclusively by a pause and a resume."""
+        ...
+
+    def lock_environment(self, environment: str) -> None:
+        """Take one environment's lock, so that what is counted over it holds until the commit."""
+        ...
+
+    def lock_request(self, request_id: str) -> Request | None:
+        """Take one request's row and return it as it is once the lock is held."""
+        ...
+
+    def lock_execution(self, execution_id: str) -> Execution | None:
+        """Take one execution's row and return it as it is once the lock is held."""
+        ...
+
+    def lock_pause(self, pause_id: str) -> Pause | None:
+        """Take one pause's row and return it as it is once the lock is held."""
+        ...
+
+    def raise_epoch(self) -> int:
+        """Raise the pause epoch by one and return it; the gate is held exclusively."""
+        ...
+
+    def stoppable_executions(self) -> tuple[Execution, ...]:
+        """Return, locked, every execution that is queued or claimed."""
+        ...
+
+    def save(self, transition: Transition) -> None:
+        """Write the new nouns and their events.
+
+        Raises:
+            approvals.errors.Clash: A noun is not at the revision before the new one: somebody was faster.
+        """
+        ...
+
+    def record(self, event: AuditEvent) -> None:
+        """Write an event that changes nothing, such as a refusal."""
+        ...
+
+    def save_plan(self, plan: StoredPlan) -> None:
+        """Store a plan; the same plan twice is once."""
+        ...
+
+    def lock_target(self, execution: Execution) -> bool:
+        """Take the target's lock for *execution*; False where another execution holds it."""
+        ...
+
+    def release_target(self, execution: Execution) -> None:
+        """Give the target's lock back, if *execution* holds it."""
+        ...
+
+    def keep_policy(self, policy: Policy, text: str) -> bool:
+        """Store a policy version's text; False where it was stored before."""
+        ...
+
+
+class Store(Protocol):
+    """Remembers everything."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """Return a look at the store."""
+        ...
+
+    def writing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[UnitOfWork]:
+        """Return a transaction.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        ...
+
+
+class Policies(Protocol):
+    """Knows the policy in force."""
+
+    def current(self) -> Policy:
+        """Return it."""
+        ...
+
+
+class Directory(Protocol):
+    """Asks the workspace who is who. What it cannot find out is missing from the answer, or as old as it says."""
+
+    def authority(self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False) -> Authority:
+        """Return what is known of *accounts* and *groups*.
+
+        Args:
+            accounts: ``TEAM:USER`` ids; they are asked about now.
+            groups: ``TEAM:SUBTEAM`` ids; lists at most 10 s old may be used again.
+            at: The store's instant before the call: the stamp of what is asked about now.
+            anew: Whether group lists must be asked for again, too.
+        """
+        ...
+
+
+class Cluster(Protocol):
+    """The cluster door: the only way to any Kubernetes API server. Every method may block; none runs in a transaction."""
+
+    def preview(self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion) -> Preview:
+        """Return what *action* would change, by dry run, as the planner.
+
+        Raises:
+            approvals.errors.Unplannable: It cannot be previewed: no such target, refused by the server, fenced.
+            approvals.errors.Unavailable: The cluster could not be asked.
+        """
+        ...
+
+    def mint(self, *, environment: str, account: ServiceAccount) -> "Credential":
+        """Return a fresh token of *account*, good for 600 seconds, kept in memory only.
+
+        Raises:
+            approvals.errors.Forbidden: The bot may not mint it, or the server minted another identity.
+            approvals.errors.Unavailable: The cluster could not be asked.
+        """
+        ...
+
+    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: "Credential") -> "Reply":
+        """Write one step, sending exactly *body*, once, and return what came back. Never raises for an answer or its lack."""
+        ...
+
+    def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
+        """Return the step's object as it is now, raw, read as the observer; None where it is gone.
+
+        Raises:
+            approvals.errors.Unavailable: The cluster could not be asked.
+        """
+        ...
+
+
+class Credential(Protocol):
+    """A minted token. It shows nothing of itself but its id and its end."""
+
+    @property
+    def token_id(self) -> str | None:
+        """The id by which the API server's own audit log knows it."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends, by the server."""
+        ...
+
+
+class Came(StrEnum):
+    """What came back from one write."""
+
+    APPLIED = "applied"
+    CONFLICT = "conflict"
+    """Somebody changed the object in between: 409."""
+    REJECTED = "rejected"
+    """The server understood and refused."""
+    BUSY = "busy"
+    """The server did not take it on: 429."""
+    EXPIRED = "expired"
+    """The credential was not taken: 401."""
+    NOT_SENT = "not_sent"
+    """No connection came about, so nothing left."""
+    LOST = "lost"
+    """It may have taken effect: a timeout, a reset, a cut reply, a 5xx."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back from one write."""
+
+    came: Came
+    status: int | None = None
+    audit_id: str | None = None
+    message: str = ""
+    """A sentence of ours, with the server's reason code and field paths, never its text."""
+    as_planned: bool = True
+    """For an applied write: whether the server's answer holds the planned values and no others changed."""
+
+
+class Milestone(StrEnum):
+    """The durable steps of an escalation's way, by name, in order. Tests stop the process at them; logs name them."""
+
+    PLANNED = "planned"
+    OPENED = "opened"
+    VOTED = "voted"
+    CLAIMED = "claimed"
+    REPLANNED = "replanned"
+    ARMED = "armed"
+    MINTED = "minted"
+    BEFORE_SENDING = "before_sending"
+    SENDING = "sending"
+    REPLIED = "replied"
+    OUTCOME = "outcome"
+    ROLLING = "rolling"
+    EFFECT = "effect"
+    CARD_POSTING = "card_posting"
+    CARD_SENT = "card_sent"
+    CARD_POSTED = "card_posted"
+
+
+class Journey(Protocol):
+    """Is told of every milestone."""
+
+    def reached(self, milestone: Milestone, subject: str) -> None:
+        """Note that *subject* has come to *milestone*: what came before it is durable."""
+        ...
+
+
+def texts_of(plea: Plea) -> dict[str, str]:
+    """Return an agent's words by name, as they stand beside the events."""
+    texts = {"rationale": plea.rationale}
+    for number, exhibit in enumerate(plea.exhibits, start=1):
+        texts[f"evidence {number} title"] = exhibit.title
+        texts[f"evidence {number} text"] = exhibit.text
+    return texts
+
+

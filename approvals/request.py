@@ -1,0 +1,474 @@
+"""Requests: the question put to people about one escalation, and its one outcome.
+
+::
+
+    pending  -> approved | denied | expired | cancelled
+    approved -> denied | cancelled | superseded            while nothing has been armed
+    refused                                                at intake; never was a question
+
+Every function here judges values that were read after the locks were taken, at the one instant ``now`` that was read
+after them too. An eligible denial is final until the effect has started; silence denies at the deadline, which is an
+instant in the row: an answer at or after it is late whether or not a sweep has run. *Expired* is nobody's denial.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from approvals.action import ProposedAction
+from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.canonical import Value
+from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
+from approvals.execution import Execution, Reason, void
+from approvals.facts import facts_of
+from approvals.pause import Pause, Place, open_pause_over, survives
+from approvals.people import FRESH, REMEMBERED, Authority, is_operator
+from approvals.plan import is_short_of
+from approvals.policy import Ruling, check_eligible
+
+CHAIN_LIMIT: Final = 3
+"""How many requests may follow one another by drift."""
+
+
+class State(StrEnum):
+    """Where a request stands. Stored; never renamed."""
+
+    REFUSED = "refused"
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+class Answer(StrEnum):
+    """What one person says."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class Via(StrEnum):
+    """Through which door somebody answered."""
+
+    SLACK = "slack"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a request never became a question."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One escalation's question. What depends on a plan is None where it was refused before one was made."""
+
+    id: str
+    agent: str
+    environment: str
+    action: ProposedAction
+    on_behalf_of: str | None
+    idempotency_key: str | None
+    body_hash: str
+    token: str | None
+    """The agent token it came in with."""
+    channel: str
+    """Where its card is: ``TEAM:CHANNEL``."""
+    state: State
+    revision: int
+    asked_at: datetime
+    """When it came in; a restart's timestamp is made of it, so it never changes."""
+    deadline: datetime | None
+    ruling: Ruling | None
+    fingerprint: str | None
+    effect_key: str | None
+    render_hash: str | None
+    shown_whole: bool
+    """Whether the whole change fits on the card; where it does not, nobody can approve."""
+    refusal: Refusal | None = None
+    valid_until: datetime | None = None
+    """The last instant, excluded, at which an approval may start."""
+    decided_at: datetime | None = None
+    decided_by: tuple[str, ...] = ()
+    outcome_code: str | None = None
+    """Why it ended as it did, for programs."""
+    supersedes: str | None = None
+    superseded_by: str | None = None
+    chain: int = 1
+    """Its place in a row of requests that followed one another by drift, from 1."""
+
+    @property
+    def place(self) -> Place:
+        """Where it would act, and for whom."""
+        return Place(agent=self.agent, environment=self.environment, namespace=self.action.target.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's answer. A voided one stays on record and counts for nothing."""
+
+    id: str
+    escalation: str
+    person: str
+    account: str
+    answer: Answer
+    via: Via
+    at: datetime
+    epoch: int
+    fingerprint: str
+    render_hash: str
+    authority_at: datetime | None
+    """When the person's standing was seen; None for an operator at the command line."""
+    remembered: bool = False
+    """Whether it counted by remembered authority, because Slack could not be asked."""
+    voided_at: datetime | None = None
+    voided_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """What somebody asks to be recorded."""
+
+    id: str
+    account: str
+    answer: Answer
+    via: Via
+    fingerprint: str | None
+    """The short fingerprint that the button carried; None at the command line, where only denials come from."""
+    reason: str = ""
+    """In the person's words; may be empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Everything a judgement rests on, read after the locks, at one instant."""
+
+    now: datetime
+    epoch: int
+    pauses: tuple[Pause, ...]
+    """Open ones, and those that ended after the oldest live vote was given."""
+    ruling: Ruling
+    """What satisfies both the request's own ruling and today's policy."""
+    authority: Authority
+    votes: tuple[Vote, ...] = ()
+    """The live ones."""
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What an answer led to: the transition, and a sentence for the person who gave it."""
+
+    transition: Transition
+    request: Request
+    sentence: str
+    counted: bool = True
+    """False where the same answer stood already."""
+    missing: int = 0
+    """How many more approvals are needed."""
+
+
+def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Value]) -> Transition:
+    """Return the transition that puts a new question, or records that it was refused.
+
+    Args:
+        request: Pending or refused.
+        plea: The agent's words, by name; they stand beside the chain.
+        facts: What else explains it, such as the plan's bound bytes and the breaches.
+    """
+    kind = Kind.REQUEST_REFUSED if request.state is State.REFUSED else Kind.REQUEST_OPENED
+    return Transition(nouns=(request,), events=(_event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea),))
+
+
+def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+    """Return what *ballot* leads to.
+
+    Raises:
+        Settled, Late, Stale, Paused, NotEligible, PolicyDenied, Unavailable: It does not count, and why.
+    """
+    return _approve(request, ballot, bench) if ballot.answer is Answer.APPROVE else _deny(request, ballot, bench)
+
+
+def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+    _check_open(request, bench)
+    _check_fingerprint(request, ballot)
+    if is_operator(ballot.account):
+        raise NotEligible("An operator at the command line may deny and pause, never approve.", code="operator")
+    if not request.shown_whole:
+        raise NotEligible("The change does not fit on the card, so it cannot be approved here.", code="not_shown_whole")
+    if (pause := open_pause_over(bench.pauses, request.place)) is not None:
+        raise Paused(f"Paused ({pause.scope}): nothing can be approved until two people resume it.")
+    _check_asks(bench.ruling)
+    check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=FRESH)
+    kept, voided = _sift(request, bench)
+    person = bench.ruling.people.person_of(ballot.account)
+    if any(bench.ruling.people.person_of(vote.account) == person and vote.answer is Answer.APPROVE for vote in kept):
+        return _unchanged(request, bench, kept)
+    vote = _vote(request, ballot, bench)
+    missing = missing_approvals(bench.ruling, (*kept, vote))
+    if not missing:
+        return _approved(request, (*kept, vote), bench, _cast(request, vote, voided, bench, ballot))
+    waiting = replace(request, revision=request.revision + 1)
+    return Judged(
+        transition=_cast(waiting, vote, voided, bench, ballot, with_request=True),
+        request=waiting,
+        sentence=f"Your approval counts. {missing} more needed.",
+        missing=missing,
+    )
+
+
+def _approved(request: Request, votes: tuple[Vote, ...], bench: Bench, cast: Transition) -> Judged:
+    approved = replace(
+        request,
+        state=State.APPROVED,
+        revision=request.revision + 1,
+        valid_until=bench.now + bench.ruling.valid_for,
+        decided_at=bench.now,
+        decided_by=tuple(vote.account for vote in votes),
+        outcome_code="approved",
+    )
+    end = _event(Kind.REQUEST_APPROVED, approved, actor=votes[-1].account, at=bench.now)
+    return Judged(
+        transition=cast.then(Transition(nouns=(approved,), events=(end,))),
+        request=approved,
+        sentence="Approved. Countersign carries it out now.",
+    )
+
+
+def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+    _check_deniable(request, bench)
+    _check_fingerprint(request, ballot)
+    if not is_operator(ballot.account):
+        check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=REMEMBERED)
+    vote = _vote(request, ballot, bench)
+    person = vote.person
+    earlier = tuple(
+        replace(old, voided_at=bench.now, voided_why="changed") for old in bench.votes if old.person == person
+    )
+    cast = _cast(request, vote, earlier, bench, ballot)
+    denied = replace(
+        request,
+        state=State.DENIED,
+        revision=request.revision + 1,
+        decided_at=bench.now,
+        decided_by=(ballot.account,),
+        outcome_code="denied",
+    )
+    end = _event(Kind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
+    stop = _stop(bench, Reason.DENIED, actor=ballot.account)
+    return Judged(
+        transition=cast.then(Transition(nouns=(denied,), events=(end,))).then(stop), request=denied, sentence="Denied. Nothing will run."
+    )
+
+
+def expire(request: Request, *, now: datetime) -> Transition:
+    """Return the transition by which silence denies.
+
+    Raises:
+        Settled: It is not pending any more.
+        Refused: Its deadline has not come.
+    """
+    if request.state is not State.PENDING or request.deadline is None:
+        raise Settled("It has its outcome already.")
+    if now < request.deadline:
+        raise Refused("Its deadline has not come.", code="not_due")
+    expired = replace(request, state=State.EXPIRED, revision=request.revision + 1, decided_at=now, outcome_code="expired")
+    return Transition(nouns=(expired,), events=(_event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now),))
+
+
+def cancel(request: Request, bench: Bench, *, actor: str) -> Transition:
+    """Return the transition by which the agent takes its request back.
+
+    Raises:
+        Settled: It has ended otherwise, or its effect has started.
+        Late: Its deadline has passed.
+    """
+    _check_deniable(request, bench)
+    cancelled = replace(
+        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code="cancelled"
+    )
+    end = _event(Kind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now)
+    return Transition(nouns=(cancelled,), events=(end,)).then(_stop(bench, Reason.CANCELLED, actor=actor))
+
+
+def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition:
+    """Return the transition by which a drifted request gives way to *successor*, or to nothing where the chain is full."""
+    superseded = replace(
+        request,
+        state=State.SUPERSEDED,
+        revision=request.revision + 1,
+        superseded_by=successor,
+        outcome_code="drift",
+    )
+    return Transition(
+        nouns=(superseded,), events=(_event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now),)
+    )
+
+
+def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
+    """Return how many more people must approve, going by *votes*, all of which count. People are told apart by person."""
+    persons = {ruling.people.person_of(vote.account) for vote in votes if vote.answer is Answer.APPROVE}
+    return max(0, ruling.quorum - len(persons))
+
+
+def check_quorum(request: Request, bench: Bench) -> None:
+    """Return if the votes that still count make the quorum: asked again before anything starts (I7).
+
+    Raises:
+        PolicyDenied: Today's policy denies it.
+        NotEligible: Too few of the votes still count, by authority or because a pause came between.
+        Unavailable: A voter's authority could not be asked just now.
+    """
+    _check_asks(bench.ruling)
+    kept, voided = _sift(request, bench)
+    if missing_approvals(bench.ruling, kept):
+        why = voided[0].voided_why if voided else "ineligible"
+        raise NotEligible("Too few of the approvals still count.", code="paused" if why == "paused" else "authority")
+
+
+def standing_votes(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+    """Return the live votes that still count, and the others, voided."""
+    return _sift(request, bench)
+
+
+def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+    kept: list[Vote] = []
+    voided: list[Vote] = []
+    for vote in bench.votes:
+        why = _why_void(request, vote, bench)
+        if why is None:
+            kept.append(vote)
+        else:
+            voided.append(replace(vote, voided_at=bench.now, voided_why=why))
+    return tuple(kept), tuple(voided)
+
+
+def _why_void(request: Request, vote: Vote, bench: Bench) -> str | None:
+    if not survives(bench.pauses, request.place, epoch=vote.epoch):
+        return "paused"
+    if vote.fingerprint != request.fingerprint or vote.render_hash != request.render_hash:
+        return "changed"
+    try:
+        check_eligible(bench.ruling, vote.account, bench.authority, now=bench.now, within=FRESH)
+    except NotEligible:
+        return "ineligible"
+    return None
+
+
+def _check_open(request: Request, bench: Bench) -> None:
+    if request.state is not State.PENDING:
+        raise _settled(request)
+    if request.deadline is None or bench.now >= request.deadline:
+        raise Late("The deadline has passed; silence has denied it.")
+
+
+def _check_deniable(request: Request, bench: Bench) -> None:
+    """Return while an eligible no still ends it: pending before its deadline, or approved with nothing started."""
+    if request.state is not State.APPROVED:
+        _check_open(request, bench)
+    elif bench.execution is not None and not bench.execution.can_still_be_stopped:
+        raise Settled("It has started, so it cannot be stopped here any more.", code="already_started")
+
+
+def _settled(request: Request) -> Refused:
+    if request.state is State.EXPIRED:
+        return Late("The deadline has passed; silence has denied it.")
+    by = " and ".join(mention(account) for account in request.decided_by)
+    return Settled(f"It is already {request.state.value}{f' by {by}' if by else ''}.")
+
+
+def mention(account: str) -> str:
+    """Return *account* as a Slack mention where it is a Slack account, else as it is."""
+    team, _, user = account.partition(":")
+    return account if team == "os" or not user else f"<@{user}>"
+
+
+def _check_fingerprint(request: Request, ballot: Ballot) -> None:
+    if ballot.fingerprint is None and ballot.answer is Answer.DENY:
+        return
+    if ballot.fingerprint is None or request.fingerprint is None or not is_short_of(ballot.fingerprint, request.fingerprint):
+        raise Stale("That button belongs to another version of this change.")
+
+
+def _check_asks(ruling: Ruling) -> None:
+    if not ruling.asks:
+        raise PolicyDenied("The policy in force now denies this.", code="policy_denied")
+
+
+def _unchanged(request: Request, bench: Bench, kept: tuple[Vote, ...]) -> Judged:
+    missing = missing_approvals(bench.ruling, kept)
+    return Judged(
+        transition=Transition(nouns=(), events=()),
+        request=request,
+        sentence=f"Your approval counted already. {missing} more needed.",
+        counted=False,
+        missing=missing,
+    )
+
+
+def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
+    standing = bench.authority.standings.get(ballot.account)
+    seen = None if standing is None else standing.seen_at
+    return Vote(
+        id=ballot.id,
+        escalation=request.id,
+        person=bench.ruling.people.person_of(ballot.account),
+        account=ballot.account,
+        answer=ballot.answer,
+        via=ballot.via,
+        at=bench.now,
+        epoch=bench.epoch,
+        fingerprint=request.fingerprint or "",
+        render_hash=request.render_hash or "",
+        authority_at=seen,
+        remembered=seen is not None and bench.now - seen > FRESH,
+    )
+
+
+def _cast(
+    request: Request, vote: Vote, voided: tuple[Vote, ...], bench: Bench, ballot: Ballot, *, with_request: bool = False
+) -> Transition:
+    """Return the votes' part of a transition: those that fell, then the new one; with the request where nothing else tells its revision."""
+    fallen = tuple(
+        _event(Kind.REQUEST_VOTE_VOIDED, request, actor=ITSELF, at=bench.now, data={"vote": facts_of(old)}, with_request=False)
+        for old in voided
+    )
+    said = _event(
+        Kind.REQUEST_VOTED,
+        request,
+        actor=vote.account,
+        at=bench.now,
+        data={"vote": facts_of(vote)},
+        private={"reason": ballot.reason} if ballot.reason else {},
+        with_request=with_request,
+    )
+    return Transition(nouns=(*((request,) if with_request else ()), *voided, vote), events=(*fallen, said))
+
+
+def _stop(bench: Bench, reason: Reason, *, actor: str) -> Transition:
+    if bench.execution is None:
+        return Transition(nouns=(), events=())
+    return void(bench.execution, reason, now=bench.now, actor=actor)
+
+
+def _event(
+    kind: Kind,
+    request: Request,
+    *,
+    actor: str,
+    at: datetime,
+    data: Mapping[str, Value] | None = None,
+    private: Mapping[str, str] | None = None,
+    with_request: bool = True,
+) -> AuditEvent:
+    facts: dict[str, Value] = dict(data or {})
+    if with_request:
+        facts["request"] = facts_of(request)
+    return AuditEvent(kind=kind, stream=request_stream(request.id), actor=actor, at=at, data=facts, private=dict(private or {}))

@@ -1,0 +1,185 @@
+"""Verbs: what kind of change may be asked for, as data and pure functions.
+
+A verb is one file under :mod:`approvals.verbs`. The cluster door has one interpreter for all of them, the
+approvers' door one renderer; parameters' shapes, roles, admission policies, documentation and the fault tests are
+derived from these fields, so that adding a verb touches one file and the registry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from approvals.action import Argument, ProposedAction, Target
+from approvals.diff import Mac
+from approvals.errors import Malformed
+from approvals.plan import Bound, Change, Resource, Step
+from approvals.risk import Risk
+
+Observed = Mapping[str, Any]
+"""What was read, under the names of the reads: raw JSON objects, or lists of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One whole-number parameter; both ends are included."""
+
+    name: str
+    least: int
+    most: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of target that a verb takes."""
+
+    name: str
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One thing to read while planning: an object, one of its subresources, or (*name* None) a namespace's list."""
+
+    key: str
+    resource: Resource
+    name: str | None
+    subresource: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A step before its dry run, and under which key the object it changes was read."""
+
+    step: Step
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What is fixed before planning, so that planning again gives the same plan."""
+
+    escalation: str
+    at: datetime
+    """When the escalation came in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """One RBAC rule: the least that a role needs for a verb."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """What admission lets an executor's write to one resource change: CEL expressions that must all hold."""
+
+    group: str
+    version: str
+    resource: str
+    expressions: tuple[tuple[str, str], ...]
+    """Pairs of an expression and the message that its refusal carries."""
+
+
+class Landed(StrEnum):
+    """What a fresh read proves about a write whose reply was lost."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+    CANNOT_TELL = "cannot_tell"
+
+
+class Effect(StrEnum):
+    """How far the cluster has carried out what was written."""
+
+    ROLLING = "rolling"
+    VERIFIED = "verified"
+    FAILED_ROLLOUT = "failed_rollout"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """An effect, and a sentence about it that holds no text from outside."""
+
+    effect: Effect
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What a change puts at stake by itself, and what our own checks found."""
+
+    risk: Risk
+    findings: tuple[str, ...]
+    blast: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One kind of change. The functions are pure; *observed* holds what :attr:`reads` asked for."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    parameters: tuple[Parameter, ...]
+    blind_spots: tuple[str, ...]
+    planner_rules: tuple[AccessRule, ...]
+    executor_rules: tuple[AccessRule, ...]
+    observer_rules: tuple[AccessRule, ...]
+    fences: tuple[Fence, ...]
+    reads: Callable[[Target, Resource], tuple[Read, ...]]
+    build: Callable[[Observed, Target, Resource, Mapping[str, Argument], Occasion], tuple[Draft, ...]]
+    reviewed: Callable[[Mapping[str, Any], Mapping[str, Any], Mac], tuple[Change, ...]]
+    stake: Callable[[Observed, Mapping[str, Argument]], Stake]
+    summary: Callable[[Bound], str]
+    evidence_of: Callable[[Bound, int, Mapping[str, Any]], Landed]
+    """Of the bound plan, the generation seen before the send, and the object as it is now."""
+    effect: Callable[[Bound, Mapping[str, Any]], Progress]
+    """Of the bound plan and the object as it is now."""
+
+    def kind(self, name: str) -> Kind:
+        """Return the kind called *name*.
+
+        Raises:
+            Malformed: This verb does not take it.
+        """
+        for kind in self.kinds:
+            if kind.name == name:
+                return kind
+        raise Malformed(
+            f"{self.name} takes {' or '.join(kind.name for kind in self.kinds)}.", code="unknown_kind", field="/action/target/kind"
+        )
+
+    def check(self, action: ProposedAction) -> None:
+        """Return if the action's kind and parameters are ones that this verb takes.
+
+        Raises:
+            Malformed: A parameter is missing, unknown, of another type or out of bounds, or the kind is not taken.
+        """
+        self.kind(action.target.kind)
+        known = {parameter.name for parameter in self.parameters}
+        for name in action.parameters:
+            if name not in known:
+                raise Malformed(f"{self.name} takes no such parameter.", code="unknown_field", field="/action/parameters")
+        for parameter in self.parameters:
+            _check_parameter(self.name, parameter, action.parameters.get(parameter.name))
+
+
+def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) -> None:
+    field = f"/action/parameters/{parameter.name}"
+    if value is None:
+        raise Malformed(f"{verb} needs the parameter {parameter.name}.", code="missing_field", field=field)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Malformed(f"{parameter.name} is a whole number.", code="wrong_type", field=field)
+    if not parameter.least <= value <= parameter.most:
+        raise Malformed(f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=field)
+
+
+def field_manager(escalation: str) -> str:
+    """Return the field manager that marks an escalation's writes, at most 128 bytes (the API server's limit)."""
+    return f"countersign:{escalation}"

@@ -1,0 +1,173 @@
+"""Restart: replace every pod of a Deployment or a StatefulSet by a rolling restart.
+
+The write sets the annotation that ``kubectl rollout restart`` sets, to the instant the escalation came in: fixed
+before planning, so that what was shown is what is sent and a resend is the same patch. It is marked by an annotation
+that carries the escalation's id. The executor holds ``patch`` on the whole object; admission fences the fields.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from approvals.action import Argument, Target
+from approvals.diff import Mac, changes_between
+from approvals.errors import Unplannable
+from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
+from approvals.risk import Risk
+from approvals.verb import AccessRule, Draft, Effect, Fence, Kind, Landed, Observed, Occasion, Progress, Read, Stake, Verb
+from approvals.workload import DEPLOYMENT, STATEFUL_SET, counted, rollout, wanted_replicas
+
+RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
+REQUEST_ID: Final = "countersign.dev/request-id"
+
+_OBJECT: Final = "object"
+
+_SPEC_FIELDS: Final = {
+    "deployments": (
+        "replicas",
+        "selector",
+        "strategy",
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "paused",
+        "progressDeadlineSeconds",
+    ),
+    "statefulsets": (
+        "replicas",
+        "selector",
+        "serviceName",
+        "podManagementPolicy",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "minReadySeconds",
+        "volumeClaimTemplates",
+        "persistentVolumeClaimRetentionPolicy",
+        "ordinals",
+    ),
+}
+"""Every field of the two specifications beside the template, as of Kubernetes 1.36; a test compares them with the server's schema."""
+
+_TEMPLATE_METADATA: Final = ("labels", "name", "namespace", "generateName", "finalizers", "ownerReferences")
+
+
+def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
+    return (Read(key=_OBJECT, resource=resource, name=target.name),)
+
+
+def _build(
+    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: Occasion
+) -> tuple[Draft, ...]:
+    del arguments  # it has none
+    workload = observed[_OBJECT]
+    _check_restartable(workload)
+    at = occasion.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = {
+        "metadata": {"uid": workload["metadata"]["uid"], "annotations": {REQUEST_ID: occasion.escalation}},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: at}}}},
+    }
+    step = Step(
+        resource=resource,
+        namespace=target.namespace,
+        name=target.name,
+        uid=workload["metadata"]["uid"],
+        subresource=None,
+        patch_type=PatchType.MERGE,
+        body=json_text(body),
+        changes=(),
+    )
+    return (Draft(step=step, before=_OBJECT),)
+
+
+def _check_restartable(workload: Mapping[str, Any]) -> None:
+    spec = workload["spec"]
+    if spec.get("paused"):
+        raise Unplannable("Its rollouts are paused, so a restart would do nothing until somebody resumes them.", code="rollout_paused")
+    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        raise Unplannable("It replaces pods only when they are deleted, so a restart would do nothing.", code="rollout_manual")
+
+
+def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> tuple[Change, ...]:
+    return changes_between(before, after, mac=mac)
+
+
+def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
+    del arguments
+    wanted = wanted_replicas(observed[_OBJECT])
+    alone = ("It runs a single pod: requests may fail while that one is replaced.",) if wanted == 1 else ()
+    return Stake(risk=Risk.MEDIUM, findings=alone, blast=f"{counted(wanted, 'pod')} replaced")
+
+
+def _summary(bound: Bound) -> str:
+    return f"Restart {bound.target.kind} {bound.target.name} in {bound.target.namespace}"
+
+
+def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
+    if now["metadata"]["uid"] != bound.steps[0].uid:
+        return Landed.CANNOT_TELL
+    if (now["metadata"].get("annotations") or {}).get(REQUEST_ID) == bound.escalation:
+        return Landed.APPLIED
+    if now["metadata"]["generation"] == generation_before:
+        return Landed.NOT_APPLIED
+    return Landed.CANNOT_TELL
+
+
+def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
+    if (now["metadata"].get("annotations") or {}).get(REQUEST_ID) != bound.escalation:
+        return Progress(effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since.")
+    return rollout(now)
+
+
+def _fence(kind: Kind) -> Fence:
+    """Return what a restart may change: the two annotations, and nothing else of the object."""
+    plural = kind.resource.plural
+    same = [f"spec.{field}" for field in _SPEC_FIELDS[plural]]
+    same += [f"spec.template.metadata.{field}" for field in _TEMPLATE_METADATA]
+    same += ["spec.template.spec", "metadata.labels", "metadata.finalizers", "metadata.ownerReferences"]
+    return Fence(
+        group="apps",
+        version="v1",
+        resource=plural,
+        expressions=(
+            *((_unchanged(field), f"{field} may not change") for field in same),
+            (_only_key("spec.template.metadata.annotations", RESTARTED_AT), "of the template's annotations only the restart's may change"),
+            (_only_key("metadata.annotations", REQUEST_ID), "of the annotations only the request id may change"),
+        ),
+    )
+
+
+def _unchanged(field: str) -> str:
+    return f"has(object.{field}) == has(oldObject.{field}) && (!has(object.{field}) || object.{field} == oldObject.{field})"
+
+
+def _only_key(field: str, key: str) -> str:
+    """Return that two maps are equal but for *key*, which may come or change and not go."""
+    kept = f"!has(oldObject.{field}) || oldObject.{field}.all(k, has(object.{field}) && k in object.{field} && (k == '{key}' || object.{field}[k] == oldObject.{field}[k]))"
+    added = f"!has(object.{field}) || object.{field}.all(k, k == '{key}' || (has(oldObject.{field}) && k in oldObject.{field}))"
+    return f"({kept}) && ({added})"
+
+
+RESTART: Final = Verb(
+    name="restart",
+    kinds=(DEPLOYMENT, STATEFUL_SET),
+    parameters=(),
+    blind_spots=("whether new pods find room, pull their image and become ready", "what the new pods do differently once they run"),
+    planner_rules=(
+        AccessRule(group="apps", resource="deployments", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get", "patch")),
+    ),
+    executor_rules=(
+        AccessRule(group="apps", resource="deployments", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get", "patch")),
+    ),
+    observer_rules=(
+        AccessRule(group="apps", resource="deployments", verbs=("get",)),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+    ),
+    fences=tuple(_fence(kind) for kind in (DEPLOYMENT, STATEFUL_SET)),
+    reads=_reads,
+    build=_build,
+    reviewed=_reviewed,
+    stake=_stake,
+    summary=_summary,
+    evidence_of=_evidence_of,
+    effect=_effect,
+)

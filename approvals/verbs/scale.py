@@ -1,0 +1,155 @@
+"""Scale: set the number of replicas of a Deployment or a StatefulSet, through the scale subresource.
+
+The executor holds ``get`` and ``patch`` on the two scale subresources and nothing else, so there is no pod template
+to attack. The write is marked by its field manager, because a Scale object cannot store annotations.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from approvals.action import Argument, Target
+from approvals.diff import Mac, changes_between
+from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
+from approvals.risk import Risk
+from approvals.verb import (
+    AccessRule,
+    Draft,
+    Effect,
+    Fence,
+    Kind,
+    Landed,
+    Observed,
+    Occasion,
+    Parameter,
+    Progress,
+    Read,
+    Stake,
+    Verb,
+    field_manager,
+)
+from approvals.workload import (
+    DEPLOYMENT,
+    HPAS,
+    STATEFUL_SET,
+    autoscaler_findings,
+    counted,
+    manager_findings,
+    rollout,
+    wanted_replicas,
+)
+
+_OBJECT: Final = "object"
+_SCALE: Final = "scale"
+_HPAS: Final = "hpas"
+
+
+def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
+    return (
+        Read(key=_OBJECT, resource=resource, name=target.name),
+        Read(key=_SCALE, resource=resource, name=target.name, subresource="scale"),
+        Read(key=_HPAS, resource=HPAS, name=None),
+    )
+
+
+def _build(
+    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: Occasion
+) -> tuple[Draft, ...]:
+    del occasion  # the field manager carries the escalation's id
+    uid = observed[_SCALE]["metadata"]["uid"]
+    step = Step(
+        resource=resource,
+        namespace=target.namespace,
+        name=target.name,
+        uid=uid,
+        subresource="scale",
+        patch_type=PatchType.MERGE,
+        body=json_text({"metadata": {"uid": uid}, "spec": {"replicas": arguments["replicas"]}}),
+        changes=(),
+    )
+    return (Draft(step=step, before=_SCALE),)
+
+
+def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> tuple[Change, ...]:
+    return changes_between(_with_zero(before), _with_zero(after), mac=mac)
+
+
+def _with_zero(scale: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *scale* with its replicas spelt out: the server leaves the field out when it is 0."""
+    return {**scale, "spec": {"replicas": 0, **(scale.get("spec") or {})}}
+
+
+def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
+    before, after = wanted_replicas(_with_zero(observed[_SCALE])), int(arguments["replicas"])
+    findings = (
+        *(("Scaling to 0 stops every pod of it.",) if after == 0 else ()),
+        *autoscaler_findings(observed[_OBJECT], observed[_HPAS]),
+        *manager_findings(observed[_OBJECT]),
+    )
+    risk = Risk.HIGH if after == 0 else Risk.MEDIUM if after < before else Risk.LOW
+    return Stake(risk=risk, findings=findings, blast=f"{counted(abs(after - before), 'pod')} {'more' if after > before else 'fewer'}")
+
+
+def _summary(bound: Bound) -> str:
+    before = next((change.before for step in bound.steps for change in step.changes if change.path == "/spec/replicas"), None)
+    return f"Scale {bound.target.kind} {bound.target.name} {before} → {bound.arguments['replicas']} in {bound.target.namespace}"
+
+
+def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
+    if now["metadata"]["uid"] != bound.steps[0].uid:
+        return Landed.CANNOT_TELL
+    if any(
+        entry.get("manager") == field_manager(bound.escalation) and entry.get("subresource") == "scale"
+        for entry in now["metadata"].get("managedFields", ())
+    ):
+        return Landed.APPLIED
+    if now["metadata"]["generation"] == generation_before:
+        return Landed.NOT_APPLIED
+    return Landed.CANNOT_TELL
+
+
+def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
+    if wanted_replicas(now) != bound.arguments["replicas"]:
+        return Progress(effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since.")
+    return rollout(now)
+
+
+SCALE: Final = Verb(
+    name="scale",
+    kinds=(DEPLOYMENT, STATEFUL_SET),
+    parameters=(Parameter(name="replicas", least=0, most=1000, description="How many pods are wanted: an absolute number."),),
+    blind_spots=(
+        "whether new pods find room, pull their image and become ready",
+        "whether an autoscaler or a GitOps controller sets the number back",
+    ),
+    planner_rules=(
+        AccessRule(group="apps", resource="deployments", verbs=("get",)),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+        AccessRule(group="apps", resource="deployments/scale", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets/scale", verbs=("get", "patch")),
+        AccessRule(group="autoscaling", resource="horizontalpodautoscalers", verbs=("list",)),
+    ),
+    executor_rules=(
+        AccessRule(group="apps", resource="deployments/scale", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets/scale", verbs=("get", "patch")),
+    ),
+    observer_rules=(
+        AccessRule(group="apps", resource="deployments", verbs=("get",)),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+    ),
+    fences=tuple(
+        Fence(
+            group="apps",
+            version="v1",
+            resource=f"{kind.resource.plural}/scale",
+            expressions=(("!has(object.spec.replicas) || object.spec.replicas <= 1000", "at most 1000 replicas"),),
+        )
+        for kind in (DEPLOYMENT, STATEFUL_SET)
+    ),
+    reads=_reads,
+    build=_build,
+    reviewed=_reviewed,
+    stake=_stake,
+    summary=_summary,
+    evidence_of=_evidence_of,
+    effect=_effect,
+)
