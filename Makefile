@@ -1,0 +1,122 @@
+# `make` lists the targets. Everything is installed into .venv from requirements/ (pinned, with hashes); nothing is
+# installed again while its list is unchanged. Only `make test` touches the system, and only as root on Debian.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The floor of branch coverage over all packages; the court's own is 100.
+COVERAGE_FLOOR ?= 90
+# The least share of mutants that the court's tests must kill, in percent.
+MUTATION_FLOOR ?= 90
+# What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser.
+FAST := not (cluster or postgres or alertmanager or browser or slow)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------------------------------------------ use it
+
+.PHONY: setup
+setup: .venv/.installed-run ## install what running needs, and no test tools
+
+.PHONY: demo
+demo: setup ## start the whole product with a Slack stand-in and an agent, print the address (DEMO="--kubeconfig F ...")
+	@exec $(BIN)/countersign demo $(DEMO)
+
+.PHONY: cluster
+cluster: ## build the real loopback cluster once, then start it
+	@$(PYTHON) -m devcluster build
+	@$(PYTHON) -m devcluster start
+
+# ----------------------------------------------------------------------------------------------------------- prove it
+
+.PHONY: test
+test: system-packages dev ## everything: system packages, cluster, check, the whole suite, coverage floors
+	@$(PYTHON) -m devcluster build
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/coverage erase
+	@CI=true $(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --format=total --include='approvals/*' --fail-under=100 >/dev/null \
+		|| { $(BIN)/coverage report --include='approvals/*'; echo 'The court must be covered whole, branches included.'; exit 1; }
+	@$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
+
+.PHONY: test-fast
+test-fast: dev ## the inner loop: no cluster, no database server, no browser (T="-k name" narrows it)
+	@$(BIN)/pytest -m '$(FAST)' $(T)
+
+.PHONY: check
+check: dev ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted: run make fix'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.venv/contracts.log || { cat .venv/contracts.log; exit 1; }
+	@echo 'check: format, lint, types and contracts hold'
+
+.PHONY: benchmark
+benchmark: dev ## print the ratios that the product is held to, on SQLite and PostgreSQL
+	@$(BIN)/python -m benchmarks
+
+.PHONY: mutate
+mutate: dev ## change the court's rules on purpose and count how many changes its tests notice
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut export-cicd-stats
+	@$(BIN)/python tools/mutation_score.py --floor $(MUTATION_FLOOR)
+
+# ----------------------------------------------------------------------------------------------------------- keep it
+
+.PHONY: fix
+fix: dev ## format, and mend what the linter can mend by itself
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: golden
+golden: dev ## write the golden files anew; read the difference before you commit it
+	@$(BIN)/pytest -m golden --rewrite-golden
+	@git status --short -- tests
+
+.PHONY: lock
+lock: .venv/.installed-lock ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade takes new versions)
+	@tools/lock.sh $(UPGRADE)
+
+.PHONY: clean
+clean: ## remove what this file made here; the cluster's cache stays
+	@rm -rf .venv build dist mutants htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# ------------------------------------------------------------------------------------------------------- what it takes
+
+.PHONY: dev
+dev: .venv/.installed-dev
+
+.PHONY: system-packages
+system-packages:
+	@tools/system_packages.sh
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv .venv || { echo 'python3 -m venv failed; on Debian: apt-get install python3-venv'; exit 1; }
+	@touch $@
+
+# The dev list contains the run list, so where the tests are set up there is nothing left to install for running.
+.venv/.installed-run: requirements/run.txt pyproject.toml | .venv/.made
+	@echo 'Installing what running needs ...'
+	@$(PIP_INSTALL) --require-hashes -r requirements/run.txt
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements/dev.txt .venv/.installed-run
+	@echo 'Installing what the tests need ...'
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.installed-lock: requirements/lock.txt | .venv/.made
+	@$(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@touch $@

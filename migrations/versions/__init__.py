@@ -1,0 +1,1 @@
+"""One file a revision, each able to run while the previous release still serves."""
