@@ -1,0 +1,1 @@
+"""How the workspace reaches the app: Socket Mode, or signed HTTP. Both deliver parcels and return acknowledgements."""
