@@ -63,5 +63,5 @@ create_no_database_cluster
 apt-get -qq update
 apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null
 if [[ " ${missing[*]} " == *' prometheus-alertmanager '* ]]; then
-    deb-systemd-helper disable prometheus-alertmanager.service >/dev/null 2>&1 || true
+    update-rc.d prometheus-alertmanager disable
 fi

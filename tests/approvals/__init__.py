@@ -1,0 +1,1 @@
+"""Tests of the court: no server, no socket, no waiting."""

@@ -1,0 +1,9 @@
+"""What every test may ask for. The fixtures themselves live in :mod:`tests.fixtures`, one module a server."""
+
+pytest_plugins = [
+    "tests.fixtures.alertmanager",
+    "tests.fixtures.cluster",
+    "tests.fixtures.gate",
+    "tests.fixtures.golden",
+    "tests.fixtures.postgres",
+]

@@ -1,0 +1,23 @@
+"""Waiting for something that another thread, process or server does: polling with a deadline, never a fixed sleep."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 10.0, every_s: float = 0.02) -> None:
+    """Return once *condition* gives something true.
+
+    Args:
+        condition: Asked again and again; what it raises goes to the caller.
+        what: What is waited for, as a half sentence for the failure: "the card shows Approved".
+        within_s: Seconds until it is given up.
+        every_s: Seconds between two questions.
+
+    Raises:
+        AssertionError: It did not become true in time.
+    """
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"Waited {within_s:g} s in vain: {what}")
+        time.sleep(every_s)
