@@ -62,12 +62,8 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    found = cluster.find(options.dir)
-    if found is None:
-        _say(f"no cluster is running in {options.dir}")
-        return 0
-    found.stop()
-    _say("stopped")
+    was_running = cluster.stop(options.dir)
+    _say("stopped" if was_running else f"no cluster is running in {options.dir}")
     return 0
 
 

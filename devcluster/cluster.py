@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +58,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End all parts and return when they are gone; ended ones are no error."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        if is_running(self.state):
-            os.kill(self.state.supervisor, signal.SIGTERM)
-        while is_running(self.state):
-            if time.monotonic() > deadline:
-                os.kill(self.state.supervisor, signal.SIGKILL)
-            time.sleep(_POLL_SECONDS)
+        _end(self.state)
         if self.process is not None:
             self.process.wait()
 
@@ -115,6 +109,31 @@ def find(directory: Path) -> Cluster | None:
     if state is None or state.phase is not Phase.READY or not is_running(state):
         return None
     return Cluster(directory=directory.absolute(), server=state.server, state=state)
+
+
+def stop(directory: Path) -> bool:
+    """End the cluster in *directory*, ready or not, whoever started it; say whether there was one."""
+    state = Layout(directory.absolute()).read_state()
+    if state is None or not is_running(state):
+        return False
+    _end(state)
+    return True
+
+
+def _end(state: State) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    _signal(state, signal.SIGTERM)
+    while is_running(state):
+        if time.monotonic() > deadline:
+            _signal(state, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+
+
+def _signal(state: State, number: signal.Signals) -> None:
+    if is_running(state):
+        # It may end between the question and the signal; then the wish is fulfilled.
+        with suppress(ProcessLookupError):
+            os.kill(state.supervisor, number)
 
 
 def _launch(layout: Layout, programs: build.Programs, *, detached: bool) -> subprocess.Popen[bytes]:

@@ -70,7 +70,7 @@ class Layout:
 
     @property
     def etcd(self) -> Path:
-        """etcd's data."""
+        """The data of etcd."""
         return self.directory / "etcd"
 
     @property

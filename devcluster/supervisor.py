@@ -43,7 +43,7 @@ class PortTaken(StartError):
     """Somebody took a port between our choosing it and the part's binding it."""
 
 
-class Interrupted(Exception):  # noqa: N818 - it is the ordinary way to stop, not an error
+class Interrupted(Exception):
     """The cluster is wanted no longer: SIGTERM arrived, or the caller has ended."""
 
 
@@ -129,7 +129,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - this process has one thread
             )
         self.healths[component.name] = component.health
         self.layout.pid_file_of(component.name).write_text(f"{self.processes[component.name].pid}\n")
