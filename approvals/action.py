@@ -31,7 +31,9 @@ class Target:
             Malformed: The namespace or the name is not a valid one.
         """
         if not NAMESPACE_NAME.fullmatch(self.namespace):
-            raise Malformed("A namespace is 1-63 lower-case letters, digits and dashes.", field="/action/target/namespace")
+            raise Malformed(
+                "A namespace is 1-63 lower-case letters, digits and dashes.", field="/action/target/namespace"
+            )
         if not OBJECT_NAME.fullmatch(self.name):
             raise Malformed("A name is 1-253 lower-case letters, digits, dashes and dots.", field="/action/target/name")
 

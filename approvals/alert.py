@@ -65,5 +65,10 @@ def _event(kind: Kind, alert: Alert, at: datetime, report: Report) -> AuditEvent
     texts = {f"label {key}": value for key, value in report.labels.items()}
     texts |= {f"annotation {key}": value for key, value in report.annotations.items()}
     return AuditEvent(
-        kind=kind, stream=ALERT_STREAM, actor=f"token:{alert.token}", at=at, data={"alert": facts_of(alert)}, private=texts
+        kind=kind,
+        stream=ALERT_STREAM,
+        actor=f"token:{alert.token}",
+        at=at,
+        data={"alert": facts_of(alert)},
+        private=texts,
     )

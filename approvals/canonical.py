@@ -16,9 +16,9 @@ is written down for auditors in ``docs/audit-format.md``; what is stored is hash
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final, TypeAlias, Union
+from typing import Final, TypeAlias
 
-Value: TypeAlias = Union[None, bool, int, str, Sequence["Value"], Mapping[str, "Value"]]
+Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | None"
 
 _LONGEST_INTEGER: Final = 40
 

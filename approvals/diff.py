@@ -18,11 +18,17 @@ _BOOKKEEPING: Final = frozenset({"managedFields", "resourceVersion", "generation
 """Keys of ``metadata`` that the server moves by itself."""
 
 _SHADOWS: Final = frozenset(
-    {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration", "countersign.dev/request-id"}
+    {
+        "deployment.kubernetes.io/revision",
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "countersign.dev/request-id",
+    }
 )
 """Annotations that restate the object, or are our own mark."""
 
-_SECRET_NAME: Final = re.compile(r"pass(word|wd|phrase)?|secret|token|credential|api[-_]?key|private[-_]?key|dsn|auth", re.IGNORECASE)
+_SECRET_NAME: Final = re.compile(
+    r"pass(word|wd|phrase)?|secret|token|credential|api[-_]?key|private[-_]?key|dsn|auth", re.IGNORECASE
+)
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac: Mac) -> tuple[Change, ...]:

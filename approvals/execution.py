@@ -105,6 +105,8 @@ class Execution:
     """The lease's: raised by every claim."""
     lease_until: datetime | None = None
     attempts: int = 0
+    rounds: int = 0
+    """How many attempts provably did not land."""
     effect: Effect | None = None
     effect_deadline: datetime | None = None
     reason: Reason | None = None
@@ -165,11 +167,19 @@ class Attempt:
 
 
 def queued(
-    *, id: str, escalation: str, place: Place, cluster_uid: str, object_uid: str, fingerprint: str, valid_until: datetime, now: datetime  # noqa: A002
+    *,
+    execution_id: str,
+    escalation: str,
+    place: Place,
+    cluster_uid: str,
+    object_uid: str,
+    fingerprint: str,
+    valid_until: datetime,
+    now: datetime,
 ) -> Transition:
     """Return the transition that queues a freshly approved change."""
     execution = Execution(
-        id=id,
+        id=execution_id,
         escalation=escalation,
         step=0,
         state=Phase.QUEUED,
@@ -198,10 +208,14 @@ def claim(execution: Execution, *, now: datetime) -> Transition:
     if execution.is_over or (execution.lease_until is not None and now < execution.lease_until):
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
-    return _moved(Kind.EXECUTION_CLAIMED, _held(execution, now=now, state=state, generation=execution.generation + 1), now=now)
+    return _moved(
+        Kind.EXECUTION_CLAIMED, _held(execution, now=now, state=state, generation=execution.generation + 1), now=now
+    )
 
 
-def arm(execution: Execution, *, resource_version: str, object_generation: int, request_hash: str, epoch: int, now: datetime) -> Transition:
+def arm(
+    execution: Execution, *, resource_version: str, object_generation: int, request_hash: str, epoch: int, now: datetime
+) -> Transition:
     """Return the start record: from its commit on, the change may be sent.
 
     Raises:
@@ -222,15 +236,12 @@ def arm(execution: Execution, *, resource_version: str, object_generation: int, 
     return _moved(Kind.EXECUTION_ARMED, armed, now=now, attempt=attempt)
 
 
-def minted(execution: Execution, attempt: Attempt, *, token_id: str | None, expires_at: datetime, now: datetime) -> Transition:
-    """Return the record of a minted token: its id and its end, never the token."""
-    _expect(execution, Phase.ARMED, Phase.SENDING)
-    known = replace(attempt, token_id=token_id, token_expires_at=expires_at)
-    return _moved(Kind.EXECUTION_MINTED, _held(execution, now=now), now=now, attempt=known)
-
-
-def sending(execution: Execution, attempt: Attempt, *, now: datetime) -> Transition:
+def sending(
+    execution: Execution, attempt: Attempt, *, token_id: str | None, token_expires_at: datetime, now: datetime
+) -> Transition:
     """Return the transition committed right before the bytes go out, the first time or again.
+
+    It also writes down the token that was minted for the send: its id and its end, never the token.
 
     Raises:
         Clash: It is not armed (or, for a resend, being read back), or too much time has passed since it was.
@@ -238,12 +249,25 @@ def sending(execution: Execution, attempt: Attempt, *, now: datetime) -> Transit
     _expect(execution, Phase.ARMED, Phase.SENDING, Phase.UNKNOWN)
     if execution.state is Phase.ARMED and now - attempt.armed_at > START_TO_SEND:
         raise Clash("Too long between the start record and the send.", code="slow")
-    sent = replace(attempt, sending_at=attempt.sending_at or now, sends=attempt.sends + 1)
+    sent = replace(
+        attempt,
+        sending_at=attempt.sending_at or now,
+        sends=attempt.sends + 1,
+        token_id=token_id,
+        token_expires_at=token_expires_at,
+    )
     return _moved(Kind.EXECUTION_SENDING, _held(execution, now=now, state=Phase.SENDING), now=now, attempt=sent)
 
 
 def applied(
-    execution: Execution, attempt: Attempt, *, now: datetime, http_status: int | None, audit_id: str | None, drift: bool, read_back: bool
+    execution: Execution,
+    attempt: Attempt,
+    *,
+    now: datetime,
+    http_status: int | None,
+    audit_id: str | None,
+    drift: bool,
+    read_back: bool,
 ) -> Transition:
     """Return the transition for a write that took effect; its effect is followed from here on."""
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
@@ -268,7 +292,13 @@ def applied(
 
 
 def rejected(
-    execution: Execution, attempt: Attempt, *, now: datetime, http_status: int | None, audit_id: str | None, message: str
+    execution: Execution,
+    attempt: Attempt,
+    *,
+    now: datetime,
+    http_status: int | None,
+    audit_id: str | None,
+    message: str,
 ) -> Transition:
     """Return the transition for a write that the API server refused."""
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
@@ -277,7 +307,9 @@ def rejected(
     return _moved(Kind.EXECUTION_REJECTED, over, now=now, attempt=closed)
 
 
-def unknown(execution: Execution, attempt: Attempt, *, now: datetime, message: str, look_again: timedelta) -> Transition:
+def unknown(
+    execution: Execution, attempt: Attempt, *, now: datetime, message: str, look_again: timedelta
+) -> Transition:
     """Return the transition for a write of which it is not known whether it landed. Its target stays locked."""
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.UNKNOWN)
@@ -294,30 +326,47 @@ def unknown(execution: Execution, attempt: Attempt, *, now: datetime, message: s
 
 def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
     """Return the transition for a write that provably did not land: it is planned anew, at most :data:`ROUNDS` times."""
-    _expect(execution, Phase.SENDING, Phase.UNKNOWN, Phase.ARMED)
-    closed = replace(attempt, fate=Fate.NOT_SENT if execution.state is Phase.ARMED else Fate.NOT_LANDED)
-    if execution.attempts >= ROUNDS:
-        over = _ended(execution, Phase.VOIDED, Reason.CONTENDED, "Others kept changing the target; it was not applied.")
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN)
+    closed = replace(attempt, fate=Fate.NOT_LANDED)
+    if execution.rounds + 1 >= ROUNDS:
+        over = _ended(execution, Phase.VOIDED, Reason.CONTENDED, VOID_SENTENCES[Reason.CONTENDED])
         return _moved(Kind.EXECUTION_VOIDED, over, now=now, attempt=closed)
-    again = _held(execution, now=now, state=Phase.CLAIMED)
-    return _moved(Kind.EXECUTION_RETRIED, replace(again, message=message), now=now, attempt=closed)
+    again = replace(_held(execution, now=now, state=Phase.CLAIMED), rounds=execution.rounds + 1, message=message)
+    return _moved(Kind.EXECUTION_RETRIED, again, now=now, attempt=closed)
+
+
+def disarm(execution: Execution, attempt: Attempt, *, now: datetime, wait: timedelta, message: str) -> Transition:
+    """Return the transition for a start of which no byte left: the execution waits and starts over while the approval lasts."""
+    _expect(execution, Phase.ARMED, Phase.SENDING)
+    closed = replace(attempt, fate=Fate.NOT_SENT)
+    waiting = _waiting(execution, now=now, wait=wait, message=message)
+    return _moved(Kind.EXECUTION_RETRIED, waiting, now=now, attempt=closed)
 
 
 def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition:
     """Return the transition by which a claimed execution that cannot start just now waits for its turn."""
     _expect(execution, Phase.CLAIMED)
-    waiting = replace(
-        execution,
-        state=Phase.QUEUED,
-        revision=execution.revision + 1,
-        lease_until=None,
-        due_at=now + wait,
-        message=message,
-    )
-    return _moved(Kind.EXECUTION_RETRIED, waiting, now=now)
+    return _moved(Kind.EXECUTION_RETRIED, _waiting(execution, now=now, wait=wait, message=message), now=now)
 
 
-def void(execution: Execution, reason: Reason, *, now: datetime, actor: str = ITSELF, attempt: Attempt | None = None, message: str = "") -> Transition:
+def abandon(execution: Execution, attempt: Attempt, *, now: datetime, actor: str, reason: str) -> Transition:
+    """Return the transition by which a person gives up on an outcome that nothing can tell; the target is free again."""
+    _expect(execution, Phase.UNKNOWN)
+    over = _ended(execution, Phase.ABANDONED, None, "A person has looked at the target and closed this.")
+    moved = _moved(Kind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
+    event = replace(moved.events[0], private={"reason": reason})
+    return Transition(nouns=moved.nouns, events=(event,))
+
+
+def void(
+    execution: Execution,
+    reason: Reason,
+    *,
+    now: datetime,
+    actor: str = ITSELF,
+    attempt: Attempt | None = None,
+    message: str = "",
+) -> Transition:
     """Return the transition by which an execution ends without having touched the cluster.
 
     Raises:
@@ -390,7 +439,14 @@ def _expect(execution: Execution, *states: Phase) -> None:
         raise Clash(f"The execution is {execution.state.value}.", code="execution_moved")
 
 
-def _held(execution: Execution, *, now: datetime, state: Phase | None = None, generation: int | None = None, attempts: int | None = None) -> Execution:
+def _held(
+    execution: Execution,
+    *,
+    now: datetime,
+    state: Phase | None = None,
+    generation: int | None = None,
+    attempts: int | None = None,
+) -> Execution:
     return replace(
         execution,
         state=state or execution.state,
@@ -403,7 +459,18 @@ def _held(execution: Execution, *, now: datetime, state: Phase | None = None, ge
     )
 
 
-def _ended(execution: Execution, state: Phase, reason: Reason, message: str) -> Execution:
+def _waiting(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Execution:
+    return replace(
+        execution,
+        state=Phase.QUEUED,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now + wait,
+        message=message,
+    )
+
+
+def _ended(execution: Execution, state: Phase, reason: Reason | None, message: str) -> Execution:
     return replace(
         execution, state=state, revision=execution.revision + 1, lease_until=None, reason=reason, message=message
     )

@@ -57,6 +57,11 @@ def facts_of(noun: object) -> Value:
             return sorted(str(item) for item in noun)
         case Mapping():
             return {str(key): facts_of(value) for key, value in noun.items()}
+        case _:
+            return _facts_of_noun(noun)
+
+
+def _facts_of_noun(noun: object) -> Value:
     if is_dataclass(noun) and not isinstance(noun, type):
         return {field.name: facts_of(getattr(noun, field.name)) for field in fields(noun)}
     raise TypeError(f"{type(noun).__name__} has no plain form")
@@ -110,7 +115,9 @@ def _fits(kind: Any, facts: Any) -> bool:
 def _build_plain(kind: Any, facts: Any) -> Any:
     if is_dataclass(kind):
         hints = _hints(cast("type", kind))
-        return cast("type", kind)(**{field.name: _build(hints[field.name], facts[field.name]) for field in fields(kind)})
+        return cast("type", kind)(
+            **{field.name: _build(hints[field.name], facts[field.name]) for field in fields(kind)}
+        )
     if kind is datetime:
         return instant_of(facts)
     if kind is timedelta:

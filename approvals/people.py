@@ -123,7 +123,9 @@ def check_standing(account: str, authority: Authority, *, now: datetime, within:
     """
     standing = authority.standings.get(account)
     if standing is None or now - standing.seen_at > within:
-        raise Unavailable("Slack could not be asked about your account just now; try again in a moment.", code="authority_unknown")
+        raise Unavailable(
+            "Slack could not be asked about your account just now; try again in a moment.", code="authority_unknown"
+        )
     if not standing.active:
         raise NotEligible("This account is deactivated.", code="deactivated")
     if not standing.human:

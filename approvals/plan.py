@@ -146,7 +146,9 @@ def fingerprint_of(data: bytes) -> str:
 
 def effect_key(bound: Bound) -> str:
     """Return the key of the effect: the same for any plan that wants the same values in the same object."""
-    wanted: Value = [[step.uid, [[change.path, facts_of(change.after)] for change in step.changes]] for step in bound.steps]
+    wanted: Value = [
+        [step.uid, [[change.path, facts_of(change.after)] for change in step.changes]] for step in bound.steps
+    ]
     return tagged_hash("countersign/effect/1", encode([bound.cluster_uid, bound.verb, wanted]))
 
 
@@ -168,7 +170,14 @@ def bytes_hash(data: bytes) -> str:
 
 
 def bind(
-    preview: Preview, *, escalation: str, verb: str, target: Target, arguments: Mapping[str, Argument], executor: str, valid_for: timedelta
+    preview: Preview,
+    *,
+    escalation: str,
+    verb: str,
+    target: Target,
+    arguments: Mapping[str, Argument],
+    executor: str,
+    valid_for: timedelta,
 ) -> Plan:
     """Return the plan that people are asked about.
 

@@ -7,7 +7,7 @@ version; a newer version, in flight, can only make it stricter (:func:`stricter_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -55,7 +55,10 @@ class Charter:
             OutOfScope: The environment, namespace, verb or person is not in the charter.
         """
         if action.target.namespace not in self.namespaces.get(environment, frozenset()):
-            raise OutOfScope("The agent's charter does not include that namespace of that environment.", field="/action/target/namespace")
+            raise OutOfScope(
+                "The agent's charter does not include that namespace of that environment.",
+                field="/action/target/namespace",
+            )
         if action.verb not in self.verbs:
             raise OutOfScope("The agent's charter does not include that verb.", field="/action/verb")
         if on_behalf_of is not None and on_behalf_of not in self.acts_for:
@@ -202,11 +205,18 @@ class Ruling:
     valid_for: timedelta = timedelta(0)
     conflicted: frozenset[str] = frozenset()
     """Accounts whose people cannot approve: the requester's, and owners where a rule does not let them."""
-    people: People = People(names={})
+    people: People = field(default_factory=lambda: People(names={}))
 
 
 def rule_on(
-    policy: Policy, *, agent: str, environment: str, action: ProposedAction, on_behalf_of: str | None, risk: Risk, timeout: timedelta | None
+    policy: Policy,
+    *,
+    agent: str,
+    environment: str,
+    action: ProposedAction,
+    on_behalf_of: str | None,
+    risk: Risk,
+    timeout: timedelta | None,
 ) -> Ruling:
     """Return the policy's ruling on one action.
 
@@ -227,9 +237,17 @@ def rule_on(
     denying = tuple(rule for rule in matching if rule.asking is None)
     if denying:
         reasons = tuple(f"Rule {rule.name} denies it{f': {rule.reason}' if rule.reason else '.'}" for rule in denying)
-        return Ruling(policy=policy.version, asks=False, rules=tuple(rule.name for rule in denying), reasons=reasons, risk=risk)
+        return Ruling(
+            policy=policy.version, asks=False, rules=tuple(rule.name for rule in denying), reasons=reasons, risk=risk
+        )
     if not matching:
-        return Ruling(policy=policy.version, asks=False, rules=(), reasons=("No rule asks about this, so it is denied.",), risk=risk)
+        return Ruling(
+            policy=policy.version,
+            asks=False,
+            rules=(),
+            reasons=("No rule asks about this, so it is denied.",),
+            risk=risk,
+        )
     return _asking(policy, matching, charter, on_behalf_of=on_behalf_of, risk=risk, timeout=timeout)
 
 
@@ -244,13 +262,21 @@ def _built_in_denial(policy: Policy, charter: Charter | None, environment: str, 
 
 
 def _asking(
-    policy: Policy, rules: tuple[Rule, ...], charter: Charter, *, on_behalf_of: str | None, risk: Risk, timeout: timedelta | None
+    policy: Policy,
+    rules: tuple[Rule, ...],
+    charter: Charter,
+    *,
+    on_behalf_of: str | None,
+    risk: Risk,
+    timeout: timedelta | None,
 ) -> Ruling:
     askings = [rule.asking for rule in rules if rule.asking is not None]
     requester = frozenset() if on_behalf_of is None else frozenset({on_behalf_of})
     owners = frozenset() if all(asking.owners_may_approve for asking in askings) else charter.owners.accounts
     granted, timeout_reasons = _granted_timeout([asking.timeout for asking in askings], timeout)
-    reasons = tuple(f"Rule {rule.name} asks {' or '.join(rule.asking.approvers)}." for rule in rules if rule.asking is not None)
+    reasons = tuple(
+        f"Rule {rule.name} asks {' or '.join(rule.asking.approvers)}." for rule in rules if rule.asking is not None
+    )
     return Ruling(
         policy=policy.version,
         asks=True,
@@ -279,7 +305,9 @@ def _granted_timeout(timeouts: list[Timeout], asked: timedelta | None) -> tuple[
     if asked > most:
         return most, (f"The agent asked for {seconds(asked)}; the rules allow {seconds(most)} at most.",)
     if asked < least:
-        return min(least, most), (f"The agent asked for {seconds(asked)}; the rules give people {seconds(least)} at least.",)
+        return min(least, most), (
+            f"The agent asked for {seconds(asked)}; the rules give people {seconds(least)} at least.",
+        )
     return asked, (f"The agent asked for {seconds(asked)}.",)
 
 
@@ -320,14 +348,18 @@ def check_eligible(ruling: Ruling, account: str, authority: Authority, *, now: d
     """
     check_standing(account, authority, now=now, within=within)
     if ruling.people.person_of(account) in {ruling.people.person_of(other) for other in ruling.conflicted}:
-        raise NotEligible("You asked for this change, or own the agent that did, so somebody else must decide.", code="conflicted")
+        raise NotEligible(
+            "You asked for this change, or own the agent that did, so somebody else must decide.", code="conflicted"
+        )
     for panel in ruling.panels:
         if not in_any(panel.sets, account, authority, now=now, within=within):
             names = " or ".join(approvers.name for approvers in panel.sets)
             raise NotEligible(f"Only {names} can decide this.", code="not_an_approver")
 
 
-def in_any(sets: tuple[ApproverSet, ...], account: str, authority: Authority, *, now: datetime, within: timedelta) -> bool:
+def in_any(
+    sets: tuple[ApproverSet, ...], account: str, authority: Authority, *, now: datetime, within: timedelta
+) -> bool:
     """Tell whether *account* is in any of *sets*: found in one, it does not matter that another could not be asked.
 
     Raises:

@@ -8,7 +8,7 @@ taken a unit of work reads :attr:`UnitOfWork.now` once: that is the instant ever
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -175,6 +175,13 @@ class UnitOfWork(Reading, Protocol):
         """Raise the pause epoch by one and return it; the gate is held exclusively."""
         ...
 
+    def advance_clock(self) -> timedelta:
+        """Write the instant before which the clock may not fall back; return how far it has, zero as a rule.
+
+        Only the sweep's tick calls this: as a row that everybody writes it would halve the throughput.
+        """
+        ...
+
     def stoppable_executions(self) -> tuple[Execution, ...]:
         """Return, locked, every execution that is queued or claimed."""
         ...
@@ -235,7 +242,9 @@ class Policies(Protocol):
 class Directory(Protocol):
     """Asks the workspace who is who. What it cannot find out is missing from the answer, or as old as it says."""
 
-    def authority(self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False) -> Authority:
+    def authority(
+        self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False
+    ) -> Authority:
         """Return what is known of *accounts* and *groups*.
 
         Args:
@@ -250,7 +259,9 @@ class Directory(Protocol):
 class Cluster(Protocol):
     """The cluster door: the only way to any Kubernetes API server. Every method may block; none runs in a transaction."""
 
-    def preview(self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion) -> Preview:
+    def preview(
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+    ) -> Preview:
         """Return what *action* would change, by dry run, as the planner.
 
         Raises:
@@ -362,5 +373,3 @@ def texts_of(plea: Plea) -> dict[str, str]:
         texts[f"evidence {number} title"] = exhibit.title
         texts[f"evidence {number} text"] = exhibit.text
     return texts
-
-

@@ -14,6 +14,7 @@ instant in the row: an answer at or after it is late whether or not a sweep has 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +22,7 @@ from approvals.action import ProposedAction
 from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
 from approvals.canonical import Value
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
+from approvals.escalation import Breach
 from approvals.execution import Execution, Reason, void
 from approvals.facts import facts_of
 from approvals.pause import Pause, Place, open_pause_over, survives
@@ -92,6 +94,10 @@ class Request:
     render_hash: str | None
     shown_whole: bool
     """Whether the whole change fits on the card; where it does not, nobody can approve."""
+    breaches: tuple[Breach, ...] = ()
+    """What the agent claims was passed."""
+    confidence: Decimal | None = None
+    """How sure the agent says it is, from 0 to 1."""
     refusal: Refusal | None = None
     valid_until: datetime | None = None
     """The last instant, excluded, at which an approval may start."""
@@ -184,7 +190,10 @@ def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Val
         facts: What else explains it, such as the plan's bound bytes and the breaches.
     """
     kind = Kind.REQUEST_REFUSED if request.state is State.REFUSED else Kind.REQUEST_OPENED
-    return Transition(nouns=(request,), events=(_event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea),))
+    return Transition(
+        nouns=(request,),
+        events=(_event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea),),
+    )
 
 
 def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:
@@ -264,7 +273,9 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     end = _event(Kind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
     stop = _stop(bench, Reason.DENIED, actor=ballot.account)
     return Judged(
-        transition=cast.then(Transition(nouns=(denied,), events=(end,))).then(stop), request=denied, sentence="Denied. Nothing will run."
+        transition=cast.then(Transition(nouns=(denied,), events=(end,))).then(stop),
+        request=denied,
+        sentence="Denied. Nothing will run.",
     )
 
 
@@ -279,7 +290,9 @@ def expire(request: Request, *, now: datetime) -> Transition:
         raise Settled("It has its outcome already.")
     if now < request.deadline:
         raise Refused("Its deadline has not come.", code="not_due")
-    expired = replace(request, state=State.EXPIRED, revision=request.revision + 1, decided_at=now, outcome_code="expired")
+    expired = replace(
+        request, state=State.EXPIRED, revision=request.revision + 1, decided_at=now, outcome_code="expired"
+    )
     return Transition(nouns=(expired,), events=(_event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now),))
 
 
@@ -307,9 +320,7 @@ def supersede(request: Request, *, successor: str | None, now: datetime) -> Tran
         superseded_by=successor,
         outcome_code="drift",
     )
-    return Transition(
-        nouns=(superseded,), events=(_event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now),)
-    )
+    return Transition(nouns=(superseded,), events=(_event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now),))
 
 
 def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
@@ -393,7 +404,11 @@ def mention(account: str) -> str:
 def _check_fingerprint(request: Request, ballot: Ballot) -> None:
     if ballot.fingerprint is None and ballot.answer is Answer.DENY:
         return
-    if ballot.fingerprint is None or request.fingerprint is None or not is_short_of(ballot.fingerprint, request.fingerprint):
+    if (
+        ballot.fingerprint is None
+        or request.fingerprint is None
+        or not is_short_of(ballot.fingerprint, request.fingerprint)
+    ):
         raise Stale("That button belongs to another version of this change.")
 
 
@@ -435,9 +450,19 @@ def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
 def _cast(
     request: Request, vote: Vote, voided: tuple[Vote, ...], bench: Bench, ballot: Ballot, *, with_request: bool = False
 ) -> Transition:
-    """Return the votes' part of a transition: those that fell, then the new one; with the request where nothing else tells its revision."""
+    """Return the votes' part of a transition: those that fell, then the new one.
+
+    It carries the request where no other event of the transition tells its new revision.
+    """
     fallen = tuple(
-        _event(Kind.REQUEST_VOTE_VOIDED, request, actor=ITSELF, at=bench.now, data={"vote": facts_of(old)}, with_request=False)
+        _event(
+            Kind.REQUEST_VOTE_VOIDED,
+            request,
+            actor=ITSELF,
+            at=bench.now,
+            data={"vote": facts_of(old)},
+            with_request=False,
+        )
         for old in voided
     )
     said = _event(
@@ -471,4 +496,6 @@ def _event(
     facts: dict[str, Value] = dict(data or {})
     if with_request:
         facts["request"] = facts_of(request)
-    return AuditEvent(kind=kind, stream=request_stream(request.id), actor=actor, at=at, data=facts, private=dict(private or {}))
+    return AuditEvent(
+        kind=kind, stream=request_stream(request.id), actor=actor, at=at, data=facts, private=dict(private or {})
+    )

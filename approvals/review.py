@@ -57,7 +57,9 @@ class Renderer(Protocol):
         ...
 
 
-def review_of(plan: Plan, ruling: Ruling, *, verb: Verb, agent: str, environment: str, on_behalf_of: str | None) -> Review:
+def review_of(
+    plan: Plan, ruling: Ruling, *, verb: Verb, agent: str, environment: str, on_behalf_of: str | None
+) -> Review:
     """Return what approvers are shown of *plan* under *ruling*."""
     return Review(
         escalation=plan.bound.escalation,

@@ -152,7 +152,9 @@ class Verb:
             if kind.name == name:
                 return kind
         raise Malformed(
-            f"{self.name} takes {' or '.join(kind.name for kind in self.kinds)}.", code="unknown_kind", field="/action/target/kind"
+            f"{self.name} takes {' or '.join(kind.name for kind in self.kinds)}.",
+            code="unknown_kind",
+            field="/action/target/kind",
         )
 
     def check(self, action: ProposedAction) -> None:
@@ -165,7 +167,9 @@ class Verb:
         known = {parameter.name for parameter in self.parameters}
         for name in action.parameters:
             if name not in known:
-                raise Malformed(f"{self.name} takes no such parameter.", code="unknown_field", field="/action/parameters")
+                raise Malformed(
+                    f"{self.name} takes no such parameter.", code="unknown_field", field="/action/parameters"
+                )
         for parameter in self.parameters:
             _check_parameter(self.name, parameter, action.parameters.get(parameter.name))
 
@@ -177,7 +181,9 @@ def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) ->
     if isinstance(value, bool) or not isinstance(value, int):
         raise Malformed(f"{parameter.name} is a whole number.", code="wrong_type", field=field)
     if not parameter.least <= value <= parameter.most:
-        raise Malformed(f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=field)
+        raise Malformed(
+            f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=field
+        )
 
 
 def field_manager(escalation: str) -> str:

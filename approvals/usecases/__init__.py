@@ -1,4 +1,6 @@
-"""The verbs of the product: escalate, decide, expire, execute, pause.
+"""The verbs of the product, one a module: escalate, decide, expire, cancel, pause, execute, notice, admit, report.
 
-Each opens its own units of work, judges once with one instant, and stores the new state with its audit events.
+Each is a small class whose fields are the ports it needs and whose call is the verb. The shape is always the same: read,
+ask the outside without holding a lock, then judge and write in one transaction on fresh reads. Doors call these
+and nothing else.
 """

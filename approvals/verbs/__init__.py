@@ -19,4 +19,8 @@ def verb_called(name: str) -> Verb:
     for verb in REGISTRY:
         if verb.name == name:
             return verb
-    raise Malformed(f"There is no such verb; the verbs are {', '.join(verb.name for verb in REGISTRY)}.", code="unknown_verb", field="/action/verb")
+    raise Malformed(
+        f"There is no such verb; the verbs are {', '.join(verb.name for verb in REGISTRY)}.",
+        code="unknown_verb",
+        field="/action/verb",
+    )

@@ -16,7 +16,6 @@ from approvals.verb import (
     Draft,
     Effect,
     Fence,
-    Kind,
     Landed,
     Observed,
     Occasion,
@@ -86,12 +85,19 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
         *manager_findings(observed[_OBJECT]),
     )
     risk = Risk.HIGH if after == 0 else Risk.MEDIUM if after < before else Risk.LOW
-    return Stake(risk=risk, findings=findings, blast=f"{counted(abs(after - before), 'pod')} {'more' if after > before else 'fewer'}")
+    return Stake(
+        risk=risk,
+        findings=findings,
+        blast=f"{counted(abs(after - before), 'pod')} {'more' if after > before else 'fewer'}",
+    )
 
 
 def _summary(bound: Bound) -> str:
-    before = next((change.before for step in bound.steps for change in step.changes if change.path == "/spec/replicas"), None)
-    return f"Scale {bound.target.kind} {bound.target.name} {before} → {bound.arguments['replicas']} in {bound.target.namespace}"
+    before = next(
+        (change.before for step in bound.steps for change in step.changes if change.path == "/spec/replicas"), None
+    )
+    target, after = bound.target, bound.arguments["replicas"]
+    return f"Scale {target.kind} {target.name} {before} → {after} in {target.namespace}"
 
 
 def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
@@ -109,14 +115,18 @@ def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -
 
 def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
     if wanted_replicas(now) != bound.arguments["replicas"]:
-        return Progress(effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since.")
+        return Progress(
+            effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since."
+        )
     return rollout(now)
 
 
 SCALE: Final = Verb(
     name="scale",
     kinds=(DEPLOYMENT, STATEFUL_SET),
-    parameters=(Parameter(name="replicas", least=0, most=1000, description="How many pods are wanted: an absolute number."),),
+    parameters=(
+        Parameter(name="replicas", least=0, most=1000, description="How many pods are wanted: an absolute number."),
+    ),
     blind_spots=(
         "whether new pods find room, pull their image and become ready",
         "whether an autoscaler or a GitOps controller sets the number back",

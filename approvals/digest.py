@@ -1,0 +1,135 @@
+"""Digests: how a week of oversight went, read from the audit events alone.
+
+A week's population is the requests that came in during it; each has exactly one outcome as of the week's end, so the counts
+add up to the number asked. The word is used for this summary and nothing else.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from approvals.audit import Kind
+from approvals.facts import instant_of
+from approvals.request import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One audit event as a reader meets it."""
+
+    stream: str
+    sequence: int
+    kind: str
+    actor: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the sealed chain stands."""
+
+    number: int
+    chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeeklyDigest:
+    """One environment's week."""
+
+    environment: str
+    start: datetime
+    end: datetime
+    """Not included."""
+    asked: int
+    outcomes: Mapping[str, int]
+    """By state as of the end; the numbers add up to ``asked``."""
+    refused: int
+    """Refused at intake: never a question, and not among ``asked``."""
+    executions: Mapping[str, int]
+    """Of the requests asked: how their executions stood at the end, by state."""
+    answers_refused: int
+    """Clicks and commands that did not count."""
+    median: timedelta | None
+    """Of the time to decide, over what people decided; None where they decided nothing."""
+    p95: timedelta | None
+    """The nearest-rank 95th percentile of the same."""
+    noisiest: tuple[str, int] | None
+    """The agent that asked most, and how often; of equals the first by name."""
+    pauses: int
+    """How many were engaged, wherever they reached."""
+    head: Head | None
+
+    @property
+    def expired_share(self) -> float | None:
+        """How much of what was asked nobody answered, from 0 to 1: it rises when people stop looking."""
+        return None if not self.asked else self.outcomes.get(State.EXPIRED.value, 0) / self.asked
+
+
+def summarise(
+    records: Iterable[Record], *, environment: str, start: datetime, end: datetime, head: Head | None
+) -> WeeklyDigest:
+    """Return the digest of ``[start, end)`` for one environment.
+
+    Args:
+        records: Every audit event before *end*, from *start* or earlier on, in any order across streams but in order within each.
+        environment: Whose requests are counted.
+        start: Included.
+        end: Not included.
+        head: Where the sealed chain stood when the records were read.
+    """
+    requests: dict[str, Mapping[str, Any]] = {}
+    executions: dict[str, str] = {}
+    answers_refused = pauses = 0
+    for record in records:
+        if record.at >= end:
+            continue
+        if (request := record.data.get("request")) is not None:
+            requests[request["id"]] = request
+        if (execution := record.data.get("execution")) is not None:
+            executions[execution["escalation"]] = execution["state"]
+        if record.at >= start:
+            answers_refused += record.kind == Kind.ANSWER_REFUSED
+            pauses += record.kind == Kind.PAUSE_ENGAGED
+    came_in = [one for one in requests.values() if one["environment"] == environment and _within(one, start, end)]
+    asked = [one for one in came_in if one["state"] != State.REFUSED]
+    times = sorted(_time_to_decide(one) for one in asked if one["state"] in _DECIDED and one["decided_at"] is not None)
+    return WeeklyDigest(
+        environment=environment,
+        start=start,
+        end=end,
+        asked=len(asked),
+        outcomes=dict(sorted(Counter(str(one["state"]) for one in asked).items())),
+        refused=len(came_in) - len(asked),
+        executions=dict(sorted(Counter(executions[one["id"]] for one in asked if one["id"] in executions).items())),
+        answers_refused=answers_refused,
+        median=_percentile(times, 0.5),
+        p95=_percentile(times, 0.95),
+        noisiest=_noisiest(asked),
+        pauses=pauses,
+        head=head,
+    )
+
+
+_DECIDED: Final = frozenset({State.APPROVED, State.DENIED, State.SUPERSEDED})
+
+
+def _within(request: Mapping[str, Any], start: datetime, end: datetime) -> bool:
+    return start <= instant_of(request["asked_at"]) < end
+
+
+def _time_to_decide(request: Mapping[str, Any]) -> timedelta:
+    return instant_of(request["decided_at"]) - instant_of(request["asked_at"])
+
+
+def _percentile(times: list[timedelta], share: float) -> timedelta | None:
+    """Return the nearest-rank percentile: the smallest value that at least *share* of all do not exceed."""
+    return times[math.ceil(share * len(times)) - 1] if times else None
+
+
+def _noisiest(asked: list[Mapping[str, Any]]) -> tuple[str, int] | None:
+    counts = Counter(str(one["agent"]) for one in asked)
+    return min(counts.items(), key=lambda pair: (-pair[1], pair[0])) if counts else None

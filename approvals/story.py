@@ -1,0 +1,173 @@
+"""Stories: audit events told in plain sentences, for the thread under a card and for ``countersign audit show``.
+
+One sentence an event, made from what the chain holds. The sentences hold names and ids from our own records and never an
+agent's or a stranger's free text; whoever shows them adds that apart, marked as what it is.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from approvals.audit import ITSELF, Kind
+
+Name = Callable[[str], str]
+"""Turns an actor into what the reader calls it: a mention in Slack, the account at the command line."""
+
+
+def sentence_of(kind: str, actor: str, data: Mapping[str, Any], *, name: Name) -> str:
+    """Return one event in one sentence; an event of an unknown kind is told by its kind alone."""
+    teller = _TELLERS.get(kind)
+    who = "Countersign" if actor == ITSELF else name(actor)
+    return f"{who}: {kind}." if teller is None else teller(who, data, name)
+
+
+Teller = Callable[[str, Mapping[str, Any], Name], str]
+
+
+def _opened(who: str, data: Mapping[str, Any], name: Name) -> str:
+    request = data["request"]
+    asker = f" for {name(request['on_behalf_of'])}" if request["on_behalf_of"] else ""
+    follows = f", following {request['supersedes']}" if request["supersedes"] else ""
+    return f"{who} asked{asker}: {_wish(request)}{follows}. It denies itself at {_at(request['deadline'])}."
+
+
+def _refused(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    request = data["request"]
+    return f"{who} asked: {_wish(request)}. Refused at once: {request['refusal']['sentence']}"
+
+
+def _voted(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    vote = data["vote"]
+    how = " (Slack could not be asked, so remembered authority was used)" if vote["remembered"] else ""
+    did = "approved" if vote["answer"] == "approve" else "denied"
+    where = " at the command line" if vote["via"] == "cli" else ""
+    return f"{who} {did} it{where}{how}."
+
+
+def _vote_voided(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who
+    return f"The answer of {name(data['vote']['account'])} does not count any more: {_WHY_VOID[data['vote']['voided_why']]}."
+
+
+def _plain(text: str) -> Teller:
+    def tell(who: str, data: Mapping[str, Any], name: Name) -> str:
+        del who, data, name
+        return text
+
+    return tell
+
+
+def _consented(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    return f"{who} agreed to resume {data['pause_id']}; it takes two people."
+
+
+def _pause_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    return f"{who} tried to {data['what']} a pause; refused ({str(data['code']).replace('_', ' ')})."
+
+
+def _superseded(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    after = data["request"]["superseded_by"]
+    return (
+        f"The target has changed, so the approval is void. {f'{after} asks again.' if after else 'Nothing asks again.'}"
+    )
+
+
+def _answer_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    return f"{who} tried to {data['answer']} it; that does not count ({str(data['code']).replace('_', ' ')})."
+
+
+def _execution(text: str) -> Teller:
+    def tell(who: str, data: Mapping[str, Any], name: Name) -> str:
+        del who, name
+        execution = data["execution"]
+        attempt = data.get("attempt") or {}
+        return text.format(
+            message=execution["message"], number=attempt.get("number", ""), effect=_EFFECTS.get(execution["effect"], "")
+        ).strip()
+
+    return tell
+
+
+def _paused(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    pause = data["pause"]
+    until = (
+        f" It will ask for the resume at {_at(pause['ask_at'])}; it does not end by itself." if pause["ask_at"] else ""
+    )
+    return f"{who} paused {_scope(pause['scope'])} ({pause['id']}).{until}"
+
+
+def _ended(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who
+    persons = " and ".join(name(person) for person in data["persons"])
+    return f"{persons} resumed {_scope(data['pause']['scope'])}. Approvals given before do not run."
+
+
+def _resume_asked(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    return f"The time asked for is over; {data['pause']['id']} goes on until two people resume it."
+
+
+def _wish(request: Mapping[str, Any]) -> str:
+    action = request["action"]
+    target = action["target"]
+    parameters = "".join(f" {key}={value}" for key, value in action["parameters"].items())
+    return f"{action['verb']} {target['kind']} {target['namespace']}/{target['name']}{parameters} in {request['environment']}"
+
+
+def _scope(scope: Mapping[str, Any]) -> str:
+    return "everything" if scope["kind"] == "all" else f"{scope['kind']} {scope['name']}"
+
+
+def _at(text: object) -> str:
+    return str(text)[:16].replace("T", " ") + " UTC"
+
+
+_WHY_VOID: Final = {
+    "paused": "a pause came after it",
+    "changed": "it was changed, or the change itself was",
+    "ineligible": "this person may not decide it any more",
+}
+
+_EFFECTS: Final = {
+    "rolling": "Under way.",
+    "verified": "Done.",
+    "failed_rollout": "Failed.",
+    "timed_out": "Not finished in time.",
+}
+
+_TELLERS: Final[Mapping[str, Teller]] = {
+    Kind.REQUEST_OPENED: _opened,
+    Kind.REQUEST_REFUSED: _refused,
+    Kind.REQUEST_VOTED: _voted,
+    Kind.REQUEST_VOTE_VOIDED: _vote_voided,
+    Kind.REQUEST_APPROVED: _plain("Approved."),
+    Kind.REQUEST_DENIED: _plain("Denied. Nothing will run."),
+    Kind.REQUEST_EXPIRED: _plain("Nobody answered in time: silence denies."),
+    Kind.REQUEST_CANCELLED: _plain("The agent took it back."),
+    Kind.REQUEST_SUPERSEDED: _superseded,
+    Kind.ANSWER_REFUSED: _answer_refused,
+    Kind.EXECUTION_QUEUED: _execution("Queued to be carried out."),
+    Kind.EXECUTION_CLAIMED: _execution("A worker took it on."),
+    Kind.EXECUTION_ARMED: _execution("Every check passed; start {number} is on record."),
+    Kind.EXECUTION_SENDING: _execution("Sending it to the cluster (start {number})."),
+    Kind.EXECUTION_APPLIED: _execution("{message}"),
+    Kind.EXECUTION_REJECTED: _execution("The cluster refused it: {message}"),
+    Kind.EXECUTION_UNKNOWN: _execution("It is not known whether it landed: {message}"),
+    Kind.EXECUTION_VOIDED: _execution("Not carried out: {message}"),
+    Kind.EXECUTION_RETRIED: _execution("Not carried out yet: {message}"),
+    Kind.EXECUTION_ABANDONED: _execution("Closed by a person who looked at the target."),
+    Kind.EXECUTION_EFFECT: _execution("{effect} {message}"),
+    Kind.PAUSE_ENGAGED: _paused,
+    Kind.PAUSE_RESUME_ASKED: _resume_asked,
+    Kind.PAUSE_CONSENTED: _consented,
+    Kind.PAUSE_ENDED: _ended,
+    Kind.PAUSE_REFUSED: _pause_refused,
+    Kind.ALERT_FIRING: _plain("An alert is firing."),
+    Kind.ALERT_RESOLVED: _plain("The alert has resolved."),
+}

@@ -1,0 +1,35 @@
+"""Abandon: a person closes an execution of which nothing can tell whether it landed. Its target is free again."""
+
+from dataclasses import dataclass
+
+from approvals.errors import Clash, Missing
+from approvals.execution import Execution, Phase, abandon
+from approvals.ports import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abandon:
+    """The verb. Only an operator at the command line has it, who has looked at the cluster."""
+
+    store: Store
+
+    def __call__(self, request_id: str, *, account: str, reason: str) -> Execution:
+        """Return the execution, abandoned.
+
+        Raises:
+            Missing: There is no such request, or it never came to an execution.
+            Clash: Its outcome is known, or still being found out by a worker.
+        """
+        with self.store.writing() as uow:
+            execution = uow.execution_of(request_id)
+            held = None if execution is None else uow.lock_execution(execution.id)
+            attempt = None if held is None else uow.last_attempt(held.id)
+            if held is None or attempt is None:
+                raise Missing("There is no execution of that id that has started.")
+            if held.state is not Phase.UNKNOWN:
+                raise Clash(f"Its outcome is not unknown: it is {held.state.value}.", code="not_unknown")
+            transition = abandon(held, attempt, now=uow.now, actor=account, reason=reason)
+            uow.save(transition)
+            over = next(noun for noun in transition.nouns if isinstance(noun, Execution))
+            uow.release_target(over)
+        return over

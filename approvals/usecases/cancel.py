@@ -1,0 +1,37 @@
+"""Cancel: an agent takes its own question back, while nothing has started."""
+
+from dataclasses import dataclass
+
+from approvals.errors import Missing
+from approvals.people import Authority
+from approvals.ports import Policies, Store
+from approvals.request import Request, State, cancel
+from approvals.usecases.standing import bench_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """The verb."""
+
+    store: Store
+    policies: Policies
+
+    def __call__(self, request_id: str, *, agent: str) -> Request:
+        """Return the request, cancelled.
+
+        Raises:
+            Missing: There is none of that id that is *agent*'s own; the two are not told apart (I16).
+            Settled, Late: It has ended already, or its effect has started.
+        """
+        with self.store.writing() as uow:
+            request = uow.lock_request(request_id)
+            if request is None or request.agent != agent or request.state is State.REFUSED:
+                raise Missing("You have no such escalation.")
+            execution = uow.execution_of(request.id)
+            if execution is not None:
+                execution = uow.lock_execution(execution.id)
+            nobody = Authority(standings={}, groups={})
+            bench = bench_for(uow, request, policy=self.policies.current(), authority=nobody, execution=execution)
+            transition = cancel(request, bench, actor=f"agent:{agent}")
+            uow.save(transition)
+        return next(noun for noun in transition.nouns if isinstance(noun, Request))

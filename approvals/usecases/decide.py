@@ -1,0 +1,147 @@
+"""Decide: one person's answer to one question. Every door that can answer calls this, and nothing else writes a decision.
+
+Authority is fetched before any lock, stamped with the store's own instant, and judged inside. The row is locked first and
+everything else is read in statements after it, so two answers at once are judged one after the other, each seeing the other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.audit import AuditEvent, Kind, Transition, request_stream
+from approvals.errors import Clash, Missing, Refused, Unavailable
+from approvals.execution import queued
+from approvals.people import Authority
+from approvals.plan import bound_of
+from approvals.policy import groups_of
+from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, UnitOfWork
+from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
+from approvals.usecases.standing import bench_for, ruling_today, slack_accounts, voters_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What somebody answered, as a door understood it."""
+
+    request: str
+    account: str
+    """From the authenticated payload, never from a field that the sender can choose."""
+    answer: Answer
+    via: Via
+    fingerprint: str | None
+    """The short fingerprint that the button carried."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """The verb."""
+
+    store: Store
+    policies: Policies
+    directory: Directory
+    new_id: NewId
+    journey: Journey
+
+    def __call__(self, given: Given) -> Judged:
+        """Return what the answer led to, committed.
+
+        Raises:
+            Missing: There is no such request.
+            Refused: It does not count, and why; the refusal is written down.
+            Unavailable: Whether it counts cannot be known just now; nothing has changed.
+        """
+        for last in (False, False, True):
+            asked, authority = self._ask(given)
+            try:
+                judged = self._judge(given, authority)
+            except (Clash, Unavailable) as error:
+                if last or not self._moved_on(error, given, asked):
+                    raise
+                continue
+            self.journey.reached(Milestone.VOTED, given.request)
+            return judged
+        raise Unavailable(
+            "Others kept answering at the same time; try again."
+        )  # pragma: no cover - the last round returns or raises
+
+    def _ask(self, given: Given) -> tuple[frozenset[str], Authority]:
+        """Return whose standing was asked for, and what the workspace said, before any lock is taken."""
+        with self.store.reading() as reading:
+            request = reading.request(given.request)
+            if request is None or request.state is State.REFUSED:
+                raise Missing("There is no such request.")
+            voters = voters_of(reading, request.id) if given.answer is Answer.APPROVE else frozenset()
+            at = reading.now
+        ruling = ruling_today(request, self.policies.current())
+        asked = slack_accounts({given.account} | voters)
+        return asked, self.directory.authority(accounts=asked, groups=groups_of(ruling), at=at)
+
+    def _judge(self, given: Given, authority: Authority) -> Judged:
+        lane = Lane.URGENT if given.answer is Answer.DENY else Lane.NORMAL
+        with self.store.writing(lane) as uow:
+            judged = self._judged_in(uow, given, authority)
+        if isinstance(judged, Refused):
+            raise judged
+        return judged
+
+    def _judged_in(self, uow: UnitOfWork, given: Given, authority: Authority) -> Judged | Refused:
+        """Return what the answer leads to, saved; or its refusal, recorded: the transaction commits either way."""
+        request = uow.lock_request(given.request)
+        if request is None:
+            raise Missing("There is no such request.")
+        execution = uow.execution_of(request.id)
+        if execution is not None:
+            execution = uow.lock_execution(execution.id)
+        bench = bench_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)
+        ballot = Ballot(
+            id=self.new_id("vote"),
+            account=given.account,
+            answer=given.answer,
+            via=given.via,
+            fingerprint=given.fingerprint,
+            reason=given.reason,
+        )
+        try:
+            judged = judge(request, ballot, bench)
+        except Unavailable:
+            raise
+        except Refused as refusal:
+            uow.record(_refusal_event(request, ballot, refusal, bench.now))
+            return refusal
+        uow.save(judged.transition)
+        if judged.request.state is State.APPROVED and judged.counted:
+            uow.save(self._queued(uow, judged.request))
+        return judged
+
+    def _queued(self, uow: UnitOfWork, request: Request) -> Transition:
+        plan = uow.plan(request.fingerprint or "")
+        if plan is None or request.valid_until is None:
+            raise Missing("The plan of this request is not stored.")
+        bound = bound_of(plan.bound)
+        return queued(
+            execution_id=self.new_id("exe"),
+            escalation=request.id,
+            place=request.place,
+            cluster_uid=bound.cluster_uid,
+            object_uid=bound.steps[0].uid,
+            fingerprint=plan.fingerprint,
+            valid_until=request.valid_until,
+            now=uow.now,
+        )
+
+    def _moved_on(self, error: Refused, given: Given, asked: frozenset[str]) -> bool:
+        """Tell whether judging anew can help: a row moved, or somebody voted whose standing was not asked for."""
+        if isinstance(error, Unavailable):
+            with self.store.reading() as reading:
+                return not slack_accounts(voters_of(reading, given.request)) <= asked
+        return error.code == Clash.code
+
+
+def _refusal_event(request: Request, ballot: Ballot, refusal: Refused, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        kind=Kind.ANSWER_REFUSED,
+        stream=request_stream(request.id),
+        actor=ballot.account,
+        at=now,
+        data={"answer": ballot.answer.value, "via": ballot.via.value, "code": refusal.code},
+    )

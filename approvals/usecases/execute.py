@@ -1,0 +1,452 @@
+"""Execute: carry out approved changes, each at most once, and follow what they do.
+
+One look at one execution goes: claim it; if it may not have been sent, plan again and start; if it may have, read back; if it
+has landed, follow the effect. Every durable step is committed before the next one touches the cluster, so that a crash
+anywhere leaves a state from which the next look goes on. What a start checks is in :mod:`approvals.usecases.start`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from approvals.accounts import executor
+from approvals.audit import Transition
+from approvals.errors import Clash, Forbidden, Refused, Unavailable, Unplannable
+from approvals.execution import (
+    Attempt,
+    Execution,
+    Phase,
+    Reason,
+    applied,
+    can_resend,
+    cannot_land_any_more,
+    claim,
+    disarm,
+    followed,
+    not_landed,
+    put_back,
+    rejected,
+    sending,
+    unknown,
+    void,
+)
+from approvals.pause import survives
+from approvals.plan import Bound, bind, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
+from approvals.ports import (
+    Came,
+    Cluster,
+    Credential,
+    Directory,
+    Journey,
+    Milestone,
+    Policies,
+    Reading,
+    Reply,
+    Store,
+    UnitOfWork,
+)
+from approvals.request import CHAIN_LIMIT, Request, State, supersede
+from approvals.usecases.escalate import Draft, Escalate
+from approvals.usecases.start import Start, Started
+from approvals.verb import Effect, Landed, Occasion, Progress
+from approvals.verbs import verb_called
+
+LATER: Final = timedelta(seconds=5)
+"""How long an execution waits that cannot go on just now."""
+
+LOST_AGAIN: Final = timedelta(seconds=10)
+"""How often an unknown outcome is read back."""
+
+FOLLOW: Final = timedelta(seconds=1)
+"""How often a rollout is looked at."""
+
+REQUEST_TIMEOUT: Final = timedelta(seconds=15)
+"""At least as long as the cluster door lets one write take."""
+
+
+Move = Callable[[Execution, UnitOfWork], Transition]
+"""Makes one transition of an execution whose row is locked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute:
+    """The verb."""
+
+    store: Store
+    policies: Policies
+    cluster: Cluster
+    directory: Directory
+    escalate: Escalate
+    journey: Journey
+
+    def __call__(self, *, limit: int = 20) -> int:
+        """Look at every execution that is due, at most *limit* of them, and return how many there were."""
+        with self.store.reading() as reading:
+            due = reading.due_executions(limit=limit)
+        for execution_id in due:
+            self.look_at(execution_id)
+        return len(due)
+
+    def look_at(self, execution_id: str) -> None:
+        """Carry one execution on as far as it goes just now; nothing happens where another worker holds it."""
+        with self.store.reading() as reading:
+            execution = reading.execution(execution_id)
+        if execution is None or execution.is_over:
+            return
+        try:
+            if execution.state is Phase.APPLIED:
+                self._follow(execution)
+            else:
+                self._carry_on(self._claim(execution_id))
+        except Clash:
+            return  # Another worker, a denial or a pause was faster; the next look sees what is true then.
+
+    def _claim(self, execution_id: str) -> Execution:
+        with self.store.writing() as uow:
+            execution = uow.lock_execution(execution_id)
+            if execution is None:
+                raise Clash("It is gone.")
+            claimed = _saved(uow, claim(execution, now=uow.now))
+        self.journey.reached(Milestone.CLAIMED, execution_id)
+        return claimed
+
+    def _carry_on(self, execution: Execution) -> None:
+        while execution.state is Phase.CLAIMED:
+            execution = self._start(execution)
+        if execution.state in {Phase.SENDING, Phase.UNKNOWN}:
+            self._read_back(execution)
+
+    def _start(self, execution: Execution) -> Execution:
+        """Plan again, arm, mint and send; return the execution as it then is."""
+        with self.store.reading() as reading:
+            request = reading.request(execution.escalation)
+            bound = _stored_bound(reading, execution)
+            lapsed = reading.now >= execution.valid_until
+        if request is None or bound is None or request.fingerprint != execution.fingerprint:
+            return self._void(execution, Reason.TAMPERED)
+        if lapsed:
+            return self._void(execution, Reason.LAPSED)
+        try:
+            generation, resource_version, drifted = self._plan_again(request, bound, execution)
+        except Unavailable as error:
+            message = error.sentence
+            return self._move(execution, lambda one, uow: put_back(one, now=uow.now, wait=LATER, message=message))
+        except Unplannable as error:
+            if error.code == "no_change":
+                return self._supersede(execution, request)
+            return self._void(execution, Reason.UNPLANNABLE, message=error.sentence)
+        self.journey.reached(Milestone.REPLANNED, execution.id)
+        if drifted:
+            return self._supersede(execution, request)
+        body = envelope(bound.steps[execution.step], resource_version)
+        started = Start(store=self.store, policies=self.policies, directory=self.directory)(
+            execution,
+            request,
+            resource_version=resource_version,
+            object_generation=generation,
+            request_hash=bytes_hash(body),
+        )
+        if started.attempt is None:
+            return started.execution
+        self.journey.reached(Milestone.ARMED, execution.id)
+        return self._mint_and_send(started, bound, body)
+
+    def _plan_again(self, request: Request, bound: Bound, execution: Execution) -> tuple[int, str, bool]:
+        """Return the generation and resource version seen now, and whether the plan is another one by now."""
+        preview = self.cluster.preview(
+            environment=request.environment,
+            agent=request.agent,
+            verb=verb_called(bound.verb),
+            action=request.action,
+            occasion=Occasion(escalation=request.id, at=request.asked_at),
+        )
+        again = bind(
+            preview,
+            escalation=request.id,
+            verb=bound.verb,
+            target=request.action.target,
+            arguments=request.action.parameters,
+            executor=executor(request.agent, bound.verb, request.action.target.namespace).username,
+            valid_for=bound.valid_for,
+        )
+        evidence = preview.evidence
+        return evidence.generation, evidence.resource_version, _fingerprint(again.bound) != execution.fingerprint
+
+    def _mint_and_send(self, started: Started, bound: Bound, body: bytes) -> Execution:
+        execution, attempt = started.execution, started.attempt
+        if attempt is None:
+            return execution
+        try:
+            credential = self._mint(execution, bound)
+        except Forbidden as error:
+            return self._void(execution, Reason.NOT_PERMITTED, attempt=attempt, message=error.sentence)
+        except Unavailable as error:
+            message = error.sentence
+            return self._move(
+                execution, lambda one, uow: disarm(one, attempt, now=uow.now, wait=LATER, message=message)
+            )
+        self.journey.reached(Milestone.MINTED, execution.id)
+        return self._send(execution, attempt, bound, body, credential)
+
+    def _mint(self, execution: Execution, bound: Bound) -> Credential:
+        account = executor(execution.agent, bound.verb, execution.namespace)
+        return self.cluster.mint(environment=execution.environment, account=account)
+
+    def _send(
+        self, execution: Execution, attempt: Attempt, bound: Bound, body: bytes, credential: Credential
+    ) -> Execution:
+        self.journey.reached(Milestone.BEFORE_SENDING, execution.id)
+        execution, sent = self._commit_sending(execution, attempt, credential)
+        if sent is None:
+            return execution
+        self.journey.reached(Milestone.SENDING, execution.id)
+        reply = self.cluster.send(
+            environment=execution.environment, bound=bound, step=execution.step, body=body, credential=credential
+        )
+        self.journey.reached(Milestone.REPLIED, execution.id)
+        after = self._outcome(execution, sent, reply)
+        self.journey.reached(Milestone.OUTCOME, execution.id)
+        return after
+
+    def _commit_sending(
+        self, execution: Execution, attempt: Attempt, credential: Credential
+    ) -> tuple[Execution, Attempt | None]:
+        """Commit that the bytes go out now, having read the gate once more; no attempt where they must not."""
+        with self.store.writing() as uow:
+            uow.lock_gate(exclusive=False)
+            held = _locked(uow, execution)
+            if not _still_wanted(uow, held, attempt):
+                return _stopped(uow, held, attempt), None
+            try:
+                transition = sending(
+                    held, attempt, token_id=credential.token_id, token_expires_at=credential.expires_at, now=uow.now
+                )
+            except Clash as error:
+                if error.code != "slow":
+                    raise
+                return _ended(uow, void(held, Reason.SLOW, now=uow.now, attempt=attempt)), None
+            return _saved(uow, transition), _attempt_of(transition)
+
+    def _outcome(self, execution: Execution, attempt: Attempt, reply: Reply) -> Execution:
+        with self.store.writing() as uow:
+            held = _locked(uow, execution)
+            transition = _after(held, attempt, reply, uow)
+            after = _saved(uow, transition)
+            if after.is_over:
+                uow.release_target(after)
+            return after
+
+    def _read_back(self, execution: Execution) -> None:
+        """Find out whether a write whose reply was lost has landed, by the resend rule."""
+        with self.store.reading() as reading:
+            bound = _stored_bound(reading, execution)
+            attempt = reading.last_attempt(execution.id)
+        if bound is None or attempt is None:
+            raise Clash("There is nothing to read back against.")
+        try:
+            seen = self._observe(execution, bound)
+        except Unavailable as error:
+            self._still_unknown(execution, attempt, error.sentence)
+            return
+        if seen is None:
+            self._still_unknown(execution, attempt, "The target is gone; whether the write landed cannot be told.")
+            return
+        match verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen):
+            case Landed.APPLIED:
+                self._move(
+                    execution,
+                    lambda one, uow: applied(
+                        one, attempt, now=uow.now, http_status=None, audit_id=None, drift=False, read_back=True
+                    ),
+                )
+            case Landed.NOT_APPLIED if can_resend(
+                attempt, resource_version_now=str(seen["metadata"]["resourceVersion"])
+            ):
+                self._resend(execution, attempt, bound)
+            case Landed.NOT_APPLIED:
+                message = "The write was lost on its way and provably did not land."
+                again = self._move(execution, lambda one, uow: not_landed(one, attempt, now=uow.now, message=message))
+                self._carry_on(again)
+            case Landed.CANNOT_TELL:
+                self._still_unknown(execution, attempt, "It may have landed and been overwritten; a person must look.")
+
+    def _resend(self, execution: Execution, attempt: Attempt, bound: Bound) -> None:
+        """Send the same bytes again, conditional on the same resource version: at most one of the two can land."""
+        body = envelope(bound.steps[execution.step], attempt.resource_version)
+        if bytes_hash(body) != attempt.request_hash:
+            raise Clash("The bytes are not those that were sent.")
+        with self.store.reading() as reading:
+            wanted = _still_wanted(reading, execution, attempt)
+            dead = cannot_land_any_more(attempt, now=reading.now, request_timeout=REQUEST_TIMEOUT)
+        if not wanted and dead:
+            self._void(execution, Reason.NEVER_LANDED, attempt=attempt)
+            return
+        if not wanted:
+            self._still_unknown(
+                execution, attempt, "It may still land; the target stays locked until it no longer can."
+            )
+            return
+        try:
+            credential = self._mint(execution, bound)
+        except Refused as error:
+            self._still_unknown(execution, attempt, error.sentence)
+            return
+        after = self._send(execution, attempt, bound, body, credential)
+        if after.state is Phase.CLAIMED:
+            self._carry_on(after)
+
+    def _still_unknown(self, execution: Execution, attempt: Attempt, message: str) -> None:
+        self._move(
+            execution, lambda one, uow: unknown(one, attempt, now=uow.now, message=message, look_again=LOST_AGAIN)
+        )
+
+    def _observe(self, execution: Execution, bound: Bound) -> Mapping[str, Any] | None:
+        return self.cluster.observe(
+            environment=execution.environment, agent=execution.agent, bound=bound, step=execution.step
+        )
+
+    def _follow(self, execution: Execution) -> None:
+        """Look at the effect once, and write down what is new about it."""
+        self.journey.reached(Milestone.ROLLING, execution.id)
+        with self.store.reading() as reading:
+            bound = _stored_bound(reading, execution)
+        if bound is None:
+            raise Clash("Its plan is not stored.")
+        progress = self._progress(execution, bound)
+        with self.store.writing() as uow:
+            held = _locked(uow, execution)
+            transition = followed(held, progress, now=uow.now, look_again=FOLLOW)
+            if transition is None:
+                return
+            after = _saved(uow, transition)
+            if after.is_over:
+                uow.release_target(after)
+        self.journey.reached(Milestone.EFFECT, execution.id)
+
+    def _progress(self, execution: Execution, bound: Bound) -> Progress:
+        try:
+            seen = self._observe(execution, bound)
+        except Unavailable:
+            return Progress(effect=Effect.ROLLING, sentence="The cluster cannot be asked how far it is.")
+        if seen is None:
+            return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone.")
+        return verb_called(bound.verb).effect(bound, seen)
+
+    def _supersede(self, execution: Execution, request: Request) -> Execution:
+        """Void what has drifted and, where it can still be asked, put the same wish before people as the target is now."""
+        draft = self._successor(request)
+        with self.store.writing() as uow:
+            uow.lock_gate(exclusive=False)
+            held_request = uow.lock_request(request.id)
+            held = _locked(uow, execution)
+            over = _saved(uow, void(held, Reason.DRIFT, now=uow.now))
+            uow.release_target(over)
+            if held_request is not None and held_request.state is State.APPROVED:
+                successor = None if draft is None else self.escalate.open_in(uow, draft)
+                uow.save(supersede(held_request, successor=None if successor is None else successor.id, now=uow.now))
+        return over
+
+    def _successor(self, request: Request) -> Draft | None:
+        if request.chain >= CHAIN_LIMIT:
+            return None
+        with self.store.reading() as reading:
+            texts, asked_at = reading.texts(request.id), reading.now
+        try:
+            return self.escalate.draft_again(request, texts, asked_at=asked_at)
+        except Refused:
+            return None
+
+    def _void(
+        self, execution: Execution, reason: Reason, *, attempt: Attempt | None = None, message: str = ""
+    ) -> Execution:
+        return self._move(execution, lambda one, uow: void(one, reason, now=uow.now, attempt=attempt, message=message))
+
+    def _move(self, execution: Execution, move: Move) -> Execution:
+        with self.store.writing() as uow:
+            held = _locked(uow, execution)
+            after = _saved(uow, move(held, uow))
+            if after.is_over or after.state is Phase.QUEUED:
+                uow.release_target(after)
+            return after
+
+
+def _locked(uow: UnitOfWork, execution: Execution) -> Execution:
+    """Return the execution's row, locked, if its lease is still ours.
+
+    Raises:
+        Clash: Its lease went to another worker: what this one knows is out of date, and it must not write.
+    """
+    held = uow.lock_execution(execution.id)
+    if held is None or held.generation != execution.generation:
+        raise Clash("Another worker holds it.")
+    return held
+
+
+def _saved(uow: UnitOfWork, transition: Transition) -> Execution:
+    uow.save(transition)
+    return next(noun for noun in transition.nouns if isinstance(noun, Execution))
+
+
+def _attempt_of(transition: Transition) -> Attempt:
+    return next(noun for noun in transition.nouns if isinstance(noun, Attempt))
+
+
+def _ended(uow: UnitOfWork, transition: Transition) -> Execution:
+    over = _saved(uow, transition)
+    uow.release_target(over)
+    return over
+
+
+def _stored_bound(reading: Reading, execution: Execution) -> Bound | None:
+    """Return the plan that was approved, from its stored bytes, or None where they are not what was hashed."""
+    stored = reading.plan(execution.fingerprint)
+    if stored is None or fingerprint_of(stored.bound) != execution.fingerprint:
+        return None
+    return bound_of(stored.bound)
+
+
+def _still_wanted(reading: Reading, execution: Execution, attempt: Attempt) -> bool:
+    """Tell whether no pause has covered it since its start record: read again immediately before every send (I4)."""
+    return survives(reading.pauses(ended_after=attempt.epoch), execution.place, epoch=attempt.epoch)
+
+
+def _stopped(uow: UnitOfWork, execution: Execution, attempt: Attempt) -> Execution:
+    """Return it stopped by a pause: voided if nothing was ever sent, else left unknown until it can land no more."""
+    if execution.state is Phase.ARMED:
+        return _ended(uow, void(execution, Reason.PAUSED, now=uow.now, attempt=attempt))
+    message = "It may still land; the target stays locked until it no longer can."
+    return _saved(uow, unknown(execution, attempt, now=uow.now, message=message, look_again=LOST_AGAIN))
+
+
+def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork) -> Transition:
+    """Return what a reply makes of an execution. Once bytes were sent twice, only a read can tell what a no means."""
+    now = uow.now
+    resent = attempt.sends > 1
+    match reply.came:
+        case Came.APPLIED:
+            return applied(
+                execution,
+                attempt,
+                now=now,
+                http_status=reply.status,
+                audit_id=reply.audit_id,
+                drift=not reply.as_planned,
+                read_back=False,
+            )
+        case Came.LOST:
+            return unknown(execution, attempt, now=now, message=reply.message, look_again=timedelta(0))
+        case _ if resent:
+            return unknown(execution, attempt, now=now, message=reply.message, look_again=timedelta(0))
+        case Came.REJECTED:
+            return rejected(
+                execution, attempt, now=now, http_status=reply.status, audit_id=reply.audit_id, message=reply.message
+            )
+        case Came.NOT_SENT | Came.BUSY:
+            return disarm(execution, attempt, now=now, wait=LATER, message=reply.message)
+        case Came.CONFLICT | Came.EXPIRED:
+            return not_landed(execution, attempt, now=now, message=reply.message)
+
+
+def _fingerprint(bound: Bound) -> str:
+    return fingerprint_of(bound_bytes(bound))

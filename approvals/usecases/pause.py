@@ -1,0 +1,265 @@
+"""Pause and resume: stop everything in a scope at once; go on only when two eligible people say so.
+
+A pause takes the start gate exclusively, so each start lies wholly before it or does not happen. What is queued or claimed
+in its scope is voided in the same transaction. Failing towards the safe side, a pause by somebody whom the policy lists
+by id counts even while the workspace cannot be asked; a resume never does.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
+from approvals.errors import Malformed, Missing, NotEligible, Refused, Settled, Unavailable
+from approvals.execution import Reason, void
+from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
+from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
+from approvals.policy import Policy, in_any
+from approvals.ports import Directory, Lane, NewId, Policies, Store, UnitOfWork
+from approvals.usecases.standing import slack_accounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engaged:
+    """A pause, and how many approved changes it stopped before they started."""
+
+    pause: Pause
+    voided: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A pause after one more person agreed to end it; it is over when ``pause.is_open`` is false."""
+
+    pause: Pause
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngagePause:
+    """The verb that stops."""
+
+    store: Store
+    policies: Policies
+    directory: Directory
+    new_id: NewId
+
+    def __call__(self, scope: Scope, *, account: str, duration: timedelta | None, reason: str) -> Engaged:
+        """Return the pause, in force.
+
+        Raises:
+            Malformed: The scope names no agent or environment of the policy.
+            NotEligible: The policy does not let *account* pause; the refusal is written down.
+            Unavailable: Nothing is known of *account*, and the policy does not list it by id.
+        """
+        policy = self.policies.current()
+        _check_scope(policy, scope)
+        with self.store.reading() as reading:
+            at = reading.now
+        sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
+        authority = self._ask(account, sets, at)
+        try:
+            _check_may_pause(account, sets, authority, now=at)
+        except NotEligible as refusal:
+            _record_refusal(self.store, account, refusal, what="engage", at=at)
+            raise
+        with self.store.writing(Lane.URGENT) as uow:
+            uow.lock_gate(exclusive=True)
+            now = uow.now
+            pause = Pause(
+                id=self.new_id("pause"),
+                scope=scope,
+                by=account,
+                engaged_at=now,
+                engaged_epoch=uow.raise_epoch(),
+                ask_at=None if duration is None else now + duration,
+                channels=_channels(policy, scope),
+            )
+            uow.save(engage(pause, reason=reason))
+            voided = _void_covered(uow, pause, now)
+        return Engaged(pause=pause, voided=voided)
+
+    def _ask(self, account: str, sets: Iterable[ApproverSet], at: datetime) -> Authority:
+        groups = frozenset(group for one in sets for group in one.groups)
+        return self.directory.authority(accounts=slack_accounts({account}), groups=groups, at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """The verb that lets things go on."""
+
+    store: Store
+    policies: Policies
+    directory: Directory
+
+    def __call__(self, pause_id: str, *, account: str, reason: str) -> Resumed:
+        """Return the pause after *account* agreed to end it: over, if somebody else's agreement still counts too.
+
+        Raises:
+            Missing: There is no such pause.
+            Settled: It has ended already, or this person has agreed already.
+            NotEligible: The policy does not let this person resume; the refusal is written down.
+            Unavailable: Slack could not be asked just now.
+        """
+        policy = self.policies.current()
+        if is_operator(account) and not policy.people.knows(account):
+            refusal = NotEligible(
+                "The policy's people: does not say who you are, so you cannot agree to a resume.", code="unmapped"
+            )
+            with self.store.reading() as reading:
+                at = reading.now
+            _record_refusal(self.store, account, refusal, what="resume", at=at)
+            raise refusal
+        with self.store.reading() as reading:
+            if reading.pause(pause_id) is None:
+                raise Missing("There is no such pause.")
+            earlier = reading.consents(pause_id)
+            at = reading.now
+        sets = tuple(policy.approver_sets[name] for name in policy.may_resume)
+        accounts = {account, *(consent.account for consent in earlier)}
+        groups = frozenset(group for one in sets for group in one.groups)
+        authority = self.directory.authority(accounts=_askable(policy, accounts), groups=groups, at=at)
+        try:
+            with self.store.writing(Lane.URGENT) as uow:
+                return self._agree(uow, pause_id, account, reason, policy=policy, sets=sets, authority=authority)
+        except NotEligible as refusal:
+            _record_refusal(self.store, account, refusal, what="resume", at=at)
+            raise
+
+    def _agree(
+        self,
+        uow: UnitOfWork,
+        pause_id: str,
+        account: str,
+        reason: str,
+        *,
+        policy: Policy,
+        sets: tuple[ApproverSet, ...],
+        authority: Authority,
+    ) -> Resumed:
+        uow.lock_gate(exclusive=True)
+        pause = uow.lock_pause(pause_id)
+        if pause is None:
+            raise Missing("There is no such pause.")
+        now = uow.now
+        _check_may_resume(account, policy, sets, authority, now=now)
+        consents = uow.consents(pause_id)
+        person = policy.people.person_of(account)
+        if pause.is_open and person in {consent.person for consent in consents}:
+            raise Settled("You have agreed already; it takes one more person.", code="already_agreed")
+        counts = frozenset(
+            policy.people.person_of(consent.account)
+            for consent in consents
+            if _may_resume(consent.account, policy, sets, authority, now=now)
+        )
+        consent = Consent(pause=pause_id, person=person, account=account, at=now)
+        transition = consent_to_end(pause, consents, consent, counts=counts, next_epoch=uow.epoch() + 1, reason=reason)
+        after = next(noun for noun in transition.nouns if isinstance(noun, Pause))
+        if not after.is_open:
+            after_epoch = uow.raise_epoch()
+            assert after_epoch == after.ended_epoch  # noqa: S101 - the gate is held exclusively
+        uow.save(transition)
+        return Resumed(pause=after, missing=1 if after.is_open else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskForResumes:
+    """The verb that asks for the resume of every pause whose duration is over."""
+
+    store: Store
+
+    def __call__(self) -> int:
+        """Return how many pauses were asked about just now."""
+        with self.store.reading() as reading:
+            due = [pause.id for pause in reading.pauses() if _is_due(pause, reading.now)]
+        for pause_id in due:
+            with self.store.writing() as uow:
+                pause = uow.lock_pause(pause_id)
+                if pause is not None and _is_due(pause, uow.now):
+                    uow.save(ask_for_resume(pause, now=uow.now))
+        return len(due)
+
+
+def _is_due(pause: Pause, now: datetime) -> bool:
+    return pause.is_open and pause.asked_at is None and pause.ask_at is not None and pause.ask_at <= now
+
+
+def _check_scope(policy: Policy, scope: Scope) -> None:
+    """Return if *scope* names something the policy knows: a misspelt pause would stop nothing and look like a stop."""
+    if scope.kind is ScopeKind.AGENT and scope.name not in policy.charters:
+        raise Malformed("The policy has no agent of that name.", code="unknown_scope")
+    if scope.kind is ScopeKind.NAMESPACE and scope.name.partition("/")[0] not in policy.environments:
+        raise Malformed("The policy has no environment of that name.", code="unknown_scope")
+
+
+def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
+    """Return where the notice is shown: in the channel of every environment that the pause touches."""
+    names: Iterable[str] = policy.environments
+    if scope.kind is ScopeKind.AGENT:
+        names = policy.charters[scope.name].namespaces
+    elif scope.kind is ScopeKind.NAMESPACE:
+        names = (scope.name.partition("/")[0],)
+    return tuple(sorted({policy.environments[name].channel for name in names if name in policy.environments}))
+
+
+def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:
+    covered = [execution for execution in uow.stoppable_executions() if pause.scope.covers(execution.place)]
+    for execution in covered:
+        uow.save(void(execution, Reason.PAUSED, now=now, actor=pause.by))
+    return len(covered)
+
+
+def _check_may_pause(account: str, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime) -> None:
+    if is_operator(account):
+        return
+    listed = any(account in one.accounts for one in sets)
+    try:
+        check_standing(account, authority, now=now, within=REMEMBERED)
+        allowed = in_any(sets, account, authority, now=now, within=REMEMBERED)
+    except Unavailable:
+        if not listed:
+            raise
+        return
+    if not allowed:
+        raise NotEligible("The policy does not let you pause.", code="may_not_pause")
+
+
+def _check_may_resume(
+    account: str, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
+) -> None:
+    signing = _slack_accounts_of(policy, account) if is_operator(account) else (account,)
+    for one in signing:
+        if is_operator(one):
+            continue
+        check_standing(one, authority, now=now, within=FRESH)
+        if in_any(sets, one, authority, now=now, within=FRESH):
+            return
+    raise NotEligible("The policy does not let you resume.", code="may_not_resume")
+
+
+def _may_resume(
+    account: str, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
+) -> bool:
+    try:
+        _check_may_resume(account, policy, sets, authority, now=now)
+    except NotEligible:
+        return False
+    return True
+
+
+def _slack_accounts_of(policy: Policy, account: str) -> tuple[str, ...]:
+    """Return the Slack accounts of the person behind *account*: an operator may resume as the person the policy knows."""
+    person = policy.people.person_of(account)
+    return tuple(sorted(one for one, name in policy.people.names.items() if name == person and not is_operator(one)))
+
+
+def _askable(policy: Policy, accounts: Iterable[str]) -> frozenset[str]:
+    return slack_accounts(one for account in accounts for one in (account, *_slack_accounts_of(policy, account)))
+
+
+def _record_refusal(store: Store, account: str, refusal: Refused, *, what: str, at: datetime) -> None:
+    event = AuditEvent(
+        kind=Kind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=account, at=at, data={"what": what, "code": refusal.code}
+    )
+    with store.writing() as uow:
+        uow.record(replace(event, at=uow.now))

@@ -1,0 +1,66 @@
+"""What several verbs share: today's ruling on a request, whose authority must be asked for, and the bench to judge on."""
+
+from collections.abc import Iterable
+
+from approvals.execution import Execution
+from approvals.people import Authority, is_operator
+from approvals.policy import Policy, Ruling, rule_on, stricter_of
+from approvals.ports import Reading, UnitOfWork
+from approvals.request import Bench, Request, Vote
+
+
+def ruling_today(request: Request, policy: Policy) -> Ruling:
+    """Return what satisfies both the ruling that *request* was opened under and the policy in force (I10).
+
+    Raises:
+        ValueError: The request was refused at intake and never had a ruling.
+    """
+    if request.ruling is None:
+        raise ValueError("a refused request has no ruling")
+    today = rule_on(
+        policy,
+        agent=request.agent,
+        environment=request.environment,
+        action=request.action,
+        on_behalf_of=request.on_behalf_of,
+        risk=request.ruling.risk,
+        timeout=None,
+    )
+    return stricter_of(request.ruling, today)
+
+
+def slack_accounts(accounts: Iterable[str]) -> frozenset[str]:
+    """Return those of *accounts* that the workspace can be asked about."""
+    return frozenset(account for account in accounts if not is_operator(account))
+
+
+def bench_for(
+    uow: UnitOfWork, request: Request, *, policy: Policy, authority: Authority, execution: Execution | None
+) -> Bench:
+    """Return everything a judgement on *request* rests on; its row's lock is held, so all of this is fresh.
+
+    The instant is read first, right after the lock, then the epoch, then pauses and votes: read in another order, an
+    answer could be judged by a pause state older than its own epoch.
+    """
+    now = uow.now
+    epoch = uow.epoch()
+    votes = uow.votes(request.id)
+    return Bench(
+        now=now,
+        epoch=epoch,
+        pauses=uow.pauses(ended_after=oldest_epoch(votes, epoch)),
+        ruling=ruling_today(request, policy),
+        authority=authority,
+        votes=votes,
+        execution=execution,
+    )
+
+
+def oldest_epoch(votes: Iterable[Vote], epoch: int) -> int:
+    """Return the epoch of the oldest of *votes*, or *epoch* where there are none."""
+    return min((vote.epoch for vote in votes), default=epoch)
+
+
+def voters_of(reading: Reading, request_id: str) -> frozenset[str]:
+    """Return the accounts whose live votes stand on one request."""
+    return frozenset(vote.account for vote in reading.votes(request_id))

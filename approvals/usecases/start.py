@@ -1,0 +1,120 @@
+"""Start: the last check before a change may be sent, and the start record.
+
+Authority is asked for anew, before any lock. Then, under the start gate, the environment's lock and the rows' locks, everything
+is read in fresh statements and judged once more: pause, validity, today's policy, quorum, the target's lock. Only then is the
+start record written. Checking the pause in the claiming statement instead was measured to let a start through after a
+committed pause.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from approvals.audit import Transition
+from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
+from approvals.execution import Attempt, Execution, Reason, arm, put_back, void
+from approvals.pause import open_pause_over
+from approvals.people import Authority
+from approvals.policy import groups_of
+from approvals.ports import Directory, Policies, Store, UnitOfWork
+from approvals.request import Bench, Request, State, check_quorum
+from approvals.usecases.standing import bench_for, ruling_today, slack_accounts, voters_of
+
+WAIT: Final = timedelta(seconds=5)
+"""How long a start waits whose target is taken, or whose approvers cannot be asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An execution after its start was judged, and its start record; None where it may not be sent now."""
+
+    execution: Execution
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The check and the record."""
+
+    store: Store
+    policies: Policies
+    directory: Directory
+
+    def __call__(
+        self,
+        execution: Execution,
+        request: Request,
+        *,
+        resource_version: str,
+        object_generation: int,
+        request_hash: str,
+    ) -> Started:
+        """Return the execution armed, put back or voided, committed.
+
+        Args:
+            execution: Claimed by this worker.
+            request: What it carries out.
+            resource_version: Of the object, as it was just planned on.
+            object_generation: Likewise.
+            request_hash: Of the exact bytes that would be sent.
+
+        Raises:
+            Clash: Another worker holds it by now.
+        """
+        authority = self._ask(request)
+        with self.store.writing() as uow:
+            uow.lock_gate(exclusive=False)
+            uow.lock_environment(execution.environment)
+            held_request = uow.lock_request(request.id)
+            held = uow.lock_execution(execution.id)
+            if held is None or held_request is None or held.generation != execution.generation:
+                raise Clash("Another worker holds it.")
+            bench = bench_for(uow, held_request, policy=self.policies.current(), authority=authority, execution=held)
+            transition = _verdict(uow, held, held_request, bench)
+            if transition is None:
+                transition = arm(
+                    held,
+                    resource_version=resource_version,
+                    object_generation=object_generation,
+                    request_hash=request_hash,
+                    epoch=bench.epoch,
+                    now=bench.now,
+                )
+            uow.save(transition)
+            started = _started(transition)
+            if started.attempt is None:
+                uow.release_target(started.execution)
+            return started
+
+    def _ask(self, request: Request) -> Authority:
+        with self.store.reading() as reading:
+            voters, at = voters_of(reading, request.id), reading.now
+        groups = groups_of(ruling_today(request, self.policies.current()))
+        return self.directory.authority(accounts=slack_accounts(voters), groups=groups, at=at, anew=True)
+
+
+def _verdict(uow: UnitOfWork, execution: Execution, request: Request, bench: Bench) -> Transition | None:
+    """Return what stops the start, or None."""
+    if request.state is not State.APPROVED:
+        return void(execution, Reason.CANCELLED, now=bench.now)
+    if bench.now >= execution.valid_until:
+        return void(execution, Reason.LAPSED, now=bench.now)
+    if open_pause_over(bench.pauses, request.place) is not None:
+        return void(execution, Reason.PAUSED, now=bench.now)
+    try:
+        check_quorum(request, bench)
+    except PolicyDenied:
+        return void(execution, Reason.POLICY, now=bench.now)
+    except NotEligible as error:
+        return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
+    except Unavailable as error:
+        return put_back(execution, now=bench.now, wait=WAIT, message=error.sentence)
+    if not uow.lock_target(execution):
+        return put_back(execution, now=bench.now, wait=WAIT, message="Another change of the same target is under way.")
+    return None
+
+
+def _started(transition: Transition) -> Started:
+    execution = next(noun for noun in transition.nouns if isinstance(noun, Execution))
+    attempt = next((noun for noun in transition.nouns if isinstance(noun, Attempt)), None)
+    return Started(execution=execution, attempt=attempt)
