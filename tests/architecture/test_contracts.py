@@ -1,0 +1,66 @@
+"""The import contracts bite: each is broken on purpose, in a copy of the tree, and must say so."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("approvals", "models", "bot", "migrations", "devcluster")
+
+# what is planted: the contract that must notice, and the lines by file
+PLANTS = {
+    "the archive looks outward": ("inward", {"models/__init__.py": "import bot.intake"}),
+    "a noun knows a use case": ("court-order", {"approvals/errors.py": "import approvals.usecases"}),
+    "a verb knows a port": ("court-order", {"approvals/verbs/__init__.py": "import approvals.ports"}),
+    "a noun without a place": ("court-order", {"approvals/newcomer.py": ""}),
+    "the court reads a clock": ("court-pure", {"approvals/errors.py": "import time"}),
+    "the court uses a package": ("court-pure", {"approvals/errors.py": "from pydantic import BaseModel"}),
+    "two nouns know each other": (
+        "acyclic",
+        {"approvals/one.py": "import approvals.other", "approvals/other.py": "import approvals.one"},
+    ),
+    "doors know each other": ("doors", {"bot/intake/__init__.py": "import bot.cluster"}),
+    "the archive calls a use case": ("archive", {"models/__init__.py": "import approvals.usecases"}),
+    "a migration knows a row": ("history", {"migrations/versions/0001_first.py": "import models"}),
+    "the loopback cluster knows the court": ("history", {"devcluster/newcomer.py": "from approvals import errors"}),
+    "a stand-in knows the court": ("stand-ins", {"bot/local/__init__.py": "from approvals import errors"}),
+    "a door knows a stand-in": ("stand-ins-out", {"bot/intake/__init__.py": "import bot.local.workspace"}),
+    "intake talks to Kubernetes": ("kubernetes", {"bot/intake/__init__.py": "from kubernetes import client"}),
+    "intake talks to Slack": ("slack", {"bot/intake/__init__.py": "from slack_sdk.web import WebClient"}),
+    "intake talks to the database": ("sqlalchemy", {"bot/intake/__init__.py": "import sqlalchemy.orm"}),
+    "intake makes jobs": ("apscheduler", {"bot/intake/__init__.py": "import apscheduler.schedulers"}),
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the packages and their contracts."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    return tmp_path
+
+
+def _is_kept(tree, contract):
+    lint_imports = str(Path(sys.executable).with_name("lint-imports"))
+    command = [lint_imports, "--no-logo", "--no-cache", "--contract", contract]
+    result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert "Analyzed" in result.stdout, result.stdout + result.stderr
+    return result.returncode == 0
+
+
+@pytest.mark.parametrize(("contract", "lines"), PLANTS.values(), ids=PLANTS.keys())
+def test_a_contract_notices_what_it_forbids(tree, contract, lines):
+    """The contract holds for the tree as it stands, and breaks when what it forbids is planted."""
+    held = _is_kept(tree, contract)
+
+    for path, line in lines.items():
+        with (tree / path).open("a") as file:
+            file.write(f"\n{line}\n")
+
+    assert (held, _is_kept(tree, contract)) == (True, False)
