@@ -1,0 +1,145 @@
+"""What an agent sees of its own escalation. Made from nouns alone; nothing here is read from a request.
+
+A hidden value is shown as hidden: neither it nor the keyed hash that stands for it leaves the house.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from approvals.execution import Execution
+from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
+from approvals.policy import Ruling
+from approvals.request import Request, State
+from models.payloads.shapes import Instant, Shape
+
+
+class RedactedView(Shape):
+    """Stands for a value that is not shown."""
+
+    redacted: Literal[True] = True
+
+
+LeafView = bool | int | str | RedactedView | None
+
+
+class ChangeView(Shape):
+    """One field that changes; null where it is absent."""
+
+    path: Annotated[str, Field(description="JSON pointer into the object; named list items stand in brackets.")]
+    before: LeafView
+    after: LeafView
+
+
+class RulingView(Shape):
+    """What the policy said."""
+
+    rule: Annotated[str, Field(description="The names of the rules that spoke, joined by a comma; may be empty.")]
+    reasons: list[str]
+
+
+class DecisionView(Shape):
+    """How it ended."""
+
+    outcome: Annotated[State, Field(description="The status it ended with; never pending.")]
+    by: Annotated[list[str], Field(description="The accounts that decided; empty where nobody did.")]
+    at: Instant
+    reason: str | None
+
+
+class ExecutionView(Shape):
+    """How far it is carried out."""
+
+    status: str
+    effect: str | None
+    reason: str | None
+    message: str
+
+
+class EscalationView(Shape):
+    """One escalation, as its agent sees it."""
+
+    id: str
+    version: Annotated[int, Field(description="Rises with every change; for after_version.")]
+    status: State
+    deadline: Instant | None
+    fingerprint: str | None
+    diff: list[ChangeView]
+    ruling: RulingView | None
+    decision: DecisionView | None
+    execution: ExecutionView | None
+    superseded_by: Annotated[str | None, Field(description="The escalation that replaced it after a drift.")]
+
+
+class EscalationPageView(Shape):
+    """Some of an agent's escalations, newest first."""
+
+    escalations: list[EscalationView]
+    next_cursor: str | None
+
+
+_SILENT_REASONS: Final = {
+    State.EXPIRED: "Nobody decided before the deadline, so silence denied it.",
+    State.CANCELLED: "The agent took it back.",
+    State.SUPERSEDED: "The target changed after the approval, so it never ran.",
+}
+
+
+def view_of(
+    request: Request, *, bound: Bound | None, execution: Execution | None, reason: str | None = None
+) -> EscalationView:
+    """Return what the agent sees of *request*.
+
+    Args:
+        request: The request as it is now.
+        bound: Its plan; None where none was made.
+        execution: Its execution, once it was approved.
+        reason: What the person who decided gave as a reason, in that person's words.
+    """
+    return EscalationView(
+        id=request.id,
+        # Both revisions only ever rise, so their sum names every state that a long poll can wait for.
+        version=request.revision + (execution.revision if execution else 0),
+        status=request.state,
+        deadline=request.deadline,
+        fingerprint=request.fingerprint,
+        diff=[_change(change) for change in changes_of(bound)] if bound else [],
+        ruling=_ruling(request.ruling) if request.ruling else None,
+        decision=_decision(request, reason),
+        execution=_execution(execution) if execution else None,
+        superseded_by=request.superseded_by,
+    )
+
+
+def _change(change: Change) -> ChangeView:
+    return ChangeView(path=change.path, before=_leaf(change.before), after=_leaf(change.after))
+
+
+def _leaf(leaf: Leaf) -> LeafView:
+    return RedactedView() if isinstance(leaf, Redacted) else leaf
+
+
+def _ruling(ruling: Ruling) -> RulingView:
+    return RulingView(rule=", ".join(ruling.rules), reasons=list(ruling.reasons))
+
+
+def _decision(request: Request, reason: str | None) -> DecisionView | None:
+    if request.state is State.PENDING:
+        return None
+    if request.refusal is not None:
+        reason = request.refusal.sentence
+    return DecisionView(
+        outcome=request.state,
+        by=list(request.decided_by),
+        at=request.decided_at or request.asked_at,
+        reason=reason or _SILENT_REASONS.get(request.state),
+    )
+
+
+def _execution(execution: Execution) -> ExecutionView:
+    return ExecutionView(
+        status=execution.state.value,
+        effect=execution.effect.value if execution.effect else None,
+        reason=execution.reason.value if execution.reason else None,
+        message=execution.message,
+    )
