@@ -1,0 +1,159 @@
+"""A cluster in memory for tests of use cases: raw objects, dry runs through the verbs' own functions, scripted mishaps.
+
+It implements :class:`approvals.ports.Cluster` and runs the production verbs; what the API server means (validation, RBAC,
+admission, conflicts of managers) is proved against the real one, in the cluster door's contract suite.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from approvals.accounts import ServiceAccount
+from approvals.action import ProposedAction
+from approvals.errors import Refused, Unavailable, Unplannable
+from approvals.plan import Bound, Preview
+from approvals.ports import Came, Credential, Reply
+from approvals.verb import Occasion, Verb, field_manager
+from tests.builders import CLUSTER_UID, NOON, a_workload, preview_of, scale_of
+
+
+@dataclass(frozen=True)
+class FakeCredential:
+    """A token that opens nothing."""
+
+    token_id: str | None
+    expires_at: datetime
+
+
+@dataclass
+class FakeCluster:
+    """One cluster with some workloads, by (kind, namespace, name)."""
+
+    now: Callable[[], datetime] = lambda: NOON
+    objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    hpas: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    minted: list[str] = field(default_factory=list)
+    replies: list[Reply | Callable[[], None]] = field(default_factory=list)
+    """What the next sends come to, instead of being carried out; a callable runs first and the send goes on."""
+    lose_next_reply: bool = False
+    """Carry the next send out and lose the answer."""
+    down: bool = False
+    mint_refusal: Refused | None = None
+    rolling: bool = False
+    """Whether changed workloads stay under way."""
+
+    @classmethod
+    def with_checkout(cls, replicas: int = 3, **kwargs: Any) -> "FakeCluster":
+        """Return a cluster that runs the Deployment ``shop/checkout``."""
+        cluster = cls(**kwargs)
+        cluster.objects["Deployment", "shop", "checkout"] = a_workload(replicas=replicas)
+        return cluster
+
+    def checkout(self) -> dict[str, Any]:
+        """Return the Deployment ``shop/checkout`` as it is."""
+        return self.objects["Deployment", "shop", "checkout"]
+
+    def somebody_scales(self, replicas: int) -> None:
+        """Change ``shop/checkout`` behind everybody's back."""
+        self._write(self.checkout(), {"spec": {"replicas": replicas}}, manager="kubectl", subresource=None)
+
+    def churn(self) -> None:
+        """Move the resource version of ``shop/checkout`` and nothing that was reviewed."""
+        metadata = self.checkout()["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+
+    def preview(
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+    ) -> Preview:
+        """Return what the verb would change, by its own functions."""
+        if self.down:
+            raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
+        target = action.target
+        workload = self.objects.get((target.kind, target.namespace, target.name))
+        if workload is None:
+            raise Unplannable("There is no such target.", code="target_not_found")
+        observed = {"object": copy.deepcopy(workload), "scale": scale_of(workload), "hpas": self.hpas}
+        resource = verb.kind(target.kind).resource
+        (draft,) = verb.build(observed, target, resource, action.parameters, occasion)
+        after = _merged(observed[draft.before], json.loads(draft.step.body))
+        preview = preview_of(verb, action, observed, after, occasion)
+        metadata = workload["metadata"]
+        seen = replace(
+            preview.evidence,
+            seen_at=self.now(),
+            resource_version=metadata["resourceVersion"],
+            generation=metadata["generation"],
+        )
+        return replace(preview, cluster_uid=CLUSTER_UID, evidence=seen)
+
+    def mint(self, *, environment: str, account: ServiceAccount) -> Credential:
+        """Return a credential good for ten minutes."""
+        if self.mint_refusal is not None:
+            raise self.mint_refusal
+        self.minted.append(account.username)
+        return FakeCredential(token_id=f"JTI={len(self.minted)}", expires_at=self.now() + timedelta(minutes=10))
+
+    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential) -> Reply:
+        """Carry the write out under its precondition, unless a mishap is scripted."""
+        self.sent.append(body)
+        if self.replies:
+            scripted = self.replies.pop(0)
+            if isinstance(scripted, Reply):
+                return scripted
+            scripted()
+        workload = self._of(bound, step)
+        if workload is None:
+            return Reply(came=Came.REJECTED, status=404, message="not found")
+        patch = json.loads(body)
+        if patch["metadata"].pop("resourceVersion") != workload["metadata"]["resourceVersion"]:
+            return Reply(came=Came.CONFLICT, status=409, message="the object has been modified")
+        manager = field_manager(bound.escalation)
+        self._write(workload, patch, manager=manager, subresource=bound.steps[step].subresource)
+        if self.lose_next_reply:
+            self.lose_next_reply = False
+            return Reply(came=Came.LOST, message="the reply was lost")
+        return Reply(came=Came.APPLIED, status=200, audit_id="audit-1")
+
+    def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
+        """Return the object as it is."""
+        if self.down:
+            raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
+        workload = self._of(bound, step)
+        return None if workload is None else copy.deepcopy(workload)
+
+    def _of(self, bound: Bound, step: int) -> dict[str, Any] | None:
+        target = bound.target
+        found = self.objects.get((target.kind, target.namespace, target.name))
+        return found if found is not None and found["metadata"]["uid"] == bound.steps[step].uid else None
+
+    def _write(self, workload: dict[str, Any], patch: dict[str, Any], *, manager: str, subresource: str | None) -> None:
+        metadata = workload["metadata"]
+        after = _merged(workload, patch)
+        workload.clear()
+        workload.update(after)
+        metadata = workload["metadata"]
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        metadata["generation"] += 1
+        entry = {"manager": manager, **({"subresource": subresource} if subresource else {})}
+        metadata["managedFields"] = [entry]
+        replicas = workload["spec"]["replicas"]
+        if not self.rolling:
+            counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), replicas)
+            workload["status"] = {"observedGeneration": metadata["generation"], **counts}
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """Return *target* after a JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = copy.deepcopy(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = _merged(result.get(key), value)
+    return result

@@ -1,0 +1,31 @@
+"""A workspace that answers from a table: who is in good standing, who is in which group, and whether it can be asked at all."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from approvals.people import Authority, Membership, Standing
+
+
+class FakeDirectory:
+    """Implements :class:`approvals.ports.Directory`."""
+
+    def __init__(self) -> None:
+        """Everybody is in good standing until a test says otherwise; groups are empty."""
+        self.standings: dict[str, Standing] = {}
+        self.groups: dict[str, frozenset[str]] = {}
+        self.down = False
+        self.asked_anew = 0
+
+    def authority(
+        self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False
+    ) -> Authority:
+        """Return what the table says, stamped *at*; nothing while it is down."""
+        self.asked_anew += anew
+        if self.down:
+            return Authority(standings={}, groups={})
+        standings = {
+            one: replace(self.standings.get(one, Standing(account=one, seen_at=at)), seen_at=at) for one in accounts
+        }
+        members = {group: Membership(accounts=self.groups.get(group, frozenset()), seen_at=at) for group in groups}
+        return Authority(standings=standings, groups=members)
