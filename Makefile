@@ -24,7 +24,7 @@ help: ## list the targets
 # ------------------------------------------------------------------------------------------------------------ use it
 
 .PHONY: setup
-setup: .venv/.installed-run ## install what running needs, and no test tools
+setup: .venv/.installed-run .venv/.installed-project ## install what running needs, and no test tools
 
 .PHONY: demo
 demo: setup ## start the whole product with a Slack stand-in and an agent, print the address (DEMO="--kubeconfig F ...")
@@ -93,7 +93,7 @@ clean: ## remove what this file made here; the cluster's cache stays
 # ------------------------------------------------------------------------------------------------------- what it takes
 
 .PHONY: dev
-dev: .venv/.installed-dev
+dev: setup .venv/.installed-dev
 
 .PHONY: system-packages
 system-packages:
@@ -104,16 +104,19 @@ system-packages:
 	@$(PYTHON) -m venv .venv || { echo 'python3 -m venv failed; on Debian: apt-get install python3-venv'; exit 1; }
 	@touch $@
 
-# The dev list contains the run list, so where the tests are set up there is nothing left to install for running.
-.venv/.installed-run: requirements/run.txt pyproject.toml | .venv/.made
+.venv/.installed-run: requirements/run.txt | .venv/.made
 	@echo 'Installing what running needs ...'
 	@$(PIP_INSTALL) --require-hashes -r requirements/run.txt
-	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.venv/.installed-dev: requirements/dev.txt .venv/.installed-run
+.venv/.installed-dev: requirements/dev.txt | .venv/.installed-run
 	@echo 'Installing what the tests need ...'
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The packages are found where they lie, so this has to be done again only when the project file changes.
+.venv/.installed-project: pyproject.toml | .venv/.installed-run
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 .venv/.installed-lock: requirements/lock.txt | .venv/.made
