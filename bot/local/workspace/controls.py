@@ -14,6 +14,7 @@ from bot.local.workspace.desk import Desk
 from bot.local.workspace.faults import Faults
 from bot.local.workspace.feed import Change
 from bot.local.workspace.jsontypes import JsonObject
+from bot.local.workspace.page.drawing import live_things
 from bot.local.workspace.records import Ephemeral, Message, Outcome, View
 from bot.local.workspace.transport.events import Events
 from bot.local.workspace.transport.signed_http import SignedHttp
@@ -140,6 +141,10 @@ class Controls:
     def thread(self, channel: str, ts: str) -> list[Message]:
         """Return the replies in a thread, oldest first."""
         return [message for message in self.messages(channel) if message.is_reply and message.thread_ts == ts]
+
+    def live_things(self, message: Message | Ephemeral) -> list[tuple[str, str]]:
+        """Return every mention, broadcast, channel reference and link that is live in a message."""
+        return live_things(message, self._core.strictness)
 
     def ephemerals(self, user: str) -> list[Ephemeral]:
         """Return the private notes that *user* sees, oldest first."""

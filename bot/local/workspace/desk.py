@@ -46,7 +46,7 @@ class Desk:
         record = self._record(user, channel, ts)
         block, element = _find(record.blocks, action_id)
         if user not in element.get("visible_to_user_ids", [user]):
-            raise NotThere(f"{action_id} is not shown to {user}")
+            raise NotThere(f"{action_id} is not shown to {user}.")
         token = self._core.tickets.issue_url(
             user=user,
             channel=channel,
@@ -110,7 +110,7 @@ class Desk:
         room = self._core.store.rooms.get(channel)
         person = self._core.store.users[user]
         if room is None or not self._core.store.sees(user, channel):
-            raise NotThere(f"{user} cannot open {channel}")
+            raise NotThere(f"{user} cannot open {channel}.")
         known = {each.name for each in self._core.seed.commands}
         allowed = "commands" in self._core.seed.bot_scopes or not self._core.strictness.scopes
         if command not in known or not allowed or person.team_id != self._core.seed.team_id:
@@ -134,7 +134,7 @@ class Desk:
     def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
         """Post what a person typed; the app asked for no message events, so it is not told."""
         if not self._core.store.sees(user, channel):
-            raise NotThere(f"{user} cannot open {channel}")
+            raise NotThere(f"{user} cannot open {channel}.")
         person = self._core.store.users[user]
         message = Message(
             channel=channel,
@@ -153,13 +153,13 @@ class Desk:
             return note
         message = self._core.store.message(channel, ts)
         if message is None or not self._core.store.sees(user, channel):
-            raise NotThere(f"message {ts} in {channel} is not on the page of {user}")
+            raise NotThere("That message is no longer there.")
         return message
 
     def _view(self, user: str) -> View:
         view = self._core.store.views.get(user)
         if view is None:
-            raise NotThere(f"no modal is open for {user}")
+            raise NotThere("That dialog is no longer open.")
         return view
 
     def _url(self, token: str) -> str:
@@ -223,7 +223,7 @@ def _find(blocks: list[JsonObject], action_id: str) -> tuple[JsonObject, JsonObj
         for element in elements_of(block):
             if element["action_id"] == action_id:
                 return block, element
-    raise NotThere(f"no {action_id} there")
+    raise NotThere(f"{action_id} is no longer there.")
 
 
 def _unusable(outcome: Outcome, refused: Refused) -> Outcome:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot.local.workspace.core import Core
 from bot.local.workspace.desk import Desk
+from bot.local.workspace.page.routes import Page
 from bot.local.workspace.replies import Replies
 from bot.local.workspace.transport.sockets import SocketHub
 from bot.local.workspace.webapi.dispatch import WebApi
@@ -61,6 +62,7 @@ class Listener:
         app.router.add_route("*", "/api/{method}", api.handle)
         app.router.add_get("/link/", self._hub.handle)
         app.router.add_post("/actions/{token}", self._replies.handle)
+        Page(self._core, self._desk).add_to(app)
         return app
 
     @web.middleware

@@ -10,7 +10,11 @@ from bot.local.workspace.jsontypes import JsonObject
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """One message in a channel; *bot_id* is empty when a person wrote it."""
+    """One message in a channel.
+
+    *bot_id* is empty when a person wrote it. *names_live* says that its text was
+    sent in a way that turns a bare ``@here`` or ``#channel`` into the live thing.
+    """
 
     channel: str
     ts: str
@@ -24,6 +28,7 @@ class Message:
     broadcast: bool = False
     edited_ts: str | None = None
     metadata: JsonObject | None = None
+    names_live: bool = False
 
     @property
     def is_reply(self) -> bool:

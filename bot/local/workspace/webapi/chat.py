@@ -27,6 +27,7 @@ def post_message(core: Core, arguments: JsonObject) -> JsonObject:
         thread_ts=thread_ts,
         broadcast=flag_argument(arguments, "reply_broadcast"),
         metadata=content.metadata,
+        names_live=_names_live(arguments, default="none"),
     )
     core.store.put_message(message)
     return _answer(message, content)
@@ -52,6 +53,7 @@ def update_message(core: Core, arguments: JsonObject) -> JsonObject:
         raise Refused("block_mismatch")
     message.text = content.text
     message.blocks = content.blocks or []
+    message.names_live = _names_live(arguments, default="client")
     message.metadata = content.metadata if content.metadata is not None else message.metadata
     if content.blocks is None:
         message.edited_ts = core.timestamps.next()
@@ -124,6 +126,11 @@ def _pace(core: Core, channel: str) -> None:
     wait = core.rates.wait_for(("chat.postMessage", channel), per_second=rate, burst=core.strictness.post_burst)
     if wait:
         raise Refused("ratelimited", retry_after=wait)
+
+
+def _names_live(arguments: JsonObject, *, default: str) -> bool:
+    # Updates parse names by default and posts do not: Slack's own difference, and a trap.
+    return flag_argument(arguments, "link_names") or (text_argument(arguments, "parse") or default) != "none"
 
 
 def _swaps_rich_text(before: list[JsonObject], after: list[JsonObject]) -> bool:
