@@ -1,0 +1,73 @@
+"""Policies: the file in force, and its reload. A broken file never takes the place of a good one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+import structlog
+
+from approvals.errors import Malformed
+from approvals.policy import Policy
+from models.policy_file import PolicyMistakes, load_policy
+
+log = structlog.get_logger(__name__)
+
+
+class PolicyFile:
+    """Implements :class:`approvals.ports.Policies` over one file."""
+
+    def __init__(self, path: Path) -> None:
+        """Read and check the file.
+
+        Raises:
+            Malformed: It cannot be read, or holds mistakes; the sentence lists all of them with their lines.
+        """
+        self._path = path
+        self._lock = Lock()
+        self._policy, self._text = read_policy(path)
+
+    def current(self) -> Policy:
+        """Return the policy in force."""
+        with self._lock:
+            return self._policy
+
+    def text(self) -> str:
+        """Return the text of the policy in force."""
+        with self._lock:
+            return self._text
+
+    def reload(self, adopt: Callable[[Policy, str], object]) -> bool:
+        """Take the file as it is now, if it has changed and is good; return whether a new version is in force.
+
+        *adopt* writes the new version down first: what is not on record does not rule. A file that cannot be read or holds
+        mistakes is logged and changes nothing.
+        """
+        try:
+            policy, text = read_policy(self._path)
+        except Malformed as mistakes:
+            log.error("policy.reload_refused", path=str(self._path), why=mistakes.sentence)
+            return False
+        if policy.version == self.current().version:
+            return False
+        adopt(policy, text)
+        with self._lock:
+            self._policy, self._text = policy, text
+        log.info("policy.reloaded", version=policy.version)
+        return True
+
+
+def read_policy(path: Path) -> tuple[Policy, str]:
+    """Return the policy in a file, and its text.
+
+    Raises:
+        Malformed: It cannot be read, or holds mistakes; the sentence lists all of them with their lines.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Malformed(f"The policy file {path} cannot be read: {error.strerror}. Set COUNTERSIGN_POLICY.") from error
+    try:
+        return load_policy(data), data.decode()
+    except PolicyMistakes as mistakes:
+        listed = "\n".join(f"  {path}:{mistake}" for mistake in mistakes.mistakes)
+        raise Malformed(f"The policy holds mistakes:\n{listed}") from mistakes

@@ -1,0 +1,85 @@
+"""Ticks: what happens every so often. The scheduler holds no state and no rule: a tick asks the table what is due.
+
+Jobs live in memory only; a restart or a late tick loses nothing, because deadlines are instants in rows. A tick that is
+still running when the next one comes is not doubled. One that fails is logged and counted, and comes again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+log = structlog.get_logger(__name__)
+
+_THREADS: Final = 8
+"""One for each tick: none may wait for another's thread, least of all the expiry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Something done every so many seconds."""
+
+    name: str
+    seconds: float
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weekly:
+    """Something done once a week, at a time on the wall in a zone (a time that does not exist is taken an hour later)."""
+
+    name: str
+    weekday: str
+    hour: int
+    minute: int
+    zone: str
+    run: Callable[[], object]
+
+
+class Scheduler:
+    """Runs ticks in threads of its own until it is stopped."""
+
+    def __init__(self, ticks: Iterable[Tick], weeklies: Iterable[Weekly], *, failed: Callable[[str], None]) -> None:
+        """Keep what to run; *failed* is told the name of a tick that raised."""
+        self._failed = failed
+        self._scheduler = BackgroundScheduler(
+            timezone=ZoneInfo("UTC"),
+            executors={"default": ThreadPoolExecutor(_THREADS)},
+            # Without these APScheduler drops a run that is late, and piles up those that it missed.
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        for tick in ticks:
+            self._add(tick.name, tick.run, IntervalTrigger(seconds=tick.seconds))
+        for weekly in weeklies:
+            trigger = CronTrigger(
+                day_of_week=weekly.weekday, hour=weekly.hour, minute=weekly.minute, timezone=ZoneInfo(weekly.zone)
+            )
+            self._add(weekly.name, weekly.run, trigger)
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin nothing more, and return when what runs has ended."""
+        self._scheduler.shutdown(wait=True)
+
+    def _add(self, name: str, run: Callable[[], object], trigger: IntervalTrigger | CronTrigger) -> None:
+        self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name)
+
+    def _guarded(self, name: str, run: Callable[[], object]) -> Callable[[], None]:
+        def tick() -> None:
+            try:
+                run()
+            except Exception:
+                # The outermost loop: whatever went wrong changed nothing that was not committed, and comes again.
+                log.exception("tick.failed", tick=name)
+                self._failed(name)
+
+        return tick
