@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from approvals.alert import AlertState, Report
-from models.payloads.shapes import Instant, TolerantShape
+from models.payloads.shapes import NOT_BLANK, Instant, TolerantShape
 
 LARGEST_BODY: Final = 1024 * 1024
 """In bytes: 200 alerts with 5 KiB each."""
@@ -21,7 +21,7 @@ MOST_ALERTS: Final = 200
 MOST_TEXTS: Final = 64
 """Labels, and annotations, of one alert; Prometheus users rarely pass 30."""
 
-_Name = Annotated[str, Field(min_length=1, max_length=128)]
+_Name = Annotated[str, Field(min_length=1, max_length=128), NOT_BLANK]
 _Label = Annotated[str, Field(max_length=2048)]
 _Annotation = Annotated[str, Field(max_length=8192)]
 

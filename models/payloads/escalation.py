@@ -15,7 +15,7 @@ from approvals.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.people import SLACK_ACCOUNT
 from approvals.verb import Verb
 from approvals.verbs import REGISTRY
-from models.payloads.shapes import Number, Shape
+from models.payloads.shapes import NOT_BLANK, Number, Shape
 
 LARGEST_BODY: Final = 256 * 1024
 """In bytes: every field at its longest, with every letter written as a six-byte escape, still fits."""
@@ -93,7 +93,7 @@ class _OneOfTheVerbs:
 class BreachPayload(Shape):
     """A claim that a limit was passed."""
 
-    limit: Annotated[str, Field(min_length=1, max_length=63)]
+    limit: Annotated[str, Field(min_length=1, max_length=63), NOT_BLANK]
     observed: Number
     ceiling: Number
 
@@ -101,8 +101,8 @@ class BreachPayload(Shape):
 class EvidencePayload(Shape):
     """A piece of evidence, in the agent's words."""
 
-    title: Annotated[str, Field(min_length=1, max_length=LONGEST_TITLE)]
-    text: Annotated[str, Field(min_length=1, max_length=LONGEST_EVIDENCE)]
+    title: Annotated[str, Field(min_length=1, max_length=LONGEST_TITLE), NOT_BLANK]
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_EVIDENCE), NOT_BLANK]
 
 
 class EscalationPayload(Shape):
@@ -110,7 +110,7 @@ class EscalationPayload(Shape):
 
     environment: Annotated[str, Field(max_length=63, pattern=f"^{ENVIRONMENT_NAME.pattern}$")]
     action: Annotated[ActionPayload, _OneOfTheVerbs()]
-    rationale: Annotated[str, Field(min_length=1, max_length=LONGEST_RATIONALE)]
+    rationale: Annotated[str, Field(min_length=1, max_length=LONGEST_RATIONALE), NOT_BLANK]
     breaches: Annotated[list[BreachPayload], Field(default_factory=list, max_length=MOST_BREACHES)]
     evidence: Annotated[list[EvidencePayload], Field(default_factory=list, max_length=MOST_EVIDENCE)]
     confidence: Annotated[Number | None, Field(ge=0, le=1, description="How sure the agent is, 0 to 1.")] = None

@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from approvals.errors import Malformed
@@ -29,6 +37,16 @@ class TolerantShape(BaseModel):
     """As :class:`Shape`, but what it does not know is passed over: for senders that are not ours to release."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("too_short", "It must not be empty.")
+    return value
+
+
+NOT_BLANK: Final = AfterValidator(_not_blank)
+"""For a text in which something is said; Slack refuses to show blanks. It stands behind the field's own limits."""
 
 
 def _decimal(value: object) -> Decimal:
@@ -98,7 +116,6 @@ _FINDINGS: Final = {
     "literal_error": ("unknown_value", "It must be {expected}."),
     "string_too_long": ("too_long", "It may have {max_length} characters at most."),
     "too_long": ("too_long", "It may have {max_length} entries at most."),
-    "string_too_short": ("too_short", "It must have {min_length} characters at least."),
     "greater_than_equal": ("out_of_range", "It must be {ge} at least."),
     "less_than_equal": ("out_of_range", "It must be {le} at most."),
     "string_pattern_mismatch": ("wrong_format", "It must match {pattern}."),
@@ -108,6 +125,8 @@ _FINDINGS: Final = {
     "model_type": ("wrong_type", "It must be an object."),
     "model_attributes_type": ("wrong_type", "It must be an object."),
     "string_type": ("wrong_type", "It must be a text."),
+    "string_too_short": ("too_short", "It must not be empty."),
+    "too_short": ("too_short", "It must not be empty."),
     "wrong_type": ("wrong_type", "{sentence}"),
     "wrong_format": ("wrong_format", "{sentence}"),
 }

@@ -1,0 +1,1 @@
+"""Tests of the archive: what it reads, stores and gives back."""

@@ -1,0 +1,208 @@
+"""An agent sees of its escalation what it needs to go on, and nothing that is hidden from it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from approvals.action import ProposedAction, Target
+from approvals.execution import Execution, Phase, Reason
+from approvals.plan import Bound, Change, PatchType, Redacted, Resource, Step
+from approvals.policy import Ruling
+from approvals.request import Refusal, Request, State
+from approvals.risk import Risk
+from approvals.verb import Effect
+from models.payloads import EscalationPageView, view_of
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TARGET = Target(kind="Deployment", namespace="shop", name="checkout")
+RULING = Ruling(
+    policy="p" * 64, asks=True, rules=("shop", "all"), reasons=("Rule shop asks ops.",), risk=Risk.LOW, quorum=1
+)
+PENDING = Request(
+    id="esc_1",
+    agent="scaler",
+    environment="demo",
+    action=ProposedAction(verb="scale", target=TARGET, parameters={"replicas": 6}),
+    on_behalf_of=None,
+    idempotency_key="k",
+    body_hash="b" * 64,
+    token="tok_1",
+    channel="T0123:C0123",
+    state=State.PENDING,
+    revision=1,
+    asked_at=NOON,
+    deadline=NOON + timedelta(minutes=15),
+    ruling=RULING,
+    fingerprint="f" * 64,
+    effect_key="e" * 64,
+    render_hash="r" * 64,
+    shown_whole=True,
+)
+BOUND = Bound(
+    schema=1,
+    cluster_uid="c",
+    escalation="esc_1",
+    verb="scale",
+    target=TARGET,
+    arguments={"replicas": 6},
+    executor="exec-scaler-scale",
+    valid_for=timedelta(minutes=15),
+    steps=(
+        Step(
+            resource=Resource(group="apps", version="v1", plural="deployments"),
+            namespace="shop",
+            name="checkout",
+            uid="u",
+            subresource="scale",
+            patch_type=PatchType.MERGE,
+            body="{}",
+            changes=(
+                Change(path="/spec/replicas", before=3, after=6),
+                Change(path="/spec/env/[KEY]/value", before=None, after=Redacted(mac="0123abcd")),
+            ),
+        ),
+    ),
+)
+PENDING_VIEW = {
+    "id": "esc_1",
+    "version": 1,
+    "status": "pending",
+    "deadline": "2026-11-21T12:15:00.000000Z",
+    "fingerprint": "f" * 64,
+    "diff": [
+        {"path": "/spec/replicas", "before": 3, "after": 6},
+        {"path": "/spec/env/[KEY]/value", "before": None, "after": {"redacted": True}},
+    ],
+    "ruling": {"rule": "shop, all", "reasons": ["Rule shop asks ops."]},
+    "decision": None,
+    "execution": None,
+    "superseded_by": None,
+}
+
+
+def sent(view):
+    """Return *view* as the other side reads it."""
+    return json.loads(view.model_dump_json())
+
+
+def test_a_pending_escalation_shows_its_diff_and_its_deadline():
+    """The first answer has the interface's fields; a hidden value is shown as hidden, without its keyed hash."""
+    view = view_of(PENDING, bound=BOUND, execution=None)
+
+    assert sent(view) == PENDING_VIEW
+    assert "0123abcd" not in view.model_dump_json()
+
+
+def test_a_page_holds_views():
+    """A list is the same views and where to go on."""
+    page = EscalationPageView(escalations=[view_of(PENDING, bound=BOUND, execution=None)], next_cursor="c2")
+
+    assert sent(page) == {"escalations": [PENDING_VIEW], "next_cursor": "c2"}
+
+
+def test_a_decision_says_who_when_and_why():
+    """A denial carries the person's words; the version has risen."""
+    denied = replace(
+        PENDING, state=State.DENIED, revision=2, decided_at=NOON + timedelta(seconds=5), decided_by=("T0123:U0ADA",)
+    )
+
+    assert sent(view_of(denied, bound=BOUND, execution=None, reason="Not on a Friday.")) == PENDING_VIEW | {
+        "version": 2,
+        "status": "denied",
+        "decision": {
+            "outcome": "denied",
+            "by": ["T0123:U0ADA"],
+            "at": "2026-11-21T12:00:05.000000Z",
+            "reason": "Not on a Friday.",
+        },
+    }
+
+
+def test_silence_is_nobodys_denial():
+    """Expired is its own outcome: nobody decided it, and it says so."""
+    expired = replace(PENDING, state=State.EXPIRED, revision=2, decided_at=PENDING.deadline)
+
+    assert sent(view_of(expired, bound=BOUND, execution=None))["decision"] == {
+        "outcome": "expired",
+        "by": [],
+        "at": "2026-11-21T12:15:00.000000Z",
+        "reason": "Nobody decided before the deadline, so silence denied it.",
+    }
+
+
+def test_a_refused_escalation_says_why():
+    """What was refused at intake has a decision, too: the refusal's sentence, at the instant it came in."""
+    refused = replace(
+        PENDING,
+        state=State.REFUSED,
+        deadline=None,
+        ruling=None,
+        fingerprint=None,
+        refusal=Refusal(code="paused", sentence="Paused (all)."),
+    )
+
+    assert sent(view_of(refused, bound=None, execution=None)) == PENDING_VIEW | {
+        "status": "refused",
+        "deadline": None,
+        "fingerprint": None,
+        "diff": [],
+        "ruling": None,
+        "decision": {
+            "outcome": "refused",
+            "by": [],
+            "at": "2026-11-21T12:00:00.000000Z",
+            "reason": "Paused (all).",
+        },
+    }
+
+
+def test_an_execution_shows_how_far_it_is():
+    """Every change of the execution raises the version, so that a long poll sees it."""
+    approved = replace(PENDING, state=State.APPROVED, revision=2, decided_at=NOON, decided_by=("T0123:U0ADA",))
+    execution = Execution(
+        id="exe_1",
+        escalation="esc_1",
+        step=0,
+        state=Phase.APPLIED,
+        revision=7,
+        agent="scaler",
+        environment="demo",
+        namespace="shop",
+        cluster_uid="c",
+        object_uid="u",
+        fingerprint="f" * 64,
+        valid_until=NOON + timedelta(minutes=15),
+        due_at=NOON,
+        effect=Effect.ROLLING,
+        message="4 of 6 pods ready.",
+    )
+    voided = replace(execution, state=Phase.VOIDED, effect=None, reason=Reason.DRIFT, revision=8, message="Changed.")
+
+    rolling, gone = (view_of(approved, bound=BOUND, execution=seen) for seen in (execution, voided))
+
+    assert sent(rolling)["version"] == 9
+    assert sent(rolling)["execution"] == {
+        "status": "applied",
+        "effect": "rolling",
+        "reason": None,
+        "message": "4 of 6 pods ready.",
+    }
+    assert sent(gone)["version"] == 10
+    assert sent(gone)["execution"] == {
+        "status": "voided",
+        "effect": None,
+        "reason": "drift",
+        "message": "Changed.",
+    }
+
+
+def test_a_superseded_escalation_names_its_successor():
+    """After a drift the agent can follow the question to its new id."""
+    superseded = replace(
+        PENDING, state=State.SUPERSEDED, revision=3, decided_at=NOON, decided_by=("T0123:U0ADA",), superseded_by="esc_2"
+    )
+
+    view = sent(view_of(superseded, bound=BOUND, execution=None))
+
+    assert (view["status"], view["superseded_by"]) == ("superseded", "esc_2")
+    assert view["decision"]["reason"] == "The target changed after the approval, so it never ran."
