@@ -1,0 +1,108 @@
+"""Access: which accounts there are in a cluster and what each may do, derived from the policy and the registry of verbs.
+
+These are values; :mod:`bot.cluster.manifests` writes them as Kubernetes objects and :mod:`bot.cluster.checks` holds a cluster
+against them, so that what is installed and what is checked cannot drift apart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from approvals.accounts import Role, ServiceAccount, executor, observer, planner
+from approvals.policy import PROTECTED_NAMESPACES, Policy
+from approvals.verb import AccessRule, Verb
+from approvals.verbs import verb_called
+
+BOT: Final = ServiceAccount(namespace="countersign", name="countersign")
+"""The bot's own account, as the shipped manifests name it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One agent in one namespace, with the verbs it may ask for."""
+
+    agent: str
+    namespace: str
+    verbs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One account and everything that it may do in its namespace."""
+
+    account: ServiceAccount
+    role: Role
+    rules: tuple[AccessRule, ...]
+    verb: Verb | None = None
+    """An executor's."""
+
+
+def grants_of(policy: Policy, environments: Iterable[str]) -> tuple[Grant, ...]:
+    """Return what the policy's charters grant in one cluster, which *environments* share, sorted.
+
+    Protected namespaces are left out: no rule can open them, so no account is made in them.
+    """
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for environment in environments:
+        for charter in policy.charters.values():
+            for namespace in charter.namespaces.get(environment, frozenset()) - PROTECTED_NAMESPACES:
+                verbs.setdefault((charter.agent, namespace), set()).update(charter.verbs)
+    return tuple(
+        Grant(agent=agent, namespace=namespace, verbs=tuple(sorted(verbs[agent, namespace])))
+        for agent, namespace in sorted(verbs)
+    )
+
+
+def holdings_of(grants: Iterable[Grant]) -> tuple[Holding, ...]:
+    """Return every account that *grants* need, with its rules.
+
+    Raises:
+        ValueError: Two different accounts would have the same name.
+    """
+    holdings = [holding for grant in grants for holding in _holdings(grant)]
+    names = [holding.account for holding in holdings]
+    if len(set(names)) != len(names):
+        raise ValueError("two agents' accounts would have the same name")
+    return tuple(holdings)
+
+
+def _holdings(grant: Grant) -> tuple[Holding, ...]:
+    verbs = [verb_called(name) for name in grant.verbs]
+    executors = (
+        Holding(
+            account=executor(grant.agent, verb.name, grant.namespace),
+            role=Role.EXECUTOR,
+            rules=merged(verb.executor_rules),
+            verb=verb,
+        )
+        for verb in verbs
+    )
+    return (
+        Holding(
+            account=planner(grant.agent, grant.namespace),
+            role=Role.PLANNER,
+            rules=merged(rule for verb in verbs for rule in verb.planner_rules),
+        ),
+        *executors,
+        Holding(
+            account=observer(grant.agent, grant.namespace),
+            role=Role.OBSERVER,
+            rules=merged(rule for verb in verbs for rule in verb.observer_rules),
+        ),
+    )
+
+
+def merged(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
+    """Return *rules* with one for each resource, sorted."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for rule in rules:
+        verbs.setdefault((rule.group, rule.resource), set()).update(rule.verbs)
+    return tuple(
+        AccessRule(group=group, resource=resource, verbs=tuple(sorted(verbs[group, resource])))
+        for group, resource in sorted(verbs)
+    )
+
+
+def namespaces_of(holdings: Iterable[Holding]) -> tuple[str, ...]:
+    """Return the namespaces that have accounts, sorted."""
+    return tuple(sorted({holding.account.namespace for holding in holdings}))

@@ -1,0 +1,156 @@
+"""Connections: the bot's own account at each environment's cluster.
+
+It is read from a kubeconfig (path and context) or from the pod's service account, and read anew at least once a minute, so
+that rotated tokens and certificates are noticed. Whatever would weaken the connection is refused: no verification of the
+server's certificate, plain HTTP to anything but loopback. What the account may do is :mod:`bot.cluster.access`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Final
+from urllib.parse import urlsplit
+
+from kubernetes.client import Configuration
+from kubernetes.client.rest import should_bypass_proxies
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
+
+from approvals.errors import Unavailable
+from bot.cluster.calls import Endpoint, Identity
+
+_READ_ANEW_AFTER: Final = 60.0
+"""Seconds: kubelet replaces a pod's token long before it ends, and plugins' tokens live for minutes at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the bot's own account at a cluster comes from."""
+
+    kubeconfig: Path | None
+    """None for the service account of the pod that the bot runs in."""
+    context: str | None = None
+    """The kubeconfig's context; None for the one that it calls current."""
+
+    def __str__(self) -> str:
+        """Return it in words for the operator."""
+        if self.kubeconfig is None:
+            return "the pod's service account"
+        return f"{self.kubeconfig} (context {self.context or 'as the file says'})"
+
+
+class Connections:
+    """The bot's own identity, by environment."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        """Read nothing yet; *sources* may grow while this lives."""
+        self._sources = sources
+        self._known: dict[Source, tuple[float, Identity]] = {}
+        self._lock = Lock()
+
+    def source(self, environment: str) -> Source:
+        """Return where *environment*'s account comes from.
+
+        Raises:
+            Unavailable: No cluster is configured for it.
+        """
+        source = self._sources.get(environment)
+        if source is None:
+            raise Unavailable(f"No cluster is configured for {environment}.", code="cluster_not_configured")
+        return source
+
+    def own(self, environment: str) -> Identity:
+        """Return the bot's own identity at *environment*'s cluster, read at most a minute ago.
+
+        Raises:
+            Unavailable: None is configured, or what is configured cannot be used.
+        """
+        source = self.source(environment)
+        with self._lock:
+            known = self._known.get(source)
+        if known is not None and monotonic() - known[0] < _READ_ANEW_AFTER:
+            return known[1]
+        try:
+            identity = read_identity(source)
+        except Unusable as error:
+            raise Unavailable(
+                f"The connection to the cluster of {environment} cannot be used: {error}.",
+                code="cluster_not_configured",
+            ) from error
+        with self._lock:
+            self._known[source] = (monotonic(), identity)
+        return identity
+
+    def forget(self, environment: str) -> None:
+        """Read the identity anew when it is next asked for: the cluster did not accept it."""
+        with self._lock:
+            self._known.pop(self.source(environment), None)
+
+
+class Unusable(Exception):
+    """A source yields no identity that may be used; the text is ours and says why."""
+
+
+def read_identity(source: Source) -> Identity:
+    """Return the identity that *source* yields now.
+
+    Raises:
+        Unusable: It cannot be read, yields no credential, or would weaken the connection.
+    """
+    configuration = Configuration()
+    try:
+        if source.kubeconfig is None:
+            load_incluster_config(configuration)
+        else:
+            load_kube_config(
+                str(source.kubeconfig), source.context, client_configuration=configuration, persist_config=False
+            )
+    except (ConfigException, OSError, YAMLError, ValueError, TypeError, KeyError) as error:
+        raise Unusable("it is missing or cannot be read") from error
+    return _checked(configuration)
+
+
+def _checked(configuration: Configuration) -> Identity:
+    host = configuration.host
+    _check_host(host, verified=configuration.verify_ssl)
+    header = configuration.auth_settings().get("BearerToken")
+    if header is None and configuration.cert_file is None:
+        raise Unusable("it yields neither a token nor a client certificate")
+    proxied = configuration.proxy and not _is_loopback(host)
+    if proxied and should_bypass_proxies(host, configuration.no_proxy or ""):
+        proxied = False
+    endpoint = Endpoint(
+        host=host.rstrip("/"),
+        ca_file=configuration.ssl_ca_cert,
+        tls_server_name=configuration.tls_server_name,
+        proxy=configuration.proxy if proxied else None,
+    )
+    return Identity(
+        endpoint=endpoint,
+        authorization=None if header is None else header["value"],
+        cert_file=configuration.cert_file,
+        key_file=configuration.key_file,
+    )
+
+
+def _check_host(host: str, *, verified: bool) -> None:
+    scheme = urlsplit(host).scheme
+    if scheme not in {"http", "https"}:
+        raise Unusable("its server is not an HTTP address")
+    if scheme == "http" and not _is_loopback(host):
+        raise Unusable("its server is plain HTTP, which would show every token on the network")
+    if scheme == "https" and not verified:
+        raise Unusable("it switches off the check of the server's certificate (insecure-skip-tls-verify)")
+
+
+def _is_loopback(host: str) -> bool:
+    name = urlsplit(host).hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

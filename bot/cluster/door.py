@@ -1,0 +1,183 @@
+"""The door: planner, executor and observer put together as the ``Cluster`` port that the use cases know.
+
+Each operation opens a line for one identity and closes it. A token or an account that the server does not accept (401) is
+replaced and the operation done once more: never the write, which belongs to whoever called it.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from approvals.accounts import ServiceAccount, observer, planner
+from approvals.action import ProposedAction
+from approvals.errors import Unavailable
+from approvals.plan import Bound, Preview
+from approvals.ports import Credential, Reply
+from approvals.verb import Occasion, Verb
+from approvals.verbs import verb_called
+from bot.cluster import asking, executor, identities, paths
+from bot.cluster.answers import describe
+from bot.cluster.asking import Declined
+from bot.cluster.calls import Client, Identity, Times
+from bot.cluster.connections import Connections, Source
+from bot.cluster.identities import Cache, Minted
+from bot.cluster.interpreter import Interpreter
+from bot.cluster.observer import observe
+
+T = TypeVar("T")
+
+ASKING: Final = Times(connect=2.0, read=5.0, whole=8.0)
+"""For reads, dry runs and minting. Minting is two calls between the start record and the send, which may be 5 s apart."""
+
+WRITING: Final = Times(connect=2.0, read=20.0, whole=30.0)
+"""For the write: the longer we wait for the answer, the less often it is lost. Less than a worker's lease of 60 s."""
+
+
+class KubernetesCluster:
+    """The ``Cluster`` port on real API servers, one for each environment."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        *,
+        mac_key: bytes,
+        now: Callable[[], datetime],
+        version: str,
+        asking_times: Times = ASKING,
+        writing_times: Times = WRITING,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            sources: Where the bot's own account comes from, by environment; it may grow.
+            mac_key: Keys the hashes that stand for values that are not shown. The same for as long as plans live.
+            now: The aware instant.
+            version: Ours, for the user agent.
+            asking_times: How long a call may take that changes nothing.
+            writing_times: How long the write may take.
+        """
+        self.connections = Connections(sources)
+        self._mac_key = mac_key
+        self._now = now
+        self._agent = f"countersign/{version}"
+        self._asking_times = asking_times
+        self._writing_times = writing_times
+        self._tokens = Cache(now)
+
+    def preview(
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+    ) -> Preview:
+        """Return what *action* would change; see :class:`approvals.ports.Cluster`."""
+
+        def look(line: Client) -> Preview:
+            interpreter = Interpreter(
+                line=line,
+                verb=verb,
+                target=action.target,
+                arguments=action.parameters,
+                occasion=occasion,
+                mac=self._mac,
+                now=self._now,
+            )
+            return interpreter.preview(uid)
+
+        uid = self.cluster_uid(environment, escalation=occasion.escalation)
+        account = planner(agent, action.target.namespace)
+        return self._as(environment, account, look, escalation=occasion.escalation)
+
+    def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
+        """Return a fresh token of *account*; see :class:`approvals.ports.Cluster`."""
+        return self._by_itself(environment, lambda own: identities.mint(own, account, open_line=self._line))
+
+    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential) -> Reply:
+        """Write one step, once; see :class:`approvals.ports.Cluster`.
+
+        It goes to the very server that minted *credential*, whatever the environment's settings say by now.
+        """
+        del environment
+        if not isinstance(credential, Minted):
+            raise TypeError("the credential is not one of this door's")
+        refusal = executor.unfit(credential, bound, now=self._now())
+        if refusal is not None:
+            return refusal
+        with self._line(credential.identity, escalation=bound.escalation, times=self._writing_times) as line:
+            write = executor.Executor(
+                line=line, verb=verb_called(bound.verb), bound=bound, step=bound.steps[step], mac=self._mac
+            )
+            return write.send(body)
+
+    def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
+        """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""
+        one = bound.steps[step]
+        account = observer(agent, one.namespace)
+        return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
+
+    def cluster_uid(self, environment: str, *, escalation: str | None = None) -> str:
+        """Return what tells this cluster from any other: the uid of its namespace ``kube-system``.
+
+        Raises:
+            Unavailable: It cannot be read.
+        """
+
+        def look(own: Identity) -> str:
+            with self._line(own, escalation=escalation) as line:
+                return _uid_seen_by(line)
+
+        return self._by_itself(environment, look)
+
+    def _as(self, environment: str, account: ServiceAccount, do: Callable[[Client], T], *, escalation: str) -> T:
+        """Return what *do* makes of a line for a planner or an observer, with a new token where the old one is refused."""
+        minted, is_fresh = self._token(environment, account)
+        try:
+            with self._line(minted.identity, escalation=escalation) as line:
+                return do(line)
+        except Declined as refusal:
+            self._tokens.drop(minted)
+            if is_fresh:
+                raise _not_accepted(f"the account {account.name}") from refusal
+        return self._as(environment, account, do, escalation=escalation)
+
+    def _token(self, environment: str, account: ServiceAccount) -> tuple[Minted, bool]:
+        """Return a token of *account*, and whether it was minted just now."""
+        known = self._tokens.get(self.connections.own(environment).endpoint, account)
+        if known is not None:
+            return known, False
+        minted = self.mint(environment=environment, account=account)
+        self._tokens.keep(minted)
+        return minted, True
+
+    def _by_itself(self, environment: str, do: Callable[[Identity], T]) -> T:
+        """Return what *do* makes of the bot's own identity, read anew where the server does not accept it."""
+        try:
+            return do(self.connections.own(environment))
+        except Declined:  # 401: it may have been rotated
+            self.connections.forget(environment)
+        try:
+            return do(self.connections.own(environment))
+        except Declined as refusal:
+            raise _not_accepted("the bot's own account") from refusal
+
+    def _line(self, identity: Identity, *, escalation: str | None = None, times: Times | None = None) -> Client:
+        agent = self._agent if escalation is None else f"{self._agent} req/{escalation}"
+        return Client(identity, user_agent=agent, times=times or self._asking_times)
+
+    def _mac(self, text: str) -> str:
+        return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()
+
+
+def _uid_seen_by(line: Client) -> str:
+    try:
+        return str(asking.get(line, paths.KUBE_SYSTEM)["metadata"]["uid"])
+    except Declined as refusal:
+        if refusal.is_unauthorised:
+            raise
+        words = describe(refusal.answer)
+        raise Unavailable(
+            f"The bot's own account may not read which cluster this is ({words}).", code="cluster_unknown"
+        ) from refusal
+
+
+def _not_accepted(who: str) -> Unavailable:
+    return Unavailable(f"The cluster does not accept {who}.", code="account_not_accepted")
