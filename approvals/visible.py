@@ -1,7 +1,7 @@
-"""Visible text: what came from outside, with everything that a reader could not see made visible.
+r"""Visible text: what came from outside, with everything that a reader could not see made visible.
 
 Bidirectional controls, zero-width and filler characters, terminal escapes and tag characters let a text read differently
-from what it is. They are shown as escapes such as ``\\u{202E}``; ``str.isprintable`` is no filter, it lets fillers through.
+from what it is. They are shown as escapes such as ``\u{202E}``; ``str.isprintable`` is no filter, it lets fillers through.
 """
 
 import unicodedata
