@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from devcluster.layout import Layout
 
-# A part that is starting may accept a connection long before it answers.
-_TIMEOUT_SECONDS = 5.0
+# A part that is starting may accept a connection long before it answers, and whoever took its port may never answer.
+# Every question is asked again, so giving up early costs nothing.
+_TIMEOUT_SECONDS = 2.0
 
 _CREATED, _CONFLICT, _OK = 201, 409, 200
 

@@ -19,6 +19,9 @@ from devcluster.errors import StartError
 from devcluster.layout import Layout, Phase, State, is_running
 from devcluster.recipe import SOURCE
 
+#: How the process that owns a cluster is called.
+SUPERVISOR = (sys.executable, "-m", "devcluster.supervisor")
+
 _POLL_SECONDS = 0.05
 # Every part gets its own time to end; after this long the supervisor is killed and the kernel ends them.
 _STOP_SECONDS = 60.0
@@ -137,8 +140,7 @@ def _signal(state: State, number: signal.Signals) -> None:
 
 
 def _launch(layout: Layout, programs: build.Programs, *, detached: bool) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "devcluster.supervisor"]
-    command += [f"--directory={layout.directory}", f"--programs={programs.directory}"]
+    command = [*SUPERVISOR, f"--directory={layout.directory}", f"--programs={programs.directory}"]
     if not detached:
         command.append(f"--parent={os.getpid()}")
     with layout.supervisor_log.open("wb") as log:
