@@ -1,1 +1,1 @@
-"""The operator's door: the console command `countersign` and its subcommands. It may deny and pause, never approve."""
+"""The operator's door: the ``countersign`` command. What each command needs is :mod:`bot.cli.desk`; the app provides it."""

@@ -1,0 +1,88 @@
+"""``countersign audit``: check the trail, tell one escalation's story, write everything out."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from approvals.audit import Verdict, request_stream, verify
+from approvals.canonical import decode
+from approvals.errors import Missing
+from approvals.facts import instant_text
+from approvals.story import sentence_of
+from approvals.visible import visible_line
+from bot.cli.desk import Desk, Told
+from bot.cli.output import REFUSED, answering, say
+
+
+def build(desk: Callable[[], Desk]) -> typer.Typer:
+    """Return the group ``audit``."""
+    audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+
+    @audit.command("verify")
+    @answering
+    def verify_(
+        head: Annotated[
+            str | None, typer.Option(help="A chain head from outside, such as one printed in a digest.")
+        ] = None,
+    ) -> None:
+        """Check the whole sealed chain and name the first bad record."""
+        book = desk().book()
+        verdict = verify(book.sealed(), head=head)
+        say(_verdict_text(verdict, head=head, unsealed=book.unsealed()))
+        if verdict.fault is not None or (head is not None and verdict.anchored_at is None):
+            raise typer.Exit(REFUSED)
+
+    @audit.command()
+    @answering
+    def show(escalation: Annotated[str, typer.Argument(help="The escalation's id.")]) -> None:
+        """Tell one escalation's story in plain sentences."""
+        told = list(desk().book().told(request_stream(escalation)))
+        if not told:
+            raise Missing("There is no such escalation.")
+        for event in told:
+            _tell(event)
+
+    @audit.command()
+    @answering
+    def export() -> None:
+        """Write every sealed event as JSON Lines to standard output."""
+        for event in desk().book().told(None):
+            typer.echo(_json_line(event))
+
+    return audit
+
+
+def _verdict_text(verdict: Verdict, *, head: str | None, unsealed: int) -> str:
+    if verdict.fault is not None:
+        fault = verdict.fault
+        return (
+            f"BROKEN at seal {fault.number} (event {fault.sequence} of {fault.stream}): {fault.why}.\n"
+            f"The {verdict.checked} records before it are consistent."
+        )
+    tail = f"\n{unsealed} newer events are not sealed yet." if unsealed else ""
+    if head is None:
+        anchor = "unanchored: without a head from outside, a rewritten chain would look the same"
+    elif verdict.anchored_at is None:
+        return f"BROKEN: {verdict.checked} records are consistent with one another, but the given head is not among them.{tail}"
+    else:
+        anchor = f"consistent up to the given head, seal {verdict.anchored_at}"
+    return f"Consistent, {anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
+
+
+def _tell(event: Told) -> None:
+    at = instant_text(event.at)[:19].replace("T", " ")
+    say(f"{at}Z  {sentence_of(event.kind, event.actor, event.data, name=lambda actor: actor)}")
+    for name, text in event.texts.items():
+        say(f"{'':22}{name}, as written: {visible_line(text)}")
+
+
+def _json_line(event: Told) -> str:
+    """Return one event as a line: its decoded body, its bytes, its seal's number and the texts that are not erased."""
+    return json.dumps(
+        {"number": event.number, "event": decode(event.body), "body_hex": event.body.hex(), "texts": dict(event.texts)},
+        ensure_ascii=True,
+        separators=(",", ":"),
+        sort_keys=True,
+    )

@@ -1,0 +1,188 @@
+"""The commands, as typer sees them: parse, call one verb at the desk, say what came of it. No rules here.
+
+``build`` makes them over a desk; the groups of commands that need more than a few lines are in modules of their own.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from approvals.errors import Malformed
+from approvals.facts import instant_text
+from approvals.pause import scope_of
+from approvals.request import Answer, Via
+from approvals.usecases.decide import Given
+from bot.cli import audit_commands, digest_commands, token_commands
+from bot.cli.desk import DemoWishes, Desk
+from bot.cli.output import answering, say, table
+
+Reason = Annotated[str, typer.Option(help="Why, for the record and for the people it concerns.")]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def build(desk: Callable[[], Desk]) -> typer.Typer:
+    """Return the command line over the desk that *desk* opens."""
+    root = typer.Typer(
+        name="countersign",
+        help="A person's signature between an AI agent and a production change.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    _add_running(root, desk)
+    _add_policy(root, desk)
+    _add_stopping(root, desk)
+    _add_looking(root, desk)
+    root.add_typer(token_commands.build(desk), name="agent")
+    root.add_typer(audit_commands.build(desk), name="audit")
+    root.command("digest")(digest_commands.build(desk))
+    return root
+
+
+def _add_running(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+    @root.command()
+    @answering
+    def serve() -> None:
+        """Run the service: the API, Slack, the sweeps and the executions."""
+        raise typer.Exit(desk().serve())
+
+    @root.command()
+    @answering
+    def demo(
+        kubeconfig: Annotated[Path | None, typer.Option(help="Use this cluster instead of a local one.")] = None,
+        context: Annotated[str | None, typer.Option(help="The context in that kubeconfig.")] = None,
+        directory: Annotated[
+            Path | None, typer.Option(help="Where to keep the demo's files; a fresh place if left out.")
+        ] = None,
+        port: Annotated[int, typer.Option(help="The port of the page; a free one if 0.", min=0, max=65535)] = 0,
+    ) -> None:
+        """Show the whole product on this machine: a Slack stand-in, an agent, a cluster."""
+        raise typer.Exit(
+            desk().demo(DemoWishes(kubeconfig=kubeconfig, context=context, directory=directory, port=port))
+        )
+
+    database = typer.Typer(help="The database.", no_args_is_help=True)
+    root.add_typer(database, name="db")
+
+    @database.command()
+    @answering
+    def upgrade() -> None:
+        """Bring the schema up to date. Run it before `serve`, as the owner of the tables."""
+        say(desk().upgrade())
+
+
+def _add_policy(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+    policy = typer.Typer(help="The policy file.", no_args_is_help=True)
+    root.add_typer(policy, name="policy")
+
+    @policy.command()
+    @answering
+    def check(
+        path: Annotated[Path | None, typer.Argument(help="The file; the settings' own if left out.")] = None,
+    ) -> None:
+        """Check the policy and say what it asks; mistakes are explained with their lines."""
+        for line in desk().check_policy(path):
+            say(line)
+
+    @root.command()
+    @answering
+    def manifests(environment: Annotated[str, typer.Argument(help="The environment, as the policy names it.")]) -> None:
+        """Print the Kubernetes accounts, roles and admission policies that an environment needs, for `kubectl apply`."""
+        typer.echo(desk().manifests(environment), nl=False)
+
+
+def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+    @root.command()
+    @answering
+    def pause(
+        scope: Annotated[str, typer.Argument(help="all, agent:NAME or namespace:ENVIRONMENT/NAMESPACE")] = "all",
+        duration: Annotated[
+            str, typer.Option("--for", help="When to ask for the resume, such as 30m; it never ends by itself.")
+        ] = "",
+        reason: Reason = "",
+    ) -> None:
+        """Stop everything in a scope, at once."""
+        at = desk()
+        engaged = at.engage_pause()(scope_of(scope), account=at.account, duration=duration_of(duration), reason=reason)
+        say(
+            f"Paused {engaged.pause.scope} as {engaged.pause.id}."
+            f" {engaged.voided} approved changes were stopped before they started."
+        )
+        say("Deadlines go on; denials count. It takes two eligible people to resume.")
+
+    @root.command()
+    @answering
+    def resume(
+        pause_id: Annotated[str, typer.Argument(help="The pause, as `countersign status` names it.")],
+        reason: Reason = "",
+    ) -> None:
+        """Agree to end a pause; the second person's agreement ends it."""
+        at = desk()
+        resumed = at.resume()(pause_id, account=at.account, reason=reason)
+        say(f"{pause_id} goes on: one more person must agree." if resumed.missing else f"{pause_id} has ended.")
+
+    @root.command()
+    @answering
+    def deny(escalation: Annotated[str, typer.Argument(help="The escalation's id.")], reason: Reason) -> None:
+        """Deny an escalation that waits, or that is approved and has not started."""
+        at = desk()
+        given = Given(
+            request=escalation, account=at.account, answer=Answer.DENY, via=Via.CLI, fingerprint=None, reason=reason
+        )
+        say(at.decide()(given).sentence)
+
+    @root.command()
+    @answering
+    def abandon(escalation: Annotated[str, typer.Argument(help="The escalation's id.")], reason: Reason) -> None:
+        """Close an execution whose outcome nothing can tell, after looking at its target yourself."""
+        at = desk()
+        at.abandon()(escalation, account=at.account, reason=reason)
+        say("Closed. The target is free for other changes.")
+
+
+def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+    @root.command()
+    @answering
+    def status() -> None:
+        """Say how things stand: policy, cluster, pauses, and what waits."""
+        now = desk().status()
+        say(
+            f"Policy     {now.policy[:12]}\nDatabase   {now.database}\nCluster    {now.cluster}\nPauses     epoch {now.epoch}"
+        )
+        if now.pauses:
+            table(
+                ("pause", "stops", "by", "since", "asks for the resume"),
+                (
+                    (
+                        one.id,
+                        str(one.scope),
+                        one.by,
+                        instant_text(one.engaged_at)[:19],
+                        "" if one.ask_at is None else instant_text(one.ask_at)[:19],
+                    )
+                    for one in now.pauses
+                ),
+            )
+        table(("waiting", "number"), ((name, str(number)) for name, number in now.counts.items()))
+
+
+def duration_of(text: str) -> timedelta | None:
+    """Return the duration that *text*, such as ``30m``, names; None where it is empty.
+
+    Raises:
+        Malformed: It is not a whole number followed by s, m, h or d, or longer than 30 days.
+    """
+    if not text:
+        return None
+    number, unit = text[:-1], text[-1]
+    if unit not in _UNITS or not (
+        number.isascii() and number.isdigit() and 0 < int(number) * _UNITS[unit] <= 30 * _UNITS["d"]
+    ):
+        raise Malformed(
+            "A duration is a whole number and a unit, such as 90s, 30m, 2h or 1d; at most 30d.", code="bad_duration"
+        )
+    return timedelta(seconds=int(number) * _UNITS[unit])

@@ -1,0 +1,157 @@
+"""The desk: what the commands need from the application, as one protocol. Each part is opened only when it is asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from approvals.audit import Sealed
+from approvals.digest import WeeklyDigest
+from approvals.pause import Pause
+from approvals.policy import Policy
+from approvals.ports import Store
+from approvals.tokens import Token
+from approvals.usecases.abandon import Abandon
+from approvals.usecases.admit import Admit
+from approvals.usecases.decide import Decide
+from approvals.usecases.pause import EngagePause, Resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One audit event, ready to be told: its plain values, and the private texts that stand beside it."""
+
+    number: int | None
+    """Its seal's global number; None while it is not sealed."""
+    stream: str
+    sequence: int
+    at: datetime
+    kind: str
+    actor: str
+    data: Mapping[str, Any]
+    texts: Mapping[str, str]
+    """By name; an erased one is missing."""
+    body: bytes
+
+
+class Book(Protocol):
+    """The audit trail, to be read."""
+
+    def sealed(self) -> Iterator[Sealed]:
+        """Return every sealed event in the order of the seals, streamed."""
+        ...
+
+    def unsealed(self) -> int:
+        """Return how many events are written and not sealed yet."""
+        ...
+
+    def told(self, stream: str | None) -> Iterator[Told]:
+        """Return the events of one stream in order, or of all streams in the order of their seals."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How things stand."""
+
+    policy: str
+    database: str
+    """What kind it is, and whether its schema is current; never its address."""
+    cluster: str
+    """Which cluster the settings name; not whether it answers."""
+    epoch: int
+    pauses: tuple[Pause, ...]
+    counts: Mapping[str, int]
+    """What waits, by name: requests pending, executions unknown, cards behind, events unsealed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoWishes:
+    """What somebody asked of the demo."""
+
+    kubeconfig: Path | None
+    context: str | None
+    directory: Path | None
+    port: int
+
+
+class Desk(Protocol):
+    """Everything the commands can ask for."""
+
+    @property
+    def account(self) -> str:
+        """Who is at the command line: ``os:NAME``."""
+        ...
+
+    def serve(self) -> int:
+        """Run the service until it is told to stop, and return the exit code."""
+        ...
+
+    def demo(self, wishes: DemoWishes) -> int:
+        """Run the demo until it is told to stop, and return the exit code."""
+        ...
+
+    def check_policy(self, path: Path | None) -> Iterable[str]:
+        """Return what the policy file says, in lines.
+
+        Raises:
+            approvals.errors.Malformed: It holds mistakes.
+        """
+        ...
+
+    def manifests(self, environment: str) -> str:
+        """Return the Kubernetes manifests that one environment needs, as YAML."""
+        ...
+
+    def policy(self) -> Policy:
+        """Return the policy in force."""
+        ...
+
+    def store(self) -> Store:
+        """Return the store, its schema checked."""
+        ...
+
+    def admit(self) -> Admit:
+        """Return the verbs of tokens."""
+        ...
+
+    def new_secret(self) -> str:
+        """Return a fresh token secret."""
+        ...
+
+    def tokens(self) -> tuple[Token, ...]:
+        """Return every token."""
+        ...
+
+    def engage_pause(self) -> EngagePause:
+        """Return the verb that stops."""
+        ...
+
+    def resume(self) -> Resume:
+        """Return the verb that lets things go on."""
+        ...
+
+    def decide(self) -> Decide:
+        """Return the verb by which somebody answers."""
+        ...
+
+    def abandon(self) -> Abandon:
+        """Return the verb that closes an unknown outcome."""
+        ...
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        ...
+
+    def book(self) -> Book:
+        """Return the audit trail."""
+        ...
+
+    def digests(self) -> tuple[WeeklyDigest, ...]:
+        """Return, for each environment, the digest of the seven days up to now."""
+        ...
+
+    def upgrade(self) -> str:
+        """Bring the database's schema up to date and return what was done, in a sentence."""
+        ...

@@ -1,0 +1,46 @@
+"""``countersign digest --preview``: what the weekly digest would say of the seven days up to now."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from approvals.digest import WeeklyDigest
+from approvals.facts import instant_text
+from bot.cli.desk import Desk
+from bot.cli.output import answering, fail, say, table
+
+
+def build(desk: Callable[[], Desk]) -> Callable[..., None]:
+    """Return the command ``digest``."""
+
+    @answering
+    def digest(
+        preview: Annotated[  # noqa: FBT002 - a flag, as typer has them
+            bool, typer.Option("--preview", help="Show it here; posting is the service's work.")
+        ] = False,
+    ) -> None:
+        """Show the weekly digest."""
+        if not preview:
+            fail("The service posts the digest by itself; --preview shows it here.", code="preview_only")
+        for one in desk().digests():
+            _show(one)
+
+    return digest
+
+
+def _show(digest: WeeklyDigest) -> None:
+    say(f"{digest.environment}: {instant_text(digest.start)[:10]} to {instant_text(digest.end)[:10]}")
+    rows = [("asked", str(digest.asked)), *((f"  {state}", str(number)) for state, number in digest.outcomes.items())]
+    rows += [("refused at intake", str(digest.refused)), ("answers that did not count", str(digest.answers_refused))]
+    rows += [(f"executions {state}", str(number)) for state, number in digest.executions.items()]
+    rows += [("median time to decide", _text(digest.median)), ("95th percentile", _text(digest.p95))]
+    noisiest = "nobody" if digest.noisiest is None else f"{digest.noisiest[0]} ({digest.noisiest[1]})"
+    rows += [("asked most", noisiest), ("pauses", str(digest.pauses))]
+    head = "nothing sealed yet" if digest.head is None else f"{digest.head.number}:{digest.head.chain}"
+    table(("", ""), [*rows, ("audit head", head)])
+
+
+def _text(duration: timedelta | None) -> str:
+    return "-" if duration is None else f"{duration.total_seconds():.0f} s"

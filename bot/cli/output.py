@@ -1,0 +1,63 @@
+"""What the commands print: results to standard output, refusals to standard error with an exit code that says which kind.
+
+Whatever came from outside goes through :func:`approvals.visible.visible`, so that it cannot drive the terminal.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Final, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from approvals.errors import Refused, Unavailable
+from approvals.visible import visible
+
+REFUSED: Final = 1
+"""The answer is no; nothing has changed but the record of it."""
+
+UNAVAILABLE: Final = 3
+"""The answer is not known now; asking again later is fine. (2 is a command that cannot be understood.)"""
+
+
+def say(text: str) -> None:
+    """Print one line, or several."""
+    Console(highlight=False, soft_wrap=True).print(Text(visible(text)))
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print rows under their columns, as wide as the terminal lets them be."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in row))
+    Console(highlight=False).print(drawn)
+
+
+def fail(sentence: str, *, code: str, exit_code: int = REFUSED) -> NoReturn:
+    """Print why the answer is no, and end the command."""
+    sys.stderr.write(f"countersign: {visible(sentence)} [{code}]\n")
+    raise typer.Exit(exit_code)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def answering(command: Callable[P, R]) -> Callable[P, R]:
+    """Return *command* with its refusals turned into a message and an exit code."""
+
+    @wraps(command)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except Unavailable as error:
+            fail(error.sentence, code=error.code, exit_code=UNAVAILABLE)
+        except Refused as refusal:
+            fail(refusal.sentence, code=refusal.code)
+
+    return answered
