@@ -1,0 +1,153 @@
+"""A world for use cases: one store, one cluster, one workspace, a policy, and every verb wired as the application wires it.
+
+A second :class:`World` over the same store, cluster and directory is the same product after a restart: it shares nothing that a
+process would lose.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from approvals.canonical import encode, tagged_hash
+from approvals.facts import facts_of
+from approvals.policy import Policy
+from approvals.ports import Cluster, Directory, Journey, NewId, Store
+from approvals.request import Answer, Judged, Request, Via
+from approvals.review import Rendered, Review
+from approvals.tokens import created
+from approvals.usecases.abandon import Abandon
+from approvals.usecases.admit import Admit
+from approvals.usecases.adopt import Adopt
+from approvals.usecases.cancel import Cancel
+from approvals.usecases.decide import Decide, Given
+from approvals.usecases.escalate import Escalate, Opened
+from approvals.usecases.execute import Execute
+from approvals.usecases.expire import Expire
+from approvals.usecases.notice import Notice
+from approvals.usecases.pause import AskForResumes, EngagePause, Resume
+from tests.builders import ADA, NOON, a_policy, a_token, an_escalation
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.directory import FakeDirectory
+from tests.fakes.ids import CountingIds
+from tests.fakes.journey import Remembered
+
+
+class HandClock:
+    """A host clock that a test moves by hand."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        """Return the instant it stands at."""
+        return self.at
+
+    def pass_by(self, duration: timedelta) -> None:
+        """Let time pass."""
+        self.at += duration
+
+
+@dataclass
+class FixedPolicies:
+    """Implements :class:`approvals.ports.Policies` with whatever policy a test puts there."""
+
+    policy: Policy = field(default_factory=a_policy)
+
+    def current(self) -> Policy:
+        """Return it."""
+        return self.policy
+
+
+def rendered(review: Review) -> Rendered:
+    """Return a hash that moves with anything in the review; everything fits."""
+    return Rendered(hash=tagged_hash("test/render", encode(facts_of(review))), whole=True)
+
+
+@dataclass
+class World:
+    """Every verb over one store."""
+
+    store: Store
+    cluster: Cluster = field(default_factory=FakeCluster.with_checkout)
+    directory: Directory = field(default_factory=FakeDirectory)
+    policies: FixedPolicies = field(default_factory=FixedPolicies)
+    new_id: NewId = field(default_factory=CountingIds)
+    journey: Journey = field(default_factory=Remembered)
+    render: Callable[[Review], Rendered] = rendered
+
+    def __post_init__(self) -> None:
+        store, policies, directory, new_id, journey = (
+            self.store,
+            self.policies,
+            self.directory,
+            self.new_id,
+            self.journey,
+        )
+        self.escalate = Escalate(
+            store=store,
+            policies=policies,
+            cluster=self.cluster,
+            directory=directory,
+            render=self.render,
+            new_id=new_id,
+            journey=journey,
+        )
+        self.decide = Decide(store=store, policies=policies, directory=directory, new_id=new_id, journey=journey)
+        self.execute = Execute(
+            store=store,
+            policies=policies,
+            cluster=self.cluster,
+            directory=directory,
+            escalate=self.escalate,
+            journey=journey,
+        )
+        self.expire = Expire(store=store)
+        self.cancel = Cancel(store=store, policies=policies)
+        self.pause = EngagePause(store=store, policies=policies, directory=directory, new_id=new_id)
+        self.resume = Resume(store=store, policies=policies, directory=directory)
+        self.ask_for_resumes = AskForResumes(store=store)
+        self.admit = Admit(store=store, policies=policies, new_id=new_id)
+        self.notice = Notice(store=store, policies=policies, new_id=new_id)
+        self.abandon = Abandon(store=store)
+        self.adopt = Adopt(store=store)
+
+    def settled(self) -> "World":
+        """Put the policy in force and give the agent its token: once for each store."""
+        self.adopt(self.policies.policy, "the policy's text", by="os:olga")
+        with self.store.writing() as uow:
+            uow.save(created(a_token()))
+        return self
+
+    def restarted(self, *, journey: Journey | None = None) -> "World":
+        """Return the product as it is after a restart."""
+        return replace(self, journey=journey or Remembered())
+
+    def asks(self, key: str = "key-1", **changed: object) -> Opened:
+        """Let the agent escalate."""
+        return self.escalate(an_escalation(idempotency_key=key, **changed), a_token())
+
+    def pending(self, key: str = "key-1", **changed: object) -> Request:
+        """Let the agent escalate, and return the question that people are asked."""
+        return self.asks(key, **changed).request
+
+    def answers(
+        self, request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, *, via: Via = Via.SLACK
+    ) -> Judged:
+        """Let somebody answer by the button that stands on the card now."""
+        return self.decide(
+            Given(
+                request=request.id,
+                account=account,
+                answer=answer,
+                via=via,
+                fingerprint=None if via is Via.CLI else (request.fingerprint or "")[:12],
+            )
+        )
+
+    def request(self, request: Request) -> Request:
+        """Return the request as it is now."""
+        with self.store.reading() as reading:
+            found = reading.request(request.id)
+        if found is None:
+            raise LookupError(request.id)
+        return found
