@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.gate",
     "tests.fixtures.golden",
     "tests.fixtures.postgres",
+    "tests.fixtures.stores",
 ]

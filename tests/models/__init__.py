@@ -1,1 +1,0 @@
-"""Tests of the archive: what it reads, stores and gives back."""

@@ -1,0 +1,57 @@
+"""The store's clock: the instant at which a unit of work is judged.
+
+PostgreSQL tells its own time, by ``clock_timestamp()`` and not ``now()``, which stands still from the start of the
+transaction and was measured to count a vote 1.5 s late. On SQLite the host's clock serves, asked once the write lock is held.
+Either way a stored floor holds: a clock that steps back never revives what was over. Only the sweep's tick raises it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, cast, func, select, update
+
+from models.columns import INSTANT, NUMBER, instant_at, microseconds_of
+from models.tables import clock_floor
+
+HostClock = Callable[[], datetime]
+"""Returns the host's instant, aware."""
+
+_FLOOR: Final = select(clock_floor.c.at)
+_SERVER_MICROSECONDS: Final = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, NUMBER)
+_SERVER: Final[Select[Any]] = select(_SERVER_MICROSECONDS, clock_floor.c.at)
+_RAISE: Final = (
+    update(clock_floor).where(clock_floor.c.at < bindparam("instant", type_=INSTANT)).values(at=bindparam("instant"))
+)
+
+
+class StoreClock:
+    """Tells the instant and keeps its floor."""
+
+    def __init__(self, host: HostClock) -> None:
+        """Keep the host's clock, for SQLite."""
+        self._host = host
+
+    def now(self, connection: Connection) -> datetime:
+        """Return the later of the clock and its floor."""
+        clock, floor = self._look(connection)
+        return max(clock, floor)
+
+    def advance(self, connection: Connection) -> timedelta:
+        """Raise the floor to the clock; return how far the clock has fallen behind it, zero as a rule."""
+        clock, floor = self._look(connection)
+        if clock < floor:
+            return floor - clock
+        connection.execute(_RAISE, {"instant": clock})
+        return timedelta(0)
+
+    def _look(self, connection: Connection) -> tuple[datetime, datetime]:
+        if connection.dialect.name == "sqlite":
+            return _whole(self._host()), connection.execute(_FLOOR).scalar_one()
+        microseconds, floor = connection.execute(_SERVER).one()
+        return instant_at(microseconds), floor
+
+
+def _whole(at: datetime) -> datetime:
+    """Return *at* as it would come back from a row."""
+    return instant_at(microseconds_of(at))

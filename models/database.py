@@ -1,0 +1,195 @@
+"""Databases: engines made from an address, set so that what is committed is durable and nobody waits for ever.
+
+SQLite: write-ahead log, ``synchronous=FULL``, foreign keys on, a file that only its owner may read. The driver's own
+transaction mode is off: it delays BEGIN, so that reading and then writing deadlocks whatever the timeout. Readers begin
+plainly and see one snapshot; the one writer connection begins IMMEDIATE, in turns (:mod:`models.lanes`).
+
+PostgreSQL: READ COMMITTED for writers, because what is read after a lock must be what is true then; one repeatable, read-only
+snapshot for readers. Two pools, so that a pause or a denial never waits for a connection behind a storm of intake (I13).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+from approvals.ports import Lane
+from models.faults import translated
+from models.lanes import WriteLanes
+from models.mounts import refuse_network_file_system
+
+PATIENCE: Final = 5.0
+"""Seconds that anybody waits for a connection, a lock or a turn: past it the answer is "try again"."""
+
+STATEMENT_SECONDS: Final = 10
+"""The longest that one statement may take on PostgreSQL; none of ours takes a tenth of it."""
+
+CONNECTIONS: Final = 8
+"""Connections for readers and ordinary writers of one process."""
+
+URGENT_CONNECTIONS: Final = 2
+"""Connections kept free for pause and deny."""
+
+RECYCLE: Final = 1800
+"""Seconds after which a pooled connection is made anew, before a firewall forgets it."""
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One database, reached for reading and, in lanes, for writing."""
+
+    url: URL
+    readers: Engine
+    writers: dict[Lane, Engine]
+    lanes: WriteLanes | None
+    """Where the engine takes one writer at a time."""
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is one file on this machine."""
+        return self.url.get_backend_name() == SQLITE
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Return a connection that sees one snapshot and changes nothing.
+
+        Raises:
+            approvals.errors.Unavailable: The database cannot be reached or is too busy.
+        """
+        with translated(), self.readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+        """Return a connection in a transaction that commits when the block ends well.
+
+        Raises:
+            approvals.errors.Unavailable: The database cannot be reached or is too busy.
+        """
+        if self.lanes is None:
+            with translated(), self.writers[lane].begin() as connection:
+                yield connection
+            return
+        with self.lanes.turn(lane), translated(), self.writers[lane].begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give up every pooled connection."""
+        for engine in {self.readers, *self.writers.values()}:
+            engine.dispose()
+
+
+def address(url: str) -> URL:
+    """Return *url* as an address of one of the two engines, with the driver that we use.
+
+    Raises:
+        ValueError: It is another engine's, or a SQLite database that is no file.
+    """
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
+                raise ValueError("a SQLite database has to be a file: sqlite:///countersign.db")
+            return parsed.set(drivername="sqlite+pysqlite")
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise ValueError(f"the database is SQLite or PostgreSQL, not {other}")
+
+
+def open_database(url: str) -> Database:
+    """Return the database at *url*, not yet connected to; a SQLite file is made if it is missing.
+
+    Raises:
+        ValueError: It is neither a SQLite file on a local disk nor PostgreSQL.
+    """
+    place = address(url)
+    return _open_sqlite(place) if place.get_backend_name() == SQLITE else _open_postgresql(place)
+
+
+def _open_sqlite(url: URL) -> Database:
+    path = sqlite_file(url)
+    refuse_network_file_system(path)
+    make_private(path)
+    arguments = {"timeout": PATIENCE, "check_same_thread": False}
+    readers = create_engine(
+        url, connect_args=arguments, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=PATIENCE, hide_parameters=True
+    )
+    writer = create_engine(
+        url, connect_args=arguments, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, hide_parameters=True
+    )
+    _prepare_sqlite(readers, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
+    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+    return Database(url=url, readers=readers, writers=dict.fromkeys(Lane, writer), lanes=WriteLanes(patience=PATIENCE))
+
+
+def sqlite_file(url: URL) -> Path:
+    """Return the file of a SQLite address."""
+    return Path(str(url.database)).absolute()
+
+
+def make_private(path: Path) -> None:
+    """Create the file for its owner alone, or close it to others: the log beside it takes over the same rights."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
+
+
+_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
+
+
+def _prepare_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: object) -> None:
+        del record
+        connection.isolation_level = None  # The driver begins nothing by itself from here on.
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _open_postgresql(url: URL) -> Database:
+    shared = _postgresql_engine(url, connections=CONNECTIONS)
+    urgent = _postgresql_engine(url, connections=URGENT_CONNECTIONS)
+    readers = shared.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(url=url, readers=readers, writers={Lane.NORMAL: shared, Lane.URGENT: urgent}, lanes=None)
+
+
+def _postgresql_engine(url: URL, *, connections: int) -> Engine:
+    return create_engine(
+        url,
+        connect_args=postgresql_arguments(),
+        isolation_level="READ COMMITTED",
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        pool_recycle=RECYCLE,
+        hide_parameters=True,
+    )
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    """Return how we connect to PostgreSQL: bounded waits, a dead peer noticed, a name that an operator recognises."""
+    settings = {
+        "statement_timeout": STATEMENT_SECONDS * 1000,
+        "lock_timeout": int(PATIENCE * 1000),
+        "idle_in_transaction_session_timeout": STATEMENT_SECONDS * 1000,
+        "timezone": "UTC",
+    }
+    return {
+        "connect_timeout": int(PATIENCE),
+        "application_name": "countersign",
+        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }

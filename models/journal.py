@@ -1,0 +1,129 @@
+"""Journal: one unit of work's events, written as its last statements before the commit.
+
+Each event takes the next place in its stream. The place comes from the stream's own row, raised in one statement, streams
+in the order of their names: so writers of one stream queue for no longer than a commit takes, never lock crosswise, and no
+place is ever skipped. (Taking the highest place plus one was measured to abort 1,375 of 1,600 appends by 16 writers.) The
+bytes that are hashed are the bytes that are stored. Free texts go beside them, each with a salt of its own, and only their
+digests into the bytes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, cast, func, insert, select, text
+
+from approvals.audit import AuditEvent, Kind, body_hash, body_of, private_digest
+from models.columns import NUMBER, TEXT
+from models.tables import cards, events, thread_lines, untrusted_texts
+
+NewSalt = Callable[[], str]
+"""Returns a fresh salt of at least 128 random bits, as text."""
+
+_PLACES: Final = text(
+    "INSERT INTO streams (name, last) VALUES (:name, :count)"
+    " ON CONFLICT (name) DO UPDATE SET last = streams.last + excluded.last RETURNING last"
+).bindparams(bindparam("name", type_=TEXT), bindparam("count", type_=NUMBER))
+
+_INSERT: Final = insert(events)
+# The transaction's own number, so that the sealer can tell which transactions may still commit (models/sealer.py).
+_INSERT_ON_POSTGRESQL: Final = insert(events).values(written_in=cast(cast(func.pg_current_xact_id(), TEXT), NUMBER))
+_INSERT_TEXT: Final = insert(untrusted_texts)
+_INSERT_LINES: Final = insert(thread_lines).from_select(
+    ["stream", "sequence", "channel", "subject"],
+    select(
+        bindparam("the_stream", type_=TEXT), bindparam("the_sequence", type_=NUMBER), cards.c.channel, cards.c.subject
+    ).where(cards.c.subject == bindparam("the_subject")),
+)
+
+_UNTOLD: Final = frozenset({Kind.EXECUTION_CLAIMED, Kind.EXECUTION_SENDING, Kind.ALERT_FIRING})
+_TOLD: Final = ("request.", "answer.", "execution.", "pause.", "alert.")
+
+
+def is_told(kind: Kind) -> bool:
+    """Tell whether an event belongs in the readable thread under a card; housekeeping does not."""
+    return kind not in _UNTOLD and kind.value.startswith(_TOLD)
+
+
+def subject_of(event: AuditEvent) -> str:
+    """Return what an event is about: the id of a request, a pause or an alert; else its stream's name."""
+    kind, _, name = event.stream.partition(":")
+    if kind == "request":
+        return name
+    for noun in ("pause", "alert"):
+        facts = event.data.get(noun)
+        if isinstance(facts, Mapping):
+            return str(facts["id"])
+    return str(event.data.get("pause_id", event.stream))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """An event at its place, as it is stored."""
+
+    event: AuditEvent
+    sequence: int
+    body: bytes
+    salts: Mapping[str, str]
+
+
+class Journal:
+    """The events of one unit of work, in the order in which they were told."""
+
+    def __init__(self, new_salt: NewSalt) -> None:
+        """Keep where salts come from."""
+        self._new_salt = new_salt
+        self._events: list[AuditEvent] = []
+
+    def add(self, told: Iterable[AuditEvent]) -> None:
+        """Take events down, to be written by :meth:`flush`."""
+        self._events.extend(told)
+
+    def flush(self, connection: Connection) -> None:
+        """Write everything taken down. Nothing may be written after it but the commit."""
+        if not self._events:
+            return
+        placed = [self._at_place(event, sequence) for event, sequence in _places(connection, self._events)]
+        self._events = []
+        statement = _INSERT if connection.dialect.name == "sqlite" else _INSERT_ON_POSTGRESQL
+        connection.execute(statement, [_event_row(one) for one in placed])
+        if texts := [row for one in placed for row in _text_rows(one)]:
+            connection.execute(_INSERT_TEXT, texts)
+        if lines := [_line(one) for one in placed if is_told(one.event.kind)]:
+            connection.execute(_INSERT_LINES, lines)
+
+    def _at_place(self, event: AuditEvent, sequence: int) -> _Placed:
+        salts = {name: self._new_salt() for name in event.private}
+        digests = {name: private_digest(salts[name], private) for name, private in event.private.items()}
+        body = body_of(event, sequence=sequence, digests=digests)
+        return _Placed(event=event, sequence=sequence, body=body, salts=salts)
+
+
+def _places(connection: Connection, told: list[AuditEvent]) -> list[tuple[AuditEvent, int]]:
+    """Return each event with its place, in the order told; every stream's row is taken once, in the order of names."""
+    counts = Counter(event.stream for event in told)
+    before = {
+        stream: connection.execute(_PLACES, {"name": stream, "count": counts[stream]}).scalar_one() - counts[stream]
+        for stream in sorted(counts)
+    }
+    placed = []
+    for event in told:
+        before[event.stream] += 1
+        placed.append((event, before[event.stream]))
+    return placed
+
+
+def _event_row(one: _Placed) -> dict[str, Any]:
+    return {"stream": one.event.stream, "sequence": one.sequence, "body": one.body, "hash": body_hash(one.body)}
+
+
+def _text_rows(one: _Placed) -> list[dict[str, Any]]:
+    place = {"stream": one.event.stream, "sequence": one.sequence, "subject": subject_of(one.event)}
+    return [
+        place | {"name": name, "salt": one.salts[name], "text": private} for name, private in one.event.private.items()
+    ]
+
+
+def _line(one: _Placed) -> dict[str, Any]:
+    return {"the_stream": one.event.stream, "the_sequence": one.sequence, "the_subject": subject_of(one.event)}

@@ -1,0 +1,137 @@
+"""Mapping: a row as a noun and back, and nothing else.
+
+A :class:`Shape` is derived from the noun's own types: what an engine can hold goes into its column as it is, whatever is
+nested goes in as the JSON text of its facts. Columns that are only there to be queried (an execution's ``look_at``, say) are
+no part of a noun; the writer adds them. A round trip gives an equal noun: a property test holds that for each shape.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from sqlalchemy import Column, Row, Table
+
+from approvals.alert import Alert
+from approvals.canonical import Value
+from approvals.execution import Attempt, Execution
+from approvals.facts import facts_of, noun_of
+from approvals.pause import Consent, Pause
+from approvals.plan import Evidence
+from approvals.request import Request, Vote
+from approvals.tokens import Token
+from models import tables
+
+N = TypeVar("N")
+Converter = Callable[[Any], Any]
+
+_AS_IT_IS: Final = frozenset({str, int, bool, bytes, datetime})
+
+
+def json_of(value: object) -> str:
+    """Return a nested value as the JSON text of its facts, keys sorted."""
+    return json.dumps(facts_of(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def facts_in(text: str) -> Value:
+    """Return the facts that :func:`json_of` wrote."""
+    return cast("Value", json.loads(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Field:
+    name: str
+    write: Converter | None
+    """None where the value goes in as it is."""
+    read: Converter | None
+
+
+class Shape(Generic[N]):
+    """How one kind of noun lies in its table."""
+
+    def __init__(self, noun: type[N], table: Table) -> None:
+        """Derive the shape from the noun's fields; each has a column of its name."""
+        hints = get_type_hints(noun)
+        self._noun = noun
+        self._fields = tuple(_field(one.name, hints[one.name]) for one in fields(cast("Any", noun)))
+        self.table = table
+        self.columns: tuple[Column[Any], ...] = tuple(table.c[one.name] for one in self._fields)
+        """The noun's columns in the order of its fields: what a statement selects."""
+
+    def row_of(self, noun: N) -> dict[str, Any]:
+        """Return the values of the noun's columns."""
+        return {
+            one.name: value if one.write is None or value is None else one.write(value)
+            for one in self._fields
+            for value in (getattr(noun, one.name),)
+        }
+
+    def noun_of(self, row: Row[Any]) -> N:
+        """Return the noun of a row that was selected by :attr:`columns`."""
+        return self._noun(
+            **{
+                one.name: value if one.read is None or value is None else one.read(value)
+                for one, value in zip(self._fields, row, strict=True)
+            }
+        )
+
+
+def _field(name: str, hint: Any) -> _Field:
+    kind = _without_none(hint)
+    if kind in _AS_IT_IS:
+        return _Field(name=name, write=None, read=None)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _Field(name=name, write=_word, read=kind)
+    return _Field(name=name, write=json_of, read=_reader(kind))
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) not in {Union, UnionType}:
+        return hint
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 else hint
+
+
+def _word(value: StrEnum) -> str:
+    return value.value
+
+
+def _reader(kind: Any) -> Converter:
+    def read(text: str) -> Any:
+        return noun_of(kind, facts_in(text))
+
+    return read
+
+
+ALERT: Final = Shape(Alert, tables.alerts)
+ATTEMPT: Final = Shape(Attempt, tables.attempts)
+CONSENT: Final = Shape(Consent, tables.resume_consents)
+EXECUTION: Final = Shape(Execution, tables.executions)
+PAUSE: Final = Shape(Pause, tables.pauses)
+REQUEST: Final = Shape(Request, tables.escalations)
+TOKEN: Final = Shape(Token, tables.agent_tokens)
+VOTE: Final = Shape(Vote, tables.votes)
+
+SHAPES: Final[Mapping[type[Any], Shape[Any]]] = {
+    Alert: ALERT,
+    Attempt: ATTEMPT,
+    Consent: CONSENT,
+    Execution: EXECUTION,
+    Pause: PAUSE,
+    Request: REQUEST,
+    Token: TOKEN,
+    Vote: VOTE,
+}
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """Return a plan's evidence as it is stored."""
+    return json_of(evidence)
+
+
+def evidence_of(text: str) -> Evidence:
+    """Return the evidence that :func:`evidence_text` wrote."""
+    return noun_of(Evidence, facts_in(text))

@@ -1,0 +1,84 @@
+"""Marks: which cards a unit of work makes out of date, noted in its own transaction.
+
+A card is level-triggered: its row says which revision is wanted and which is shown, and the relay (:mod:`models.cards`) draws
+the subject as it is *now* wherever they differ. So all that a write does here is to raise the wanted revision, once a unit.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, insert, or_, update
+
+from approvals.alert import Alert, AlertState
+from approvals.execution import Execution
+from approvals.pause import Consent, Pause
+from approvals.request import Request, State, Vote
+from models.tables import Subject, cards
+
+_INSERT: Final = insert(cards)
+_WANTED: Final = (
+    update(cards)
+    .where(cards.c.subject == bindparam("the_subject"))
+    .values(wanted=cards.c.wanted + 1, closed=or_(cards.c.closed, bindparam("the_closed", type_=cards.c.closed.type)))
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Mark:
+    closed: bool = False
+    """Whether its subject has its outcome, so that what can be clicked must go."""
+
+
+class Marks:
+    """The cards that one unit of work makes, and those that it makes out of date."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._new: dict[tuple[str, str], dict[str, Any]] = {}
+        self._stale: dict[str, _Mark] = {}
+
+    def note(self, noun: object) -> None:
+        """Note what a written noun means for cards."""
+        match noun:
+            case Request():
+                if noun.state is not State.REFUSED:
+                    closed = noun.state is not State.PENDING
+                    self._touch(Subject.REQUEST, noun.id, (noun.channel,), new=noun.revision == 1, closed=closed)
+            case Vote() | Execution():
+                self._stale.setdefault(noun.escalation, _Mark())
+            case Pause():
+                closed = not noun.is_open
+                self._touch(Subject.PAUSE, noun.id, noun.channels, new=noun.revision == 1, closed=closed)
+            case Consent():
+                self._stale.setdefault(noun.pause, _Mark())
+            case Alert():
+                closed = noun.state is AlertState.RESOLVED
+                self._touch(Subject.ALERT, noun.id, (noun.channel,), new=noun.revision == 1, closed=closed)
+            case _:
+                pass  # A token has no card; an attempt comes with its execution.
+
+    def flush(self, connection: Connection) -> None:
+        """Write the marks: new cards, then those to be drawn again, in the order of their subjects."""
+        made = {subject for subject, _ in self._new}
+        if self._new:
+            connection.execute(_INSERT, [self._new[key] for key in sorted(self._new)])
+        if stale := sorted(self._stale.keys() - made):
+            marks = [{"the_subject": subject, "the_closed": self._stale[subject].closed} for subject in stale]
+            connection.execute(_WANTED, marks)
+        self._new, self._stale = {}, {}
+
+    def _touch(self, kind: Subject, subject: str, channels: tuple[str, ...], *, new: bool, closed: bool) -> None:
+        if not new:
+            self._stale.setdefault(subject, _Mark()).closed |= closed
+            return
+        for channel in channels:
+            self._new[subject, channel] = {
+                "subject": subject,
+                "channel": channel,
+                "kind": kind.value,
+                "closed": closed,
+                "wanted": 1,
+                "shown": 0,
+                "failures": 0,
+                "thread_failures": 0,
+            }

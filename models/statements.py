@@ -1,0 +1,23 @@
+"""Statements that neither engine's plain SQL through the toolkit covers: insert unless the key is taken."""
+
+from typing import Any
+
+from sqlalchemy import Insert, Table
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class InsertUnlessTaken(Insert):
+    """An insert that does nothing where a unique key is taken; ``rowcount`` tells. Both engines spell it alike."""
+
+    inherit_cache = True
+
+
+@compiles(InsertUnlessTaken)
+def _insert_unless_taken(statement: InsertUnlessTaken, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.visit_insert(statement, **options)} ON CONFLICT DO NOTHING"
+
+
+def insert_unless_taken(table: Table) -> InsertUnlessTaken:
+    """Return the statement for *table*; nothing is read back but how many rows went in."""
+    return InsertUnlessTaken(table).inline().execution_options(preserve_rowcount=True)

@@ -1,0 +1,54 @@
+"""The store: hands out looks and transactions; implements :class:`approvals.ports.Store`.
+
+What can be asked is :mod:`models.reading`, what can be changed :mod:`models.unit_of_work`. The application makes one store and
+passes it to every use case; it may be called from any thread.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from approvals.ports import Lane
+from models.clock import HostClock, StoreClock
+from models.database import Database
+from models.journal import NewSalt
+from models.reading import SqlReading
+from models.unit_of_work import SqlUnitOfWork
+
+
+class SqlStore:
+    """Remembers everything in one database."""
+
+    def __init__(self, database: Database, *, host_clock: HostClock, new_salt: NewSalt) -> None:
+        """Keep where everything is.
+
+        Args:
+            database: The database, migrated.
+            host_clock: Returns the host's instant; it decides on SQLite only.
+            new_salt: Returns a fresh salt for each free text.
+        """
+        self.database = database
+        self._clock = StoreClock(host_clock)
+        self._new_salt = new_salt
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlReading]:
+        """Return a look at the store: one consistent snapshot.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.reading() as connection:
+            yield SqlReading(connection, self._clock)
+
+    @contextmanager
+    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+        """Return a transaction: it commits when the block ends well, and changes nothing otherwise.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy; after a commit it may mean that the
+                reply was lost, so whoever asks again looks for its own work first.
+        """
+        with self.database.writing(lane) as connection:
+            unit = SqlUnitOfWork(connection, self._clock, self._new_salt)
+            yield unit
+            unit.finish()
