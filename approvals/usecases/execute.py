@@ -61,7 +61,7 @@ LOST_AGAIN: Final = timedelta(seconds=10)
 FOLLOW: Final = timedelta(seconds=1)
 """How often a rollout is looked at."""
 
-REQUEST_TIMEOUT: Final = timedelta(seconds=15)
+REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """At least as long as the cluster door lets one write take."""
 
 
