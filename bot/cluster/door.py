@@ -5,7 +5,7 @@ replaced and the operation done once more: never the write, which belongs to who
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -18,12 +18,15 @@ from approvals.ports import Credential, Reply
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from bot.cluster import asking, executor, identities, paths
+from bot.cluster.access import BOT, Grant, holdings_of
 from bot.cluster.answers import describe
 from bot.cluster.asking import Declined
 from bot.cluster.calls import Client, Identity, Times
+from bot.cluster.checks import Checks, Finding
 from bot.cluster.connections import Connections, Source
 from bot.cluster.identities import Cache, Minted
 from bot.cluster.interpreter import Interpreter
+from bot.cluster.manifests import NAME, canary
 from bot.cluster.observer import observe
 
 T = TypeVar("T")
@@ -126,6 +129,30 @@ class KubernetesCluster:
                 return _uid_seen_by(line)
 
         return self._by_itself(environment, look)
+
+    def findings(
+        self, environment: str, grants: Iterable[Grant], *, bot: ServiceAccount = BOT, name: str = NAME
+    ) -> tuple[Finding, ...]:
+        """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
+
+        Args:
+            environment: Which cluster, and the word that the findings begin with.
+            grants: All that is granted there, also for other environments that share it.
+            bot: Which account the bot's own should be.
+            name: Begins the names of what the manifests made.
+
+        Raises:
+            Unavailable: The cluster cannot be asked.
+        """
+        checks = Checks(
+            environment=environment,
+            own=self.connections.own(environment),
+            bot=bot,
+            holdings=holdings_of(grants),
+            canary=canary(name),
+            open_line=self._line,
+        )
+        return tuple(checks.findings())
 
     def _as(self, environment: str, account: ServiceAccount, do: Callable[[Client], T], *, escalation: str) -> T:
         """Return what *do* makes of a line for a planner or an observer, with a new token where the old one is refused."""

@@ -92,19 +92,30 @@ def _bearer(endpoint: Endpoint, token: str) -> Identity:
 
 def _confirm(line: Client, account: ServiceAccount) -> str | None:
     """Return the credential's id after the server has said that it is *account*'s."""
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
-        review = asking.post(line, paths.WHO_AM_I, body)
+        user = who_am_i(line)
     except Declined as refusal:
         raise Forbidden(
             f"The token of {account.namespace}/{account.name} is not accepted ({describe(refusal.answer)}).",
             code="cannot_mint",
         ) from refusal
-    user = (review.get("status") or {}).get("userInfo") or {}
     if user.get("username") != account.username:
         raise Forbidden(f"The token minted for {account.namespace}/{account.name} is another's.", code="other_identity")
     ids = (user.get("extra") or {}).get(_CREDENTIAL_ID) or ()
     return next((one.removeprefix("JTI=") for one in ids if isinstance(one, str)), None)
+
+
+def who_am_i(line: Client) -> dict[str, Any]:
+    """Return what the server takes the holder of *line* for: ``username`` and what it knows beside it.
+
+    Raises:
+        Declined: The credential is not accepted.
+        Unavailable: The server cannot be asked.
+    """
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    review = asking.post(line, paths.WHO_AM_I, body)
+    user = (review.get("status") or {}).get("userInfo")
+    return user if isinstance(user, dict) else {}
 
 
 def _check_life(token: str, account: ServiceAccount) -> None:

@@ -10,6 +10,7 @@ KUBE_SYSTEM: Final = ("api", "v1", "namespaces", "kube-system")
 
 WHO_AM_I: Final = ("apis", "authentication.k8s.io", "v1", "selfsubjectreviews")
 WHAT_MAY_I: Final = ("apis", "authorization.k8s.io", "v1", "selfsubjectrulesreviews")
+MAY_I: Final = ("apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
 
 def objects(resource: Resource, namespace: str) -> tuple[str, ...]:
