@@ -24,7 +24,10 @@ COMMAND = "python3 -m devcluster build"
 _SIGN_OF_LIFE_SECONDS = 15.0
 
 _HINTS = (
-    ("no space left on device", "Free about 7 GB where Go's caches lie (go env GOCACHE GOMODCACHE), or move them."),
+    (
+        "no space left on device",
+        "Make room: about 5 GB where Go's caches lie (go env GOCACHE GOMODCACHE), 400 MB where ours does.",
+    ),
     (
         "checksum mismatch",
         "The module does not match go.sum: do not use it. Run `go clean -modcache`, and try another GOPROXY.",
@@ -91,7 +94,10 @@ def build(report: Callable[[str], None]) -> Programs:
             if not result.directory.is_dir():
                 _build_into(result.directory, go, report)
     except OSError as error:
-        raise BuildError(f"cannot write to {cache.root()}: {error.strerror or error}") from error
+        raise BuildError(
+            f"cannot build into {cache.root()}: {error}\n"
+            "What to do: make room or give leave to write there, or set COUNTERSIGN_CACHE to another folder."
+        ) from error
     return result
 
 

@@ -141,13 +141,23 @@ class Layout:
         temporary.replace(path)
 
     def read_state(self) -> State | None:
-        """Return the record, or None where no cluster was ever started."""
+        """Return the record, or None where no cluster was ever started.
+
+        Raises:
+            StartError: The record is of another version of this package, so nobody can tell what runs there.
+        """
+        path = self.directory / "state.json"
         try:
-            stored: dict[str, Any] = json.loads((self.directory / "state.json").read_text())
-        except FileNotFoundError:
+            stored: dict[str, Any] = json.loads(path.read_text())
+            parts = {name: Started(**part) for name, part in stored.pop("parts").items()}
+            return State(**(stored | {"phase": Phase(stored["phase"]), "parts": parts}))
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        parts = {name: Started(**part) for name, part in stored.pop("parts").items()}
-        return State(**(stored | {"phase": Phase(stored["phase"]), "parts": parts}))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StartError(
+                f"{path} was written by another version; stop that cluster with the version that started it, "
+                "then remove the directory"
+            ) from error
 
 
 def born_at(pid: int) -> int | None:

@@ -22,7 +22,8 @@ def lines(directory: Path) -> Iterator[str]:
     layout = Layout(directory.absolute())
     state = layout.read_state()
     yield f"cluster in {layout.directory}: {_headline(state)}"
-    if state is None or not is_running(state) or not layout.key("admin").exists():
+    # While it starts, the record names no part, and there may be no key yet to ask with.
+    if state is None or not state.parts or not is_running(state):
         return
     client = Client.of(layout)
     for name, part in state.parts.items():

@@ -82,6 +82,15 @@ def test_no_record_means_never_started(tmp_path):
     assert Layout(tmp_path).read_state() is None
 
 
+@pytest.mark.parametrize("record", ["{}", "[]", "not JSON", '{"parts": {"etcd": {"colour": "red"}}}'])
+def test_a_record_of_another_version_is_named(tmp_path, record):
+    """What cannot be understood is not taken for "nothing runs here"."""
+    (tmp_path / "state.json").write_text(record)
+
+    with pytest.raises(StartError, match="was written by another version"):
+        Layout(tmp_path).read_state()
+
+
 def test_a_living_supervisor_is_running():
     """This process, with its own birth, is alive."""
     assert is_running(_state())
