@@ -1,0 +1,82 @@
+"""The agent's words on a card: quoted, marked as untrusted, harmless, cut with a count. Nothing in here is ours to vouch for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from approvals.escalation import Breach
+from bot.slack.kit import Block, Element, line, quote, rich_text, words
+from bot.slack.text import cut, visible, visible_line
+
+RATIONALE: Final = 900
+EXHIBITS: Final = 3
+EXHIBIT_TITLE: Final = 80
+EXHIBIT_TEXT: Final = 240
+CLAIMS: Final = 5
+NUMBER: Final = 24
+AGENT: Final = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What an agent said with one request."""
+
+    texts: Mapping[str, str]
+    """Its free texts, by name; an erased one is missing."""
+    breaches: tuple[Breach, ...]
+    confidence: Decimal | None
+
+
+def agent_block(said: Words, block_id: str) -> Block:
+    """Return the agent's words as one block: a title of ours, then only quotations."""
+    parts: list[Element] = [line(words("The agent says (unverified, not part of what is approved)", italic=True))]
+    parts.append(quote(words(_rationale(said.texts))))
+    parts += [_claim(breach) for breach in said.breaches[:CLAIMS]]
+    if len(said.breaches) > CLAIMS:
+        parts.append(quote(words(f"{len(said.breaches) - CLAIMS} more claims")))
+    if said.confidence is not None:
+        parts.append(quote(words(f"It says that it is {_number(said.confidence)} sure, on a scale from 0 to 1.")))
+    parts += _exhibits(said.texts)
+    oddities = _oddities(said.texts)
+    if oddities:
+        parts.append(line(words(f"⚠️ {oddities}", bold=True)))
+    return rich_text(block_id, *parts)
+
+
+def _rationale(texts: Mapping[str, str]) -> str:
+    if "rationale" not in texts:
+        return "(erased)"
+    return cut(visible(texts["rationale"]).text, RATIONALE) or "(nothing)"
+
+
+def _claim(breach: Breach) -> Element:
+    figures = f"{_number(breach.observed)} where the ceiling is {_number(breach.ceiling)}"
+    return quote(words(f"It claims that {visible_line(breach.limit, EXHIBIT_TITLE)} is passed: {figures}."))
+
+
+def _number(value: Decimal) -> str:
+    return cut(str(value), NUMBER)
+
+
+def _exhibits(texts: Mapping[str, str]) -> list[Element]:
+    count = sum(name.startswith("evidence ") and name.endswith(" title") for name in texts)
+    shown = [
+        quote(
+            words(f"{visible_line(texts[f'evidence {number} title'], EXHIBIT_TITLE) or '(untitled)'}: ", italic=True),
+            words(cut(visible(texts.get(f"evidence {number} text", "(erased)")).text, EXHIBIT_TEXT) or "(nothing)"),
+        )
+        for number in range(1, count + 1)
+        if f"evidence {number} title" in texts
+    ]
+    more = [] if len(shown) <= EXHIBITS else [quote(words(f"{len(shown) - EXHIBITS} more pieces of evidence"))]
+    return shown[:EXHIBITS] + more
+
+
+def _oddities(texts: Mapping[str, str]) -> str:
+    """Return what was odd about the agent's texts, in a sentence of ours, or nothing."""
+    seen = [visible(text) for text in texts.values()]
+    hidden, mixed = sum(one.hidden for one in seen), sum(one.mixed for one in seen)
+    found = [f"{hidden:,} hidden or drawn characters, shown by their numbers"] if hidden else []
+    found += [f"{mixed:,} words that mix alphabets"] if mixed else []
+    return f"Its text holds {' and '.join(found)}." if found else ""

@@ -1,0 +1,162 @@
+"""The card of one request: pure, from what the rows say now to Block Kit. Who reads the rows is :mod:`bot.slack.painter`.
+
+Top to bottom: what and where; how it stands and when it denies itself; the agent's words, marked as such; what would change
+and what our checks found; the buttons or the outcome; the fingerprint. Trusted and untrusted parts are separate blocks whose
+order is fixed here, and only :mod:`bot.slack.agent_part` ever sees the agent's words.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from approvals.execution import Execution
+from approvals.people import ApproverSet
+from approvals.plan import SHORT
+from approvals.request import Request, State
+from approvals.review import Review
+from bot.delivery import Occasion
+from bot.slack.agent_part import AGENT, Words, agent_block
+from bot.slack.buttons import Asked, buttons
+from bot.slack.kit import (
+    Block,
+    escaped_line,
+    group_markup,
+    line,
+    markup,
+    mention_markup,
+    quote,
+    rich_text,
+    utc_text,
+    words,
+)
+from bot.slack.limits import REASON
+from bot.slack.message import Message
+from bot.slack.outcome_part import execution_line, needs_sentence, outcome_line, short_outcome, waiting_line
+from bot.slack.review_part import RISKS, ReviewPart, draw_review
+from bot.slack.text import cut, visible
+
+MENTIONS: Final = 10
+"""How many accounts and groups a new card mentions; the policy's names of the sets stand on the card in any case."""
+
+_REPLACES: Final = (
+    "This card replaces an earlier one that may have been lost. Either can be answered; only one answer counts."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one request stands: everything on its card that is not in its review."""
+
+    request: Request
+    said: Words
+    approved_by: tuple[str, ...]
+    """Accounts whose approval counts so far."""
+    missing: int
+    """How many more are needed."""
+    execution: Execution | None
+    reason: str
+    """Why it was denied, in the person's words; may be empty."""
+
+
+def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
+    """Return the card as it is to be shown now.
+
+    Args:
+        standing: How the request stands.
+        review: What it is about; drawn as it was when the question was put.
+        revision: Makes block ids that differ with each drawing, as Slack advises.
+        occasion: A first post mentions the approvers; nothing else rings a phone.
+    """
+    part = draw_review(review, revision=revision)
+    blocks = (
+        *part.top,
+        *_notes(standing, revision, occasion),
+        agent_block(standing.said, f"{AGENT}:{revision}"),
+        *part.change,
+        *_answering(standing, review, part, revision, occasion),
+        part.mark,
+    )
+    return Message(text=_notification(standing, review), blocks=blocks)
+
+
+def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
+    """Return a card without its review: what a decided one becomes whose review is no longer what was approved."""
+    lines = [outcome_line(request, named=occasion is Occasion.UPDATE)]
+    lines += [] if execution is None else [execution_line(execution)]
+    warning = "⚠️ What was shown here cannot be drawn again as it was, so it is left out."
+    return Message(
+        text=f"{request.id} is {short_outcome(request)}.",
+        blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])),),
+    )
+
+
+def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
+    notes = []
+    if standing.request.state is State.PENDING:
+        waiting = waiting_line(
+            standing.request,
+            approved_by=standing.approved_by,
+            missing=standing.missing,
+            named=occasion is Occasion.UPDATE,
+        )
+        notes.append(markup(f"status:{revision}", waiting))
+    if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
+        notes.append(markup(f"asked:{revision}", f"Asked: {_mentions(standing.request)}"))
+    if occasion is Occasion.REPLACEMENT:
+        notes.append(markup(f"replaces:{revision}", _REPLACES))
+    return notes
+
+
+def _mentions(request: Request) -> str:
+    """Return the approvers as mentions, from the ids in the request's own ruling and from nowhere else."""
+    ruling = request.ruling
+    sets: tuple[ApproverSet, ...] = (
+        () if ruling is None else tuple(one for panel in ruling.panels for one in panel.sets)
+    )
+    out = frozenset() if ruling is None else ruling.conflicted
+    groups = sorted({group_markup(group) for one in sets for group in one.groups})
+    people = sorted({mention_markup(account) for one in sets for account in one.accounts - out})
+    found = groups + people
+    more = f" and {len(found) - MENTIONS} more" if len(found) > MENTIONS else ""
+    return " ".join(found[:MENTIONS]) + more
+
+
+def _answering(standing: Standing, review: Review, part: ReviewPart, revision: int, occasion: Occasion) -> list[Block]:
+    """Return the buttons, or the outcome in their place."""
+    request = standing.request
+    if request.state is not State.PENDING:
+        return _outcome(standing, revision, occasion)
+    approvable = request.shown_whole and part.whole
+    row = buttons(
+        f"answer:{revision}",
+        Asked(request=request.id, fingerprint=(request.fingerprint or "")[:SHORT]),
+        title=review.title,
+        environment=review.environment,
+        risk=review.risk,
+        approvable=approvable,
+    )
+    if approvable:
+        return [row]
+    note = "*It cannot be approved here:* the change does not fit on a card, and nobody approves what is not shown."
+    return [markup(f"unshown:{revision}", note), row]
+
+
+def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
+    lines = [outcome_line(standing.request, named=occasion is Occasion.UPDATE)]
+    lines += [] if standing.execution is None else [execution_line(standing.execution)]
+    blocks = [markup(f"outcome:{revision}", "\n".join(lines))]
+    if standing.request.state is State.DENIED and standing.reason:
+        said = quote(words(cut(visible(standing.reason).text, REASON)))
+        blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))
+    return blocks
+
+
+def _notification(standing: Standing, review: Review) -> str:
+    """Return the card in one sentence or two, for a lock screen and a screen reader: what, where, risk, and how to act."""
+    request, title = standing.request, escaped_line(review.title)
+    what = f"{RISKS[review.risk].partition(' ')[2]}: {title} ({review.environment})"
+    if request.state is not State.PENDING:
+        how = "" if standing.execution is None else f" {execution_line(standing.execution)}"
+        return f"{title} ({review.environment}): {short_outcome(request)}.{how}"
+    by = "" if request.deadline is None else f" by {utc_text(request.deadline)}, or it denies itself"
+    how = "Answer with the buttons on its card." if request.shown_whole else "It can only be denied on its card."
+    return f"{what}. {needs_sentence(request, missing=standing.missing)}{by}. {how}"

@@ -1,0 +1,112 @@
+"""How a request stands, in words: while it waits, how it ended, and how far it has been carried out.
+
+*Approved* and *applied* are different words for different things, and *expired* is nobody's denial.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from approvals.execution import Execution, Phase
+from approvals.request import Request, State
+from approvals.verb import Effect
+from bot.slack.kit import date_markup, mention_markup
+from bot.slack.kit import escaped_line as said
+
+_CARRIED_OUT: Final[Mapping[Phase, str]] = {
+    Phase.QUEUED: "⏳ Waiting to be carried out.",
+    Phase.CLAIMED: "⏳ Checking everything again before it is carried out.",
+    Phase.ARMED: "▶️ Starting.",
+    Phase.SENDING: "▶️ Sending it to the cluster.",
+    Phase.REJECTED: "❌ The cluster refused it; nothing was changed.",
+    Phase.UNKNOWN: "⚠️ It is not known whether it landed; Countersign is finding out.",
+    Phase.VOIDED: "⛔ Not carried out; nothing was changed.",
+    Phase.ABANDONED: "⚠️ Closed without knowing whether it landed.",
+}
+
+_EFFECTS: Final[Mapping[Effect, str]] = {
+    Effect.ROLLING: "▶️ Applied; the cluster is carrying it out.",
+    Effect.VERIFIED: "✅ Applied and done.",
+    Effect.FAILED_ROLLOUT: "❌ Applied, and it did not turn out as approved.",
+    Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
+}
+
+
+def waiting_line(request: Request, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
+    """Return, as markup, when a pending request denies itself, who is asked and what is still missing.
+
+    Args:
+        request: Pending.
+        approved_by: Accounts whose approval counts so far.
+        missing: How many more are needed.
+        named: Whether people may be mentioned; a new post would ring their phones.
+    """
+    deadline = "" if request.deadline is None else f"Denies itself {date_markup(request.deadline)}"
+    so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
+    return f"⏳ *Waiting.* {deadline} · needs {_count(missing, further=bool(approved_by))} of {_sets(request)}{so_far}"
+
+
+def needs_sentence(request: Request, *, missing: int) -> str:
+    """Return the same need without markup's dates and mentions, for a notification."""
+    return f"It needs {_count(missing, further=False)} of {_sets(request)}"
+
+
+def outcome_line(request: Request, *, named: bool) -> str:
+    """Return, as markup, how a request ended, by whom and when.
+
+    Args:
+        request: Not pending.
+        named: Whether people may be mentioned; a new post would ring their phones.
+    """
+    when = "" if request.decided_at is None else f", {date_markup(request.decided_at)}"
+    by = _people(request.decided_by, named=named)
+    match request.state:
+        case State.APPROVED:
+            return f"*✅ Approved by {by}*{when}"
+        case State.DENIED:
+            return f"*🚫 Denied by {by}*{when}"
+        case State.EXPIRED:
+            return f"*⌛ Timed out: nobody decided, and silence denies*{when}"
+        case State.CANCELLED:
+            return f"*↩️ Taken back by the agent*{when}"
+        case State.SUPERSEDED if request.superseded_by is None:
+            return "*↩️ Void: the target changed after the approval.* Nothing asks again."
+        case State.SUPERSEDED:
+            return f"*↩️ Void: the target changed after the approval.* {said(request.superseded_by or '')} asks again."
+        case State.PENDING | State.REFUSED:
+            return "*Not decided*"
+
+
+def execution_line(execution: Execution) -> str:
+    """Return, as markup, how far an approved change has been carried out."""
+    applied = execution.state is Phase.APPLIED
+    words = _EFFECTS[execution.effect or Effect.ROLLING] if applied else _CARRIED_OUT[execution.state]
+    return f"{words} {said(execution.message)}".rstrip()
+
+
+def short_outcome(request: Request) -> str:
+    """Return the outcome in plain words, for a notification."""
+    return {
+        State.PENDING: "waiting for an answer",
+        State.APPROVED: "approved",
+        State.DENIED: "denied",
+        State.EXPIRED: "timed out; nobody decided",
+        State.CANCELLED: "taken back by the agent",
+        State.SUPERSEDED: "void, because the target changed",
+        State.REFUSED: "refused",
+    }[request.state]
+
+
+def _people(accounts: tuple[str, ...], *, named: bool) -> str:
+    return " and ".join(mention_markup(account) if named else said(account) for account in accounts)
+
+
+def _count(missing: int, *, further: bool) -> str:
+    more = " more" if further else ""
+    return f"{missing}{more} approval{'' if missing == 1 else 's'}"
+
+
+def _sets(request: Request) -> str:
+    """Return whose approval each rule accepts, in the policy's names."""
+    panels = () if request.ruling is None else request.ruling.panels
+    names = dict.fromkeys(" or ".join(said(one.name) for one in panel.sets) for panel in panels)
+    return ", and of ".join(names) or "nobody"
