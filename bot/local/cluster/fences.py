@@ -1,0 +1,71 @@
+"""Fences: the admission policies, evaluated from data where a real server evaluates expressions.
+
+They see a write after its preconditions and its validation, exactly where a server's validating admission stands, and
+refuse with reason Forbidden.
+"""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from bot.local.cluster import refusals
+from bot.local.cluster.identities import User
+from bot.local.cluster.jsontypes import ABSENT, changed_pointers
+from bot.local.cluster.routes import Call
+from bot.local.cluster.seed import DryRunOnly, Fence, FieldFence, TokenFence
+
+_SERVERS_OWN: Final = ("/metadata/managedFields", "/metadata/resourceVersion", "/metadata/generation", "/status")
+
+
+class Fences:
+    """The fences of one stand-in."""
+
+    def __init__(self, fences: Iterable[Fence]) -> None:
+        self._fences = tuple(fences)
+
+    def check_write(
+        self, user: User, call: Call, *, before: Mapping[str, Any], after: Mapping[str, Any], dry_run: bool
+    ) -> None:
+        """Return if no fence stands against changing *before* into *after*.
+
+        Raises:
+            Refused: 403.
+        """
+        for fence in self._fences:
+            if not _is_among(user.name, fence.users):
+                continue
+            if isinstance(fence, DryRunOnly) and not dry_run:
+                raise _denied(fence, call)
+            if isinstance(fence, FieldFence) and fence.resource == call.full_resource and _strays(fence, before, after):
+                raise _denied(fence, call)
+
+    def check_token(self, user: User, call: Call, *, account: str, seconds: int, dry_run: bool) -> None:
+        """Return if no fence stands against a token of *account* for so many *seconds*.
+
+        Raises:
+            Refused: 403.
+        """
+        for fence in self._fences:
+            if not _is_among(user.name, fence.users):
+                continue
+            if isinstance(fence, DryRunOnly) and not dry_run:
+                raise _denied(fence, call)
+            if isinstance(fence, TokenFence) and (seconds > fence.seconds or not _is_among(account, fence.accounts)):
+                raise _denied(fence, call)
+
+
+def _is_among(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _strays(fence: FieldFence, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return any(
+        new is ABSENT or pointer not in fence.pointers
+        for pointer, _old, new in changed_pointers(before, after)
+        if not pointer.startswith(_SERVERS_OWN)
+    )
+
+
+def _denied(fence: Fence, call: Call) -> refusals.Refused:
+    why = f"ValidatingAdmissionPolicy '{fence.name}' with binding '{fence.name}' denied request: {fence.message}"
+    return refusals.forbidden(call.group, call.resource, call.name, why, causes=[{"message": why}])

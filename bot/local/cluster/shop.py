@@ -1,0 +1,94 @@
+"""The example seed: a small shop's cluster, and the accounts that an approval bot would have in it.
+
+For ``python -m bot.local.cluster`` and for whoever wants a cluster without thinking of one. Names of accounts, rights
+and fences are written out here and shared with nobody.
+"""
+
+from typing import Final
+
+from bot.local.cluster.jsontypes import JsonObject
+from bot.local.cluster.plausible import autoscaler, deployment, stateful_set
+from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, Rule, Seed, TokenFence
+
+BOT: Final = "countersign"
+"""The namespace of the bot's own account, and that account's name."""
+
+_WORKLOADS: Final = ("deployments", "statefulsets")
+_SCALES: Final = ("deployments/scale", "statefulsets/scale")
+_REQUEST_ID: Final = "/metadata/annotations/countersign.dev~1request-id"
+_RESTARTED_AT: Final = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
+
+
+def shop_seed(*, agent: str = "sre", namespace: str = "shop") -> Seed:
+    """Return a cluster with a few workloads in *namespace* and the accounts of one *agent*; its user is the bot."""
+    accounts = _agent_accounts(agent, namespace)
+    bot = _bot_account(namespace, accounts)
+    return Seed(
+        namespaces=(BOT, namespace),
+        workloads=_workloads(namespace),
+        autoscalers=(autoscaler(namespace, "search", least=2, most=8),),
+        accounts=(bot, *accounts),
+        fences=_fences(bot, accounts),
+        user=bot,
+    )
+
+
+def _workloads(namespace: str) -> tuple[JsonObject, ...]:
+    return (
+        deployment(namespace, "checkout", replicas=3, env={"PAYMENT_URL": "https://pay.example"}),
+        deployment(namespace, "search", replicas=2),
+        deployment(namespace, "reports", replicas=1, labels={"argocd.argoproj.io/instance": "reports"}),
+        deployment(namespace, "imports", replicas=2, pull_fails=True, progress_deadline_seconds=5),
+        stateful_set(namespace, "ledger", replicas=2),
+    )
+
+
+def _agent_accounts(agent: str, namespace: str) -> tuple[Account, ...]:
+    read = Rule(groups=("apps",), resources=_WORKLOADS, verbs=("get",), namespace=namespace)
+    edit = Rule(groups=("apps",), resources=_WORKLOADS, verbs=("get", "patch"), namespace=namespace)
+    scale = Rule(groups=("apps",), resources=_SCALES, verbs=("get", "patch"), namespace=namespace)
+    scalers = Rule(
+        groups=("autoscaling",), resources=("horizontalpodautoscalers",), verbs=("list",), namespace=namespace
+    )
+    held = {
+        f"plan-{agent}": (edit, scale, scalers, _identity_rule()),
+        f"exec-{agent}-scale": (scale,),
+        f"exec-{agent}-restart": (edit,),
+        f"watch-{agent}": (read,),
+    }
+    return tuple(Account(namespace=namespace, name=name, rules=rules) for name, rules in held.items())
+
+
+def _bot_account(namespace: str, accounts: tuple[Account, ...]) -> Account:
+    mint = Rule(
+        groups=("",),
+        resources=("serviceaccounts/token",),
+        verbs=("create",),
+        names=tuple(account.name for account in accounts),
+        namespace=namespace,
+    )
+    return Account(namespace=BOT, name=BOT, rules=(mint, _identity_rule()))
+
+
+def _identity_rule() -> Rule:
+    """Return the right to ask which cluster this is."""
+    return Rule(groups=("",), resources=("namespaces",), verbs=("get",), names=("kube-system",))
+
+
+def _fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
+    restarts = ("system:serviceaccount:*:exec-*-restart",)
+    edited = (
+        FieldFence(
+            name=f"countersign-restart-{resource}",
+            users=restarts,
+            resource=resource,
+            pointers=(_REQUEST_ID, _RESTARTED_AT),
+        )
+        for resource in _WORKLOADS
+    )
+    minted = tuple(account.username for account in accounts)
+    return (
+        DryRunOnly(name="countersign-planner", users=("system:serviceaccount:*:plan-*",)),
+        TokenFence(name="countersign-tokens", users=(bot.username,), accounts=minted),
+        *edited,
+    )
