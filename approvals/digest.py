@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from approvals.audit import Kind
@@ -112,6 +112,25 @@ def summarise(
         pauses=pauses,
         head=head,
     )
+
+
+def week_before(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the last whole ISO week before *now* on the wall of *zone*: its start, and its end, not included, in UTC.
+
+    It runs from a Monday's midnight to the next, so over a change of the clocks it is an hour longer or shorter.
+    """
+    today = now.astimezone(zone).date()
+    monday = today - timedelta(days=today.weekday())
+    start, end = (
+        datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC) for day in (monday - timedelta(days=7), monday)
+    )
+    return start, end
+
+
+def week_name(start: datetime, zone: tzinfo) -> str:
+    """Return the ISO week that *start* lies in on the wall of *zone*, such as ``2026-W47``."""
+    year, week, _ = start.astimezone(zone).isocalendar()
+    return f"{year}-W{week:02d}"
 
 
 _DECIDED: Final = frozenset({State.APPROVED, State.DENIED, State.SUPERSEDED})
