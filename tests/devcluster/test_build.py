@@ -129,7 +129,7 @@ def test_an_interrupted_build_ends_its_compiler_and_cleans_up(go, cache_root, mo
     ("said", "advice"),
     [
         ("write /tmp/x: no space left on device", "about 5 GB"),
-        ("dial tcp: lookup proxy.golang.org: no such host", "set GOPROXY to a mirror"),
+        ("dial tcp: lookup modules.example: no such host", "set GOPROXY to a mirror"),
         ("proxyconnect tcp: EOF", "HTTPS_PROXY"),
         ("k8s.io/api@v0.36.1: verifying module: checksum mismatch", "do not use it"),
         ("compile: signal: killed", "about 2 GB must be free"),

@@ -35,7 +35,7 @@ def test_build_prints_progress_and_where_the_result_is(fake_go, cache_root, caps
 
 def test_a_failed_build_is_one_message_on_stderr(fake_go, cache_root, capsys):
     """No traceback: what happened and what to do, and status 1 so that make stops."""
-    fake_go.fails("dial tcp: lookup proxy.golang.org: no such host")
+    fake_go.fails("dial tcp: lookup modules.example: no such host")
 
     status = command_line.main(["build"])
 
