@@ -1,4 +1,4 @@
-"""The worker: hands due executions to the cluster pool, each to one thread at a time. What is done with one is no affair of its."""
+"""The worker: hands due executions to the cluster pool, each to one thread at a time. It knows nothing of what is done there."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
