@@ -163,10 +163,10 @@ class _Reader:
             return {"t": "broadcast", "s": found[1]} if self._bare_names else None
         if found[2]:
             return {"t": "channel", "id": f"#{found[2]}"} if self._bare_names else None
-        if not self._bare_links:
+        address = found[0].rstrip(_TRAILING)
+        if not self._bare_links or not safe_url(unescape(address)):
             return None
-        url = unescape(found[0].rstrip(_TRAILING))
-        return {"t": "link", "url": url, "c": _text(found[0].rstrip(_TRAILING))}
+        return {"t": "link", "url": unescape(address), "c": _text(address)}
 
 
 def _text(escaped: str) -> list[Node]:

@@ -121,11 +121,11 @@ class Page:
         if (refused := guard.refusal(self._core, request)) is not None:
             return {}, _refuse(403, refused)
         try:
-            body = await request.json()
-        except ValueError:
+            body = json.loads(await request.read())
+        except (ValueError, RecursionError):
             return {}, _refuse(400, "That is no JSON.")
         viewer = (body.get("viewer") or self._first()) if isinstance(body, dict) else None
-        if viewer not in {person["id"] for person in state.people(self._core)}:
+        if not any(person["id"] == viewer for person in state.people(self._core)):
             return {}, _refuse(400, "Nobody here has that id.")
         return {**body, "viewer": viewer}, None
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -51,19 +52,18 @@ async def read_arguments(request: web.Request) -> JsonObject:
     arguments: JsonObject = dict(request.query)
     if request.method == "POST" and request.can_read_body:
         if request.content_type == "application/json":
-            arguments |= _json_object(await request.text())
-        elif request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
-            form = await request.post()
-            arguments |= {name: value for name, value in form.items() if isinstance(value, str)}
+            arguments |= _json_object(await request.read())
+        elif request.content_type == "application/x-www-form-urlencoded":
+            arguments |= dict(parse_qsl((await request.read()).decode(errors="replace"), keep_blank_values=True))
         else:
             raise Refused("invalid_post_type")
     return arguments
 
 
-def _json_object(text: str) -> JsonObject:
+def _json_object(raw: bytes) -> JsonObject:
     try:
-        body = json.loads(text)
-    except ValueError:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
         raise Refused("invalid_json") from None
     if not isinstance(body, dict):
         raise Refused("json_not_object")
@@ -127,6 +127,6 @@ def json_argument(arguments: Mapping[str, object], name: str, *, error: str) -> 
     if isinstance(value, str) and name in _JSON_ARGUMENTS:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(error) from None
     return value
