@@ -143,6 +143,10 @@ class Reading(Protocol):
         """Return one alert by what tells it apart."""
         ...
 
+    def alert_called(self, alert_id: str) -> Alert | None:
+        """Return one alert by its id."""
+        ...
+
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
         ...

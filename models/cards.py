@@ -100,6 +100,10 @@ _REF_LOST: Final = update(message_refs).where(
     message_refs.c.ts == bindparam("the_ts", type_=TEXT),
     message_refs.c.lost_at.is_(None),
 )
+_KNOWN: Final = select(message_refs.c.subject).where(
+    message_refs.c.channel == bindparam("the_channel", type_=TEXT),
+    message_refs.c.ts == bindparam("the_ts", type_=TEXT),
+)
 _CARD: Final = select(cards).where(*_KEYS).with_for_update()
 _BACKLOG: Final = select(
     func.count().label("behind"), func.coalesce(func.sum(case((_GIVEN_UP, 1), else_=0)), 0).label("given_up")
@@ -170,6 +174,12 @@ class Cards:
                 changes["posting_at"] = None
             uow.connection.execute(_FAILED, _keys(task) | changes)
             uow.record(_told(uow, Kind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent))
+
+    def subject_of(self, channel: str, ts: str) -> str | None:
+        """Return what the message *ts* of a channel shows, as far as we know of it."""
+        with self._store.reading() as reading:
+            found = reading.connection.execute(_KNOWN, {"the_channel": channel, "the_ts": ts}).scalar_one_or_none()
+        return None if found is None else str(found)
 
     def adopt(self, subject: str, channel: str, ts: str) -> None:
         """Take in a copy that we lost track of: it is drawn again with the others, and can carry the thread.

@@ -95,6 +95,7 @@ _ALERT: Final = select(*ALERT.columns).where(
     alerts.c.fingerprint == bindparam("fingerprint"),
     alerts.c.starts_at == bindparam("starts_at", type_=INSTANT),
 )
+_ALERT_CALLED: Final = select(*ALERT.columns).where(alerts.c.id == bindparam("key"))
 _POLICY_TEXT: Final = select(policy_versions.c.text).where(policy_versions.c.version == bindparam("key"))
 
 _AFTER_ALL: Final = "~"
@@ -203,6 +204,10 @@ class SqlReading:
     def alert(self, token: str, fingerprint: str, starts_at: datetime) -> Alert | None:
         """Return one alert by what tells it apart."""
         return self._one(ALERT, _ALERT, token=token, fingerprint=fingerprint, starts_at=starts_at)
+
+    def alert_called(self, alert_id: str) -> Alert | None:
+        """Return one alert by its id."""
+        return self._one(ALERT, _ALERT_CALLED, key=alert_id)
 
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
