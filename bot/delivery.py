@@ -6,6 +6,7 @@ knows no rows. :mod:`bot.slack` has both; what a message is, is their affair.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -53,6 +54,10 @@ class NotAsApproved(Exception):
     """The trusted part of the card would not be what was fixed when the question was put: it must not be posted."""
 
 
+class Unsendable(Exception):
+    """A message that must not leave; the sentence says which rule it breaks and never quotes it."""
+
+
 class Painter(Protocol[M_co]):
     """Draws."""
 
@@ -62,11 +67,16 @@ class Painter(Protocol[M_co]):
         Raises:
             NotAsApproved: Its trusted part has changed, and a button would stand beside it.
             LookupError: There is no such subject.
+            Unsendable: It breaks a rule of what may leave.
         """
         ...
 
     def lines(self, told: tuple[Told, ...]) -> M_co:
-        """Return one message for the thread that tells some events, oldest first."""
+        """Return one message for the thread that tells some events, oldest first.
+
+        Raises:
+            Unsendable: It breaks a rule of what may leave.
+        """
         ...
 
 
@@ -81,6 +91,11 @@ class Undelivered(Exception):
 
 class Later(Undelivered):
     """Not now: too fast, or the workspace is down. Nothing was delivered; it is worth another try."""
+
+    def __init__(self, reason: str, *, wait: timedelta | None = None) -> None:
+        """Keep the reason and how long the workspace asks us to wait, if it says so."""
+        super().__init__(reason)
+        self.wait = wait
 
 
 class Gone(Undelivered):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bot.delivery import Unsendable
 from bot.slack.kit import Block
 from bot.slack.limits import MESSAGE_BLOCKS, MESSAGE_CHARACTERS, TEXT_CHARACTERS
 from bot.slack.text import SECRET
@@ -21,10 +22,6 @@ class Message:
 
     text: str
     blocks: tuple[Block, ...]
-
-
-class Unsendable(Exception):
-    """A message that must not leave; the sentence says which rule it breaks and never quotes it."""
 
 
 _TOKEN: Final = re.compile(r"<([^<>]*)>")

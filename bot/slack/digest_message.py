@@ -1,0 +1,94 @@
+"""The weekly digest as a message: counts that add up, how long people took, and where the audit chain stands."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from approvals.digest import WeeklyDigest
+from bot.slack.kit import Block, Element, context, header, markup, table, words
+from bot.slack.limits import HEADER
+from bot.slack.message import Message
+from bot.slack.text import cut, visible_line
+
+_OUTCOMES: Final = (
+    ("approved", "Approved"),
+    ("denied", "Denied by a person"),
+    ("expired", "Timed out, nobody decided"),
+    ("cancelled", "Taken back by the agent"),
+    ("superseded", "Void, the target changed"),
+    ("pending", "Still waiting"),
+)
+
+
+def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False) -> Message:
+    """Return one environment's week.
+
+    Args:
+        digest: The counts.
+        zone: An IANA name, in which the week is said.
+        replaces: Whether an earlier post of the same week may have been lost.
+    """
+    week = f"{_day(digest.start, zone)} to {_day(digest.end - timedelta(microseconds=1), zone)} ({zone})"
+    blocks: list[Block] = [
+        header("digest:title", cut(f"Approvals in {digest.environment}: {week}", HEADER)),
+        markup("digest:lead", _lead(digest)),
+        table("digest:counts", [[words("Outcome", bold=True), words("Requests", bold=True)], *_rows(digest)]),
+        markup("digest:rest", "\n".join(_rest(digest))),
+    ]
+    if replaces:
+        blocks.append(
+            markup("digest:replaces", "This replaces an earlier post of the same week that may have been lost.")
+        )
+    blocks.append(context("digest:head", _head(digest)))
+    text = f"Approvals in {digest.environment}, {week}: {digest.asked} asked, {_in_words(digest)}."
+    return Message(text=text, blocks=tuple(blocks))
+
+
+def _day(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+
+
+def _lead(digest: WeeklyDigest) -> str:
+    if not digest.asked:
+        return "*Nobody was asked anything.*"
+    share = digest.expired_share or 0.0
+    noisy = "" if digest.noisiest is None else f" Most came from `{digest.noisiest[0]}`: {digest.noisiest[1]}."
+    return f"*{digest.asked} asked*, of which {share:.0%} timed out without an answer.{noisy}"
+
+
+def _rows(digest: WeeklyDigest) -> list[list[Element]]:
+    known = dict(_OUTCOMES)
+    listed = [(title, digest.outcomes.get(state, 0)) for state, title in _OUTCOMES]
+    listed += [(state, count) for state, count in digest.outcomes.items() if state not in known]
+    rows = [[words(title), words(str(count))] for title, count in listed]
+    return [*rows, [words("Asked in all", bold=True), words(str(digest.asked), bold=True)]]
+
+
+def _rest(digest: WeeklyDigest) -> list[str]:
+    ran = ", ".join(f"{count} {state}" for state, count in digest.executions.items()) or "none"
+    return [
+        f"*Time to decide:* median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}",
+        f"*Executions:* {ran}",
+        f"*Refused at intake:* {digest.refused} · *answers that did not count:* {digest.answers_refused}",
+        f"*Pauses:* {digest.pauses}",
+    ]
+
+
+def _duration(length: timedelta | None) -> str:
+    if length is None:
+        return "unknown (nobody decided anything)"
+    seconds = int(length.total_seconds())
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _head(digest: WeeklyDigest) -> str:
+    if digest.head is None:
+        return "The audit chain is empty."
+    return f"Audit chain: {digest.head.number} events, head {visible_line(digest.head.chain, HEADER)}"
+
+
+def _in_words(digest: WeeklyDigest) -> str:
+    counts = (f"{digest.outcomes.get(state, 0)} {state}" for state in ("approved", "denied", "expired"))
+    return ", ".join(counts)

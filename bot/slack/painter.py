@@ -1,0 +1,124 @@
+"""The painter: looks up the rows of one subject as they are now, and draws them. It implements :class:`bot.delivery.Painter`.
+
+It also stands guard over what is shown: a request's trusted part must hash to what was fixed when the question was put, or
+no button is posted beside it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from approvals.pause import survives
+from approvals.plan import Plan, bound_of
+from approvals.ports import Reading
+from approvals.request import Answer, Request, State, Vote, missing_approvals
+from approvals.review import Review, review_of
+from approvals.usecases.standing import oldest_epoch
+from approvals.verbs import verb_called
+from bot.delivery import Drawn, NotAsApproved, Occasion, Told
+from bot.slack.agent_part import Words
+from bot.slack.alert_message import alert_message
+from bot.slack.card import Standing, outcome_card, request_card
+from bot.slack.message import Message, checked
+from bot.slack.pause_message import Notice, pause_message
+from bot.slack.review_part import draw_review
+from bot.slack.thread_message import thread_message
+
+
+class SlackPainter:
+    """Draws for Slack. Nothing leaves it unchecked."""
+
+    def card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+        """Return the message that shows a subject as it is now.
+
+        Raises:
+            NotAsApproved: Its trusted part has changed, and a button would stand beside it.
+            LookupError: There is no such subject.
+            bot.delivery.Unsendable: It breaks a rule of what may leave.
+        """
+        return checked(_DRAWERS[drawn.kind](reading, drawn, occasion))
+
+    def lines(self, told: tuple[Told, ...]) -> Message:
+        """Return one message for the thread that tells some events, oldest first."""
+        return checked(thread_message(told))
+
+
+def review_now(reading: Reading, request: Request) -> Review | None:
+    """Return what the stored plan and ruling give an approver to see, or None where the plan cannot be read any more."""
+    stored = reading.plan(request.fingerprint or "")
+    if stored is None or request.ruling is None:
+        return None
+    try:
+        bound = bound_of(stored.bound)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return review_of(
+        Plan(bound=bound, evidence=stored.evidence),
+        request.ruling,
+        verb=verb_called(bound.verb),
+        agent=request.agent,
+        environment=request.environment,
+        on_behalf_of=request.on_behalf_of,
+    )
+
+
+def _request(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+    request = reading.request(drawn.subject)
+    if request is None:
+        raise LookupError(drawn.subject)
+    review = review_now(reading, request)
+    if review is None or draw_review(review).hash != request.render_hash:
+        if request.state is State.PENDING:
+            raise NotAsApproved(request.id)
+        return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
+    standing = _standing(reading, request)
+    return request_card(standing, review, revision=drawn.revision, occasion=occasion)
+
+
+def _standing(reading: Reading, request: Request) -> Standing:
+    texts = reading.texts(request.id)
+    counted = _counted(reading, request)
+    ruling = request.ruling
+    return Standing(
+        request=request,
+        said=Words(
+            texts={name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")},
+            breaches=request.breaches,
+            confidence=request.confidence,
+        ),
+        approved_by=tuple(vote.account for vote in counted),
+        missing=0 if ruling is None else missing_approvals(ruling, counted),
+        execution=reading.execution_of(request.id),
+        reason=texts.get("reason", "") if request.state is State.DENIED else "",
+    )
+
+
+def _counted(reading: Reading, request: Request) -> tuple[Vote, ...]:
+    """Return the approvals that no pause has undone; whether their givers still may is judged when it matters."""
+    votes = reading.votes(request.id)
+    pauses = reading.pauses(ended_after=oldest_epoch(votes, reading.epoch()))
+    return tuple(
+        vote for vote in votes if vote.answer is Answer.APPROVE and survives(pauses, request.place, epoch=vote.epoch)
+    )
+
+
+def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+    pause = reading.pause(drawn.subject)
+    if pause is None:
+        raise LookupError(drawn.subject)
+    notice = Notice(pause=pause, consents=reading.consents(pause.id), reason=reading.texts(pause.id).get("reason", ""))
+    return pause_message(notice, revision=drawn.revision, occasion=occasion)
+
+
+def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+    del occasion  # An alert mentions nobody, whenever it is drawn.
+    alert = reading.alert_called(drawn.subject)
+    if alert is None:
+        raise LookupError(drawn.subject)
+    return alert_message(alert, reading.texts(alert.id), revision=drawn.revision)
+
+
+_DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, Occasion], Message]]] = {
+    "request": _request,
+    "pause": _pause,
+    "alert": _alert,
+}

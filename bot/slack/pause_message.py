@@ -1,0 +1,104 @@
+"""The notice of a pause: what is stopped, by whom, what it takes to go on. It has no buttons; ``/agent-pause`` is its handle."""
+
+from dataclasses import dataclass
+
+from approvals.pause import RESUMERS, Consent, Pause, Scope, ScopeKind
+from bot.delivery import Occasion
+from bot.slack.kit import (
+    Block,
+    context,
+    date_markup,
+    escaped_line,
+    header,
+    line,
+    markup,
+    mention_markup,
+    quote,
+    rich_text,
+    words,
+)
+from bot.slack.limits import REASON
+from bot.slack.message import Message
+from bot.slack.text import cut, visible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Everything that the notice of one pause shows."""
+
+    pause: Pause
+    consents: tuple[Consent, ...]
+    reason: str
+    """In the person's words; may be empty."""
+
+
+def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Message:
+    """Return the notice as it is to be shown now; only an update names people so that their clients could ring."""
+    named = occasion is Occasion.UPDATE
+    pause = notice.pause
+    what = scope_words(pause.scope)
+    title = f"⏸️ Paused: {what}" if pause.is_open else f"▶️ Resumed: {what}"
+    blocks: list[Block] = [header(f"title:{revision}", cut(title, 150))]
+    blocks.append(
+        markup(f"status:{revision}", _open(notice, named=named) if pause.is_open else _ended(notice, named=named))
+    )
+    if notice.reason:
+        said = quote(words(cut(visible(notice.reason).text, REASON)))
+        blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))
+    blocks.append(context(f"mark:{revision}", pause.id))
+    return Message(text=_notification(pause, what), blocks=tuple(blocks))
+
+
+def scope_words(scope: Scope) -> str:
+    """Return what a scope stops, in words."""
+    match scope.kind:
+        case ScopeKind.ALL:
+            return "everything"
+        case ScopeKind.AGENT:
+            return f"the agent {scope.name}"
+        case ScopeKind.NAMESPACE:
+            return f"the namespace {scope.name}"
+
+
+def pause_line(pause: Pause, consents: tuple[Consent, ...]) -> str:
+    """Return one open pause in one line of markup, for a list: what, who, since when, and its id to resume it by."""
+    agreed = f", {len(consents)} of {RESUMERS} agreed to resume" if consents else ""
+    by = mention_markup(pause.by)
+    return (
+        f"`{pause.id}` {escaped_line(scope_words(pause.scope))}, by {by} since {date_markup(pause.engaged_at)}{agreed}"
+    )
+
+
+def _open(notice: Notice, *, named: bool) -> str:
+    pause = notice.pause
+    lines = [
+        "*Nothing new is taken on, nothing can be approved, and nothing starts.*",
+        f"By {_who(pause.by, named=named)}, {date_markup(pause.engaged_at)}. Silence still denies; what has started runs on.",
+    ]
+    if pause.asked_at is not None:
+        lines.append("*The time asked for is over.* It goes on until two people resume it.")
+    elif pause.ask_at is not None:
+        lines.append(f"It asks for the resume {date_markup(pause.ask_at)}; it does not end by itself.")
+    agreed = (
+        ""
+        if not notice.consents
+        else " So far: " + " and ".join(_who(consent.account, named=named) for consent in notice.consents)
+    )
+    lines.append(f"To resume, two people run `/agent-pause off {pause.id}`.{agreed}")
+    return "\n".join(lines)
+
+
+def _ended(notice: Notice, *, named: bool) -> str:
+    persons = " and ".join(_who(consent.account, named=named) for consent in notice.consents)
+    when = "" if notice.pause.ended_at is None else f", {date_markup(notice.pause.ended_at)}"
+    return f"*Resumed by {persons}*{when}. Approvals given before the pause do not run."
+
+
+def _who(account: str, *, named: bool) -> str:
+    return mention_markup(account) if named else escaped_line(account)
+
+
+def _notification(pause: Pause, what: str) -> str:
+    if pause.is_open:
+        return escaped_line(f"Paused: {what}. Nothing can be approved or started until two people resume it.")
+    return escaped_line(f"Resumed: {what}. Approvals given before the pause do not run.")

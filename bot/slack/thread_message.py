@@ -1,0 +1,54 @@
+"""The thread under a card: the audit trail in plain sentences, several to a message, people's own words quoted below theirs."""
+
+import re
+from typing import Final
+
+from approvals.audit import Kind
+from approvals.request import mention
+from approvals.story import sentence_of
+from bot.delivery import Told
+from bot.slack.kit import Element, line, quote, rich_text, user, words
+from bot.slack.limits import REASON, TEXT_CHARACTERS
+from bot.slack.message import Message
+from bot.slack.text import cut, escaped, visible, visible_line
+
+SENTENCE: Final = 600
+_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
+
+_ON_THE_CARD: Final = frozenset({Kind.REQUEST_OPENED, Kind.REQUEST_REFUSED, Kind.ALERT_FIRING, Kind.ALERT_RESOLVED})
+"""Whose free texts the card itself shows, with the marks that belong there."""
+
+
+def thread_message(told: tuple[Told, ...]) -> Message:
+    """Return one message that tells some events, oldest first."""
+    sentences = [_sentence(one) for one in told]
+    parts: list[Element] = []
+    for one, sentence in zip(told, sentences, strict=True):
+        parts.append(line(*_elements(sentence)))
+        if one.kind not in _ON_THE_CARD:
+            parts += [
+                quote(words(cut(visible(text).text, REASON) or "(nothing)")) for _, text in sorted(one.texts.items())
+            ]
+    text = cut(" ".join(_plain(sentence) for sentence in sentences), TEXT_CHARACTERS // 2)
+    return Message(text=escaped(text), blocks=(rich_text("thread", *parts),))
+
+
+def _sentence(told: Told) -> str:
+    return sentence_of(told.kind, told.actor, told.data, name=mention)
+
+
+def _elements(sentence: str) -> list[Element]:
+    """Return a sentence of ours with its mentions as elements; whatever else stands in it is literal text."""
+    pieces = _MENTION.split(sentence)
+    found = [user(piece) if place % 2 else words(_said(piece)) for place, piece in enumerate(pieces) if piece]
+    return found or [words("(nothing)")]
+
+
+def _said(piece: str) -> str:
+    """Return a piece of a sentence, with the spaces at its ends that part it from a mention."""
+    inner = visible_line(piece, SENTENCE)
+    return f"{' ' if piece[0] == ' ' else ''}{inner}{' ' if piece[-1] == ' ' and inner else ''}"
+
+
+def _plain(sentence: str) -> str:
+    return visible_line(_MENTION.sub(lambda found: f"@{found[1]}", sentence), SENTENCE)
