@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from approvals.audit import Verdict, request_stream, verify
+from approvals.audit import Sealed, Verdict, request_stream, verify
 from approvals.canonical import decode
 from approvals.errors import Missing
 from approvals.facts import instant_text
 from approvals.story import sentence_of
 from approvals.visible import visible_line
-from bot.cli.desk import Desk, Told
+from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
+from models.audit_book import Told
 
 
 def build(desk: Callable[[], Desk]) -> typer.Typer:
@@ -30,7 +31,7 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
         """Check the whole sealed chain and name the first bad record."""
         book = desk().book()
         verdict = verify(book.sealed(), head=head)
-        say(_verdict_text(verdict, head=head, unsealed=book.unsealed()))
+        say(_verdict_text(verdict, head=head, unsealed=book.tail().events))
         if verdict.fault is not None or (head is not None and verdict.anchored_at is None):
             raise typer.Exit(REFUSED)
 
@@ -38,18 +39,18 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
     @answering
     def show(escalation: Annotated[str, typer.Argument(help="The escalation's id.")]) -> None:
         """Tell one escalation's story in plain sentences."""
-        told = list(desk().book().told(request_stream(escalation)))
-        if not told:
+        story = desk().book().story(request_stream(escalation))
+        if not story:
             raise Missing("There is no such escalation.")
-        for event in told:
-            _tell(event)
+        for told in story:
+            _tell(told)
 
     @audit.command()
     @answering
     def export() -> None:
         """Write every sealed event as JSON Lines to standard output."""
-        for event in desk().book().told(None):
-            typer.echo(_json_line(event))
+        for sealed in desk().book().sealed():
+            typer.echo(_json_line(sealed))
 
     return audit
 
@@ -71,18 +72,26 @@ def _verdict_text(verdict: Verdict, *, head: str | None, unsealed: int) -> str:
     return f"Consistent, {anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
 
 
-def _tell(event: Told) -> None:
-    at = instant_text(event.at)[:19].replace("T", " ")
-    say(f"{at}Z  {sentence_of(event.kind, event.actor, event.data, name=lambda actor: actor)}")
-    for name, text in event.texts.items():
+def _tell(told: Told) -> None:
+    record = told.record
+    at = instant_text(record.at)[:19].replace("T", " ")
+    say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")
+    for name, text in told.texts.items():
         say(f"{'':22}{name}, as written: {visible_line(text)}")
 
 
-def _json_line(event: Told) -> str:
-    """Return one event as a line: its decoded body, its bytes, its seal's number and the texts that are not erased."""
+def _json_line(sealed: Sealed) -> str:
+    """Return one event as a line: its decoded body, and all that a verifier needs. Private texts stay where they are."""
     return json.dumps(
-        {"number": event.number, "event": decode(event.body), "body_hex": event.body.hex(), "texts": dict(event.texts)},
-        ensure_ascii=True,
+        {
+            "number": sealed.number,
+            "stream": sealed.stream,
+            "sequence": sealed.sequence,
+            "event": decode(sealed.body),
+            "body_hex": sealed.body.hex(),
+            "hash": sealed.hashed,
+            "chain": sealed.chain,
+        },
         separators=(",", ":"),
         sort_keys=True,
     )

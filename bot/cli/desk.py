@@ -1,54 +1,18 @@
 """The desk: what the commands need from the application, as one protocol. Each part is opened only when it is asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from approvals.audit import Sealed
 from approvals.digest import WeeklyDigest
 from approvals.pause import Pause
-from approvals.policy import Policy
-from approvals.ports import Store
 from approvals.tokens import Token
 from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
 from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One audit event, ready to be told: its plain values, and the private texts that stand beside it."""
-
-    number: int | None
-    """Its seal's global number; None while it is not sealed."""
-    stream: str
-    sequence: int
-    at: datetime
-    kind: str
-    actor: str
-    data: Mapping[str, Any]
-    texts: Mapping[str, str]
-    """By name; an erased one is missing."""
-    body: bytes
-
-
-class Book(Protocol):
-    """The audit trail, to be read."""
-
-    def sealed(self) -> Iterator[Sealed]:
-        """Return every sealed event in the order of the seals, streamed."""
-        ...
-
-    def unsealed(self) -> int:
-        """Return how many events are written and not sealed yet."""
-        ...
-
-    def told(self, stream: str | None) -> Iterator[Told]:
-        """Return the events of one stream in order, or of all streams in the order of their seals."""
-        ...
+from models.audit_book import AuditBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +68,6 @@ class Desk(Protocol):
         """Return the Kubernetes manifests that one environment needs, as YAML."""
         ...
 
-    def policy(self) -> Policy:
-        """Return the policy in force."""
-        ...
-
-    def store(self) -> Store:
-        """Return the store, its schema checked."""
-        ...
-
     def admit(self) -> Admit:
         """Return the verbs of tokens."""
         ...
@@ -144,7 +100,7 @@ class Desk(Protocol):
         """Return how things stand."""
         ...
 
-    def book(self) -> Book:
+    def book(self) -> AuditBook:
         """Return the audit trail."""
         ...
 

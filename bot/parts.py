@@ -1,0 +1,114 @@
+"""The parts of a running product, put together: every use case over one store, one cluster door and one workspace.
+
+:mod:`bot.app` says which concrete classes these are; the service and the demo run them; tests put them together themselves.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from approvals.ports import Cluster, Directory, Journey, NewId, Policies, Store
+from approvals.review import Renderer
+from approvals.usecases.abandon import Abandon
+from approvals.usecases.admit import Admit
+from approvals.usecases.adopt import Adopt
+from approvals.usecases.cancel import Cancel
+from approvals.usecases.decide import Decide
+from approvals.usecases.escalate import Escalate
+from approvals.usecases.execute import Execute
+from approvals.usecases.expire import Expire
+from approvals.usecases.notice import Notice
+from approvals.usecases.pause import AskForResumes, EngagePause, Resume
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verbs:
+    """Every use case, made from the ports when it is first asked for."""
+
+    store: Store
+    policies: Policies
+    cluster: Cluster
+    directory: Directory
+    render: Renderer
+    new_id: NewId
+    journey: Journey
+
+    @cached_property
+    def escalate(self) -> Escalate:
+        """Puts an agent's plea before people."""
+        return Escalate(
+            store=self.store,
+            policies=self.policies,
+            cluster=self.cluster,
+            directory=self.directory,
+            render=self.render,
+            new_id=self.new_id,
+            journey=self.journey,
+        )
+
+    @cached_property
+    def decide(self) -> Decide:
+        """Takes one person's answer."""
+        return Decide(
+            store=self.store,
+            policies=self.policies,
+            directory=self.directory,
+            new_id=self.new_id,
+            journey=self.journey,
+        )
+
+    @cached_property
+    def execute(self) -> Execute:
+        """Carries approved changes out."""
+        return Execute(
+            store=self.store,
+            policies=self.policies,
+            cluster=self.cluster,
+            directory=self.directory,
+            escalate=self.escalate,
+            journey=self.journey,
+        )
+
+    @cached_property
+    def expire(self) -> Expire:
+        """Lets silence deny."""
+        return Expire(store=self.store)
+
+    @cached_property
+    def cancel(self) -> Cancel:
+        """Takes an agent's question back."""
+        return Cancel(store=self.store, policies=self.policies)
+
+    @cached_property
+    def engage_pause(self) -> EngagePause:
+        """Stops everything in a scope."""
+        return EngagePause(store=self.store, policies=self.policies, directory=self.directory, new_id=self.new_id)
+
+    @cached_property
+    def resume(self) -> Resume:
+        """Lets things go on."""
+        return Resume(store=self.store, policies=self.policies, directory=self.directory)
+
+    @cached_property
+    def ask_for_resumes(self) -> AskForResumes:
+        """Asks for the resume of pauses whose duration is over."""
+        return AskForResumes(store=self.store)
+
+    @cached_property
+    def admit(self) -> Admit:
+        """Knows who is calling."""
+        return Admit(store=self.store, policies=self.policies, new_id=self.new_id)
+
+    @cached_property
+    def notice(self) -> Notice:
+        """Takes down what monitors report."""
+        return Notice(store=self.store, policies=self.policies, new_id=self.new_id)
+
+    @cached_property
+    def abandon(self) -> Abandon:
+        """Closes an outcome that nothing can tell."""
+        return Abandon(store=self.store)
+
+    @cached_property
+    def adopt(self) -> Adopt:
+        """Writes down which policy is in force."""
+        return Adopt(store=self.store)
