@@ -1,0 +1,84 @@
+"""Counting: whether the people a policy names can be enough. A quorum that nobody can meet is a denial in disguise.
+
+Where a Slack user group is among the people, nobody can say how many they are, and nothing is counted.
+"""
+
+from collections.abc import Iterable
+
+from approvals.pause import RESUMERS
+from models.policy.identities import Identities
+from models.policy.mistakes import listed
+from models.policy.overlap import Ask, asks_of, spoken_of
+from models.policy.reading import Document
+from models.policy.shapes import AgentShape, ApproversShape, AskShape
+from models.policy.shaping import Sound
+from models.policy.translation import match_of
+
+
+def check_counts(document: Document, sound: Sound, identities: Identities) -> None:
+    """Note every set, pause and rule whose people cannot be enough."""
+    for name, approvers in sound.shape.approvers.items():
+        if not approvers.people and not approvers.groups:
+            sentence = "It is empty, so nobody could approve. Name people or groups."
+            document.mistake(("approvers", name), sentence, key=True)
+    _check_resume(document, sound, identities)
+    asks = all_asks(sound)
+    for place, rule in sound.rules:
+        if rule.ask:
+            names = sorted({asks[one].agent for one in spoken_of(match_of(rule.match), asks)})
+            agents = {name: sound.shape.agents[name] for name in names}
+            for sentence in _shortages(sound, identities, rule.ask, agents):
+                document.mistake(("rules", place, "ask", "quorum"), sentence)
+
+
+def all_asks(sound: Sound) -> tuple[Ask, ...]:
+    """Return everything that any agent may ask for."""
+    return tuple(
+        ask for name, agent in sound.shape.agents.items() for ask in asks_of(name, agent.verbs, agent.namespaces)
+    )
+
+
+def _check_resume(document: Document, sound: Sound, identities: Identities) -> None:
+    if sound.shape.pausing is None:
+        return
+    persons = yield_of_names(sound, identities, sound.shape.pausing.may_resume)
+    if persons is not None and len(persons) < RESUMERS:
+        sentence = f"A resume takes {RESUMERS} different people; here there is {_people(len(persons))}. Name more."
+        document.mistake(("pausing", "may_resume"), sentence)
+
+
+def _shortages(sound: Sound, identities: Identities, ask: AskShape, agents: dict[str, AgentShape]) -> Iterable[str]:
+    """Return a sentence where nobody's quorum can be met, else one for each agent whose owners are needed for it."""
+    persons = yield_of_names(sound, identities, ask.approvers)
+    if persons is None:
+        return
+    never = f"A quorum of {ask.quorum} can never be met"
+    sets = f"{listed(ask.approvers)} {'has' if len(ask.approvers) == 1 else 'have'}"
+    if ask.quorum > len(persons):
+        yield f"{never}: {sets} {_people(len(persons))}."
+        return
+    for name, agent in agents.items():
+        left = len(may_approve(persons, identities, ask, agent))
+        if left < ask.quorum:
+            yield f"{never} for agent `{name}`: {sets} {_people(left)} beside its owners, who may not approve here."
+
+
+def may_approve(persons: frozenset[str], identities: Identities, ask: AskShape, agent: AgentShape) -> frozenset[str]:
+    """Return those of *persons* who may approve what *agent* asks for: its owners only where the rule says so."""
+    owners = (agent.owners.business, agent.owners.technical, agent.owners.risk)
+    return persons if ask.owners_may_approve else persons - identities.persons_of(owners)
+
+
+def yield_of_names(sound: Sound, identities: Identities, names: Iterable[str]) -> frozenset[str] | None:
+    """Return the persons of the sets called *names*; None where a group, or a set that is faulty itself, is among them."""
+    sets: list[ApproversShape] = []
+    for name in names:
+        found = sound.shape.approvers.get(name)
+        if found is None or not all(identities.accounts_of(who) for who in found.people):
+            return None
+        sets.append(found)
+    return identities.yield_of(sets)
+
+
+def _people(number: int) -> str:
+    return {0: "nobody", 1: "1 person"}.get(number, f"{number} people")

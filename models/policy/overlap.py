@@ -1,0 +1,57 @@
+"""Overlap: what rules can speak of at all, going by the charters. Judged by the court's own matching, so that it cannot differ.
+
+Names of objects are not known in advance, so two patterns of names overlap where some name could fit both.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from approvals.action import ProposedAction, Target
+from approvals.policy import Match
+from approvals.verbs import REGISTRY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One thing an agent may ask for by its charter; the object's name stands for any."""
+
+    agent: str
+    environment: str
+    action: ProposedAction
+
+
+def asks_of(agent: str, verbs: Iterable[str], namespaces: Mapping[str, Iterable[str]]) -> Iterator[Ask]:
+    """Return everything that a charter includes; verbs that do not exist are passed over."""
+    names = frozenset(verbs)
+    kinds = [(verb.name, kind.name) for verb in REGISTRY if verb.name in names for kind in verb.kinds]
+    for environment, inside in namespaces.items():
+        for namespace in inside:
+            for verb, kind in kinds:
+                target = Target(kind=kind, namespace=namespace, name="any")
+                action = ProposedAction(verb=verb, target=target, parameters={})
+                yield Ask(agent=agent, environment=environment, action=action)
+
+
+def spoken_of(match: Match, asks: Sequence[Ask]) -> frozenset[int]:
+    """Return the places of those *asks* that a rule speaks of for some object's name."""
+    nameless = replace(match, names=None)
+    return frozenset(place for place, ask in enumerate(asks) if nameless.takes(ask.agent, ask.environment, ask.action))
+
+
+def share_names(one: Match, other: Match) -> bool:
+    """Tell whether some object's name could fit both rules."""
+    if one.names is None or other.names is None:
+        return True
+    return any(_meet(first, second) for first in one.names for second in other.names)
+
+
+def _meet(one: str, other: str) -> bool:
+    """Tell whether some text fits both patterns."""
+    first, second = one.removesuffix("*"), other.removesuffix("*")
+    if first == one and second == other:
+        return one == other
+    if first == one:
+        return one.startswith(second)
+    if second == other:
+        return other.startswith(first)
+    return first.startswith(second) or second.startswith(first)

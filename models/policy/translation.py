@@ -1,0 +1,133 @@
+"""Translation: a checked file as the court's nouns. Nothing is judged here any more."""
+
+from collections.abc import Iterable
+
+from approvals.people import ApproverSet, is_operator
+from approvals.policy import (
+    Asking,
+    Charter,
+    DigestSchedule,
+    Environment,
+    Limit,
+    Match,
+    Owners,
+    Policy,
+    Rule,
+    Timeout,
+)
+from models.policy.identities import Identities
+from models.policy.shapes import (
+    AgentShape,
+    AskShape,
+    EnvironmentShape,
+    MatchShape,
+    PausingShape,
+    PolicyShape,
+    RuleShape,
+)
+
+
+def policy_of(shape: PolicyShape, pausing: PausingShape, identities: Identities, *, version: str) -> Policy:
+    """Return the noun that *shape*, free of mistakes, describes.
+
+    Args:
+        shape: The file.
+        pausing: Its ``pausing:``, which a file free of mistakes has.
+        identities: Its ``people:``.
+        version: The hash of its bytes.
+    """
+    sets = {
+        name: ApproverSet(name=name, accounts=identities.slack_accounts_of(one.people), groups=frozenset(one.groups))
+        for name, one in shape.approvers.items()
+    }
+    environments = {name: _environment(name, one) for name, one in shape.environments.items()}
+    return Policy(
+        version=version,
+        environments=environments,
+        charters={name: _charter(name, one, identities) for name, one in shape.agents.items()},
+        approver_sets=sets,
+        may_pause=tuple(pausing.may_pause),
+        may_resume=tuple(pausing.may_resume),
+        people=identities.people,
+        limits={
+            name: Limit(name=name, ceiling=one.ceiling, unit=one.unit, description=one.description)
+            for name, one in shape.limits.items()
+        },
+        rules=tuple(_rule(one) for one in shape.rules),
+        teams=_teams(sets.values(), environments.values()),
+    )
+
+
+def _environment(name: str, shape: EnvironmentShape) -> Environment:
+    hour, minute = shape.digest.at.split(":")
+    return Environment(
+        name=name,
+        channel=shape.channel,
+        zone=shape.zone,
+        digest=DigestSchedule(weekday=shape.digest.weekday[:3], hour=int(hour), minute=int(minute)),
+        context=shape.cluster.context if shape.cluster else None,
+    )
+
+
+def _charter(name: str, shape: AgentShape, identities: Identities) -> Charter:
+    return Charter(
+        agent=name,
+        purpose=shape.charter,
+        owners=Owners(
+            business=_signature(shape.owners.business, identities),
+            technical=_signature(shape.owners.technical, identities),
+            risk=_signature(shape.owners.risk, identities),
+        ),
+        verbs=frozenset(shape.verbs),
+        namespaces={environment: frozenset(namespaces) for environment, namespaces in shape.namespaces.items()},
+        acts_for=identities.slack_accounts_of(shape.acts_for),
+    )
+
+
+def _signature(who: str, identities: Identities) -> str:
+    """Return the account by which somebody is named: the first Slack one, so that a card can mention it."""
+    accounts = identities.accounts_of(who)
+    return next((account for account in accounts if not is_operator(account)), accounts[0])
+
+
+def _rule(shape: RuleShape) -> Rule:
+    return Rule(
+        name=shape.name,
+        match=match_of(shape.match),
+        asking=_asking(shape.ask) if shape.ask else None,
+        reason=shape.deny or "",
+    )
+
+
+def match_of(shape: MatchShape) -> Match:
+    """Return what a rule speaks of."""
+    return Match(
+        agents=_some(shape.agents),
+        environments=_some(shape.environments),
+        namespaces=_some(shape.namespaces),
+        verbs=_some(shape.verbs),
+        kinds=_some(shape.kinds),
+        names=_some(shape.names),
+    )
+
+
+def _some(patterns: list[str] | None) -> frozenset[str] | None:
+    return None if patterns is None else frozenset(patterns)
+
+
+def _asking(shape: AskShape) -> Asking:
+    return Asking(
+        risk=shape.risk,
+        approvers=tuple(shape.approvers),
+        quorum=shape.quorum,
+        timeout=Timeout(default=shape.timeout.default, least=shape.timeout.least, most=shape.timeout.most),
+        valid_for=shape.valid_for,
+        owners_may_approve=shape.owners_may_approve,
+    )
+
+
+def _teams(sets: Iterable[ApproverSet], environments: Iterable[Environment]) -> frozenset[str]:
+    """Return the workspaces that approvers, their groups and the channels are in."""
+    ids = {one for approvers in sets for one in (*approvers.accounts, *approvers.groups)}
+    ids |= {environment.channel for environment in environments}
+    return frozenset(one.partition(":")[0] for one in ids)
