@@ -144,9 +144,13 @@ class KubernetesCluster:
         Raises:
             Unavailable: The cluster cannot be asked.
         """
+        try:
+            own = self.connections.own(environment)
+        except Unavailable as refusal:
+            return (Finding(sentence=f"{refusal.sentence} It comes from {self.connections.source(environment)}."),)
         checks = Checks(
             environment=environment,
-            own=self.connections.own(environment),
+            own=own,
             bot=bot,
             holdings=holdings_of(grants),
             canary=canary(name),

@@ -1,0 +1,209 @@
+import re
+
+import pytest
+import yaml
+
+from approvals.accounts import ServiceAccount
+from approvals.verb import AccessRule
+from approvals.verbs import REGISTRY
+from bot.cluster.access import Grant, grants_of, holdings_of, merged
+from bot.cluster.manifests import manifest_files, manifests, yaml_of
+from tests.builders import a_charter, a_policy
+
+GRANTS = (
+    Grant(agent="scaler", namespace="pay", verbs=("scale",)),
+    Grant(agent="scaler", namespace="shop", verbs=("restart", "scale")),
+)
+
+
+def _kinds(documents, kind):
+    return [one for one in documents if one["kind"] == kind]
+
+
+def test_grants_come_from_the_charters():
+    """Who may ask for what where is the policy's to say; environments that share a cluster are granted together."""
+    shop = {"prod-eu-1": frozenset({"shop", "kube-system", "countersign"}), "stage": frozenset({"shop", "lab"})}
+    charters = {
+        "scaler": a_charter(verbs=frozenset({"scale", "restart"}), namespaces=shop),
+        "medic": a_charter(agent="medic", verbs=frozenset({"restart"}), namespaces={"stage": frozenset({"lab"})}),
+    }
+    policy = a_policy(charters=charters)
+
+    assert grants_of(policy, ["prod-eu-1"]) == (Grant(agent="scaler", namespace="shop", verbs=("restart", "scale")),)
+    assert grants_of(policy, ["prod-eu-1", "stage"]) == (
+        Grant(agent="medic", namespace="lab", verbs=("restart",)),
+        Grant(agent="scaler", namespace="lab", verbs=("restart", "scale")),
+        Grant(agent="scaler", namespace="shop", verbs=("restart", "scale")),
+    )
+
+
+def test_each_agent_has_its_accounts_in_each_namespace():
+    """One planner, one executor for each verb, one observer; a verb that is not granted has no account."""
+    names = [f"{one.account.namespace}/{one.account.name}" for one in holdings_of(GRANTS)]
+
+    assert names == [
+        "pay/plan-scaler",
+        "pay/exec-scaler-scale",
+        "pay/watch-scaler",
+        "shop/plan-scaler",
+        "shop/exec-scaler-restart",
+        "shop/exec-scaler-scale",
+        "shop/watch-scaler",
+    ]
+
+
+def test_the_executor_of_scale_holds_the_two_scale_subresources_only():
+    """There is no template to attack where only the number is granted."""
+    (scale,) = [one for one in holdings_of(GRANTS[:1]) if one.verb is not None]
+
+    assert scale.rules == (
+        AccessRule(group="apps", resource="deployments/scale", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets/scale", verbs=("get", "patch")),
+    )
+
+
+def test_rules_for_one_resource_are_one():
+    """A planner of several verbs has one rule a resource."""
+    rules = [
+        AccessRule(group="apps", resource="deployments", verbs=("get",)),
+        AccessRule(group="apps", resource="deployments", verbs=("patch", "get")),
+    ]
+
+    assert merged(rules) == (AccessRule(group="apps", resource="deployments", verbs=("get", "patch")),)
+
+
+def test_two_agents_cannot_share_an_account():
+    """The same agent twice in one namespace would make one account of two grants."""
+    with pytest.raises(ValueError, match="same name"):
+        holdings_of([GRANTS[0], GRANTS[0]])
+
+
+def test_verbs_names_keep_executors_apart():
+    """A fence knows an executor by how its name ends, so no verb's name may end another's."""
+    names = [verb.name for verb in REGISTRY]
+
+    assert [(one, other) for one in names for other in names if one.endswith(f"-{other}")] == []
+
+
+FORBIDDEN = {"*", "escalate", "bind", "impersonate", "secrets", "pods/exec", "nodes/proxy", "deletecollection"}
+
+
+def test_t_exe_04_the_shipped_roles_hold_nothing_dangerous():
+    """T-EXE-04: no wildcard, no way to more rights, no secrets, no shells; tokens of the named accounts only."""
+    documents = manifests(GRANTS)
+    rules = [rule for role in _kinds(documents, "Role") for rule in role["rules"]]
+    words = {word for rule in rules for key in ("apiGroups", "resources", "verbs") for word in rule[key]}
+    minting = [rule for rule in rules if "serviceaccounts/token" in rule["resources"]]
+
+    assert words & FORBIDDEN == set()
+    assert {one["kind"] for one in documents} & {"ClusterRole", "ClusterRoleBinding"} == set()
+    assert [rule["resourceNames"] for rule in minting] == [
+        ["plan-scaler", "exec-scaler-scale", "watch-scaler"],
+        ["plan-scaler", "exec-scaler-restart", "exec-scaler-scale", "watch-scaler"],
+    ]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "patch", "create"}
+
+
+def test_the_bots_own_account_may_mint_and_read_which_cluster_it_is():
+    """Two rights, both by name; whatever else it tries is refused."""
+    documents = manifests(GRANTS)
+    own = {"kind": "ServiceAccount", "name": "countersign", "namespace": "countersign"}
+    roles = [
+        (one["metadata"]["namespace"], one["roleRef"]["name"])
+        for one in _kinds(documents, "RoleBinding")
+        if own in one["subjects"]
+    ]
+
+    assert roles == [
+        ("kube-system", "countersign-cluster-identity"),
+        ("pay", "countersign-mint"),
+        ("shop", "countersign-mint"),
+    ]
+
+
+def test_fences_know_the_namespaces_that_have_accounts_and_no_other():
+    """Somebody else's account that happens to be called plan-b is left alone."""
+    conditions = {
+        one["metadata"]["name"]: one["spec"]["matchConditions"][0]["expression"]
+        for one in _kinds(manifests(GRANTS), "ValidatingAdmissionPolicy")
+    }
+    pattern = r"request\.userInfo\.username\.matches\('(.*)'\)"
+
+    found = re.fullmatch(pattern, conditions["countersign-planners"])
+    assert found is not None
+    planners = re.compile(found[1])
+    assert [
+        bool(planners.match(name)) for name in _usernames("pay:plan-x", "shop:plan-y", "lab:plan-x", "pay:exec-x")
+    ] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert conditions["countersign-tokens"] == (
+        "request.userInfo.username == 'system:serviceaccount:countersign:countersign'"
+    )
+
+
+def _usernames(*names):
+    return [f"system:serviceaccount:{name}" for name in names]
+
+
+def test_every_policy_fails_closed_and_denies():
+    """A rule that cannot be evaluated refuses, and a refusal is a 403."""
+    documents = manifests(GRANTS)
+    policies = _kinds(documents, "ValidatingAdmissionPolicy")
+
+    assert {one["spec"]["failurePolicy"] for one in policies} == {"Fail"}
+    assert {rule["reason"] for one in policies for rule in one["spec"]["validations"]} == {"Forbidden"}
+    assert [one["spec"]["policyName"] for one in _kinds(documents, "ValidatingAdmissionPolicyBinding")] == [
+        one["metadata"]["name"] for one in policies
+    ]
+
+
+def test_every_expression_of_every_verbs_fence_is_in_the_policy():
+    """The policy is derived from the verbs, so that a new verb's fence cannot be forgotten."""
+    (policy,) = [one for one in manifests(GRANTS) if one["metadata"]["name"] == "countersign-executors"][:1]
+    text = "\n".join(rule["expression"] for rule in policy["spec"]["validations"])
+
+    assert [
+        expression
+        for verb in REGISTRY
+        for fence in verb.fences
+        for expression, _ in fence.expressions
+        if f"({expression})" not in text
+    ] == []
+
+
+def test_files_are_by_cluster_and_namespace():
+    """What is made once a cluster is apart from what each namespace gets; together they are everything."""
+    files = manifest_files(GRANTS)
+
+    assert list(files) == ["base/account.yaml", "base/policies.yaml", "namespaces/pay.yaml", "namespaces/shop.yaml"]
+    assert [one for documents in files.values() for one in documents] == manifests(GRANTS)
+
+
+def test_the_text_is_the_documents():
+    """What is written is what was generated: a file reads back as the same objects."""
+    documents = manifests(GRANTS)
+
+    assert list(yaml.safe_load_all(yaml_of(documents))) == documents
+    assert "&id" not in yaml_of(documents)
+
+
+def test_names_can_be_another_installations():
+    """Two installations in one cluster share nothing."""
+    bot = ServiceAccount(namespace="other", name="bot")
+    ours = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in manifests(GRANTS)}
+    theirs = {
+        (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+        for one in manifests([Grant(agent="scaler", namespace="lab", verbs=("scale",))], bot=bot, name="other")
+    }
+
+    assert ours & theirs == set()
+
+
+def test_nothing_granted_is_nothing_to_install():
+    """An empty pattern would match wrongly, so there is no policy without accounts."""
+    with pytest.raises(ValueError, match="nothing is granted"):
+        manifests([])

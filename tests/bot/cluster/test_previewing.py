@@ -1,0 +1,137 @@
+import json
+
+import pytest
+
+from approvals.errors import Unavailable, Unplannable
+from approvals.plan import Change, Evidence
+from approvals.risk import Risk
+from approvals.verb import Occasion
+from approvals.verbs import verb_called
+from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, bound, on_stage
+from tests.bot.cluster.scripted import Answer, Reset, Silence, status
+from tests.builders import CLUSTER_UID, NOON, a_workload, an_action, scale_of
+
+
+def _preview(door):
+    return door.preview(
+        environment=ENVIRONMENT,
+        agent="scaler",
+        verb=verb_called("scale"),
+        action=an_action(),
+        occasion=Occasion(escalation="esc_1", at=NOON),
+    )
+
+
+def _tries(server):
+    return [request for request in server.received if request.method == "PATCH"]
+
+
+def test_a_preview_is_a_dry_run_of_the_very_bytes(tmp_path):
+    """What is shown is the server's answer to the bytes that would be sent, strictly checked, changing nothing (I8)."""
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        preview = _preview(door)
+
+    (request,) = _tries(server)
+    manager = {"fieldManager": "countersign:esc_1"}
+    assert request.query == {"dryRun": "All", "fieldValidation": "Strict", **manager}
+    assert json.loads(request.body)["metadata"]["resourceVersion"] == "100"
+    assert preview.cluster_uid == CLUSTER_UID
+    assert preview.steps[0].changes == (Change(path="/spec/replicas", before=3, after=6),)
+    assert preview.evidence == Evidence(
+        seen_at=NOON,
+        resource_version="100",
+        generation=4,
+        risk=Risk.LOW,
+        blind_spots=verb_called("scale").blind_spots,
+        blast="3 pods more",
+    )
+
+
+def test_warnings_of_the_dry_run_are_evidence(tmp_path):
+    """What the server warned of is shown to people, in its words."""
+    warned = Answer(body=scale_of(a_workload(replicas=6)), headers=(("Warning", '299 - "careful"'),))
+    with on_stage(tmp_path, Backstage(odd={("PATCH", "scale"): warned})) as (_, door):
+        assert _preview(door).evidence.warnings == ("careful",)
+
+
+REFUSALS = {
+    "no target": ({("GET", "checkout"): status(404, "NotFound")}, "target_not_found"),
+    "no right to read": ({("GET", "checkout"): status(403, "Forbidden")}, "planner_refused"),
+    "no right to try": ({("PATCH", "scale"): status(403, "Forbidden")}, "planner_refused"),
+    "gone meanwhile": ({("PATCH", "scale"): status(404, "NotFound")}, "target_not_found"),
+    "invalid": ({("PATCH", "scale"): status(422, "Invalid")}, "refused_by_cluster"),
+    "a webhook with side effects": ({("PATCH", "scale"): status(400, "BadRequest")}, "refused_by_cluster"),
+}
+
+
+@pytest.mark.parametrize(("odd", "code"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refused_preview_asks_nobody(tmp_path, odd, code):
+    """What the server refuses cannot be put before people; the sentence holds nothing of the server's text (I12)."""
+    with on_stage(tmp_path, Backstage(odd=odd)) as (_, door), pytest.raises(Unplannable) as refusal:
+        _preview(door)
+
+    assert refusal.value.code == code
+    assert "secret" not in refusal.value.sentence
+
+
+UNKNOWN = {
+    "busy": {("PATCH", "scale"): status(429, "TooManyRequests")},
+    "broken": {("GET", "scale"): status(500, "InternalError")},
+    "not ready": {("GET", "scale"): status(503, "ServiceUnavailable")},
+    "slow": {("GET", "scale"): Silence()},
+    "reset": {("PATCH", "scale"): Reset()},
+    "cut": {("GET", "checkout"): Answer(body=a_workload(), cut_after=20)},
+    "garbage": {("GET", "horizontalpodautoscalers"): Answer(body=b"<html>")},
+    "a proxy's refusal": {("GET", "checkout"): Answer(status=403, body=b"<html>")},
+    "which cluster": {("GET", "kube-system"): status(403, "Forbidden")},
+    "no answer about which": {("GET", "kube-system"): status(500, "InternalError")},
+}
+
+
+@pytest.mark.parametrize("odd", UNKNOWN.values(), ids=UNKNOWN)
+def test_an_answer_that_is_not_known_is_no_preview(tmp_path, odd):
+    """Doubt is never a plan: it may be asked again later (I18)."""
+    with on_stage(tmp_path, Backstage(odd=odd)) as (_, door), pytest.raises(Unavailable):
+        _preview(door)
+
+
+def test_a_race_is_looked_at_again(tmp_path):
+    """Somebody changed the target between read and dry run: everything is read anew and one state is shown."""
+    backstage = Backstage()
+
+    def raced_once(request):
+        backstage.odd = {}
+        return status(409, "Conflict")
+
+    backstage.odd = {("PATCH", "scale"): raced_once}
+    with on_stage(tmp_path, backstage) as (server, door):
+        preview = _preview(door)
+
+    assert len(_tries(server)) == 2
+    assert preview.steps[0].changes == (Change(path="/spec/replicas", before=3, after=6),)
+
+
+def test_two_reads_of_two_states_are_no_picture(tmp_path):
+    """The object and its scale must be of one resource version; three times are enough."""
+    moved = a_workload()
+    moved["metadata"]["resourceVersion"] = "101"
+    with on_stage(tmp_path, Backstage(odd={("GET", "checkout"): Answer(body=moved)})) as (server, door):
+        with pytest.raises(Unavailable, match="keep changing"):
+            _preview(door)
+
+        assert len([one for one in server.received if one.path.endswith("/checkout")]) == 3
+    assert _tries(server) == []
+
+
+def test_an_environment_without_a_cluster_is_no_answer(tmp_path):
+    """Nothing configured means no, in words that name the environment."""
+    with on_stage(tmp_path, Backstage()) as (_, door), pytest.raises(Unavailable, match="configured for elsewhere"):
+        door.cluster_uid("elsewhere")
+
+
+@pytest.mark.parametrize("code", [403, 500])
+def test_an_observer_that_may_not_look_knows_nothing(tmp_path, code):
+    """Only 404 means gone; any other refusal is not an answer about the object."""
+    odd = {("GET", "checkout"): status(code, "Whatever")}
+    with on_stage(tmp_path, Backstage(odd=odd)) as (_, door), pytest.raises(Unavailable):
+        door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0)

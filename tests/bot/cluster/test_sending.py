@@ -1,0 +1,168 @@
+import socket
+from datetime import timedelta
+
+import pytest
+
+from approvals.accounts import executor
+from approvals.ports import Came, Reply
+from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
+from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
+from tests.builders import a_workload, scale_of
+
+
+def _send(server, door, **changed):
+    token = changed.pop("credential", None) or credential(server)
+    return door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+
+
+def _sent(server):
+    return [request for request in server.received if request.method == "PATCH"]
+
+
+def test_the_write_leaves_once_exactly_as_committed(tmp_path):
+    """The bytes whose hash stands in the attempt leave as they are, once, marked with the escalation's field manager."""
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        reply = _send(server, door)
+
+    (request,) = _sent(server)
+    assert reply == Reply(came=Came.APPLIED, status=200, message="Applied.")
+    assert request.path == "/apis/apps/v1/namespaces/shop/deployments/checkout/scale"
+    assert request.body == body()
+    assert request.query == {"fieldManager": f"countersign:{bound().escalation}", "fieldValidation": "Strict"}
+    assert request.headers["content-type"] == "application/merge-patch+json"
+    assert request.headers["user-agent"] == f"countersign/1 req/{bound().escalation}"
+
+
+OUTCOMES = [
+    (status(401, "Unauthorized"), Came.EXPIRED, "The cluster did not accept the executor's token (401 Unauthorized)."),
+    (status(403, "Forbidden"), Came.REJECTED, "The cluster refused it (403 Forbidden)."),
+    (status(404, "NotFound"), Came.REJECTED, "The cluster refused it (404 NotFound)."),
+    (status(409, "Conflict"), Came.CONFLICT, "Somebody changed the target in between (409 Conflict)."),
+    (status(400, "BadRequest"), Came.REJECTED, "The cluster refused it (400 BadRequest)."),
+    (
+        status(422, "Invalid", causes=[{"field": "metadata.uid", "message": "secret"}]),
+        Came.REJECTED,
+        "The cluster refused it (422 Invalid, at metadata.uid).",
+    ),
+    (status(429, "TooManyRequests"), Came.BUSY, "The cluster is busy and did not take it on (429 TooManyRequests)."),
+    (Answer(status=429, body=b"Too many"), Came.BUSY, "The cluster is busy and did not take it on (429)."),
+    (status(500, "InternalError"), Came.LOST, "Whether it took effect is not certain (500 InternalError)."),
+    (status(503, "ServiceUnavailable"), Came.LOST, "Whether it took effect is not certain (503 ServiceUnavailable)."),
+    (status(504, "Timeout"), Came.LOST, "Whether it took effect is not certain (504 Timeout)."),
+    (Answer(status=502, body=b"<html>"), Came.LOST, "Whether it took effect is not certain (502)."),
+    (Answer(status=403, body=b"<html>"), Came.LOST, "Whether it took effect is not certain (403)."),
+    (Answer(status=302, body=b""), Came.LOST, "Whether it took effect is not certain (302)."),
+    (Answer(status=200, body=b"garbage"), Came.LOST, "Whether it took effect is not certain (200)."),
+    (Answer(status=200, body={"a": 1}, cut_after=3), Came.LOST, "The cluster's answer to the write was lost."),
+    (Reset(), Came.LOST, "The cluster's answer to the write was lost."),
+    (Silence(), Came.LOST, "The cluster's answer to the write was lost."),
+]
+
+
+@pytest.mark.parametrize(("outcome", "came", "message"), OUTCOMES)
+def test_every_outcome_of_the_write_has_its_meaning(tmp_path, outcome, came, message):
+    """What certainly did not happen is told from what may have, in words of ours, and nothing is sent twice (I2, I12)."""
+    with on_stage(tmp_path, Backstage(odd={("PATCH", "scale"): outcome})) as (server, door):
+        reply = _send(server, door)
+
+        assert len(_sent(server)) == 1
+    assert (reply.came, reply.message) == (came, message)
+    assert reply.status == getattr(outcome, "status", None) or came is Came.LOST
+
+
+def test_a_refused_connection_is_not_sent(tmp_path):
+    """Where nobody listens nothing left, so it may be tried anew."""
+    with serving(Backstage()) as server:
+        door, token = door_to(server, tmp_path), credential(server)
+
+    reply = door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+
+    assert reply == Reply(came=Came.NOT_SENT, message="The cluster did not answer, so nothing was sent.")
+
+
+def test_a_connection_lost_between_look_and_write_is_not_sent(tmp_path):
+    """The look succeeded and the write found nobody: its body never left."""
+    with serving(Backstage()) as server:
+        door, token = door_to(server, tmp_path), credential(server)
+
+        def last(request):
+            server._listener.shutdown(socket.SHUT_RDWR)
+            server._listener.close()
+            return Answer(body=scale_of(a_workload()))
+
+        server.script = last
+        reply = door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+
+    assert reply == Reply(came=Came.NOT_SENT, message="No connection to the cluster came about.")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "came"),
+    [
+        (Reset(), Came.NOT_SENT),
+        (Silence(), Came.NOT_SENT),
+        (status(500, "InternalError"), Came.NOT_SENT),
+        (Answer(body=b"garbage"), Came.NOT_SENT),
+        (status(401, "Unauthorized"), Came.EXPIRED),
+        (status(403, "Forbidden"), Came.REJECTED),
+        (status(404, "NotFound"), Came.REJECTED),
+        (status(429, "TooManyRequests"), Came.BUSY),
+    ],
+)
+def test_nothing_is_written_that_could_not_be_looked_at(tmp_path, outcome, came):
+    """The look before the write fails: whatever the reason, no write leaves, and the outcome is certain."""
+    with on_stage(tmp_path, Backstage(odd={("GET", "scale"): outcome})) as (server, door):
+        reply = _send(server, door)
+
+    assert (reply.came, _sent(server)) == (came, [])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        scale_of(a_workload(replicas=7)),
+        scale_of(a_workload(replicas=3)),
+        {**scale_of(a_workload(replicas=6)), "spec": {"replicas": 6, "surprise": True}},
+    ],
+    ids=["another value", "no change", "something beside it"],
+)
+def test_an_answer_that_is_not_the_plan_is_told(tmp_path, after):
+    """A write that came to something else than was approved is applied, and said not to be as planned (I8)."""
+    with on_stage(tmp_path, Backstage(odd={("PATCH", "scale"): Answer(body=after)})) as (server, door):
+        reply = _send(server, door)
+
+    message = "Applied, and the cluster's answer is not what was planned."
+    assert reply == Reply(came=Came.APPLIED, status=200, message=message, as_planned=False)
+
+
+def test_what_was_looked_at_must_be_what_was_changed(tmp_path):
+    """An object seen in another state than the write names proves nothing about the write, so it is no "as planned"."""
+    moved = scale_of(a_workload())
+    moved["metadata"]["resourceVersion"] = "101"
+    with on_stage(tmp_path, Backstage(odd={("GET", "scale"): Answer(body=moved)})) as (server, door):
+        reply = _send(server, door)
+
+    assert (reply.came, reply.as_planned) == (Came.APPLIED, False)
+
+
+def test_another_accounts_token_sends_nothing(tmp_path):
+    """The executor is part of what was approved: a token of any other account is refused here (I1)."""
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        reply = _send(server, door, credential=credential(server, account=executor("scaler", "restart", "shop")))
+
+    assert (reply.came, server.received) == (Came.REJECTED, [])
+
+
+@pytest.mark.parametrize(("left", "sent"), [(timedelta(microseconds=1), 1), (timedelta(0), 0)])
+def test_our_own_clock_ends_a_token(tmp_path, left, sent):
+    """A server takes a token for a minute after its end; we do not use it from its end on (I11)."""
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        reply = _send(server, door, credential=credential(server, expires_in=left))
+
+    assert (len(_sent(server)), reply.came) == (sent, Came.APPLIED if sent else Came.EXPIRED)
+
+
+def test_a_strangers_credential_is_a_mistake(tmp_path):
+    """The door sends only with what it minted."""
+    with on_stage(tmp_path, Backstage()) as (_, door), pytest.raises(TypeError, match="not one of this door's"):
+        door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=object())
