@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from approvals.accounts import ServiceAccount
 from bot.cluster import asking, paths
@@ -46,12 +47,13 @@ class Administrator:
         self._identity = read_identity(source)
         self._client = Client(self._identity, user_agent=_MANAGER, times=_TIMES)
 
-    def __enter__(self) -> "Administrator":
-        self._client.__enter__()
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: Any) -> None:
-        self._client.__exit__(*exception)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.__exit__(kind, error, trace)
 
     def apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Bring every document about, in order; applying the same again changes nothing.
