@@ -53,7 +53,11 @@ class Message:
 
 @dataclass(slots=True, kw_only=True)
 class Ephemeral:
-    """A message only *user* sees. Slack does not keep these; a reload loses them."""
+    """A message only *user* sees.
+
+    Slack forgets these when a person reloads; the stand-in keeps the latest, so
+    that acting as somebody else and back does not lose an answer.
+    """
 
     channel: str
     ts: str

@@ -7,11 +7,9 @@ unsupported type, so that nothing is posted which nobody has looked at.
 from collections.abc import Mapping
 
 from bot.local.workspace.kit.checks import Check, Kind, Report, also, array, boolean, number, record, string, typed
-from bot.local.workspace.kit.elements import BUTTON, IMAGE, IN_ACCESSORY, IN_ACTIONS, IN_INPUT
+from bot.local.workspace.kit.elements import IMAGE, IN_ACCESSORY, IN_ACTIONS, IN_INPUT
 from bot.local.workspace.kit.rich_text import rich_text
 from bot.local.workspace.kit.texts import BLOCK_ID, URL, any_text, literal, plain_text
-
-__all__ = ["BUTTON", "MESSAGE_BLOCK", "MODAL_BLOCK"]
 
 _ID = {"block_id": BLOCK_ID}
 

@@ -21,7 +21,7 @@ const state = {
 };
 
 let feed = null;
-let opener = null; // What had the focus before a modal opened.
+let lastUse = null; // The message and element used last: where the focus belongs after a modal.
 
 // Drawing.
 
@@ -218,11 +218,9 @@ function onDeleted(ts) {
 function onView(view) {
   if (!view) {
     hideView();
-    opener?.isConnected && opener.focus();
-    opener = null;
+    focusLastUse();
     return;
   }
-  opener ??= document.activeElement;
   showView(view, {
     use: (element, values, chosen) => act("view-click", { viewer: state.viewer, action_id: element.action_id, values, chosen }),
     submit: (values) => act("submit", { viewer: state.viewer, values }),
@@ -234,7 +232,8 @@ function onView(view) {
 
 async function use(message, element, chosen) {
   if (state.busy.has(message.ts)) return;
-  if (element.confirm && !(await confirmed(element.confirm))) return;
+  lastUse = { ts: message.ts, action: element.action_id };
+  if (element.confirm && !(await confirmed(element.confirm))) return focusLastUse();
   state.busy.set(message.ts, element.action_id);
   state.errors.delete(message.ts);
   drawOne(state.messages.get(message.ts) ?? message);
@@ -250,7 +249,16 @@ async function use(message, element, chosen) {
   const latest = state.messages.get(message.ts);
   if (!latest) return;
   drawOne(latest);
+  if (document.activeElement?.dataset.ts === message.ts) focusLastUse();
   if (outcome.error) document.querySelector(`[data-ts="${message.ts}"] [data-testid=act-error]`)?.scrollIntoView({ block: "nearest" });
+}
+
+/** Redrawing replaces elements, so the place is looked up again: the element used last, or its message without it. */
+function focusLastUse() {
+  if (!lastUse || document.querySelector("dialog[open]")) return;
+  const message = document.querySelector(`[data-ts="${lastUse.ts}"]`);
+  const element = message?.querySelector(`[data-focus="${CSS.escape(lastUse.action)}"]:not(:disabled)`);
+  (element || message)?.focus({ preventScroll: true });
 }
 
 async function send(text, threadTs) {
@@ -364,6 +372,7 @@ document.addEventListener("keydown", (event) => {
 });
 makeComposer(byId("composer"), {
   id: "composer-text",
+  testid: "composer",
   label: "Message or command",
   placeholder: "Message, or / for a command",
   commands: () => state.commands,
@@ -371,6 +380,7 @@ makeComposer(byId("composer"), {
 });
 makeComposer(byId("thread-composer"), {
   id: "thread-text",
+  testid: "thread-composer",
   label: "Reply",
   placeholder: "Reply …",
   commands: () => [],

@@ -3,19 +3,19 @@
 import { el } from "./dom.js";
 
 /** Fill `form` with a message box. `send(text)` returns an error to show, or null. */
-export function makeComposer(form, { id, label, placeholder, commands, send }) {
+export function makeComposer(form, { id, testid, label, placeholder, commands, send }) {
   const text = el("textarea", {
     id,
     rows: 1,
-    "data-testid": id === "composer-text" ? "composer" : "thread-composer",
+    "data-testid": testid,
     "aria-label": label,
     "aria-describedby": `${id}-hint`,
     placeholder,
     maxlength: 4000,
   });
   const hint = el("p", { class: "composer-hint", id: `${id}-hint`, "aria-live": "polite" });
-  const error = el("p", { class: "act-error", role: "alert", "data-testid": "composer-error", hidden: true });
-  const button = el("button", { class: "button primary", type: "submit", "data-testid": "composer-send" }, "Send");
+  const error = el("p", { class: "act-error", role: "alert", "data-testid": `${testid}-error`, hidden: true });
+  const button = el("button", { class: "button primary", type: "submit", "data-testid": `${testid}-send` }, "Send");
   form.replaceChildren(error, hint, el("div", { class: "composer-box" }, text, button));
 
   const grow = () => {

@@ -15,7 +15,7 @@ function draw(node) {
     case "text":
       return document.createTextNode(node.s);
     case "emoji":
-      return el("span", { class: "emoji", role: "img" }, node.s);
+      return el("span", { class: "emoji" }, node.s);
     case "br":
       return el("br");
     case "section":
