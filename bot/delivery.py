@@ -103,7 +103,12 @@ class Gone(Undelivered):
 
 
 class Rejected(Undelivered):
-    """It will never be taken as it is: no such channel, not a member, a shape that is refused."""
+    """It is not taken as it is: no such channel, not a member, a shape that is refused."""
+
+    def __init__(self, reason: str, *, mendable: bool = False) -> None:
+        """Keep the reason, and whether an administrator can set it right, so that a later try is worth it."""
+        super().__init__(reason)
+        self.mendable = mendable
 
 
 class Uncertain(Undelivered):

@@ -97,8 +97,7 @@ class Relay(Generic[M]):
             self._cards.failed(task, reason=error.reason, permanent=False, may_have_arrived=True)
             return 0
         except (Gone, Rejected) as error:
-            log.warning("card.refused", subject=task.subject, channel=task.channel, reason=error.reason)
-            self._cards.failed(task, reason=error.reason, permanent=True)
+            self._refused(task, error)
             return 0
         self._journey.reached(Milestone.CARD_SENT, task.subject)
         self._cards.posted(task, ts)
@@ -121,12 +120,17 @@ class Relay(Generic[M]):
                 self._cards.failed(task, reason=error.reason, permanent=False, wait=wait)
                 return updated
             except Rejected as error:
-                log.warning("card.refused", subject=task.subject, channel=task.channel, reason=error.reason)
-                self._cards.failed(task, reason=error.reason, permanent=True)
+                self._refused(task, error)
                 return updated
             updated += 1
         self._cards.shown(task)
         return updated
+
+    def _refused(self, task: Task, error: Gone | Rejected) -> None:
+        """Give the card up, unless somebody still waits for it and an administrator can set right what is wrong."""
+        log.warning("card.refused", subject=task.subject, channel=task.channel, reason=error.reason)
+        mendable = isinstance(error, Rejected) and error.mendable and not task.closed
+        self._cards.failed(task, reason=error.reason, permanent=not mendable)
 
     def _threads(self) -> list[list[Line]]:
         """Return what there is to tell, oldest thread first, a message's worth of each."""
