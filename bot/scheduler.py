@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -69,6 +70,10 @@ class Scheduler:
     def stop(self) -> None:
         """Begin nothing more, and return when what runs has ended."""
         self._scheduler.shutdown(wait=True)
+
+    def jobs(self) -> Iterable[Job]:
+        """Return what is planned; each has its name and its next instant."""
+        return self._scheduler.get_jobs()
 
     def _add(self, name: str, run: Callable[[], object], trigger: IntervalTrigger | CronTrigger) -> None:
         self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 
 from bot.local.cluster import (
@@ -28,7 +29,11 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets"}
 _NUMBERS = count(1)
 
-SCALE_RULE = {"apiGroups": ["apps"], "resources": ["deployments/scale", "statefulsets/scale"], "verbs": ["get", "patch"]}
+SCALE_RULE = {
+    "apiGroups": ["apps"],
+    "resources": ["deployments/scale", "statefulsets/scale"],
+    "verbs": ["get", "patch"],
+}
 _EDIT_RULE = {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], "verbs": ["get", "patch"]}
 _LIST_RULE = {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": ["list"]}
 MINT_RULE = {
@@ -109,7 +114,8 @@ def manifest(kind, name, *, replicas, labels=None, deadline_s=None):
 def stand_in(directory) -> Iterator[Place]:
     """Give a stand-in with the contract's accounts."""
     accounts = tuple(
-        Account(namespace=NAMESPACE, name=name, rules=tuple(_rule(rule) for rule in rules)) for name, rules in RULES.items()
+        Account(namespace=NAMESPACE, name=name, rules=tuple(_rule(rule) for rule in rules))
+        for name, rules in RULES.items()
     )
     user = f"system:serviceaccount:{NAMESPACE}:"
     fences = (
@@ -125,7 +131,7 @@ def stand_in(directory) -> Iterator[Place]:
     )
     hpa = autoscaler(NAMESPACE, "watched", least=2, most=8)
     seed = Seed(namespaces=(NAMESPACE,), accounts=accounts, fences=fences, autoscalers=(hpa,))
-    with StandIn(directory, seed) as cluster:
+    with StandIn(directory, seed, rollout=timedelta(milliseconds=200), lag=timedelta(milliseconds=20)) as cluster:
         tokens = {account.name: cluster.token(account) for account in accounts}
         yield Place(Wire(cluster.server, token=cluster.token()), tokens, cluster.create)
 
@@ -181,10 +187,17 @@ def _administrator(cluster):
 def _fence(place):
     user = f"system:serviceaccount:{NAMESPACE}:"
     anything = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
-    tokens = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["serviceaccounts/token"]}
+    tokens = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["serviceaccounts/token"],
+    }
     objects = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}
     _policy(place.wire, "contract-planner", anything, f"{user}planner", "request.dryRun == true", "only dry runs")
-    _policy(place.wire, "contract-minter", tokens, f"{user}minter", "object.spec.expirationSeconds <= 600", "at most 600 s")
+    _policy(
+        place.wire, "contract-minter", tokens, f"{user}minter", "object.spec.expirationSeconds <= 600", "at most 600 s"
+    )
     same = "object.spec == oldObject.spec && has(object.metadata.labels) == has(oldObject.metadata.labels)"
     _policy(place.wire, "contract-editor", objects, f"{user}editor", same, "only the request id")
     mint = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/planner/token"

@@ -56,11 +56,20 @@ def test_a_settled_deployment(place):
         "availableReplicas": 3,
         "terminatingReplicas": 0,
     }
-    assert sorted((one["type"], one["status"], one["reason"], one["message"].split(" ")[0]) for one in status["conditions"]) == [
+    assert sorted(
+        (one["type"], one["status"], one["reason"], one["message"].split(" ")[0]) for one in status["conditions"]
+    ) == [
         ("Available", "True", "MinimumReplicasAvailable", "Deployment"),
         ("Progressing", "True", "NewReplicaSetAvailable", "ReplicaSet"),
     ]
-    assert set(status["conditions"][0]) == {"type", "status", "reason", "message", "lastUpdateTime", "lastTransitionTime"}
+    assert set(status["conditions"][0]) == {
+        "type",
+        "status",
+        "reason",
+        "message",
+        "lastUpdateTime",
+        "lastTransitionTime",
+    }
     assert found["metadata"]["annotations"] == {"deployment.kubernetes.io/revision": "1"}
     spec = found["spec"]
     assert {key: value for key, value in spec.items() if key not in {"template", "selector"}} == {
@@ -107,7 +116,9 @@ def test_a_settled_stateful_set(place):
         "availableReplicas": 2,
         "collisionCount": 0,
     }
-    assert {key: value for key, value in found["spec"].items() if key not in {"template", "selector", "serviceName"}} == {
+    assert {
+        key: value for key, value in found["spec"].items() if key not in {"template", "selector", "serviceName"}
+    } == {
         "replicas": 2,
         "podManagementPolicy": "OrderedReady",
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},

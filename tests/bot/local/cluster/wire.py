@@ -25,7 +25,9 @@ class Reply:
     def refusal(self):
         """A Status without what differs from run to run: code, reason, message, details."""
         assert self.body["kind"] == "Status", self.body
-        return {key: value for key, value in self.body.items() if key not in {"kind", "apiVersion", "metadata", "status"}}
+        return {
+            key: value for key, value in self.body.items() if key not in {"kind", "apiVersion", "metadata", "status"}
+        }
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,136 @@
+"""Settings: read once, refused clearly, secrets never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from approvals.errors import Malformed
+from bot import settings
+from bot.settings import Settings, SlackSettings, Transport, read
+
+SOCKET = {"SLACK_BOT_TOKEN": "xoxb-1-real-looking", "SLACK_APP_TOKEN": "xapp-1-real-looking"}
+
+
+def test_without_anything_set_the_defaults_hold():
+    """Every setting has a default; none of them opens anything beyond this machine."""
+    assert read({}) == Settings(
+        policy=Path("policy.yml"),
+        database_url="sqlite:///countersign.db",
+        migration_database_url="sqlite:///countersign.db",
+        host="127.0.0.1",
+        port=8080,
+        tls_in_front=False,
+        kubeconfig=None,
+        kube_context=None,
+        slack=None,
+    )
+
+
+def test_every_setting_is_read():
+    """Each name in the table of settings has its effect."""
+    values = {
+        "COUNTERSIGN_POLICY": "p.yml",
+        "COUNTERSIGN_DATABASE_URL": "postgresql://app:hunter2hunter2@db/x",
+        "COUNTERSIGN_MIGRATION_DATABASE_URL": "postgresql://owner:swordfish99@db/x",
+        "COUNTERSIGN_LISTEN": "[::1]:9090",
+        "COUNTERSIGN_TLS_IN_FRONT": "yes",
+        "COUNTERSIGN_KUBECONFIG": "k.yml",
+        "COUNTERSIGN_KUBE_CONTEXT": "prod",
+        "SLACK_BOT_TOKEN": "xoxb-1-real-looking",
+        "SLACK_SIGNING_SECRET": "0123456789abcdef",
+        "SLACK_API_URL": "http://127.0.0.1:1/api",
+    }
+
+    found = read(values)
+
+    assert found == Settings(
+        policy=Path("p.yml"),
+        database_url="postgresql://app:hunter2hunter2@db/x",
+        migration_database_url="postgresql://owner:swordfish99@db/x",
+        host="::1",
+        port=9090,
+        tls_in_front=True,
+        kubeconfig=Path("k.yml"),
+        kube_context="prod",
+        slack=SlackSettings(
+            bot_token="xoxb-1-real-looking",
+            app_token=None,
+            signing_secret="0123456789abcdef",
+            api_url="http://127.0.0.1:1/api/",
+        ),
+    )
+    assert found.slack is not None
+    assert found.slack.transport is Transport.HTTP
+    assert found.secrets == ("xoxb-1-real-looking", "0123456789abcdef", "hunter2hunter2", "swordfish99")
+
+
+def test_a_secret_is_in_no_representation():
+    """What is printed of the settings, in a log or a traceback, holds no secret (I12)."""
+    found = read({**SOCKET, "COUNTERSIGN_DATABASE_URL": "postgresql://app:hunter2hunter2@db/x"})
+
+    assert not [secret for secret in found.secrets if secret in repr(found)]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "   "}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xoxb-changeme-please"}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xapp-1-of-the-wrong-kind"}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_APP_TOKEN": "xapp-1-real-looking"}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xoxb-1-real-looking"}, "SLACK_APP_TOKEN"),
+        ({**SOCKET, "SLACK_SIGNING_SECRET": "0123456789abcdef"}, "SLACK_SIGNING_SECRET"),
+        ({**SOCKET, "SLACK_SIGNING_SECRET": ""}, "SLACK_SIGNING_SECRET"),
+        ({"SLACK_BOT_TOKEN": "xoxb-1-real-looking", "SLACK_SIGNING_SECRET": " "}, "SLACK_SIGNING_SECRET"),
+        ({"COUNTERSIGN_LISTEN": "8080"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_LISTEN": "127.0.0.1:70000"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_LISTEN": "127.0.0.1:http"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_TLS_IN_FRONT": "maybe"}, "COUNTERSIGN_TLS_IN_FRONT"),
+    ],
+)
+def test_t_auth_12_t_cfg_08_what_cannot_be_right_is_refused_by_name(values, names):
+    """An empty, blank, copied or misplaced secret never means "no secret": the start is refused and names the setting."""
+    with pytest.raises(Malformed) as refused:
+        read(values)
+
+    assert names in refused.value.sentence
+    assert not [value for value in values.values() if len(value) > 12 and value in refused.value.sentence]
+
+
+def test_a_file_of_the_same_names_is_read_and_the_environment_wins(tmp_path, monkeypatch):
+    """A settings file may hold comments, quotes and export; what the environment says too, the environment says."""
+    file = tmp_path / "settings.env"
+    file.write_text("# ours\n\nexport COUNTERSIGN_POLICY='a.yml'\nCOUNTERSIGN_LISTEN=\"127.0.0.1:1234\"\n")
+    monkeypatch.setenv("COUNTERSIGN_SETTINGS", str(file))
+    monkeypatch.setenv("COUNTERSIGN_LISTEN", "127.0.0.1:4321")
+
+    found = settings.from_environment()
+
+    assert (found.policy, found.port) == (Path("a.yml"), 4321)
+
+
+@pytest.mark.parametrize(("text", "says"), [("COUNTERSIGN_POLICY\n", "line 1"), (None, "cannot be read")])
+def test_a_settings_file_that_cannot_be_understood_is_refused(tmp_path, monkeypatch, text, says):
+    """A line that is no setting, or a file that is not there, stops the start and says where."""
+    file = tmp_path / "settings.env"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("COUNTERSIGN_SETTINGS", str(file))
+
+    with pytest.raises(Malformed, match=says):
+        settings.from_environment()
+
+
+def test_whoever_became_root_by_sudo_is_named_for_themselves(monkeypatch):
+    """The operator is the person behind sudo; without sudo it is the machine's user, whatever the environment claims."""
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setenv("SUDO_USER", "olga")
+    assert settings.operator_name() == "olga"
+
+    monkeypatch.delenv("SUDO_USER")
+    monkeypatch.setenv("USER", "somebody-else")
+    assert settings.operator_name() == "root"
+
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    assert settings.operator_name() == "uid-54321"
