@@ -107,7 +107,7 @@ class Api:
 
     def _patched(self, user: User, call: Call, request: Request, address: Address, audit_id: str) -> Answer:
         if _media_type(request) != MERGE_PATCH:
-            raise refusals.unsupported_media_type("415: Unsupported Media Type")
+            raise refusals.not_a_patch()
         options = Options.of(address, request.headers.get("user-agent", ""), kind="PatchOptions")
         written = self._writer.patch(user, call, request.body, options)
         warned = (self._warnings[call.resource],) if call.resource in self._warnings else ()
@@ -118,8 +118,7 @@ class Api:
         self, user: User, call: Call, request: Request, address: Address
     ) -> tuple[JsonObject, tuple[str, ...]]:
         if _media_type(request) != "application/json":
-            told = "the body of the request was in an unknown format - accepted media types include: application/json"
-            raise refusals.unsupported_media_type(told)
+            raise refusals.not_json()
         options = Options.of(address, request.headers.get("user-agent", ""), kind="CreateOptions")
         at = self._store.timestamp()
         if call.resource == "selfsubjectreviews":

@@ -32,6 +32,10 @@ class Refused(Exception):
     details: JsonObject | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Say it in one line, for whoever meets it as an exception."""
+        return f"{self.code} {self.reason}: {self.message}"
+
     @property
     def body(self) -> JsonObject:
         """The Status object."""
@@ -112,9 +116,15 @@ def undecodable(patched: Mapping[str, Any], why: str) -> Refused:
     return invalid("", "", "", [Cause("FieldValueInvalid", f"Invalid value: {quoted}: {why}", "patch")])
 
 
-def unsupported_media_type(message: str) -> Refused:
-    """Return that the body is of a type that is not taken here."""
-    return Refused(415, "UnsupportedMediaType", message)
+def not_a_patch() -> Refused:
+    """Return that the body of a PATCH is of no type that is known as a patch."""
+    return Refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
+def not_json() -> Refused:
+    """Return that the body of a POST is not said to be JSON."""
+    known = "accepted media types include: application/json"
+    return Refused(415, "UnsupportedMediaType", f"the body of the request was in an unknown format - {known}")
 
 
 def too_large(limit: int) -> Refused:

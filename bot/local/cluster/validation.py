@@ -104,7 +104,8 @@ def _template_causes(spec: Mapping[str, Any]) -> Iterator[Cause]:
     metadata = spec["template"].get("metadata") or {}
     labels = metadata.get("labels") or {}
     wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-    yield from _map_causes("spec.template.metadata", metadata)
+    # The server, too, leaves `metadata` out of these two paths.
+    yield from _map_causes("spec.template", metadata)
     if any(labels.get(key) != value for key, value in wanted.items()):
         yield _invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 

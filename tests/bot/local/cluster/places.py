@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from bot.local.cluster import (
     Account,
@@ -59,7 +60,7 @@ class Place:
     wire: Wire
     """As an administrator."""
     tokens: dict[str, str]
-    make: Callable[[dict], None]
+    make: Callable[[dict[str, Any]], None]
 
     def as_account(self, name):
         """Return the wire as one of the accounts."""
@@ -87,7 +88,8 @@ def is_settled(workload):
     is_seen = status.get("observedGeneration") == workload["metadata"]["generation"]
     revisions = {status.get("currentRevision"), status.get("updateRevision")}
     conditions = {one["type"]: one["reason"] for one in status.get("conditions", [])}
-    return is_seen and numbers == [wanted] * 4 and len(revisions) == 1 and conditions in ({}, COMPLETE)
+    is_quiet = status.get("terminatingReplicas", 0) == 0
+    return is_seen and is_quiet and numbers == [wanted] * 4 and len(revisions) == 1 and conditions in ({}, COMPLETE)
 
 
 COMPLETE = {"Available": "MinimumReplicasAvailable", "Progressing": "NewReplicaSetAvailable"}
@@ -131,7 +133,7 @@ def stand_in(directory) -> Iterator[Place]:
     )
     hpa = autoscaler(NAMESPACE, "watched", least=2, most=8)
     seed = Seed(namespaces=(NAMESPACE,), accounts=accounts, fences=fences, autoscalers=(hpa,))
-    with StandIn(directory, seed, rollout=timedelta(milliseconds=200), lag=timedelta(milliseconds=20)) as cluster:
+    with StandIn(directory, seed, rollout=timedelta(milliseconds=60), lag=timedelta(milliseconds=20)) as cluster:
         tokens = {account.name: cluster.token(account) for account in accounts}
         yield Place(Wire(cluster.server, token=cluster.token()), tokens, cluster.create)
 
@@ -202,13 +204,16 @@ def _fence(place):
     _policy(place.wire, "contract-editor", objects, f"{user}editor", same, "only the request id")
     mint = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/planner/token"
     path = place.workload(settled=False)
-    attempts = (
-        lambda: place.as_account("minter").post(mint, {"spec": {"expirationSeconds": 3600}}),
-        lambda: place.as_account("planner").patch(path, {}),
-        lambda: place.as_account("editor").patch(path, {"spec": {"paused": True}}, dryRun="All"),
-    )
-    for attempt in attempts:
-        wait_until(lambda attempt=attempt: attempt().status == 403, what="the admission policies have taken hold")
+
+    def holds() -> bool:
+        refused = (
+            place.as_account("minter").post(mint, {"spec": {"expirationSeconds": 3600}}),
+            place.as_account("planner").patch(path, {}),
+            place.as_account("editor").patch(path, {"spec": {"paused": True}}, dryRun="All"),
+        )
+        return {reply.status for reply in refused} == {403}
+
+    wait_until(holds, what="the admission policies have taken hold")
 
 
 def _policy(wire, name, rule, user, expression, message):

@@ -213,29 +213,37 @@ def test_without_a_credential_one_is_nobody(place):
         (
             "GET",
             f"{DEPLOYMENTS}/web",
-            'deployments.apps "web" is forbidden: User "{user}" cannot get resource "deployments" in API group "apps" '
-            'in the namespace "contract"',
+            (
+                'deployments.apps "web" is forbidden: User "{user}" cannot get resource "deployments" in API group "apps" '
+                'in the namespace "contract"'
+            ),
             {"name": "web", "group": "apps", "kind": "deployments"},
         ),
         (
             "PATCH",
             f"{STATEFUL_SETS}/web/scale",
-            'statefulsets.apps "web" is forbidden: User "{user}" cannot patch resource "statefulsets/scale" in API group '
-            '"apps" in the namespace "contract"',
+            (
+                'statefulsets.apps "web" is forbidden: User "{user}" cannot patch resource "statefulsets/scale" in API group '
+                '"apps" in the namespace "contract"'
+            ),
             {"name": "web", "group": "apps", "kind": "statefulsets"},
         ),
         (
             "GET",
             AUTOSCALERS,
-            'horizontalpodautoscalers.autoscaling is forbidden: User "{user}" cannot list resource '
-            '"horizontalpodautoscalers" in API group "autoscaling" in the namespace "contract"',
+            (
+                'horizontalpodautoscalers.autoscaling is forbidden: User "{user}" cannot list resource '
+                '"horizontalpodautoscalers" in API group "autoscaling" in the namespace "contract"'
+            ),
             {"group": "autoscaling", "kind": "horizontalpodautoscalers"},
         ),
         (
             "GET",
             "/api/v1/namespaces/kube-system",
-            'namespaces "kube-system" is forbidden: User "{user}" cannot get resource "namespaces" in API group "" '
-            'in the namespace "kube-system"',
+            (
+                'namespaces "kube-system" is forbidden: User "{user}" cannot get resource "namespaces" in API group "" '
+                'in the namespace "kube-system"'
+            ),
             {"name": "kube-system", "kind": "namespaces"},
         ),
         (
@@ -247,8 +255,10 @@ def test_without_a_credential_one_is_nobody(place):
         (
             "POST",
             f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/planner/token",
-            'serviceaccounts "planner" is forbidden: User "{user}" cannot create resource "serviceaccounts/token" in API '
-            'group "" in the namespace "contract"',
+            (
+                'serviceaccounts "planner" is forbidden: User "{user}" cannot create resource "serviceaccounts/token" in API '
+                'group "" in the namespace "contract"'
+            ),
             {"name": "planner", "kind": "serviceaccounts"},
         ),
     ],

@@ -45,6 +45,7 @@ class Wire:
     def send(self, method, path, body=None, *, content_type=JSON, headers=None):
         """Send one request and return what came back; *body* is bytes, or something to be written as JSON."""
         parts = urlsplit(self.server)
+        assert parts.hostname is not None
         if self.ca is None:
             connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
         else:
