@@ -28,7 +28,7 @@ def shop_seed(*, agent: str = "sre", namespace: str = "shop") -> Seed:
         workloads=_workloads(namespace),
         autoscalers=(autoscaler(namespace, "search", least=2, most=8),),
         accounts=(bot, *accounts),
-        fences=_fences(bot, accounts),
+        fences=usual_fences(bot, accounts),
         user=bot,
     )
 
@@ -75,7 +75,8 @@ def _identity_rule() -> Rule:
     return Rule(groups=("",), resources=("namespaces",), verbs=("get",), names=("kube-system",))
 
 
-def _fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
+def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
+    """Return the fences of an approval bot: planners only dry-run, its tokens are short, a restart touches two fields."""
     restarts = ("system:serviceaccount:*:exec-*-restart",)
     edited = (
         FieldFence(
