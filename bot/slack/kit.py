@@ -3,15 +3,17 @@
 Untrusted text goes through :func:`words` only: an element of ``rich_text``, which Slack never reads as markup.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bot.slack.text import escaped, visible_line
+from bot.slack.text import escaped, unescaped, visible_line
 
 Block = dict[str, Any]
 Element = dict[str, Any]
 
+MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
 DATE: Final = "{date_short_pretty} {time}"
 SENTENCE: Final = 600
 
@@ -102,3 +104,14 @@ def group_markup(group: str) -> str:
 def escaped_line(text: str) -> str:
     """Return a sentence or a name of ours for markup; nothing in it stays hidden."""
     return escaped(visible_line(text, SENTENCE))
+
+
+def sentence_markup(sentence: str) -> str:
+    """Return a refusal's or an answer's sentence for markup: its mentions stay mentions, nothing else in it is markup."""
+    pieces = MENTION.split(sentence)
+    return "".join(f"<@{piece}>" if place % 2 else escaped(piece) for place, piece in enumerate(pieces))
+
+
+def plain_sentence(text: str) -> str:
+    """Return markup of :func:`sentence_markup` for a place that shows plain text only."""
+    return unescaped(MENTION.sub(lambda found: f"@{found[1]}", text))

@@ -1,19 +1,17 @@
 """The thread under a card: the audit trail in plain sentences, several to a message, people's own words quoted below theirs."""
 
-import re
 from typing import Final
 
 from approvals.audit import Kind
 from approvals.request import mention
 from approvals.story import sentence_of
 from bot.delivery import Told
-from bot.slack.kit import Element, line, quote, rich_text, user, words
+from bot.slack.kit import MENTION, Element, line, quote, rich_text, user, words
 from bot.slack.limits import REASON, TEXT_CHARACTERS
 from bot.slack.message import Message
 from bot.slack.text import cut, escaped, visible, visible_line
 
 SENTENCE: Final = 600
-_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
 
 _ON_THE_CARD: Final = frozenset({Kind.REQUEST_OPENED, Kind.REQUEST_REFUSED, Kind.ALERT_FIRING, Kind.ALERT_RESOLVED})
 """Whose free texts the card itself shows, with the marks that belong there."""
@@ -39,7 +37,7 @@ def _sentence(told: Told) -> str:
 
 def _elements(sentence: str) -> list[Element]:
     """Return a sentence of ours with its mentions as elements; whatever else stands in it is literal text."""
-    pieces = _MENTION.split(sentence)
+    pieces = MENTION.split(sentence)
     found = [user(piece) if place % 2 else words(_said(piece)) for place, piece in enumerate(pieces) if piece]
     return found or [words("(nothing)")]
 
@@ -51,4 +49,4 @@ def _said(piece: str) -> str:
 
 
 def _plain(sentence: str) -> str:
-    return visible_line(_MENTION.sub(lambda found: f"@{found[1]}", sentence), SENTENCE)
+    return visible_line(MENTION.sub(lambda found: f"@{found[1]}", sentence), SENTENCE)

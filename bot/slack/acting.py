@@ -1,0 +1,96 @@
+"""Acting for a person: do the work in its pool, acknowledge in time, and tell them what came of it, in time or not.
+
+What is committed is committed before Slack is answered. Where it takes longer than Slack waits, nothing is acknowledged, so the
+person sees that it failed to answer; the work goes on, and what came of it is told as soon as it is known.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from approvals.errors import Refused
+from bot.pools import Pool
+from bot.slack.answers import Answers, Person
+from bot.slack.kit import sentence_markup
+
+log = structlog.get_logger(__name__)
+
+CUT_OFF_SECONDS: Final = 2.5
+"""How long a person's act may take before it counts as unanswered; Slack gives up at three."""
+
+BROKEN: Final = "Something broke on our side. Look at the card to see how it stands before you try again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What came of somebody's act, in words for them alone."""
+
+    text: str
+    """Markup of ours."""
+    done: bool
+    """False for a refusal."""
+
+
+class Acting:
+    """Carries out people's acts. Lives on the event loop that made it."""
+
+    def __init__(self, answers: Answers, *, cut_off_seconds: float = CUT_OFF_SECONDS) -> None:
+        """Keep how people are told."""
+        self._answers = answers
+        self._cut_off = cut_off_seconds
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def act(self, person: Person, pool: Pool, work: Callable[[], str]) -> Said | None:
+        """Return what came of *work*, or None where it is not known in time; either way the person is told by a note.
+
+        Args:
+            person: Who acts.
+            pool: Where *work* runs.
+            work: Returns markup for the person, or raises a refusal.
+        """
+        said = await self.attempt(person, pool, work)
+        if said is not None:
+            self.tell(person, said.text)
+        return said
+
+    async def attempt(self, person: Person, pool: Pool, work: Callable[[], str]) -> Said | None:
+        """Return the same and leave it to the caller to tell the person, unless it is not known in time."""
+        outcome = asyncio.create_task(_outcome(pool, work))
+        await asyncio.wait({outcome}, timeout=self._cut_off)
+        if outcome.done():
+            return outcome.result()
+        log.warning("act.slow", account=person.account, pool=pool.name)
+        self._later(self._tell_of(person, outcome))
+        return None
+
+    def tell(self, person: Person, text: str) -> None:
+        """Tell *person* something, without waiting for it."""
+        self._later(self._answers.tell(person, text))
+
+    async def close(self) -> None:
+        """Return when everybody has been told."""
+        while self._telling:
+            await asyncio.wait(self._telling)
+
+    async def _tell_of(self, person: Person, outcome: "asyncio.Task[Said]") -> None:
+        await self._answers.tell(person, (await outcome).text)
+
+    def _later(self, telling: Coroutine[Any, Any, None]) -> None:
+        # The loop keeps only a weak hold on a task.
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+async def _outcome(pool: Pool, work: Callable[[], str]) -> Said:
+    try:
+        return Said(text=await pool.run(work), done=True)
+    except Refused as refusal:
+        return Said(text=sentence_markup(refusal.sentence), done=False)
+    except Exception:
+        # The outermost frame of a person's act: logged, and told as what it is.
+        log.exception("act.broken")
+        return Said(text=BROKEN, done=False)

@@ -1,0 +1,103 @@
+"""Socket Mode: the connection that our own token opens, kept alive.
+
+The library reconnects by itself, within about five seconds of a hard drop. What it does not do is give up an address that has
+gone stale: then it tries the same one for ever. So the connection is watched, and made anew when it has been down for too long.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+log = structlog.get_logger(__name__)
+
+PING_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 20.0
+"""How long the library may try by itself."""
+
+
+class Sockets:
+    """One connection, for as long as the door is open. Lives on the event loop that opens it."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        *,
+        app_token: str,
+        client: AsyncWebClient,
+        ping_seconds: float = PING_SECONDS,
+        watch_seconds: float = WATCH_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Keep what to connect; *client* needs no token, it carries the address of the API."""
+        self._app = app
+        self._app_token = app_token
+        self._client = client
+        self._ping = ping_seconds
+        self._watch = watch_seconds
+        self._patience = patience_seconds
+        self._handler: AsyncSocketModeHandler | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to connect, and watch from then on; whether it is connected is :meth:`is_connected`."""
+        self._watching = asyncio.create_task(self._keep_connected())
+
+    async def is_connected(self) -> bool:
+        """Tell whether clicks reach us."""
+        return self._handler is not None and await self._handler.client.is_connected()
+
+    async def close(self) -> None:
+        """Take nothing more; what has arrived is still answered by whoever acts on it."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._drop()
+
+    async def _keep_connected(self) -> None:
+        down = 0.0
+        while True:
+            if self._handler is None:
+                down = 0.0
+                await self._connect()
+            connected = await self.is_connected()
+            down = 0.0 if connected else down + self._watch
+            if down > self._patience:
+                log.warning("socket.down", seconds=down)
+                await self._drop()
+                continue
+            await asyncio.sleep(self._watch)
+
+    async def _connect(self) -> None:
+        handler = AsyncSocketModeHandler(
+            self._app, self._app_token, logger=_quiet_logger(), web_client=self._client, ping_interval=self._ping
+        )
+        handler.client.proxy = self._client.proxy
+        self._handler = handler
+        try:
+            # The library's connect() tries for ever with one address; ours has to come back.
+            await asyncio.wait_for(handler.connect_async(), timeout=self._patience)  # type: ignore[no-untyped-call]
+            log.info("socket.connected")
+        except (TimeoutError, OSError, ValueError) as error:
+            log.warning("socket.not_connected", why=type(error).__name__)
+
+    async def _drop(self) -> None:
+        handler, self._handler = self._handler, None
+        if handler is None:
+            return
+        try:
+            await asyncio.wait_for(handler.close_async(), timeout=self._watch)  # type: ignore[no-untyped-call]
+        except (TimeoutError, OSError) as error:
+            log.warning("socket.not_closed", why=type(error).__name__)
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return a logger for the library, whose messages quote addresses that open a connection."""
+    logger = logging.getLogger("countersign.socket")
+    logger.setLevel(logging.CRITICAL)
+    return logger
