@@ -1,0 +1,146 @@
+"""The contract: what ``/openapi.json`` says of this door, made from the shapes that the door reads and writes.
+
+A test sends what it says and holds every answer against it, so it cannot drift from what the routes do.
+"""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from bot.intake.alerts import NoticedView
+from bot.intake.calls import LONGEST_KEY
+from bot.intake.escalations import ListQuery, PollQuery
+from bot.intake.health import HealthView
+from models.payloads import AlertmanagerPayload, EscalationPageView, EscalationPayload, EscalationView, ProblemPayload
+from models.payloads.problems import MEDIA_TYPE as PROBLEM
+from models.payloads.shapes import Shape
+
+JSON: Final = "application/json"
+VERSION: Final = "1"
+"""Of the interface, as in its paths."""
+
+_REF: Final = "#/components/schemas/{model}"
+_SHAPES: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
+    (EscalationPayload, "validation"),
+    (AlertmanagerPayload, "validation"),
+    (EscalationView, "serialization"),
+    (EscalationPageView, "serialization"),
+    (NoticedView, "serialization"),
+    (HealthView, "serialization"),
+    (ProblemPayload, "serialization"),
+)
+_TOKENS: Final = {
+    "agent": {"type": "http", "scheme": "bearer", "description": "An agent's token."},
+    "monitor": {"type": "http", "scheme": "bearer", "description": "A monitor's token; it can deliver alerts only."},
+}
+
+_EVERYWHERE: Final = (400, 408, 413, 503)
+_BEHIND_A_TOKEN: Final = (*_EVERYWHERE, 401, 429)
+_WHY: Final = {
+    400: "A header, the query or the body cannot be read in one way only.",
+    401: "The credential is missing or not good; which of it is not told.",
+    403: "Refused by policy, charter, token scope or pause; on record under escalation_id.",
+    404: "There is no such escalation of this agent.",
+    408: "The body did not come in time.",
+    409: "It contradicts what is already decided or stored.",
+    413: "The body is too large.",
+    415: "The body is not plain JSON in UTF-8.",
+    422: "Readable, but not of the right shape, or nothing that can be previewed.",
+    429: "Too much at once; Retry-After says when to come back.",
+    503: "The answer is not known now; asking again later is fine.",
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of *app*."""
+    document = get_openapi(
+        title="Countersign: intake",
+        version=VERSION,
+        summary="Agents escalate, monitors report; people decide elsewhere.",
+        routes=app.routes,
+    )
+    _, definitions = models_json_schema(_SHAPES, ref_template=_REF)
+    document["components"] = {"schemas": definitions["$defs"], "securitySchemes": _TOKENS}
+    return document
+
+
+_KEY_HEADER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "One header of printable ASCII. The same key and body give the same escalation again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+
+
+def _said(
+    success: dict[int, str],
+    *,
+    caller: str | None = None,
+    body: str | None = None,
+    query: type[Shape] | None = None,
+    key: bool = False,
+    refusals: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    """Return what a path says of itself, as FastAPI takes it.
+
+    Args:
+        success: For each good status the name of the answer's shape.
+        caller: Which of the two kinds of token it asks for.
+        body: The name of the body's shape, where it takes one.
+        query: The shape of its query.
+        key: Whether it asks for an idempotency key.
+        refusals: The statuses by which it refuses, beside those of every path.
+    """
+    statuses = sorted({*(_BEHIND_A_TOKEN if caller else _EVERYWHERE), *refusals})
+    responses: dict[str, Any] = {str(status): _response(name, JSON) for status, name in success.items()}
+    responses |= {str(status): _response("ProblemPayload", PROBLEM, _WHY[status]) for status in statuses}
+    operation: dict[str, Any] = {"responses": responses}
+    if parameters := [*([_KEY_HEADER] if key else []), *_query_parameters(query)]:
+        operation["parameters"] = parameters
+    if caller:
+        operation["security"] = [{caller: []}]
+    if body:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _reference(body)}}}
+    return operation
+
+
+def _query_parameters(query: type[Shape] | None) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    schema = query.model_json_schema(ref_template=_REF)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": found.pop("description"),
+            "schema": {
+                key: value for key, value in found.items() if key not in {"title", "default"} or value is not None
+            },
+        }
+        for name, found in schema["properties"].items()
+    ]
+
+
+def _response(name: str, media_type: str, description: str | None = None) -> dict[str, Any]:
+    return {"description": description or "As asked.", "content": {media_type: {"schema": _reference(name)}}}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": _REF.format(model=name)}
+
+
+_VIEW: Final = "EscalationView"
+
+OPEN: Final = _said(
+    {202: _VIEW, 200: _VIEW}, caller="agent", body="EscalationPayload", key=True, refusals=(403, 409, 415, 422)
+)
+LIST: Final = _said({200: "EscalationPageView"}, caller="agent", query=ListQuery, refusals=(422,))
+SHOW: Final = _said({200: _VIEW}, caller="agent", query=PollQuery, refusals=(404, 422))
+CANCEL: Final = _said({200: _VIEW}, caller="agent", refusals=(404, 409))
+ALERTMANAGER: Final = _said({200: "NoticedView"}, caller="monitor", body="AlertmanagerPayload", refusals=(415, 422))
+HEALTH: Final = _said({200: "HealthView"})

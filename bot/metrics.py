@@ -1,0 +1,107 @@
+"""Metrics: what an operator's Prometheus reads at ``/metrics``. Counters only ever count what happened in this process.
+
+Figures that must add up over restarts, such as the digest's, come from the audit trail and not from here. Label values are
+our own words (routes, codes, milestones), never anything that came from outside, so their number is bounded.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from approvals.ports import Milestone
+from bot.pools import Pool, Pools
+
+MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
+"""What :meth:`Metrics.text` is."""
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Up to the longest that a long poll may take."""
+
+
+class Metrics:
+    """The counters of one process; implements :class:`approvals.ports.Journey`. Any thread may call it."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """Begin at zero, in a registry of its own unless one is given."""
+        self.registry = registry or CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._calls = Counter(
+            "countersign_http_requests", "Calls answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "countersign_http_request_seconds",
+            "From a call's headers to the end of its answer; long polls include their wait.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "countersign_intake_refusals", "Calls of agents and monitors refused.", ["code"], registry=self.registry
+        )
+        self._milestones = Counter(
+            "countersign_milestones", "Durable steps of escalations reached.", ["milestone"], registry=self.registry
+        )
+        self._failures = Counter(
+            "countersign_work_failures",
+            "Background work that failed and comes again.",
+            ["work"],
+            registry=self.registry,
+        )
+        self._in_hand = Gauge(
+            "countersign_pool_in_hand", "Pieces of work that run or wait.", ["pool"], registry=self.registry
+        )
+        self._polls = Gauge("countersign_long_polls", "Long polls that wait.", registry=self.registry)
+
+    def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one call.
+
+        Args:
+            method: Its HTTP method.
+            route: The template that it matched, never the path itself.
+            status: How it was answered.
+            seconds: How long that took.
+        """
+        self._calls.labels(method=method, route=route, status=str(status)).inc()
+        self._seconds.labels(route=route).observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """Count one refused call by its stable code."""
+        self._refusals.labels(code=code).inc()
+
+    def reached(self, milestone: Milestone, subject: str) -> None:
+        """Count one milestone; whose it was is the audit trail's to tell."""
+        del subject
+        self._milestones.labels(milestone=milestone.value).inc()
+
+    def failed(self, work: str) -> None:
+        """Count one failure of a tick or of a piece of work, by its name."""
+        self._failures.labels(work=work).inc()
+
+    def watch_pools(self, pools: Pools) -> None:
+        """Read the pools' fill whenever somebody asks for the figures."""
+        for pool in (pools.urgent, pools.decide, pools.intake, pools.cluster):
+            self._in_hand.labels(pool=pool.name).set_function(partial(_in_hand, pool))
+
+    def watch_polls(self, waiting: Callable[[], int]) -> None:
+        """Read how many long polls wait whenever somebody asks for the figures."""
+        self._polls.set_function(lambda: float(waiting()))
+
+    def text(self) -> bytes:
+        """Return every figure in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+def _in_hand(pool: Pool) -> float:
+    return float(pool.in_hand)
