@@ -17,7 +17,7 @@ def describe(policy: Policy) -> str:
         f"Policy {policy.version[:SHORT_VERSION]}: {_counted(policy.environments, 'environment')}, "
         f"{_counted(policy.charters, 'agent')}, {_counted(policy.approver_sets, 'approver set')}, "
         f"{_counted(policy.limits, 'limit')}, {_counted(policy.rules, 'rule')} "
-        f"({asking} that ask, {len(policy.rules) - asking} that deny)."
+        f"({asking} asking, {len(policy.rules) - asking} denying)."
     )
     lines = [counts, *(_environment(one) for one in policy.environments.values())]
     for charter in policy.charters.values():
@@ -56,7 +56,7 @@ def _clause(rule: Rule) -> str:
     if rule.asking is None:
         return f"{rule.name} denies: {rule.reason}"
     asking = rule.asking
-    owners = ", owners among them" if asking.owners_may_approve else ""
+    owners = " (owners included)" if asking.owners_may_approve else ""
     return (
         f"{rule.name} asks {asking.quorum} of {' or '.join(asking.approvers)}{owners} within "
         f"{duration_text(asking.timeout.default)} ({duration_text(asking.timeout.least)} to "

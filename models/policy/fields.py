@@ -18,7 +18,7 @@ from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
 from approvals.people import OPERATOR, SLACK_ACCOUNT
 from approvals.risk import Risk
 from models.policy.mistakes import did_you_mean, quoted
-from models.policy.reading import Scalar
+from models.policy.reading import UNSEEN, Scalar
 
 T = TypeVar("T")
 
@@ -71,8 +71,8 @@ def _text(value: object) -> str:
     text = _scalar(value).text
     if not text.strip():
         raise mistake("It is empty.")
-    if any(ord(character) < ord(" ") and character != "\n" for character in text):
-        raise mistake("It holds a control character.")
+    if found := UNSEEN.search(text):
+        raise mistake(f"The character U+{ord(found[0]):04X} cannot be seen and is not taken. Remove it.")
     return text
 
 

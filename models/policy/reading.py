@@ -21,8 +21,14 @@ LARGEST_FILE: Final = 256 * 1024
 DEEPEST: Final = 10
 """Levels; the deepest entry of a policy is on the fifth."""
 
-_UNSEEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-"""Control characters, other line breaks, and marks that turn the direction of writing: they hide what is read."""
+UNSEEN: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters, other line breaks, halves of characters, and marks that turn the direction of writing: they hide
+what is read. YAML's escapes can write every one of them."""
+
+_IN_ALIAS: Final = "while scanning an alias"
+"""What the YAML reader was doing when it stumbled over a ``*`` without quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +85,18 @@ def read_document(data: bytes) -> Document:
     try:
         reader.read()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        document.add(place, (), _syntax_sentence(error))
+        document.add(_syntax_place(error), (), _syntax_sentence(error))
         raise PolicyMistakes(document.mistakes) from error
     return document
 
 
+def _syntax_place(error: yaml.MarkedYAMLError) -> Place:
+    mark = error.context_mark if error.context == _IN_ALIAS else error.problem_mark or error.context_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
 def _syntax_sentence(error: yaml.MarkedYAMLError) -> str:
-    if error.context == "while scanning an alias":
+    if error.context == _IN_ALIAS:
         return "A `*` without quotes is an alias in YAML, and aliases are not taken. Put a pattern in quotes."
     if "'\\t'" in (error.problem or ""):
         return "A tab stands where YAML takes only spaces. Indent with spaces."
@@ -103,7 +112,7 @@ def _text_of(data: bytes, document: Document) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode()
         raise _fatal(document, _place_after(before), "This is not UTF-8. Save the file as UTF-8.") from error
-    if found := _UNSEEN.search(text):
+    if found := UNSEEN.search(text):
         sentence = f"The character U+{ord(found[0]):04X} cannot be seen and is not taken. Remove it."
         raise _fatal(document, _place_after(text[: found.start()]), sentence)
     return text

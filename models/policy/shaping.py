@@ -34,15 +34,7 @@ class Sound:
 
 def shaped(document: Document) -> Sound:
     """Return the sound part of *document*, and note every mistake of shape in it."""
-    tree = document.tree
-    if not isinstance(tree, dict):
-        document.mistake((), "A policy is a mapping that starts with `version: 1`.")
-        tree = {}
-    else:
-        for name in _REQUIRED:
-            if name not in tree:
-                document.mistake((), f"`{name}` is missing: {PolicyShape.model_fields[name].description}.")
-    declared = {name: _names(section) for name, section in tree.items()}
+    tree = _sections(document)
     rules = tree.get("rules")
     places = range(len(rules)) if isinstance(rules, list) else range(0)
     faulty: set[Path] = set()
@@ -52,7 +44,21 @@ def shaped(document: Document) -> Sound:
         faulty |= {_tell(document, finding) for finding in error.errors(include_url=False)}
         shape = PolicyShape.model_validate(_without(tree, faulty))
     sound_places = [place for place in places if ("rules", place) not in faulty]
-    return Sound(shape=shape, rules=tuple(zip(sound_places, shape.rules, strict=False)), declared=declared)
+    return Sound(
+        shape=shape,
+        rules=tuple(zip(sound_places, shape.rules, strict=True)),
+        declared={name: _names(section) for name, section in tree.items()},
+    )
+
+
+def _sections(document: Document) -> dict[str, Tree]:
+    if not isinstance(document.tree, dict):
+        document.mistake((), "A policy is a mapping that starts with `version: 1`.")
+        return {}
+    for name in _REQUIRED:
+        if name not in document.tree:
+            document.mistake((), f"`{name}` is missing: {PolicyShape.model_fields[name].description}.")
+    return document.tree
 
 
 def _names(section: Tree) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Tests of the rooms a policy file goes through."""
