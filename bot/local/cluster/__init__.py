@@ -35,7 +35,7 @@ from bot.local.cluster.plausible import autoscaler, deployment, stateful_set
 from bot.local.cluster.refusals import Refused
 from bot.local.cluster.rollout import PULL_FAILS
 from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, Rule, Seed, TokenFence
-from bot.local.cluster.shop import shop_seed
+from bot.local.cluster.shop import shop_seed, usual_fences
 from bot.local.cluster.standin import StandIn
 
 __all__ = [
@@ -71,4 +71,5 @@ __all__ = [
     "deployment",
     "shop_seed",
     "stateful_set",
+    "usual_fences",
 ]

@@ -60,10 +60,14 @@ def _is_among(name: str, patterns: Iterable[str]) -> bool:
 
 def _strays(fence: FieldFence, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return any(
-        new is ABSENT or pointer not in fence.pointers
+        new is ABSENT or pointer not in fence.pointers or _passes(fence.ceilings.get(pointer), new)
         for pointer, _old, new in changed_pointers(before, after)
         if not pointer.startswith(_SERVERS_OWN)
     )
+
+
+def _passes(ceiling: int | None, number: Any) -> bool:
+    return ceiling is not None and (not isinstance(number, int) or number > ceiling)
 
 
 def _denied(fence: Fence, call: Call) -> refusals.Refused:

@@ -79,6 +79,8 @@ class FieldFence:
     """In group ``apps``, such as ``deployments`` or ``deployments/scale``."""
     pointers: tuple[str, ...]
     """JSON pointers of the fields that may come or change (not go); every other change is refused."""
+    ceilings: Mapping[str, int] = field(default_factory=dict)
+    """By JSON pointer: the highest number that such a field may be changed to."""
     message: str = "this account may not change this field"
 
 

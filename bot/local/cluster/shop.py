@@ -1,9 +1,10 @@
 """The example seed: a small shop's cluster, and the accounts that an approval bot would have in it.
 
 For ``python -m bot.local.cluster`` and for whoever wants a cluster without thinking of one. Names of accounts, rights
-and fences are written out here and shared with nobody.
+and fences are written out here once more, as they are meant, and taken from nobody.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from bot.local.cluster.jsontypes import JsonObject
@@ -16,6 +17,8 @@ BOT: Final = "countersign"
 _WORKLOADS: Final = ("deployments", "statefulsets")
 _SCALES: Final = ("deployments/scale", "statefulsets/scale")
 _REQUEST_ID: Final = "/metadata/annotations/countersign.dev~1request-id"
+_REPLICAS: Final = "/spec/replicas"
+_REPLICAS_MOST: Final = 1000
 _RESTARTED_AT: Final = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
 
 
@@ -76,20 +79,36 @@ def _identity_rule() -> Rule:
 
 
 def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
-    """Return the fences of an approval bot: planners only dry-run, its tokens are short, a restart touches two fields."""
-    restarts = ("system:serviceaccount:*:exec-*-restart",)
-    edited = (
-        FieldFence(
-            name=f"countersign-restart-{resource}",
-            users=restarts,
-            resource=resource,
-            pointers=(_REQUEST_ID, _RESTARTED_AT),
-        )
-        for resource in _WORKLOADS
-    )
-    minted = tuple(account.username for account in accounts)
+    """Return the admission fences of an approval bot: planners only dry-run, tokens are short, executors keep to their fields.
+
+    Args:
+        bot: The bot's own account.
+        accounts: For which it may mint; the bot itself among them does not count.
+    """
+    minted = tuple(account.username for account in accounts if account != bot)
     return (
-        DryRunOnly(name="countersign-planner", users=("system:serviceaccount:*:plan-*",)),
-        TokenFence(name="countersign-tokens", users=(bot.username,), accounts=minted),
-        *edited,
+        DryRunOnly(
+            name="countersign-planners",
+            users=("system:serviceaccount:*:plan-*",),
+            message="a planner may only try out (dry run)",
+        ),
+        TokenFence(
+            name="countersign-tokens",
+            users=(bot.username,),
+            accounts=minted,
+            message="tokens of its named accounts and of at most 600 seconds only",
+        ),
+        *(_executor_fence("restart", resource, (_REQUEST_ID, _RESTARTED_AT), {}) for resource in _WORKLOADS),
+        *(_executor_fence("scale", resource, (_REPLICAS,), {_REPLICAS: _REPLICAS_MOST}) for resource in _SCALES),
+    )
+
+
+def _executor_fence(verb: str, resource: str, pointers: tuple[str, ...], ceilings: Mapping[str, int]) -> FieldFence:
+    return FieldFence(
+        name="countersign-executors",
+        users=(f"system:serviceaccount:*:exec-*-{verb}",),
+        resource=resource,
+        pointers=pointers,
+        ceilings=ceilings,
+        message=f"{verb}: an executor may only update what its verb changes",
     )

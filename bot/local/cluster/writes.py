@@ -77,7 +77,9 @@ class Writer:
         _check_version(key, before, wanted)
         check_scale(wanted)
         after = {**before, "spec": wanted.get("spec") or {}}
-        self.fences.check_write(user, call, before=before, after=after, dry_run=options.dry_run)
+        # A fence is to see the number also where it is 0.
+        sides = {"before": _spelt_out(before), "after": _spelt_out(after)}
+        self.fences.check_write(user, call, **sides, dry_run=options.dry_run)
         scaled = {**workload, "spec": {**workload["spec"], "replicas": after["spec"].get("replicas") or 0}}
         stored = self._store(key, workload, scaled, options, subresource="scale")
         return Written(body=scale_of(stored), warnings=warnings, changed=not options.dry_run and stored != workload)
@@ -123,6 +125,10 @@ def scale_of(workload: Mapping[str, Any]) -> JsonObject:
         "spec": {"replicas": replicas} if replicas else {},
         "status": {"replicas": workload["status"].get("replicas", 0), "selector": selector},
     }
+
+
+def _spelt_out(scale: JsonObject) -> JsonObject:
+    return {**scale, "spec": {"replicas": 0, **scale["spec"]}}
 
 
 def _is_new_generation(key: Key, before: JsonObject, after: JsonObject) -> bool:

@@ -393,6 +393,13 @@ class TestExampleSeed:
             "watch-sre": (200, 403, 403, 403, 403),
         }
 
+    @pytest.mark.parametrize(("number", "status"), [(1000, 200), (1001, 403), (0, 200)])
+    def test_a_scale_has_a_ceiling(self, shop, number, status):
+        """A thousand pods pass, one more does not, and none at all is a number, too."""
+        executor = Wire(shop.server, token=shop.token(Account(namespace="shop", name="exec-sre-scale")))
+
+        assert executor.patch(f"{CHECKOUT}/scale", {"spec": {"replicas": number}}, dryRun="All").status == status
+
 
 class TestLife:
     """It starts and ends cleanly."""
