@@ -127,6 +127,24 @@ def week_before(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     return start, end
 
 
+def last_due(now: datetime, zone: tzinfo, *, weekday: int, hour: int, minute: int) -> datetime:
+    """Return the last instant, not after *now*, at which a weekly digest was due on the wall of *zone*, in UTC.
+
+    Args:
+        now: Aware instant.
+        zone: Whose wall.
+        weekday: 0 for Monday to 6 for Sunday.
+        hour: From 0.
+        minute: From 0.
+    """
+    today = now.astimezone(zone).date()
+    day = today - timedelta(days=(today.weekday() - weekday) % 7)
+    due = datetime.combine(day, time(hour, minute), tzinfo=zone).astimezone(UTC)
+    if due <= now:
+        return due
+    return datetime.combine(day - timedelta(days=7), time(hour, minute), tzinfo=zone).astimezone(UTC)
+
+
 def week_name(start: datetime, zone: tzinfo) -> str:
     """Return the ISO week that *start* lies in on the wall of *zone*, such as ``2026-W47``."""
     year, week, _ = start.astimezone(zone).isocalendar()

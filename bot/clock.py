@@ -22,6 +22,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def seconds() -> float:
+    """Return the seconds since 1970, as signatures carry them."""
+    return time.time()
+
+
 def new_id(prefix: str) -> str:
     """Return a fresh id, such as ``esc_01JD...``: 48 bits of milliseconds, then 80 random bits, so ids sort by time."""
     return (

@@ -10,12 +10,13 @@ import structlog
 BLANK: Final = "[secret]"
 
 
-def set_up(secrets: Iterable[str], *, pretty: bool) -> None:
+def set_up(secrets: Iterable[str], *, pretty: bool, level: int = logging.INFO) -> None:
     """Send everything to standard error: JSON lines, or, at a person's terminal, readable ones.
 
     Args:
         secrets: Values that must never appear; they are blanked wherever they turn up, in whatever is logged.
         pretty: Whether a person is looking.
+        level: The least that is worth a line.
     """
     blank = Blanker(secrets)
     shared: list[structlog.typing.Processor] = [
@@ -39,7 +40,7 @@ def set_up(secrets: Iterable[str], *, pretty: bool) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for chatty in _CHATTY:
         # These write whole requests at INFO or DEBUG, bodies and headers included.
         logging.getLogger(chatty).setLevel(logging.ERROR)

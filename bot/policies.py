@@ -45,7 +45,7 @@ class PolicyFile:
         try:
             policy, text = read_policy(self._path)
         except Malformed as mistakes:
-            log.error("policy.reload_refused", path=str(self._path), why=mistakes.sentence)
+            log.warning("policy.reload_refused", path=str(self._path), why=mistakes.sentence)
             return False
         if policy.version == self.current().version:
             return False

@@ -51,9 +51,9 @@ class Pool:
             self._in_hand += 1
         try:
             future = self._executor.submit(work)
-        except BaseException:
+        except RuntimeError as error:
             self._one_less()
-            raise
+            raise Unavailable("This process is stopping; try again in a moment.", code="stopping") from error
         future.add_done_callback(lambda _: self._one_less())
         return future
 

@@ -64,6 +64,8 @@ class Settings:
     kubeconfig: Path | None
     """None for the account of the pod we run in."""
     kube_context: str | None
+    cluster_note: str | None
+    """What ``status`` says of the cluster, where somebody knows it better than the path of a file tells."""
     slack: SlackSettings | None
     """None where no token is set: commands that need no Slack still work, ``serve`` refuses."""
 
@@ -118,6 +120,7 @@ def read(values: Mapping[str, str]) -> Settings:
         tls_in_front=_yes_or_no(values, "COUNTERSIGN_TLS_IN_FRONT"),
         kubeconfig=Path(kubeconfig) if kubeconfig else None,
         kube_context=values.get("COUNTERSIGN_KUBE_CONTEXT") or None,
+        cluster_note=values.get("COUNTERSIGN_CLUSTER_NOTE") or None,
         slack=_slack(values),
     )
 

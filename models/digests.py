@@ -42,6 +42,7 @@ _KEYS: Final = (
 )
 _NEW: Final = insert_unless_taken(digests)
 _ONE: Final = select(digests).where(*_KEYS).with_for_update()
+_POSTED: Final = select(digests.c.posted_at).where(*_KEYS, digests.c.posted_at.is_not(None))
 _CHANGE: Final = update(digests).where(*_KEYS)
 _REACHED: Final = (
     select(digests.c.last)
@@ -57,6 +58,12 @@ class Digests:
     def __init__(self, store: SqlStore) -> None:
         """Keep the store whose rows these are."""
         self._store = store
+
+    def was_posted(self, *, week: str, channel: str) -> bool:
+        """Tell whether *week*'s digest stands in *channel*."""
+        with self._store.reading() as reading:
+            found = reading.connection.execute(_POSTED, {"the_week": week, "the_channel": channel}).scalar_one_or_none()
+        return found is not None
 
     def begin(self, *, week: str, channel: str, head: Head) -> Begun:
         """Write down that *week*'s digest is about to be posted, up to *head*; committed before the call that posts it.

@@ -98,6 +98,13 @@ _ALERT: Final = select(*ALERT.columns).where(
 _ALERT_CALLED: Final = select(*ALERT.columns).where(alerts.c.id == bindparam("key"))
 _POLICY_TEXT: Final = select(policy_versions.c.text).where(policy_versions.c.version == bindparam("key"))
 
+_UNDER_WAY: Final = executions.c.look_at.is_not(None)
+_WAITING: Final = select(
+    select(func.count()).where(PENDING).scalar_subquery().label("pending"),
+    select(func.count()).where(_UNDER_WAY).scalar_subquery().label("under_way"),
+    select(func.count()).where(_UNDER_WAY, executions.c.state == "unknown").scalar_subquery().label("unknown"),
+)
+
 _AFTER_ALL: Final = "~"
 """Sorts after every id: where a listing begins that has no cursor."""
 
@@ -213,6 +220,11 @@ class SqlReading:
         """Return the text of a policy version that was once loaded."""
         found = self.connection.execute(_POLICY_TEXT, {"key": version}).scalar_one_or_none()
         return None if found is None else str(found)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how much waits, by name."""
+        row = self.connection.execute(_WAITING).one()
+        return {"requests pending": row.pending, "executions under way": row.under_way, "outcomes unknown": row.unknown}
 
     def _one(self, shape: Shape[N], statement: Executable, **parameters: Any) -> N | None:
         row = self.connection.execute(statement, parameters).one_or_none()

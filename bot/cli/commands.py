@@ -150,9 +150,13 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
     def status() -> None:
         """Say how things stand: policy, cluster, pauses, and what waits."""
         now = desk().status()
-        say(
-            f"Policy     {now.policy[:12]}\nDatabase   {now.database}\nCluster    {now.cluster}\nPauses     epoch {now.epoch}"
+        facts = (
+            ("policy", now.policy[:12]),
+            ("database", now.database),
+            ("cluster", now.cluster),
+            ("epoch", str(now.epoch)),
         )
+        table(("", ""), facts)
         if now.pauses:
             table(
                 ("pause", "stops", "by", "since", "asks for the resume"),

@@ -22,6 +22,7 @@ def test_without_anything_set_the_defaults_hold():
         tls_in_front=False,
         kubeconfig=None,
         kube_context=None,
+        cluster_note=None,
         slack=None,
     )
 
@@ -36,6 +37,7 @@ def test_every_setting_is_read():
         "COUNTERSIGN_TLS_IN_FRONT": "yes",
         "COUNTERSIGN_KUBECONFIG": "k.yml",
         "COUNTERSIGN_KUBE_CONTEXT": "prod",
+        "COUNTERSIGN_CLUSTER_NOTE": "the big one",
         "SLACK_BOT_TOKEN": "xoxb-1-real-looking",
         "SLACK_SIGNING_SECRET": "0123456789abcdef",
         "SLACK_API_URL": "http://127.0.0.1:1/api",
@@ -52,6 +54,7 @@ def test_every_setting_is_read():
         tls_in_front=True,
         kubeconfig=Path("k.yml"),
         kube_context="prod",
+        cluster_note="the big one",
         slack=SlackSettings(
             bot_token="xoxb-1-real-looking",
             app_token=None,

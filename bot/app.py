@@ -1,0 +1,297 @@
+"""The application: the only module that names concrete classes. One page on which the whole machine can be seen.
+
+It is the desk of the command line, and what ``serve`` and the demo run. Each part is made when it is first asked for, so that
+a command which needs no Slack, no cluster or no database works without one.
+"""
+
+import asyncio
+import hmac
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from approvals.digest import WeeklyDigest, summarise
+from approvals.errors import Malformed, Refused
+from approvals.people import Authority
+from approvals.policy import Policy
+from approvals.ports import Directory
+from approvals.tokens import Token
+from approvals.usecases.abandon import Abandon
+from approvals.usecases.admit import Admit
+from approvals.usecases.decide import Decide
+from approvals.usecases.pause import EngagePause, Resume
+from bot import clock, logs
+from bot.cli.desk import DemoWishes, Status
+from bot.cluster.access import grants_of
+from bot.cluster.connections import Source
+from bot.cluster.door import KubernetesCluster
+from bot.cluster.manifests import manifests, yaml_of
+from bot.metrics import Metrics
+from bot.parts import Verbs
+from bot.policies import PolicyFile
+from bot.settings import Settings, SlackSettings, from_environment, operator_name
+from bot.slack.clients import ASKING_SECONDS, client
+from bot.slack.directory import SlackDirectory
+from bot.slack.review_part import render_review
+from models import schema
+from models.audit_book import AuditBook
+from models.cards import Cards
+from models.database import Database, address, open_database
+from models.policy_file import PolicyMistakes, check_policy, describe
+from models.store import SqlStore
+from models.thread_lines import ThreadLines
+
+if TYPE_CHECKING:
+    from bot.serving import Serving
+
+_WEEK: Final = timedelta(days=7)
+
+
+class Nobody:
+    """The directory of a command line without Slack settings: it knows of nobody, so nothing that needs an approver passes."""
+
+    def authority(self, **asked: object) -> Authority:
+        """Return what is known: nothing."""
+        del asked
+        return Authority(standings={}, groups={})
+
+
+@dataclass
+class Application:
+    """The product, made from its settings; implements :class:`bot.cli.desk.Desk`."""
+
+    given_settings: Settings | None = None
+    """None for the environment's."""
+    quiet: bool = False
+    """Whether only warnings are logged: the demo's terminal tells its own story."""
+    ready: Callable[[str], Awaitable[None]] | None = None
+    """Is given the API's address when ``serve`` runs."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What is set from outside."""
+        return self.given_settings or from_environment()
+
+    @property
+    def account(self) -> str:
+        """Who is at the command line."""
+        return f"os:{operator_name()}"
+
+    @cached_property
+    def policies(self) -> PolicyFile:
+        """The policy in force."""
+        return PolicyFile(self.settings.policy)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, not yet looked at."""
+        try:
+            return open_database(self.settings.database_url)
+        except ValueError as error:
+            raise Malformed(f"COUNTERSIGN_DATABASE_URL: {error}.") from error
+
+    @cached_property
+    def store(self) -> SqlStore:
+        """The store, its schema checked."""
+        if not schema.is_current(self.database):
+            raise Refused("The database is not at this version's schema. Run: countersign db upgrade", code="schema")
+        return SqlStore(self.database, host_clock=clock.utc_now, new_salt=clock.new_salt)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Who knows who is who."""
+        slack = self.settings.slack
+        if slack is None:
+            return Nobody()
+        web = client(slack.bot_token, slack.api_url, timeout_seconds=ASKING_SECONDS)
+        team = next(iter(sorted(self.policies.current().teams)), "")
+        return SlackDirectory(web, team=team)
+
+    @cached_property
+    def cluster(self) -> KubernetesCluster:
+        """The way to every environment's cluster."""
+        return KubernetesCluster(
+            self._sources,
+            mac_key=self._mac_key(),
+            now=clock.utc_now,
+            version=version("countersign"),
+        )
+
+    @cached_property
+    def _sources(self) -> dict[str, Source]:
+        return self.sources(self.policies.current())
+
+    def grow_sources(self) -> None:
+        """Take on the clusters of environments that a reloaded policy brought."""
+        self._sources.update(self.sources(self.policies.current()))
+
+    def sources(self, policy: Policy) -> dict[str, Source]:
+        """Return where each environment's account comes from."""
+        return {
+            name: Source(kubeconfig=self.settings.kubeconfig, context=environment.context or self.settings.kube_context)
+            for name, environment in policy.environments.items()
+        }
+
+    def _mac_key(self) -> bytes:
+        """Return the key of the hashes that stand for hidden values: derived from a secret that no database holds."""
+        slack = self.settings.slack
+        secret = clock.new_key() if slack is None else slack.bot_token.encode()
+        return hmac.new(secret, b"countersign/hidden-values/1", sha256).digest()
+
+    @cached_property
+    def verbs(self) -> Verbs:
+        """Every use case."""
+        return Verbs(
+            store=self.store,
+            policies=self.policies,
+            cluster=self.cluster,
+            directory=self.directory,
+            render=render_review,
+            new_id=clock.new_id,
+            journey=Metrics(),
+        )
+
+    # What the command line asks for.
+
+    def serve(self) -> int:
+        """Run the service until it is told to stop, and return the exit code."""
+        with self.serving() as serving:
+            if serving is None:
+                return 1
+            asyncio.run(serving.run(self.ready))
+        return 0
+
+    @contextmanager
+    def serving(self) -> "Iterator[Serving | None]":
+        """Give the service, checked and put together; None where something grave was found, which has been said."""
+        from bot.serving import Serving  # noqa: PLC0415 - the commands need neither web server nor scheduler
+
+        level = logging.WARNING if self.quiet else logging.INFO
+        logs.set_up(self.settings.secrets, pretty=sys.stderr.isatty(), level=level)
+        with Serving.over(self) as serving:
+            yield serving
+
+    def required_slack(self) -> SlackSettings:
+        """Return the settings of Slack.
+
+        Raises:
+            Malformed: There are none.
+        """
+        if self.settings.slack is None:
+            raise Malformed("Slack is not set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or SLACK_SIGNING_SECRET.")
+        return self.settings.slack
+
+    def demo(self, wishes: DemoWishes) -> int:
+        """Run the demo until it is told to stop, and return the exit code."""
+        from bot.demo.show import show  # noqa: PLC0415 - only the demo needs the stand-ins
+
+        return show(wishes, make=Application)
+
+    def check_policy(self, path: Path | None) -> Iterable[str]:
+        """Return what the policy file says, in lines."""
+        file = path or self.settings.policy
+        try:
+            checked = check_policy(file.read_bytes())
+        except OSError as error:
+            raise Malformed(f"{file} cannot be read: {error.strerror}.") from error
+        except PolicyMistakes as mistakes:
+            listed = "\n".join(f"{file}:{mistake}" for mistake in mistakes.mistakes)
+            raise Malformed(f"the policy holds {len(mistakes.mistakes)} mistakes:\n{listed}") from mistakes
+        return (*describe(checked.policy).splitlines(), *(f"{file}:{remark}" for remark in checked.remarks))
+
+    def manifests(self, environment: str) -> str:
+        """Return the Kubernetes manifests that one environment needs, as YAML."""
+        policy = self.policies.current()
+        if environment not in policy.environments:
+            raise Malformed(f"The policy has no environment called {environment}.", code="unknown_environment")
+        context = policy.environments[environment].context
+        sharing = [name for name, other in policy.environments.items() if other.context == context]
+        return yaml_of(manifests(grants_of(policy, sharing)))
+
+    def admit(self) -> Admit:
+        """Return the verbs of tokens."""
+        return self.verbs.admit
+
+    def new_secret(self) -> str:
+        """Return a fresh token secret."""
+        return clock.new_secret()
+
+    def tokens(self) -> tuple[Token, ...]:
+        """Return every token."""
+        with self.store.reading() as reading:
+            return reading.tokens()
+
+    def engage_pause(self) -> EngagePause:
+        """Return the verb that stops."""
+        return self.verbs.engage_pause
+
+    def resume(self) -> Resume:
+        """Return the verb that lets things go on."""
+        return self.verbs.resume
+
+    def decide(self) -> Decide:
+        """Return the verb by which somebody answers."""
+        return self.verbs.decide
+
+    def abandon(self) -> Abandon:
+        """Return the verb that closes an unknown outcome."""
+        return self.verbs.abandon
+
+    def status(self) -> Status:
+        """Return how things stand."""
+        with self.store.reading() as reading:
+            epoch, pauses, counts = reading.epoch(), reading.pauses(), reading.waiting()
+        backlog = Cards(self.store).backlog()
+        counts |= {
+            "cards to be drawn": backlog.behind,
+            "cards that Slack refuses": backlog.given_up,
+            "thread lines to be posted": ThreadLines(self.store).count(),
+            "events not sealed yet": self.book().tail().events,
+        }
+        kind = "SQLite" if self.database.is_sqlite else "PostgreSQL"
+        return Status(
+            policy=self.policies.current().version,
+            database=f"{kind}, schema {schema.REVISION}",
+            cluster=self.settings.cluster_note
+            or ", ".join(
+                sorted({f"{name}: {source}" for name, source in self.sources(self.policies.current()).items()})
+            ),
+            epoch=epoch,
+            pauses=pauses,
+            counts=counts,
+        )
+
+    def book(self) -> AuditBook:
+        """Return the audit trail."""
+        return AuditBook(self.store.database)
+
+    def digests(self) -> tuple[WeeklyDigest, ...]:
+        """Return, for each environment, the digest of the seven days up to now."""
+        book = self.book()
+        with self.store.reading() as reading:
+            end = reading.now
+        start = end - _WEEK
+        head = book.head()
+        return tuple(
+            summarise(book.records(since=start), environment=name, start=start, end=end, head=head)
+            for name in self.policies.current().environments
+        )
+
+    def upgrade(self) -> str:
+        """Bring the database's schema up to date and return what was done, in a sentence."""
+        from models import migrate  # noqa: PLC0415 - the service never loads Alembic
+
+        owner, restricted = self.settings.migration_database_url, self.settings.database_url
+        try:
+            migrate.upgrade(owner, restricted_role=address(restricted).username if owner != restricted else None)
+        except ValueError as error:
+            raise Malformed(f"COUNTERSIGN_DATABASE_URL: {error}.") from error
+        return f"The database is at schema {schema.REVISION}."

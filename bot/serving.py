@@ -1,0 +1,288 @@
+"""Serving: what ``serve`` checks before it starts, and what it runs. Only the application loads this.
+
+Everything grave that is found (a scope that is missing, a bot that is not in its channel, an account that may do too much) is
+said in words that tell what to do, and keeps the service from starting.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+
+from approvals.audit import ITSELF
+from approvals.digest import WeeklyDigest
+from approvals.errors import Unavailable
+from approvals.policy import Environment, Policy
+from bot import clock
+from bot.cluster.access import grants_of
+from bot.cluster.checks import Finding as ClusterFinding
+from bot.digests import DigestPost
+from bot.intake.deps import Deps
+from bot.intake.server import Intake
+from bot.intake.wire import IntakeServer, check_listen
+from bot.metrics import Metrics
+from bot.parts import Verbs
+from bot.pools import standard_pools
+from bot.relay import Relay
+from bot.scheduler import Scheduler, Tick, Weekly
+from bot.service import STARTING_SECONDS, Service
+from bot.settings import Transport
+from bot.slack.acting import Acting
+from bot.slack.answers import Answers
+from bot.slack.checks import check_slack
+from bot.slack.clients import ASKING_SECONDS, POSTING_SECONDS, async_client, client
+from bot.slack.commands import Handle
+from bot.slack.copies import Copies
+from bot.slack.digest_message import digest_message
+from bot.slack.directory import SlackDirectory
+from bot.slack.door import make_app
+from bot.slack.listeners import Listeners
+from bot.slack.message import Message
+from bot.slack.painter import SlackPainter
+from bot.slack.pin import Installed
+from bot.slack.poster import SlackPoster
+from bot.slack.signed_http import SignedHttp
+from bot.slack.sockets import Sockets
+from bot.worker import Worker
+from models.audit_book import AuditBook
+from models.cards import Cards
+from models.digests import Digests
+from models.sealer import Sealer
+from models.thread_lines import ThreadLines
+from models.worker_lock import WorkerLock, worker_lock
+
+if TYPE_CHECKING:
+    from bot.app import Application
+
+log = structlog.get_logger(__name__)
+
+POLICY_SECONDS: Final = 10.0
+"""How often the policy file is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How Slack reaches us: over a socket that we open, or through the API's server."""
+
+    sockets: Sockets | None
+
+    async def open(self) -> None:
+        """Begin to take clicks; in HTTP mode the API's server does."""
+        if self.sockets is not None:
+            await self.sockets.open()
+
+    async def close(self) -> None:
+        """Take none any more."""
+        if self.sockets is not None:
+            await self.sockets.close()
+
+
+class Serving:
+    """One process's service, put together."""
+
+    def __init__(self, application: "Application", installed: Installed, lock: WorkerLock) -> None:
+        """Put everything together over the application's parts; nothing runs yet."""
+        self._application = application
+        self._slack = application.required_slack()
+        self._installed = installed
+        self._lock = lock
+        self.metrics = Metrics()
+        self.pools = standard_pools()
+        self.directory = SlackDirectory(
+            client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS), team=installed.team
+        )
+        self.verbs = Verbs(
+            store=application.store,
+            policies=application.policies,
+            cluster=application.cluster,
+            directory=self.directory,
+            render=application.verbs.render,
+            new_id=clock.new_id,
+            journey=self.metrics,
+        )
+        self.cards = Cards(application.store)
+        self.lines = ThreadLines(application.store)
+
+    @classmethod
+    @contextmanager
+    def over(cls, application: "Application") -> Iterator["Serving | None"]:
+        """Give the service of *application*, checked; None where something grave was found, which has been said.
+
+        Raises:
+            Clash: Another process serves this database.
+            Malformed: A setting or the policy cannot be right.
+        """
+        check_listen(application.settings.host, tls_in_front=application.settings.tls_in_front)
+        slack = application.required_slack()
+        policy = application.policies.current()
+        with worker_lock(application.settings.database_url) as lock:
+            web = client(slack.bot_token, slack.api_url, timeout_seconds=POSTING_SECONDS)
+            checked = check_slack(web, policy, app_token=slack.app_token)
+            found = [(one.sentence, one.grave) for one in checked.findings]
+            found += [(one.sentence, one.is_grave) for one in _cluster_findings(application, policy)]
+            _say(found)
+            if checked.installed is None or any(grave for _, grave in found):
+                yield None
+                return
+            application.verbs.adopt(policy, application.policies.text(), by=ITSELF)
+            yield cls(application, checked.installed, lock)
+
+    async def run(self, ready: Callable[[str], Awaitable[None]] | None = None) -> None:
+        """Run until the process is told to end; *ready* is given the API's address when everything runs."""
+        settings = self._application.settings
+        intake = Intake(self._deps())
+        app = make_app(
+            self._listeners(),
+            client=async_client(None, self._slack.api_url, timeout_seconds=ASKING_SECONDS),
+            token=self._slack.bot_token,
+        )
+        if self._slack.signing_secret is not None:
+            signed = SignedHttp(app, self._slack.signing_secret, seconds=clock.seconds)
+            intake.app.router.routes.append(signed.route())
+        server = intake.server(host=settings.host, port=settings.port)
+        service = Service(
+            api=server,
+            slack=Reached(sockets=self._sockets(app)),
+            scheduler=self._scheduler(),
+            pools=self.pools,
+            expire=self.verbs.expire,
+            ready=partial(_tell, ready, server),
+        )
+        await service.run()
+
+    def _deps(self) -> Deps:
+        verbs = self.verbs
+        return Deps(
+            store=self._application.store,
+            admit=verbs.admit,
+            escalate=verbs.escalate,
+            cancel=verbs.cancel,
+            notice=verbs.notice,
+            pools=self.pools,
+            metrics=self.metrics,
+            not_ready=self._not_ready,
+        )
+
+    def _listeners(self) -> Listeners:
+        answering = async_client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
+        verbs, store = self.verbs, self._application.store
+        return Listeners(
+            installed=self._installed,
+            decide=verbs.decide,
+            copies=Copies(store=store, cards=self.cards),
+            handle=Handle(store=store, engage=verbs.engage_pause, resume=verbs.resume),
+            directory=self.directory,
+            pools=self.pools,
+            acting=Acting(Answers(answering)),
+            forms=answering,
+        )
+
+    def _sockets(self, app: AsyncApp) -> Sockets | None:
+        if self._slack.transport is Transport.HTTP or self._slack.app_token is None:
+            return None
+        web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
+        return Sockets(app, app_token=self._slack.app_token, client=web)
+
+    def _scheduler(self) -> Scheduler:
+        store = self._application.store
+        web = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
+        poster = SlackPoster(web, monotonic=time.monotonic)
+        relay = Relay(
+            store=store,
+            cards=self.cards,
+            lines=self.lines,
+            painter=SlackPainter(),
+            poster=poster,
+            journey=self.metrics,
+        )
+        worker = Worker(store=store, execute=self.verbs.execute, pool=self.pools.cluster, failed=self.metrics.failed)
+        digests = DigestPost(
+            store=store,
+            policies=self._application.policies,
+            book=AuditBook(store.database),
+            digests=Digests(store),
+            poster=poster,
+            draw=_drawn_digest,
+        )
+        ticks = (
+            Tick(name="expire", seconds=1.0, run=self.verbs.expire),
+            Tick(name="execute", seconds=0.5, run=worker.tick),
+            Tick(name="relay", seconds=0.3, run=relay.step),
+            Tick(name="seal", seconds=1.0, run=Sealer(store.database).seal),
+            Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
+            Tick(name="watch", seconds=5.0, run=self._watch),
+            Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
+            Tick(name="catch up with digests", seconds=60.0, run=digests.catch_up),
+        )
+        return Scheduler(ticks, self._weeklies(digests), failed=self.metrics.failed)
+
+    def _weeklies(self, digests: DigestPost[Message]) -> Iterable[Weekly]:
+        for environment in self._application.policies.current().environments.values():
+            schedule = environment.digest
+            yield Weekly(
+                name=f"digest of {environment.name}",
+                weekday=schedule.weekday,
+                hour=schedule.hour,
+                minute=schedule.minute,
+                zone=environment.zone,
+                run=partial(digests.post, environment),
+            )
+
+    def _watch(self) -> None:
+        """Look at what everything else rests on: the clock, and that no other process serves this database by now."""
+        self.verbs.expire.watch_clock()
+        self._lock.check()
+
+    def _reload(self) -> None:
+        """Take a changed policy on, where its cluster grants what it needs; else keep the old one, which is logged."""
+        self._application.policies.reload(partial(self.verbs.adopt, by=ITSELF))
+        self._application.grow_sources()
+
+    def _not_ready(self) -> tuple[str, ...]:
+        try:
+            with self._application.store.reading() as reading:
+                reading.epoch()
+        except Unavailable:
+            return ("database",)
+        return ()
+
+
+async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeServer) -> None:
+    """Wait until the API listens, then say where."""
+    async with asyncio.timeout(STARTING_SECONDS):
+        while not server.started:  # noqa: ASYNC110 - the library has a flag and no event
+            await asyncio.sleep(0.02)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log.info("api.listens", address=address)
+    if ready is not None:
+        await ready(address)
+
+
+def _cluster_findings(application: "Application", policy: Policy) -> Iterator[ClusterFinding]:
+    """Give what is wrong with each cluster: once where environments share one."""
+    sources = application.sources(policy)
+    for name, source in sources.items():
+        sharing = [other for other, its in sources.items() if its == source]
+        if sharing[0] != name:
+            continue
+        try:
+            yield from application.cluster.findings(name, grants_of(policy, sharing))
+        except Unavailable as error:
+            yield ClusterFinding(sentence=f"{name}: {error.sentence}")
+
+
+def _say(findings: Iterable[tuple[str, bool]]) -> None:
+    for sentence, grave in findings:
+        sys.stderr.write(f"{'refused' if grave else 'note'}: {sentence}\n")
+
+
+def _drawn_digest(digest: WeeklyDigest, environment: Environment, replaces: bool) -> Message:  # noqa: FBT001 - a callback's
+    return digest_message(digest, zone=environment.zone, replaces=replaces)
