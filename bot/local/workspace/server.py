@@ -39,8 +39,8 @@ class Workspace(Controls):
     def __init__(
         self,
         seed: Seed | None = None,
-        *,
         strictness: Strictness | None = None,
+        *,
         mode: SocketMode | HttpMode | None = None,
         port: int = 0,
         now: Callable[[], float] = time.time,

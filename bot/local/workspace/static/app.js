@@ -4,7 +4,7 @@ import { act, follow, RunEnded } from "./api.js";
 import { makeComposer } from "./composer.js";
 import { confirmed, hideView, showView } from "./dialogs.js";
 import { byId, el } from "./dom.js";
-import { fillList, redraw } from "./messages.js";
+import { addLast, fillList, redraw } from "./messages.js";
 
 const state = {
   viewer: sessionStorage.getItem("viewer") ?? "",
@@ -177,8 +177,10 @@ function onMessage(message) {
   const scroll = byId("scroll");
   const stay = !nearBottom(scroll);
   if (inMain(message)) {
-    fillKeepingFocus(byId("messages"), sorted(inMain), context());
-    if (!stay) toBottom(scroll);
+    const added = addLast(byId("messages"), message, context());
+    if (!added) fillKeepingFocus(byId("messages"), sorted(inMain), context());
+    // An answer to this person is shown even to a reader who is further up: it is what their click or command got.
+    if (!stay || message.ephemeral) toBottom(scroll);
   } else if (!inChannel(message)) {
     state.unread.set(message.channel, (state.unread.get(message.channel) ?? 0) + 1);
   }

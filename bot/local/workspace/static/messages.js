@@ -74,15 +74,25 @@ function threadButton(message, context) {
 
 /** Put `messages`, in order, into `list`, with a heading for each day. */
 export function fillList(list, messages, context) {
-  const made = [];
-  let last = null;
-  for (const message of messages) {
-    const today = day(message.ts);
-    if (today !== last) made.push(el("li", { class: "day", role: "separator" }, el("span", {}, today)));
-    last = today;
-    made.push(drawMessage(message, context));
+  list.replaceChildren();
+  for (const message of messages) append(list, message, context);
+}
+
+/** Add `message` at the end of `list`; return false, and do nothing, where its place is further up. */
+export function addLast(list, message, context) {
+  const last = list.querySelector("[data-ts]:last-child");
+  if (last && last.dataset.ts > message.ts) return false;
+  append(list, message, context);
+  return true;
+}
+
+function append(list, message, context) {
+  const today = day(message.ts);
+  if (list.dataset.day !== today || !list.lastChild) {
+    list.append(el("li", { class: "day", role: "separator" }, el("span", {}, today)));
   }
-  list.replaceChildren(...made);
+  list.dataset.day = today;
+  list.append(drawMessage(message, context));
 }
 
 /** Draw one message again in place; a focused button keeps the focus, or hands it to its message when it is gone. */
