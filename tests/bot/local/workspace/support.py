@@ -30,7 +30,7 @@ def story(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
 
 async def _to_the_end(test: Callable[..., Awaitable[None]], arguments: Any, keywords: Any) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await test(*arguments, **keywords)
 
 

@@ -1,11 +1,14 @@
 """The page in a real browser: a person reads cards, clicks, fills in modals, runs commands and changes who they are."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.local.workspace import Strictness, Workspace
 from tests.bot.local.workspace.support import (
@@ -24,27 +27,62 @@ from tests.bot.local.workspace.support import (
     rich,
     running,
     section,
-    story,
 )
 
 TRICKS = '<!channel> *bold* <https://evil.example|here> <img src=x onerror="alert(1)"> &lt;@U0ADA&gt; ```'
 
 
+# A loaded machine is slow, not wrong: what is waited for is a state, and this is only when to give up.
+expect.set_options(timeout=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One browser for all tests of this module, and the event loop it lives in."""
+
+    runner: asyncio.Runner
+    browser: Browser
+
+
+@pytest.fixture(scope="module")
+def stage(chromium: Any) -> Iterator[Stage]:
+    """Start the browser once; each test gets a fresh context, which shares nothing with another."""
+    with asyncio.Runner() as runner:
+        playwright = runner.run(async_playwright().start())
+        browser = runner.run(playwright.chromium.launch(**chromium.launch))
+        yield Stage(runner, browser)
+        runner.run(browser.close())
+        runner.run(playwright.stop())
+
+
+def played(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run an async test in the loop of its stage."""
+
+    @functools.wraps(test)
+    def run(stage: Stage, **keywords: Any) -> None:
+        async def to_the_end() -> None:
+            async with asyncio.timeout(120):
+                await test(stage, **keywords)
+
+        stage.runner.run(to_the_end())
+
+    return run
+
+
 @asynccontextmanager
-async def _browsing(chromium: Any, workspace: Workspace, **context: Any) -> AsyncIterator[Page]:
+async def _browsing(stage: Stage, workspace: Workspace, **context: Any) -> AsyncIterator[Page]:
     """Give the page of a workspace; anything the page's console or script complains about fails the test."""
     complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**chromium.launch)
-        page = await (await browser.new_context(**context)).new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.set_default_timeout(8_000)
-        await page.goto(workspace.page_url)
-        try:
-            yield page
-        finally:
-            await browser.close()
+    window = await stage.browser.new_context(**context)
+    window.set_default_timeout(20_000)
+    page = await window.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(workspace.page_url)
+    try:
+        yield page
+    finally:
+        await window.close()
     assert complaints == []
 
 
@@ -54,8 +92,8 @@ async def _post(workspace: Workspace, *blocks: Json, **more: Any) -> str:
     return str((await client.chat_postMessage(**arguments))["ts"])
 
 
-@story
-async def test_a_card_is_drawn_with_all_its_blocks(chromium):
+@played
+async def test_a_card_is_drawn_with_all_its_blocks(stage):
     """Every block that the stand-in accepts is drawn, and none is left out with an excuse."""
     table = [[{"type": "raw_text", "text": "Field"}, rich()], [{"type": "raw_number", "value": 3}, rich()]]
     diff = {"type": "rich_text_preformatted", "language": "diff", "elements": [{"type": "text", "text": "-a\n+b"}]}
@@ -83,7 +121,7 @@ async def test_a_card_is_drawn_with_all_its_blocks(chromium):
         {"type": "image", "image_url": "https://example.org/x.png", "alt_text": "a chart of CPU"},
         actions(button(style="primary"), {"type": "static_select", "options": [{"text": plain("A"), "value": "a"}]}),
     ]
-    async with running() as workspace, _browsing(chromium, workspace, timezone_id="Asia/Tokyo", locale="en-GB") as page:
+    async with running() as workspace, _browsing(stage, workspace, timezone_id="Asia/Tokyo", locale="en-GB") as page:
         ts = await _post(workspace, *blocks)
         card = page.get_by_test_id(f"message-{ts}")
 
@@ -103,8 +141,8 @@ async def test_a_card_is_drawn_with_all_its_blocks(chromium):
 
 
 @pytest.mark.parametrize("kind", ["rich text", "plain text", "escaped and verbatim"])
-@story
-async def test_untrusted_text_stays_text(chromium, kind):
+@played
+async def test_untrusted_text_stays_text(stage, kind):
     """What a stranger writes is shown letter by letter: no markup, no element, no mention and no link comes of it."""
     escaped = TRICKS.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("*", "").replace("`", "")
     block = {
@@ -112,7 +150,7 @@ async def test_untrusted_text_stays_text(chromium, kind):
         "plain text": {"type": "section", "text": plain(TRICKS)},
         "escaped and verbatim": {"type": "section", "text": marked(escaped, verbatim=True)},
     }[kind]
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, block)
         blocks = page.get_by_test_id(f"message-{ts}").locator(".blocks")
 
@@ -121,10 +159,10 @@ async def test_untrusted_text_stays_text(chromium, kind):
         await expect(blocks.locator("a, img, .mention, strong, code, pre, script")).to_have_count(0)
 
 
-@story
-async def test_live_things_look_live(chromium):
+@played
+async def test_live_things_look_live(stage):
     """Text that an app let through raw is drawn as what it became, so that one can see the mistake."""
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, section("<!channel> see https://evil.example/x"))
         card = page.get_by_test_id(f"message-{ts}")
 
@@ -133,8 +171,8 @@ async def test_live_things_look_live(chromium):
         await expect(card.get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
 
 
-@story
-async def test_approving_changes_the_card_in_place(chromium):
+@played
+async def test_approving_changes_the_card_in_place(stage):
     """A click asks for confirmation where wanted, reaches the app, and the card and its thread change on the page."""
     question = {"title": plain("Apply?"), "text": marked("*3* to 6"), "confirm": plain("Apply"), "deny": plain("No")}
     async with running() as workspace:
@@ -147,7 +185,7 @@ async def test_approving_changes_the_card_in_place(chromium):
             await client.chat_update(**place, ts=body["message"]["ts"], text="x", blocks=[section("Approved")])
             await client.chat_postMessage(**place, thread_ts=body["message"]["ts"], text="Executing")
 
-        async with connected(workspace, app), _browsing(chromium, workspace) as page:
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
             ts = await _post(workspace, section("Scale"), actions(button(confirm=question)))
             card = page.get_by_test_id(f"message-{ts}")
             await card.get_by_test_id("approve").click()
@@ -164,13 +202,13 @@ async def test_approving_changes_the_card_in_place(chromium):
             await expect(page.get_by_test_id("thread-panel")).to_contain_text("Executing")
 
 
-@story
-async def test_a_person_sees_that_the_app_did_not_answer(chromium):
+@played
+async def test_a_person_sees_that_the_app_did_not_answer(stage):
     """Without an acknowledgement in time the card says so where one clicked, and can be used again."""
     async with (
         running(strictness=Strictness(ack_seconds=0.2)) as workspace,
         connected(workspace, bolt_app(workspace)),
-        _browsing(chromium, workspace) as page,
+        _browsing(stage, workspace) as page,
     ):
         ts = await _post(workspace, actions())
         card = page.get_by_test_id(f"message-{ts}")
@@ -182,8 +220,8 @@ async def test_a_person_sees_that_the_app_did_not_answer(chromium):
         await expect(card.get_by_test_id("approve")).to_be_enabled()
 
 
-@story
-async def test_a_modal_is_filled_in_with_the_keyboard(chromium):
+@played
+async def test_a_modal_is_filled_in_with_the_keyboard(stage):
     """The modal takes the focus, shows what is wrong under its field, keeps what was typed, and gives the focus back."""
     submitted: list[str] = []
     async with running() as workspace:
@@ -202,7 +240,7 @@ async def test_a_modal_is_filled_in_with_the_keyboard(chromium):
             else:
                 await ack()
 
-        async with connected(workspace, app), _browsing(chromium, workspace) as page:
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
             ts = await _post(workspace, actions(button("deny")))
             await page.get_by_test_id(f"message-{ts}").get_by_test_id("deny").focus()
             await page.keyboard.press("Enter")
@@ -224,8 +262,8 @@ async def test_a_modal_is_filled_in_with_the_keyboard(chromium):
     assert submitted == ["no", "no way"]
 
 
-@story
-async def test_a_button_in_a_modal_turns_its_page(chromium):
+@played
+async def test_a_button_in_a_modal_turns_its_page(stage):
     """A click inside a modal reaches the app, whose update changes the modal and keeps what was typed."""
     async with running() as workspace:
         app = bolt_app(workspace)
@@ -241,7 +279,7 @@ async def test_a_button_in_a_modal_turns_its_page(chromium):
             await ack()
             await client.views_update(view_id=body["view"]["id"], view=modal(section("page 2"), reason()))
 
-        async with connected(workspace, app), _browsing(chromium, workspace) as page:
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
             ts = await _post(workspace, actions(button("deny")))
             await page.get_by_test_id(f"message-{ts}").get_by_test_id("deny").click()
             await page.get_by_label("Reason").fill("half a thou")
@@ -251,8 +289,8 @@ async def test_a_button_in_a_modal_turns_its_page(chromium):
             await expect(page.get_by_label("Reason")).to_have_value("half a thou")
 
 
-@story
-async def test_escape_closes_a_modal(chromium):
+@played
+async def test_escape_closes_a_modal(stage):
     """Escape is Cancel, also for the app that wants to know."""
     closed: list[str] = []
     async with running() as workspace:
@@ -268,7 +306,7 @@ async def test_escape_closes_a_modal(chromium):
             closed.append(body["user"]["id"])
             await ack()
 
-        async with connected(workspace, app), _browsing(chromium, workspace) as page:
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
             ts = await _post(workspace, actions(button("deny")))
             await page.get_by_test_id(f"message-{ts}").get_by_test_id("deny").click()
             await expect(page.get_by_test_id("modal")).to_be_visible()
@@ -279,10 +317,10 @@ async def test_escape_closes_a_modal(chromium):
     assert closed == [ADA]
 
 
-@story
-async def test_a_private_note_is_on_one_page_only(chromium):
+@played
+async def test_a_private_note_is_on_one_page_only(stage):
     """An ephemeral says that only its addressee sees it, and the next person does not."""
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         await client_of(workspace).chat_postEphemeral(channel=CHANNEL, user=ADA, text="psst")
         await expect(page.get_by_test_id("ephemeral")).to_contain_text("Only visible to you")
         await page.get_by_test_id("act-as").select_option("U0BORIS")
@@ -293,10 +331,10 @@ async def test_a_private_note_is_on_one_page_only(chromium):
         await expect(page.get_by_test_id("ephemeral")).to_have_count(0)
 
 
-@story
-async def test_each_person_sees_their_own_channels_and_buttons(chromium):
+@played
+async def test_each_person_sees_their_own_channels_and_buttons(stage):
     """An outsider sees the shared channel only, and a button made for somebody else is not there."""
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, actions(button(), button("secret", visible_to_user_ids=["U0BORIS"])))
         card = page.get_by_test_id(f"message-{ts}")
         await expect(card.get_by_test_id("approve")).to_be_visible()
@@ -308,8 +346,8 @@ async def test_each_person_sees_their_own_channels_and_buttons(chromium):
         await expect(card.get_by_test_id("approve")).to_be_visible()
 
 
-@story
-async def test_a_command_is_typed_into_the_message_box(chromium):
+@played
+async def test_a_command_is_typed_into_the_message_box(stage):
     """A slash brings the hint, Return runs the command, its private answer appears; a thread refuses commands."""
     async with running() as workspace:
         app = bolt_app(workspace)
@@ -318,7 +356,7 @@ async def test_a_command_is_typed_into_the_message_box(chromium):
         async def pause(ack, command):
             await ack(f"Paused: {command['text']}")
 
-        async with connected(workspace, app), _browsing(chromium, workspace) as page:
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
             ts = await _post(workspace, section("card"))
             await expect(page.get_by_test_id(f"message-{ts}")).to_be_visible()
             composer = page.get_by_test_id("composer")
@@ -342,10 +380,10 @@ async def test_a_command_is_typed_into_the_message_box(chromium):
         assert [reply.text for reply in workspace.thread(CHANNEL, ts)] == ["a word"]
 
 
-@story
-async def test_the_page_stays_in_step(chromium):
+@played
+async def test_the_page_stays_in_step(stage):
     """New, changed and deleted messages, other channels' counts, announcements and status lines arrive by themselves."""
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, text="Scale checkout from 3 to 6", blocks=[section("one")])
         card = page.get_by_test_id(f"message-{ts}")
         await expect(card).to_contain_text("one")
@@ -363,8 +401,8 @@ async def test_the_page_stays_in_step(chromium):
         await expect(page.get_by_test_id("status-cluster")).to_have_text("real loopback cluster")
 
 
-@story
-async def test_a_redraw_keeps_what_the_reader_opened_and_where_they_are(chromium):
+@played
+async def test_a_redraw_keeps_what_the_reader_opened_and_where_they_are(stage):
     """An open container stays open and a focused button stays focused when the app draws the card again."""
     fold = {
         "type": "container",
@@ -374,7 +412,7 @@ async def test_a_redraw_keeps_what_the_reader_opened_and_where_they_are(chromium
         "default_collapsed": True,
         "child_blocks": [section("inside")],
     }
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, section("one"), fold, actions())
         card = page.get_by_test_id(f"message-{ts}")
         await card.get_by_text("More").click()
@@ -388,10 +426,10 @@ async def test_a_redraw_keeps_what_the_reader_opened_and_where_they_are(chromium
         await expect(card.get_by_test_id("approve")).to_be_focused()
 
 
-@story
-async def test_a_permalink_leads_to_its_message(chromium):
+@played
+async def test_a_permalink_leads_to_its_message(stage):
     """A link from a conversation with the app moves the page to the card, without leaving it."""
-    async with running() as workspace, _browsing(chromium, workspace) as page:
+    async with running() as workspace, _browsing(stage, workspace) as page:
         ts = await _post(workspace, section("the card"))
         link = (await client_of(workspace).chat_getPermalink(channel=CHANNEL, message_ts=ts))["permalink"]
         await client_of(workspace).chat_postMessage(channel=ADA, text=f"Please look: <{link}|the card>")
@@ -402,28 +440,27 @@ async def test_a_permalink_leads_to_its_message(chromium):
         assert page.url.startswith(workspace.page_url)
 
 
-@story
-async def test_the_page_says_when_its_run_is_over(chromium):
+@played
+async def test_the_page_says_when_its_run_is_over(stage):
     """When the workspace stops, the page says that it lost it instead of pretending."""
     workspace = Workspace()
     await workspace.start()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**chromium.launch)
-        page = await browser.new_page()
-        await page.goto(workspace.page_url)
-        await expect(page.get_by_test_id("act-as")).to_have_value(ADA)
-        await workspace.stop()
+    window = await stage.browser.new_context()
+    page = await window.new_page()
+    await page.goto(workspace.page_url)
+    await expect(page.get_by_test_id("act-as")).to_have_value(ADA)
+    await workspace.stop()
 
-        await expect(page.get_by_test_id("connection")).to_contain_text("Trying again")
-        await browser.close()
+    await expect(page.get_by_test_id("connection")).to_contain_text("Trying again")
+    await window.close()
 
 
-@story
-async def test_a_phone_shows_the_card_whole(chromium):
+@played
+async def test_a_phone_shows_the_card_whole(stage):
     """At 390 pixels nothing runs off the side, the menu opens and closes, and it is labelled a stand-in."""
     async with (
         running() as workspace,
-        _browsing(chromium, workspace, viewport={"width": 390, "height": 844}) as page,
+        _browsing(stage, workspace, viewport={"width": 390, "height": 844}) as page,
     ):
         wide = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "x" * 300}]}
         ts = await _post(workspace, {"type": "rich_text", "elements": [wide]}, section("y" * 300), actions())
