@@ -75,10 +75,14 @@ class Answer:
 
 
 def describe(answer: Answer) -> str:
-    """Return an answer's status in words that hold no text of the server's, such as ``422 Invalid, at spec.replicas``."""
+    """Return an answer's status in words that hold no text of the server's, such as ``422 Invalid, at spec.replicas``.
+
+    The name of the admission policy that refused is said too: it is a name, and tells an operator where to look.
+    """
     words = f"{answer.status} {answer.reason}".strip()
+    fence = "" if answer.fenced_by is None else f", by the admission policy {answer.fenced_by}"
     fields = _fields_of(answer.body or {})
-    return f"{words}, at {', '.join(fields)}" if fields else words
+    return f"{words}{fence}, at {', '.join(fields)}" if fields else f"{words}{fence}"
 
 
 def _fields_of(status: Mapping[str, Any]) -> tuple[str, ...]:

@@ -42,7 +42,12 @@ class Times:
     read: float = 10.0
     """The longest silence of the server."""
     whole: float = 15.0
-    """From the first byte to the last, so that a reply that trickles ends too."""
+    """After this long no more of a reply is waited for, so that one that trickles ends too."""
+
+    @property
+    def longest(self) -> float:
+        """The longest that a call can take: the last silence may begin just before the end."""
+        return self.whole + self.read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

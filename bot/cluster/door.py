@@ -34,8 +34,8 @@ T = TypeVar("T")
 ASKING: Final = Times(connect=2.0, read=5.0, whole=8.0)
 """For reads, dry runs and minting. Minting is two calls between the start record and the send, which may be 5 s apart."""
 
-WRITING: Final = Times(connect=2.0, read=20.0, whole=30.0)
-"""For the write: the longer we wait for the answer, the less often it is lost. Less than a worker's lease of 60 s."""
+WRITING: Final = Times(connect=2.0, read=15.0, whole=15.0)
+"""For the write: the longer we wait for the answer, the less often it is lost; a worker's lease has to outlast it."""
 
 
 class KubernetesCluster:
@@ -105,11 +105,15 @@ class KubernetesCluster:
         refusal = executor.unfit(credential, bound, now=self._now())
         if refusal is not None:
             return refusal
-        with self._line(credential.identity, escalation=bound.escalation, times=self._writing_times) as line:
-            write = executor.Executor(
-                line=line, verb=verb_called(bound.verb), bound=bound, step=bound.steps[step], mac=self._mac
-            )
-            return write.send(body)
+        who, what = credential.identity, bound.escalation
+        with (
+            self._line(who, escalation=what) as looking,
+            self._line(who, escalation=what, times=self._writing_times) as writing,
+        ):
+            verb = verb_called(bound.verb)
+            return executor.Executor(
+                looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self._mac
+            ).send(body)
 
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""

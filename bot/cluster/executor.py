@@ -31,9 +31,11 @@ _CERTAIN: Final[Mapping[int, Came]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """One step to be written through one executor's line."""
+    """One step to be written as one executor."""
 
-    line: Client
+    looking: Client
+    writing: Client
+    """More patient: here a lost answer costs most."""
     verb: Verb
     bound: Bound
     step: Step
@@ -46,7 +48,7 @@ class Executor:
             return before
         query = {"fieldManager": field_manager(self.bound.escalation), "fieldValidation": "Strict"}
         try:
-            answer = self.line.call(
+            answer = self.writing.call(
                 "PATCH", paths.target(self.step), query=query, body=body, content_type=self.step.patch_type.value
             )
         except Unsent:
@@ -60,7 +62,7 @@ class Executor:
     def _before(self) -> dict[str, Any] | Reply:
         """Return the object before the write, or why nothing was written."""
         try:
-            answer = self.line.call("GET", paths.target(self.step))
+            answer = self.looking.call("GET", paths.target(self.step))
         except (Unsent, Lost):
             return Reply(came=Came.NOT_SENT, message="The cluster did not answer, so nothing was sent.")
         if answer.is_good:

@@ -58,7 +58,7 @@ class Backstage:
                 return Answer(body={"items": []})
             case "GET", "checkout":
                 return Answer(body=workload)
-            case "PATCH", "scale":
+            case "PATCH", "scale" if "/checkout/" in request.path:
                 return Answer(body=scale_of(a_workload(replicas=json.loads(request.body)["spec"]["replicas"])))
             case _:
                 return status(404, "NotFound")

@@ -53,11 +53,10 @@ def test_only_the_server_itself_can_say_no(answer, certain):
 
 def test_the_fence_that_refused_is_known_by_name():
     """The policy's name is read out of the message, and nothing else of it."""
-    message = (
-        "deployments.apps \"x\" is forbidden: ValidatingAdmissionPolicy 'countersign-planners' with binding 'b' denied"
-    )
+    message = f"deployments.apps is forbidden: ValidatingAdmissionPolicy 'guard' with binding 'b' denied: {LEAK}"
+    fenced = Answer(status=403, body={"kind": "Status", "reason": "Forbidden", "message": message})
 
-    assert Answer(status=403, body={"message": message}).fenced_by == "countersign-planners"
+    assert (fenced.fenced_by, describe(fenced)) == ("guard", "403 Forbidden, by the admission policy guard")
     assert Answer(status=403, body={"message": "no"}).fenced_by is None
     assert Answer(status=403, body=None).fenced_by is None
 

@@ -129,6 +129,26 @@ def test_an_environment_without_a_cluster_is_no_answer(tmp_path):
         door.cluster_uid("elsewhere")
 
 
+def test_an_observers_token_that_is_not_accepted_is_no_answer(tmp_path):
+    """A fresh token that the server does not take says nothing about the object."""
+    odd = {("GET", "checkout"): status(401, "Unauthorized")}
+    with (
+        on_stage(tmp_path, Backstage(odd=odd)) as (_, door),
+        pytest.raises(Unavailable, match="does not accept the account watch-scaler"),
+    ):
+        door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0)
+
+
+def test_a_bot_that_is_not_accepted_does_not_know_which_cluster_it_is(tmp_path):
+    """The bot's own account was refused twice: nothing is planned."""
+    odd = {("GET", "kube-system"): status(401, "Unauthorized")}
+    with (
+        on_stage(tmp_path, Backstage(odd=odd)) as (_, door),
+        pytest.raises(Unavailable, match="does not accept the bot's own account"),
+    ):
+        _preview(door)
+
+
 @pytest.mark.parametrize("code", [403, 500])
 def test_an_observer_that_may_not_look_knows_nothing(tmp_path, code):
     """Only 404 means gone; any other refusal is not an answer about the object."""

@@ -4,7 +4,10 @@ from datetime import timedelta
 import pytest
 
 from approvals.accounts import executor
+from approvals.execution import LEASE, START_TO_SEND
 from approvals.ports import Came, Reply
+from approvals.usecases.execute import REQUEST_TIMEOUT
+from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
 from tests.builders import a_workload, scale_of
@@ -166,3 +169,11 @@ def test_a_strangers_credential_is_a_mistake(tmp_path):
     """The door sends only with what it minted."""
     with on_stage(tmp_path, Backstage()) as (_, door), pytest.raises(TypeError, match="not one of this door's"):
         door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=object())
+
+
+def test_a_worker_holds_its_lease_longer_than_a_send_can_take():
+    """Look and write together end before another worker may take the execution over (I2)."""
+    longest = timedelta(seconds=ASKING.longest + WRITING.longest)
+
+    assert START_TO_SEND + longest < LEASE
+    assert timedelta(seconds=WRITING.longest) <= REQUEST_TIMEOUT
