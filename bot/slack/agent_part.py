@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 from approvals.escalation import Breach
+from approvals.workload import counted
 from bot.slack.kit import Block, Element, line, quote, rich_text, words
-from bot.slack.text import cut, visible, visible_line
+from bot.slack.text import cut, quoted, visible, visible_line
 
 RATIONALE: Final = 900
 EXHIBITS: Final = 3
@@ -30,7 +31,7 @@ class Words:
 
 def agent_block(said: Words, block_id: str) -> Block:
     """Return the agent's words as one block: a title of ours, then only quotations."""
-    parts: list[Element] = [line(words("The agent says (unverified, not part of what is approved)", italic=True))]
+    parts: list[Element] = [line(words("The agent says (untrusted, not part of what is approved)", italic=True))]
     parts.append(quote(words(_rationale(said.texts))))
     parts += [_claim(breach) for breach in said.breaches[:CLAIMS]]
     if len(said.breaches) > CLAIMS:
@@ -47,7 +48,7 @@ def agent_block(said: Words, block_id: str) -> Block:
 def _rationale(texts: Mapping[str, str]) -> str:
     if "rationale" not in texts:
         return "(erased)"
-    return cut(visible(texts["rationale"]).text, RATIONALE) or "(nothing)"
+    return quoted(texts["rationale"], RATIONALE)
 
 
 def _claim(breach: Breach) -> Element:
@@ -64,7 +65,7 @@ def _exhibits(texts: Mapping[str, str]) -> list[Element]:
     shown = [
         quote(
             words(f"{visible_line(texts[f'evidence {number} title'], EXHIBIT_TITLE) or '(untitled)'}: ", italic=True),
-            words(cut(visible(texts.get(f"evidence {number} text", "(erased)")).text, EXHIBIT_TEXT) or "(nothing)"),
+            words(quoted(texts.get(f"evidence {number} text", "(erased)"), EXHIBIT_TEXT)),
         )
         for number in range(1, count + 1)
         if f"evidence {number} title" in texts
@@ -77,6 +78,6 @@ def _oddities(texts: Mapping[str, str]) -> str:
     """Return what was odd about the agent's texts, in a sentence of ours, or nothing."""
     seen = [visible(text) for text in texts.values()]
     hidden, mixed = sum(one.hidden for one in seen), sum(one.mixed for one in seen)
-    found = [f"{hidden:,} hidden or drawn characters, shown by their numbers"] if hidden else []
-    found += [f"{mixed:,} words that mix alphabets"] if mixed else []
+    found = [f"{counted(hidden, 'hidden or drawn character')}, shown by number"] if hidden else []
+    found += [f"{counted(mixed, 'word')} of mixed alphabets"] if mixed else []
     return f"Its text holds {' and '.join(found)}." if found else ""

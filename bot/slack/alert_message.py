@@ -7,7 +7,7 @@ from approvals.alert import Alert, AlertState
 from bot.slack.kit import context, date_markup, header, line, markup, quote, rich_text, words
 from bot.slack.limits import HEADER
 from bot.slack.message import Message
-from bot.slack.text import cut, visible, visible_line
+from bot.slack.text import cut, quoted, visible_line
 
 SHOWN: Final = 12
 """How many labels and annotations a card shows."""
@@ -29,11 +29,12 @@ def alert_message(alert: Alert, texts: Mapping[str, str], *, revision: int) -> M
     since = f"Since {date_markup(alert.starts_at)}"
     until = "" if alert.resolved_at is None else f", resolved {date_markup(alert.resolved_at)}"
     shown = [
-        quote(words(f"{_named(name)}: ", bold=True), words(_value(text))) for name, text in _ordered(texts)[:SHOWN]
+        quote(words(f"{_named(name)}: ", bold=True), words(quoted(text, VALUE)))
+        for name, text in _ordered(texts)[:SHOWN]
     ]
     if len(texts) > SHOWN:
         shown.append(quote(words(f"{len(texts) - SHOWN} more labels and annotations")))
-    said = line(words("The monitor says (unverified)", italic=True))
+    said = line(words("The monitor says (untrusted)", italic=True))
     return Message(
         text=f"Alert {alert.state.value} in {alert.environment}. For information; there is nothing to decide.",
         blocks=(
@@ -56,7 +57,3 @@ _FIRST: Final = ("label alertname", "annotation summary", "annotation descriptio
 
 def _named(name: str) -> str:
     return visible_line(name.partition(" ")[2] or name, NAME) or "(unnamed)"
-
-
-def _value(text: str) -> str:
-    return cut(visible(text).text, VALUE) or "(nothing)"

@@ -32,7 +32,7 @@ from bot.slack.limits import REASON
 from bot.slack.message import Message
 from bot.slack.outcome_part import execution_line, needs_sentence, outcome_line, short_outcome, waiting_line
 from bot.slack.review_part import RISKS, ReviewPart, draw_review
-from bot.slack.text import cut, visible
+from bot.slack.text import quoted
 
 MENTIONS: Final = 10
 """How many accounts and groups a new card mentions; the policy's names of the sets stand on the card in any case."""
@@ -66,7 +66,7 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
         revision: Makes block ids that differ with each drawing, as Slack advises.
         occasion: A first post mentions the approvers; nothing else rings a phone.
     """
-    part = draw_review(review, revision=revision)
+    part = draw_review(review, revision=revision, named=occasion is not Occasion.REPLACEMENT)
     blocks = (
         *part.top,
         *_notes(standing, revision, occasion),
@@ -80,7 +80,7 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
 
 def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
     """Return a card without its review: what a decided one becomes whose review is no longer what was approved."""
-    lines = [outcome_line(request, named=occasion is Occasion.UPDATE)]
+    lines = [outcome_line(request, named=occasion is not Occasion.REPLACEMENT)]
     lines += [] if execution is None else [execution_line(execution)]
     warning = "⚠️ What was shown here cannot be drawn again as it was, so it is left out."
     return Message(
@@ -96,7 +96,7 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
             standing.request,
             approved_by=standing.approved_by,
             missing=standing.missing,
-            named=occasion is Occasion.UPDATE,
+            named=occasion is not Occasion.REPLACEMENT,
         )
         notes.append(markup(f"status:{revision}", waiting))
     if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
@@ -141,11 +141,11 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
 
 
 def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
-    lines = [outcome_line(standing.request, named=occasion is Occasion.UPDATE)]
+    lines = [outcome_line(standing.request, named=occasion is not Occasion.REPLACEMENT)]
     lines += [] if standing.execution is None else [execution_line(standing.execution)]
     blocks = [markup(f"outcome:{revision}", "\n".join(lines))]
     if standing.request.state is State.DENIED and standing.reason:
-        said = quote(words(cut(visible(standing.reason).text, REASON)))
+        said = quote(words(quoted(standing.reason, REASON)))
         blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))
     return blocks
 

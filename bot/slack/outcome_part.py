@@ -38,7 +38,7 @@ def waiting_line(request: Request, *, approved_by: tuple[str, ...], missing: int
         request: Pending.
         approved_by: Accounts whose approval counts so far.
         missing: How many more are needed.
-        named: Whether people may be mentioned; a new post would ring their phones.
+        named: Whether people are mentioned; a card that replaces another would ring their phones again.
     """
     deadline = "" if request.deadline is None else f"Denies itself {date_markup(request.deadline)}"
     so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
@@ -55,7 +55,7 @@ def outcome_line(request: Request, *, named: bool) -> str:
 
     Args:
         request: Not pending.
-        named: Whether people may be mentioned; a new post would ring their phones.
+        named: Whether people are mentioned; a card that replaces another would ring their phones again.
     """
     when = "" if request.decided_at is None else f", {date_markup(request.decided_at)}"
     by = _people(request.decided_by, named=named)

@@ -19,7 +19,7 @@ from bot.slack.kit import (
 )
 from bot.slack.limits import REASON
 from bot.slack.message import Message
-from bot.slack.text import cut, visible
+from bot.slack.text import cut, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Notice:
 
 
 def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Message:
-    """Return the notice as it is to be shown now; only an update names people so that their clients could ring."""
-    named = occasion is Occasion.UPDATE
+    """Return the notice as it is to be shown now; one that replaces another names people without ringing a phone again."""
+    named = occasion is not Occasion.REPLACEMENT
     pause = notice.pause
     what = scope_words(pause.scope)
     title = f"⏸️ Paused: {what}" if pause.is_open else f"▶️ Resumed: {what}"
@@ -43,7 +43,7 @@ def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Messa
         markup(f"status:{revision}", _open(notice, named=named) if pause.is_open else _ended(notice, named=named))
     )
     if notice.reason:
-        said = quote(words(cut(visible(notice.reason).text, REASON)))
+        said = quote(words(quoted(notice.reason, REASON)))
         blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))
     blocks.append(context(f"mark:{revision}", pause.id))
     return Message(text=_notification(pause, what), blocks=tuple(blocks))

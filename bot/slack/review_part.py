@@ -4,14 +4,16 @@ It is drawn from :class:`approvals.review.Review` and nothing else, so no vote, 
 it, and its hash is fixed when the request is opened. :func:`render_review` is what the escalate verb is given.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from approvals.canonical import encode, tagged_hash
+from approvals.people import SLACK_ACCOUNT
 from approvals.plan import Change, Leaf, Redacted
 from approvals.review import Rendered, Review
 from approvals.risk import Risk
-from bot.slack.kit import Block, Element, context, header, line, listed, preformatted, rich_text, table, words
+from bot.slack.kit import Block, Element, context, header, line, listed, preformatted, rich_text, table, user, words
 from bot.slack.limits import HEADER
 from bot.slack.message import characters
 from bot.slack.text import cut, exact, visible_line
@@ -21,6 +23,9 @@ BUDGET: Final = 6_900
 
 TABLE_ROWS: Final = 6
 """A table is easier to read than a diff while it is short; the diff is always there."""
+
+FIELD: Final = 36
+"""How much of a field's path the table shows."""
 
 WARNING: Final = 300
 TITLE: Final = "title"
@@ -47,14 +52,10 @@ class ReviewPart:
     """The fields, and what our checks found."""
     mark: Block
     """The fingerprint, in small print."""
+    hash: str
+    """What the request remembers: of all of it, block ids left out because they change with each revision."""
     whole: bool
     """Whether every field that changes and everything we found is on it."""
-
-    @property
-    def hash(self) -> str:
-        """What the request remembers: the hash of all of it, block ids left out because they change with each revision."""
-        blocks = [{**block, "block_id": ""} for block in (*self.top, *self.change, self.mark)]
-        return tagged_hash("countersign/render/1", encode(blocks))
 
 
 def render_review(review: Review) -> Rendered:
@@ -63,11 +64,17 @@ def render_review(review: Review) -> Rendered:
     return Rendered(hash=part.hash, whole=part.whole)
 
 
-def draw_review(review: Review, *, revision: int = 0) -> ReviewPart:
-    """Return the trusted part. *revision* goes into the block ids and nowhere else."""
+def draw_review(review: Review, *, revision: int = 0, named: bool = False) -> ReviewPart:
+    """Return the trusted part.
+
+    Args:
+        review: What it says.
+        revision: Goes into the block ids and nowhere else.
+        named: Whether the person that the agent acts for is mentioned rather than named by account; the hash does not move.
+    """
     top = (
         header(f"{TITLE}:{revision}", cut(f"{_said(review.title)} · {review.environment}", HEADER)),
-        _facts(review, f"{FACTS}:{revision}"),
+        _facts(review, f"{FACTS}:{revision}", named=named),
     )
     mark = context(f"{MARK}:{revision}", f"Fingerprint {review.short_fingerprint} · {review.escalation}")
     checks = _checks(review, f"{CHECKS}:{revision}")
@@ -77,19 +84,33 @@ def draw_review(review: Review, *, revision: int = 0) -> ReviewPart:
     else:
         found_all = True
     change, all_fields = _change(review, f"{CHANGES}:{revision}", room - characters([checks]))
-    return ReviewPart(top=top, change=(*change, checks), mark=mark, whole=all_fields and found_all)
-
-
-def _facts(review: Review, block_id: str) -> Block:
-    blast = f" · {_said(review.blast)}" if review.blast else ""
-    behalf = (
-        () if review.on_behalf_of is None else (words(" on behalf of "), words(_said(review.on_behalf_of), code=True))
+    unnamed = _facts(review, "", named=False)
+    return ReviewPart(
+        top=top,
+        change=(*change, checks),
+        mark=mark,
+        hash=_hash((top[0], unnamed, *change, checks, mark)),
+        whole=all_fields and found_all,
     )
+
+
+def _hash(blocks: Iterable[Block]) -> str:
+    return tagged_hash("countersign/render/1", encode([{**block, "block_id": ""} for block in blocks]))
+
+
+def _facts(review: Review, block_id: str, *, named: bool) -> Block:
+    blast = f" · {_said(review.blast)}" if review.blast else ""
+    behalf = () if review.on_behalf_of is None else (words(" on behalf of "), _person(review.on_behalf_of, named=named))
     return rich_text(
         block_id,
         line(words(RISKS[review.risk], bold=True), words(f" · {review.environment} · {_said(review.target)}{blast}")),
         line(words("Asked by agent "), words(_said(review.agent), bold=True), *behalf),
     )
+
+
+def _person(account: str, *, named: bool) -> Element:
+    """Return a person; a mention would ring a phone again on a card that only replaces another."""
+    return user(account.partition(":")[2]) if named and SLACK_ACCOUNT.fullmatch(account) else words(account, code=True)
 
 
 def _change(review: Review, block_id: str, room: int) -> tuple[tuple[Block, ...], bool]:
@@ -124,7 +145,13 @@ def _hunk(change: Change) -> str:
 
 def _table(changes: tuple[Change, ...], block_id: str) -> Block:
     titles = [words(title, bold=True) for title in ("Field", "Now", "After")]
-    return table(block_id, [titles, *([_cell(exact(change.path)), *_now_and_after(change)] for change in changes)])
+    return table(block_id, [titles, *([_cell(_tail(change.path)), *_now_and_after(change)] for change in changes)])
+
+
+def _tail(path: str) -> str:
+    """Return the end of a field's path, which tells fields apart at a glance; the diff below has all of it."""
+    shown = exact(path)
+    return shown if len(shown) <= FIELD else f"…{shown[-FIELD:]}"
 
 
 def _now_and_after(change: Change) -> tuple[Element, Element]:

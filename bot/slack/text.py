@@ -22,7 +22,8 @@ MASK: Final = "[looked like a secret]"
 
 _SPACES: Final = re.compile(r" {9,}")
 _LINES: Final = re.compile(r"(?:[ \t]*\n){4,}")
-_COLON_CODE: Final = re.compile(r":(?=[^\s:]{1,100}:)")
+_COLON_CODE: Final = re.compile(r":(?=[\w+'-]{1,100}:)")
+_ADDRESS: Final = re.compile(r"\b(mailto|tel|sms|[a-z][a-z0-9+.-]{0,30}(?=://)):", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
 
 _CATEGORIES: Final = frozenset({"L", "M", "N", "P", "S"})
@@ -91,7 +92,13 @@ def visible(text: str) -> Seen:
         else:
             shown.append(_by_number(character))
             hidden += 1
-    return Seen(text=_COLON_CODE.sub(": ", "".join(shown)), hidden=hidden, mixed=mixed)
+    inert = _ADDRESS.sub(r"\1[:]", "".join(shown))  # Some clients make a link of any bare address.
+    return Seen(text=_COLON_CODE.sub(": ", inert), hidden=hidden, mixed=mixed)
+
+
+def quoted(text: str, most: int) -> str:
+    """Return a stranger's *text* for a quotation, cut to *most* characters; never empty, which Slack would refuse."""
+    return cut(visible(text).text, most) or "(nothing)"
 
 
 def visible_line(text: str, most: int) -> str:

@@ -3,13 +3,14 @@
 from typing import Final
 
 from approvals.audit import Kind
+from approvals.people import SLACK_ACCOUNT
 from approvals.request import mention
 from approvals.story import sentence_of
 from bot.delivery import Told
 from bot.slack.kit import MENTION, Element, line, quote, rich_text, user, words
 from bot.slack.limits import REASON, TEXT_CHARACTERS
 from bot.slack.message import Message
-from bot.slack.text import cut, escaped, visible, visible_line
+from bot.slack.text import cut, escaped, quoted, visible_line
 
 SENTENCE: Final = 600
 
@@ -24,15 +25,22 @@ def thread_message(told: tuple[Told, ...]) -> Message:
     for one, sentence in zip(told, sentences, strict=True):
         parts.append(line(*_elements(sentence)))
         if one.kind not in _ON_THE_CARD:
-            parts += [
-                quote(words(cut(visible(text).text, REASON) or "(nothing)")) for _, text in sorted(one.texts.items())
-            ]
+            parts += [quote(words(quoted(text, REASON))) for _, text in sorted(one.texts.items())]
     text = cut(" ".join(_plain(sentence) for sentence in sentences), TEXT_CHARACTERS // 2)
     return Message(text=escaped(text), blocks=(rich_text("thread", *parts),))
 
 
 def _sentence(told: Told) -> str:
-    return sentence_of(told.kind, told.actor, told.data, name=mention)
+    return sentence_of(told.kind, told.actor, told.data, name=_name)
+
+
+def _name(actor: str) -> str:
+    """Return what a reader calls an actor: people by mention, an agent, a monitor's token and an operator in words."""
+    if SLACK_ACCOUNT.fullmatch(actor):
+        return mention(actor)
+    kind, _, name = actor.partition(":")
+    title = {"agent": "The agent", "token": "The monitor", "os": "The operator"}.get(kind)
+    return f"{title} {name}" if title and name else actor
 
 
 def _elements(sentence: str) -> list[Element]:

@@ -1,0 +1,1 @@
+"""Tests of the approvers' door, most of them against the strict stand-in for Slack."""

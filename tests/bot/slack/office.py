@@ -1,0 +1,264 @@
+"""An office: the stand-in workspace, the product's own door to it, and every verb over one store. Tests act in it as people.
+
+The workspace and the door live on an event loop in a thread of its own; a test is plain code in the foreground that clicks, steps
+the relay and looks. Nothing here knows the rules.
+"""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+
+from approvals.ports import Journey
+from approvals.request import Request
+from bot.local.workspace import Ephemeral, HttpMode, Message, Outcome, Seed, Strictness, Workspace, default_seed
+from bot.pools import standard_pools
+from bot.relay import Relay
+from bot.slack.acting import Acting
+from bot.slack.answers import Answers
+from bot.slack.clients import async_client, client
+from bot.slack.commands import Handle
+from bot.slack.copies import Copies
+from bot.slack.directory import SlackDirectory
+from bot.slack.door import make_app
+from bot.slack.listeners import Listeners
+from bot.slack.painter import SlackPainter
+from bot.slack.pin import Installed
+from bot.slack.poster import SlackPoster
+from bot.slack.review_part import render_review
+from bot.slack.signed_http import SignedHttp
+from bot.slack.sockets import Sockets
+from models.cards import Cards
+from models.store import SqlStore
+from models.thread_lines import ThreadLines
+from tests.fakes.journey import Remembered
+from tests.waiting import wait_until
+from tests.world import FixedPolicies, World
+
+T = TypeVar("T")
+
+PROD = "C0PROD"
+SECRET = "0123456789abcdef0123456789abcdef"
+PATIENT = Strictness(post_rate=None, method_rates={})
+"""Slack without its pace, for tests that are not about it."""
+
+
+class QuickClock:
+    """A clock that a test lets run: each look at it is a second later, so that no pace holds anything up."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def __call__(self) -> float:
+        """Return the next second."""
+        self._seconds += 1.0
+        return self._seconds
+
+
+class Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="office", daemon=True)
+        self._thread.start()
+
+    def do(self, work: Coroutine[Any, Any, T], *, within_s: float = 15.0) -> T:
+        """Return what *work* returns on the loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@dataclass
+class Office:
+    """Everything that is up, and what people can do in it."""
+
+    store: SqlStore
+    policies: FixedPolicies = field(default_factory=FixedPolicies)
+    seed: Seed = field(default_factory=default_seed)
+    strictness: Strictness = PATIENT
+    over_http: bool = False
+    journey: Journey = field(default_factory=Remembered)
+    monotonic: Callable[[], float] = field(default_factory=QuickClock)
+    cut_off_seconds: float = 2.5
+    connect: bool = True
+
+    def open(self) -> "Office":
+        """Open it."""
+        self.loop = Loop()
+        self.pools = standard_pools()
+        self._server: uvicorn.Server | None = None
+        self.loop.do(self._open())
+        self.world = World(
+            store=self.store,
+            directory=self.directory,
+            policies=self.policies,
+            render=render_review,
+            journey=self.journey,
+        ).settled()
+        self.cards, self.lines = Cards(self.store), ThreadLines(self.store)
+        self.relay = self.a_relay(self.journey)
+        if self.connect:
+            self.loop.do(self._wire())
+        return self
+
+    def a_relay(self, journey: Journey) -> "Relay[Any]":
+        """Return a relay as a fresh process would make it."""
+        poster = SlackPoster(
+            client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=5), monotonic=self.monotonic
+        )
+        return Relay(
+            store=self.store, cards=self.cards, lines=self.lines, painter=SlackPainter(), poster=poster, journey=journey
+        )
+
+    def close(self) -> None:
+        """Close it, clicks first."""
+        self.loop.do(self._close())
+        self.pools.close()
+        self.directory.close()
+        self.loop.stop()
+
+    # What people do.
+
+    def click(self, user: str, action_id: str, message: Message | None = None) -> Outcome:
+        """Click a button on a card, the newest one if none is given."""
+        card = message or self.card()
+        return self.loop.do(self.workspace.click(user, card.channel, card.ts, action_id))
+
+    def note(self, user: str) -> str:
+        """Return the next private note that *user* sees."""
+        return self.loop.do(self.workspace.next_ephemeral(user)).text
+
+    def notes(self, user: str) -> list[Ephemeral]:
+        """Return the private notes that *user* sees now."""
+        return self.loop.do(self._call(lambda: self.workspace.ephemerals(user)))
+
+    def command(self, user: str, text: str) -> str:
+        """Run ``/agent-pause`` and return the private answer."""
+        outcome = self.loop.do(self.workspace.run_command(user, PROD, "/agent-pause", text))
+        assert outcome.acked, outcome
+        return self.note(user)
+
+    # What can be seen.
+
+    def step(self) -> None:
+        """Let the relay bring everything up to date, as its tick would."""
+        for _ in range(10):
+            if not self.relay.step():
+                return
+        raise AssertionError("the relay never comes to rest")
+
+    def messages(self, channel: str = PROD) -> list[Message]:
+        """Return the channel's messages."""
+        return self.loop.do(self._call(lambda: self.workspace.messages(channel)))
+
+    def cards_in(self, channel: str = PROD) -> list[Message]:
+        """Return the messages that are no replies."""
+        return [message for message in self.messages(channel) if not message.is_reply]
+
+    def card(self) -> Message:
+        """Return the newest card."""
+        return self.cards_in()[-1]
+
+    def thread(self) -> list[str]:
+        """Return the texts of the thread under the newest card."""
+        card = self.card()
+        return [message.text for message in self.messages() if message.is_reply and message.thread_ts == card.ts]
+
+    def shown(self, request: Request) -> str:
+        """Bring everything up to date and return the newest card as text."""
+        del request
+        self.step()
+        return text_of(self.card().blocks)
+
+    def change(self, what: Callable[[], T]) -> T:
+        """Do something to the workspace on its own loop."""
+        return self.loop.do(self._call(what))
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for something that another thread does."""
+        wait_until(condition, what=what)
+
+    async def _call(self, what: Callable[[], T]) -> T:
+        return what()
+
+    async def _open(self) -> None:
+        mode = None
+        if self.over_http:
+            listening = socket.socket()
+            listening.bind(("127.0.0.1", 0))
+            self._listening = listening
+            mode = HttpMode(url=f"http://127.0.0.1:{listening.getsockname()[1]}/slack/events", signing_secret=SECRET)
+        self.workspace = Workspace(self.seed, strictness=self.strictness, mode=mode)
+        await self.workspace.start()
+        reading = client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=2)
+        self.directory = SlackDirectory(reading, team=self.seed.team_id)
+        self.installed = Installed(team=self.seed.team_id, bot_id=self.seed.bot_id, bot_user=self.seed.bot_user_id)
+
+    async def _wire(self) -> None:
+        url, token = self.workspace.api_url, self.workspace.bot_token
+        self.acting = Acting(Answers(async_client(token, url, timeout_seconds=5)), cut_off_seconds=self.cut_off_seconds)
+        listeners = Listeners(
+            installed=self.installed,
+            decide=self.world.decide,
+            copies=Copies(store=self.store, cards=self.cards),
+            handle=Handle(store=self.store, engage=self.world.pause, resume=self.world.resume),
+            directory=self.directory,
+            pools=self.pools,
+            acting=self.acting,
+            forms=async_client(token, url, timeout_seconds=2),
+        )
+        bare = async_client(None, url, timeout_seconds=5)
+        self.app = make_app(listeners, client=bare, token=token)
+        if self.over_http:
+            await self._serve()
+        else:
+            self.sockets = Sockets(
+                self.app,
+                app_token=self.workspace.app_token,
+                client=bare,
+                ping_seconds=0.5,
+                watch_seconds=0.1,
+                patience_seconds=2,
+            )
+            await self.sockets.open()
+            await self.workspace.wait_for_connections(1)
+
+    async def _serve(self) -> None:
+        self.http = SignedHttp(self.app, SECRET, seconds=time.time)
+        web = Starlette(routes=[self.http.route()])
+        self._server = uvicorn.Server(uvicorn.Config(web, log_level="error", lifespan="off"))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]))
+        while not self._server.started:  # noqa: ASYNC110 - it offers no event
+            await asyncio.sleep(0.01)
+
+    async def _close(self) -> None:
+        if self.connect:
+            if self._server is not None:
+                self._server.should_exit = True
+                await self._serving
+            else:
+                await self.sockets.close()
+            await self.acting.close()
+        await self.workspace.stop()
+
+
+def text_of(blocks: Any) -> str:
+    """Return every text in some blocks, in order, one a line."""
+    if isinstance(blocks, dict):
+        own = [blocks["text"]] if isinstance(blocks.get("text"), str) else []
+        return "\n".join([*own, *(inner for value in blocks.values() if (inner := text_of(value)))])
+    if isinstance(blocks, list | tuple):
+        return "\n".join(inner for value in blocks if (inner := text_of(value)))
+    return ""

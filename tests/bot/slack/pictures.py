@@ -1,0 +1,90 @@
+"""Cards for tests of drawing: a request as it stands, and its card, without any store or workspace."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from approvals.plan import Change, bound_bytes, fingerprint_of
+from approvals.request import Request
+from approvals.review import Review, review_of
+from approvals.verbs import verb_called
+from bot.delivery import Occasion
+from bot.local.workspace import Message as PostedMessage
+from bot.local.workspace import Strictness
+from bot.local.workspace.kit.rules import characters, message_problems
+from bot.local.workspace.page.drawing import live_things
+from bot.slack.agent_part import Words
+from bot.slack.card import Standing, request_card
+from bot.slack.message import Message, checked
+from tests.builders import CHEN, a_plan, a_preview, a_request, a_step, evidence
+
+RATIONALE = "p99 is 4.1 s against an objective of 1 s"
+
+
+def words(rationale: str = RATIONALE, **texts: str) -> Words:
+    """Return what an agent says."""
+    return Words(
+        texts={"rationale": rationale, "evidence 1 title": "p99", "evidence 1 text": "4.1 s", **texts},
+        breaches=a_request().breaches,
+        confidence=Decimal("0.8"),
+    )
+
+
+def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> Review:
+    """Return the review of scaling ``shop/checkout``, or of other changes and findings."""
+    step = a_step(changes=changes) if changes else a_step()
+    plan = a_plan(preview=a_preview(steps=(step,), evidence=evidence(**seen)))
+    asked = request or a_request()
+    assert asked.ruling is not None
+    return review_of(
+        plan, asked.ruling, verb=verb_called("scale"), agent="scaler", environment="prod-eu-1", on_behalf_of=CHEN
+    )
+
+
+def a_standing_of(request: Request | None = None, **changed: Any) -> Standing:
+    """Return how a request stands: pending, nobody has answered."""
+    standing = Standing(
+        request=request or a_request(), said=words(), approved_by=(), missing=1, execution=None, reason=""
+    )
+    return replace(standing, **changed)
+
+
+def a_card(
+    standing: Standing | None = None,
+    review: Review | None = None,
+    *,
+    occasion: Occasion = Occasion.FIRST,
+    revision: int = 1,
+) -> Message:
+    """Return a card that has passed the last look."""
+    return checked(
+        request_card(standing or a_standing_of(), review or a_review(), revision=revision, occasion=occasion)
+    )
+
+
+def posted(message: Message) -> PostedMessage:
+    """Return *message* as the workspace holds it."""
+    return PostedMessage(
+        channel="C0PROD",
+        ts="1.1",
+        user="U0COUNTERSIGN",
+        text=message.text,
+        blocks=[dict(block) for block in message.blocks],
+    )
+
+
+def live(message: Message) -> list[tuple[str, str]]:
+    """Return everything in *message* that is live by Slack's hardest reading: mentions, links, broadcasts, channels."""
+    return live_things(posted(message), Strictness())
+
+
+def problems(message: Message) -> list[str]:
+    """Return what Slack would refuse *message* for, by rules that share nothing with ours."""
+    found = message_problems([dict(block) for block in message.blocks], Strictness())
+    long = characters([dict(block) for block in message.blocks]) > 13_200
+    return found + (["msg_blocks_too_long"] if long else [])
+
+
+def short_fingerprint() -> str:
+    """Return the short fingerprint of the plan that these cards are about."""
+    return fingerprint_of(bound_bytes(a_plan().bound))[:12]

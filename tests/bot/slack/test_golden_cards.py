@@ -1,0 +1,243 @@
+"""Cards as approvers see them, in every state: golden files, so that a change of a letter is seen in review."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from approvals.alert import Alert, AlertState
+from approvals.digest import Head, WeeklyDigest
+from approvals.execution import Phase, Reason
+from approvals.pause import Consent, Scope, ScopeKind
+from approvals.request import State
+from approvals.risk import Risk
+from approvals.verb import Effect
+from bot.delivery import Occasion, Told
+from bot.slack.alert_message import alert_message
+from bot.slack.buttons import Asked
+from bot.slack.card import outcome_card
+from bot.slack.deny_form import Denial, form
+from bot.slack.digest_message import digest_message
+from bot.slack.message import checked
+from bot.slack.pause_message import Notice, pause_message
+from bot.slack.thread_message import thread_message
+from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, short_fingerprint
+from tests.builders import (
+    ADA,
+    BORIS,
+    CHANNEL,
+    ESCALATION,
+    GROUP,
+    HOUR,
+    MINUTE,
+    NOON,
+    a_pause,
+    a_policy,
+    a_request,
+    a_rule,
+    a_ruling,
+    an_approver_set,
+    an_asking,
+    an_execution,
+)
+
+
+def _two_of_a_group():
+    policy = a_policy(
+        approver_sets={"prod-approvers": an_approver_set("prod-approvers", accounts=(), groups=(GROUP,))},
+        rules=(a_rule(asking=an_asking(approvers=("prod-approvers",), quorum=2, risk=Risk.HIGH)),),
+    )
+    return a_request(ruling=a_ruling(policy))
+
+
+def _decided(state, by=(ADA,), **changed):
+    return a_request(state=state, decided_at=NOON + MINUTE, decided_by=by, **changed)
+
+
+def _executed(phase, effect=None, message=""):
+    return a_standing_of(_decided(State.APPROVED), execution=an_execution(phase, effect=effect, message=message))
+
+
+HIGH = replace(a_review(), risk=Risk.HIGH)
+WARNED = a_review(
+    findings=("The autoscaler checkout keeps this between 2 and 5 pods and may undo the number.",),
+    warnings=("spec.template.spec.containers[0].image: deprecated tag",),
+)
+
+REQUEST_CARDS = {
+    "first": (a_standing_of(), a_review(), Occasion.FIRST),
+    "updated": (a_standing_of(), a_review(), Occasion.UPDATE),
+    "replacement": (a_standing_of(), a_review(), Occasion.REPLACEMENT),
+    "high-risk-two-of-a-group": (a_standing_of(_two_of_a_group(), missing=2), HIGH, Occasion.FIRST),
+    "one-of-two": (a_standing_of(_two_of_a_group(), missing=1, approved_by=(ADA,)), HIGH, Occasion.UPDATE),
+    "warned": (a_standing_of(), WARNED, Occasion.FIRST),
+    "not-whole": (a_standing_of(a_request(shown_whole=False)), a_review(), Occasion.FIRST),
+    "denied": (a_standing_of(_decided(State.DENIED), reason="Not during the sale."), a_review(), Occasion.UPDATE),
+    "denied-at-the-command-line": (a_standing_of(_decided(State.DENIED, ("os:olga",))), a_review(), Occasion.UPDATE),
+    "expired": (a_standing_of(_decided(State.EXPIRED, ())), a_review(), Occasion.UPDATE),
+    "cancelled": (a_standing_of(_decided(State.CANCELLED, ())), a_review(), Occasion.UPDATE),
+    "superseded": (
+        a_standing_of(
+            _decided(State.SUPERSEDED, superseded_by="esc_01JD0000000000000000000009"),
+            execution=an_execution(Phase.VOIDED, reason=Reason.DRIFT, message="The target is not as it was approved."),
+        ),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "superseded-for-good": (a_standing_of(_decided(State.SUPERSEDED)), a_review(), Occasion.UPDATE),
+    "approved-queued": (_executed(Phase.QUEUED), a_review(), Occasion.UPDATE),
+    "approved-claimed": (_executed(Phase.CLAIMED), a_review(), Occasion.UPDATE),
+    "approved-armed": (_executed(Phase.ARMED), a_review(), Occasion.UPDATE),
+    "approved-sending": (_executed(Phase.SENDING), a_review(), Occasion.UPDATE),
+    "approved-rolling": (
+        _executed(Phase.APPLIED, Effect.ROLLING, "4 of 6 pods ready."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-done": (_executed(Phase.APPLIED, Effect.VERIFIED, "All 6 pods ready."), a_review(), Occasion.UPDATE),
+    "approved-failed": (
+        _executed(Phase.APPLIED, Effect.FAILED_ROLLOUT, "The rollout made no progress within its own deadline."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-too-slow": (
+        _executed(Phase.APPLIED, Effect.TIMED_OUT, "4 of 6 pods ready."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-rejected": (_executed(Phase.REJECTED, None, "409 Conflict."), a_review(), Occasion.UPDATE),
+    "approved-unknown": (_executed(Phase.UNKNOWN, None, "The reply was lost."), a_review(), Occasion.UPDATE),
+    "approved-voided": (
+        _executed(Phase.VOIDED, None, "A pause stopped it before it started."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-abandoned": (_executed(Phase.ABANDONED, None, "A person has looked."), a_review(), Occasion.UPDATE),
+}
+
+
+@pytest.mark.parametrize("name", REQUEST_CARDS)
+def test_the_card_of_a_request(golden, name):
+    """A card in each state, as it would be posted; Slack's rules hold for it."""
+    standing, review, occasion = REQUEST_CARDS[name]
+
+    card = a_card(standing, review, occasion=occasion)
+
+    golden(f"card-{name}.json", {"text": card.text, "blocks": list(card.blocks)})
+    assert problems(card) == []
+
+
+def test_a_decided_card_that_cannot_be_drawn_as_it_was(golden):
+    """Without its review a decided card still says how it ended; there are no buttons."""
+    card = checked(outcome_card(_decided(State.DENIED), None, revision=3, occasion=Occasion.UPDATE))
+
+    golden("card-outcome-only.json", {"text": card.text, "blocks": list(card.blocks)})
+    assert problems(card) == []
+
+
+PAUSES = {
+    "engaged": Notice(pause=a_pause(), consents=(), reason="Latency is up everywhere."),
+    "with-a-duration": Notice(
+        pause=a_pause(Scope(kind=ScopeKind.AGENT, name="scaler"), ask_at=NOON + 30 * MINUTE), consents=(), reason=""
+    ),
+    "asked-to-resume-one-agreed": Notice(
+        pause=a_pause(Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop"), ask_at=NOON, asked_at=NOON + MINUTE),
+        consents=(Consent(pause=a_pause().id, person=ADA, account=ADA, at=NOON),),
+        reason="",
+    ),
+    "ended": Notice(
+        pause=a_pause(ended_at=NOON + HOUR, ended_epoch=2),
+        consents=tuple(Consent(pause=a_pause().id, person=one, account=one, at=NOON) for one in (ADA, BORIS)),
+        reason="",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAUSES)
+def test_the_notice_of_a_pause(golden, name):
+    """A pause's notice in each state."""
+    message = checked(pause_message(PAUSES[name], revision=1, occasion=Occasion.UPDATE))
+
+    golden(f"pause-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+@pytest.mark.parametrize("state", list(AlertState))
+def test_the_card_of_an_alert(golden, state):
+    """An alert's card, firing and resolved: information, with nothing to press."""
+    alert = Alert(
+        id="alert_01JD00000000000000000000", token="tok", environment="prod-eu-1", channel=CHANNEL, fingerprint="f",
+        starts_at=NOON, state=state, revision=1, seen_at=NOON,
+        resolved_at=NOON + HOUR if state is AlertState.RESOLVED else None,
+    )  # fmt: skip
+    texts = {"label alertname": "HighLatency", "annotation summary": "p99 over 4 s", "label severity": "page"}
+
+    message = checked(alert_message(alert, texts, revision=1))
+
+    golden(f"alert-{state.value}.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+def _digest(**changed):
+    digest = WeeklyDigest(
+        environment="prod-eu-1",
+        start=NOON - timedelta(days=7),
+        end=NOON,
+        asked=12,
+        outcomes={"approved": 7, "denied": 2, "expired": 3},
+        refused=4,
+        executions={"applied": 6, "voided": 1},
+        answers_refused=5,
+        median=timedelta(minutes=2, seconds=5),
+        p95=timedelta(hours=1, minutes=4),
+        noisiest=("scaler", 9),
+        pauses=1,
+        head=Head(number=420, chain="ab" * 32),
+    )
+    return replace(digest, **changed)
+
+
+DIGESTS = {
+    "a-week": (_digest(), False),
+    "replaced": (_digest(), True),
+    "nothing": (
+        _digest(
+            asked=0, outcomes={}, refused=0, executions={}, answers_refused=0, median=None, p95=None, noisiest=None,
+            pauses=0, head=None,
+        ),
+        False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_weekly_digest(golden, name):
+    """A week in one environment; the counts add up to what was asked."""
+    digest, replaces = DIGESTS[name]
+
+    message = checked(digest_message(digest, zone="Europe/Berlin", replaces=replaces))
+
+    golden(f"digest-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+def test_the_thread_tells_people_apart_from_their_words(golden):
+    """Sentences of ours, mentions as elements, a person's reason quoted beneath."""
+    vote = {"vote": {"answer": "deny", "via": "slack", "remembered": True}}
+    told = (
+        Told(kind="request.voted", actor=ADA, data=vote, texts={"reason": "Not during the <!channel> sale."}),
+        Told(kind="request.denied", actor=ADA, data={}, texts={}),
+        Told(kind="something.new", actor="countersign", data={}, texts={}),
+    )
+
+    message = checked(thread_message(told))
+
+    golden("thread.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+def test_the_form_that_asks_why(golden):
+    """The form says what would be denied and that everybody reads the reason."""
+    asked = Asked(request=ESCALATION, fingerprint=short_fingerprint())
+
+    golden("deny-form.json", form(Denial(asked=asked, channel=CHANNEL, ts="1.1"), title="Scale checkout"))
