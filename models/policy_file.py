@@ -54,7 +54,7 @@ def check_policy(data: bytes) -> Checked:
         PolicyMistakes: As :func:`load_policy`.
     """
     policy, document, sound, identities = _load(data)
-    return Checked(policy=policy, remarks=remarks_on(document, sound, identities))
+    return Checked(policy=policy, remarks=remarks_on(document, sound, identities, policy))
 
 
 def _load(data: bytes) -> tuple[Policy, Document, Sound, Identities]:

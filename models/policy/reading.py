@@ -58,11 +58,11 @@ class Document:
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Return where the entry at *path*, or its key, stands; where there is none, its nearest ancestor."""
-        for end in range(len(path), -1, -1):
+        for end in range(len(path), 0, -1):
             found = self.keys.get(path[:end]) if key or end < len(path) else None
             if found := found or self.values.get(path[:end]):
                 return found
-        return (1, 1)
+        return self.values[()]
 
     def mistake(self, path: Path, sentence: str, *, key: bool = False) -> None:
         """Note a mistake at *path*, on its value or its key."""

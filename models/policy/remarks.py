@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from approvals.policy import Match
+from approvals.policy import Match, Policy
 from models.policy.counting import all_asks, may_approve, yield_of_names
 from models.policy.identities import Identities
 from models.policy.mistakes import Path, Remark, Weight, listed, path_text
@@ -26,8 +26,8 @@ class _Clause:
     """Of all that agents may ask for, by its place."""
 
 
-def remarks_on(document: Document, sound: Sound, identities: Identities) -> tuple[Remark, ...]:
-    """Return what is to be said about a policy that is free of mistakes, in the order of its lines."""
+def remarks_on(document: Document, sound: Sound, identities: Identities, policy: Policy) -> tuple[Remark, ...]:
+    """Return what is to be said about *policy*, which is free of mistakes, in the order of its lines."""
     asks = all_asks(sound)
     clauses = tuple(_clause(place, rule, asks) for place, rule in sound.rules)
     found = [
@@ -35,7 +35,7 @@ def remarks_on(document: Document, sound: Sound, identities: Identities) -> tupl
         *_idle_rules(document, clauses),
         *_overlaps(document, sound, identities, clauses),
         *_requesters(document, sound, identities, asks, clauses),
-        *_unused(document, sound),
+        *_unused(document, policy),
     ]
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.sentence)))
 
@@ -118,16 +118,10 @@ def _blocked(sound: Sound, identities: Identities, ask: AskShape, name: str) -> 
     return frozenset(who for who in agent.acts_for if len(left - identities.persons_of((who,))) < ask.quorum)
 
 
-def _unused(document: Document, sound: Sound) -> Iterator[Remark]:
-    named = {name for _, rule in sound.rules if rule.ask for name in rule.ask.approvers}
-    if sound.shape.pausing:
-        named |= {*sound.shape.pausing.may_pause, *sound.shape.pausing.may_resume}
-    for name in sound.shape.approvers:
-        if name not in named:
-            yield _remark(document, Weight.NOTE, ("approvers", name), "No rule and no pause names this set.", key=True)
-    chartered = {environment for agent in sound.shape.agents.values() for environment in agent.namespaces}
-    for name in sound.shape.environments:
-        if name not in chartered:
-            yield _remark(
-                document, Weight.NOTE, ("environments", name), "No agent may ask for anything here.", key=True
-            )
+def _unused(document: Document, policy: Policy) -> Iterator[Remark]:
+    named = {name for rule in policy.rules if rule.asking for name in rule.asking.approvers}
+    for name in policy.approver_sets.keys() - {*named, *policy.may_pause, *policy.may_resume}:
+        yield _remark(document, Weight.NOTE, ("approvers", name), "No rule and no pause names this set.", key=True)
+    chartered = {environment for charter in policy.charters.values() for environment in charter.namespaces}
+    for name in policy.environments.keys() - chartered:
+        yield _remark(document, Weight.NOTE, ("environments", name), "No agent may ask for anything here.", key=True)

@@ -7,7 +7,7 @@ all mistakes are told at once.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -131,9 +131,7 @@ def shape_at(path: Path) -> type[Shape] | None:
 
 
 def _bare(kind: Any) -> Any:
-    """Return *kind* without annotations and without None."""
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
+    """Return *kind* without None."""
     if NoneType in get_args(kind):
         return next(one for one in get_args(kind) if one is not NoneType)
     return kind

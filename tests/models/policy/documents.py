@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 
 import yaml
 from hypothesis import strategies as st
@@ -85,9 +86,11 @@ ASKS = st.fixed_dictionaries(
     },
     optional={"valid_for": st.sampled_from(["90s", "1m", "15m"]), "owners_may_approve": st.booleans()},
 )
-CLAUSES = st.fixed_dictionaries({"match": MATCHES, "ask": ASKS}) | st.fixed_dictionaries(
-    {"match": MATCHES, "deny": WORDS}
-)
+WIDE_MATCHES: st.SearchStrategy[dict[str, Any]] = st.just({}) | MATCHES
+QUESTION = st.fixed_dictionaries({"match": WIDE_MATCHES, "ask": ASKS})
+DENIAL = st.fixed_dictionaries({"match": MATCHES, "deny": WORDS})
+CLAUSES = st.sampled_from([QUESTION, QUESTION, QUESTION, DENIAL]).flatmap(lambda clause: clause)
+"""Mostly questions, and often about everything, so that rules meet."""
 
 
 def named(clauses):
@@ -120,7 +123,7 @@ POLICIES = st.fixed_dictionaries(
             }
         ),
         "agents": st.fixed_dictionaries(dict.fromkeys(AGENTS, CHARTERS)),
-        "rules": st.lists(CLAUSES, max_size=5).map(named),
+        "rules": st.lists(CLAUSES, min_size=1, max_size=5).map(named),
     },
     optional={
         "limits": st.fixed_dictionaries(

@@ -66,6 +66,27 @@ REMARKS = {
             )
         ],
     ),
+    "two denials": (
+        BASE.encode()
+        + b'  - {name: one, match: {namespaces: ["s*"], verbs: [restart]}, deny: Never.}\n'
+        + b"  - {name: two, match: {namespaces: [shop], names: [cart]}, deny: Never.}\n"
+        + b'  - {name: three, match: {names: ["c*"]}, deny: Never.}\n',
+        [
+            "39:17: note: rules[1].match: No agent's charter includes anything this rule speaks of, so it never applies.",
+            "40:5: note: rules[2]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
+            "41:5: note: rules[3]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
+        ],
+    ),
+    "a pattern and a name that fit": (
+        changed(("{environments: [demo]}", "{names: [cart]}"))
+        + b'  - {name: three, match: {names: [wagon, "ca*"]}, deny: Never.}\n',
+        ["39:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+    ),
+    "a name and a pattern that fit": (
+        changed(("{environments: [demo]}", '{names: ["ca*"]}'))
+        + b"  - {name: three, match: {names: [cart]}, deny: Never.}\n",
+        ["39:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+    ),
     "two rules about different names": (
         with_rule(
             ("    people: [T0LOCAL:U0CYD]\n    groups: [T0LOCAL:S0DBA]\n", "    people: [T0LOCAL:U0CYD]\n"),

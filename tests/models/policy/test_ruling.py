@@ -12,12 +12,11 @@ from models.policy_file import load_policy
 from tests.models.policy.documents import (
     AGENTS,
     CLAUSES,
+    DENIAL,
     ENVIRONMENTS,
-    MATCHES,
     NAMES,
     NAMESPACES,
     POLICIES,
-    WORDS,
     as_json,
     as_yaml,
     expected_policy,
@@ -31,15 +30,15 @@ FROM_FILES = settings(THOROUGHLY, max_examples=50)
 
 QUESTIONS = st.fixed_dictionaries(
     {
-        "agent": st.sampled_from([*AGENTS, "stranger"]),
-        "environment": st.sampled_from([*ENVIRONMENTS, "nowhere"]),
+        "agent": st.sampled_from([*AGENTS * 4, "stranger"]),
+        "environment": st.sampled_from([*ENVIRONMENTS * 4, "nowhere"]),
         "action": st.builds(
             ProposedAction,
             verb=st.sampled_from(["scale", "restart"]),
             target=st.builds(
                 Target,
                 kind=st.sampled_from(["Deployment", "StatefulSet"]),
-                namespace=st.sampled_from([*NAMESPACES, "kube-system"]),
+                namespace=st.sampled_from([*NAMESPACES * 4, "kube-system"]),
                 name=st.sampled_from(NAMES),
             ),
             parameters=st.just({}),
@@ -153,7 +152,7 @@ def test_the_order_of_rules_means_nothing(document, question, random):
 
 
 @THOROUGHLY
-@given(POLICIES, QUESTIONS, st.fixed_dictionaries({"match": MATCHES, "deny": WORDS}), st.integers(0, 5))
+@given(POLICIES, QUESTIONS, DENIAL, st.integers(0, 5))
 def test_one_more_denial_never_opens_anything(document, question, denial, place):
     """T-CFG-04: a rule that denies, put anywhere, never turns a denial into a question, nor changes one it does not hit."""
     rules = list(document["rules"])
