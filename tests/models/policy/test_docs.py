@@ -118,7 +118,7 @@ def test_the_example_policy_loads():
 
 
 def test_the_example_policy_is_of_the_embedded_workspace():
-    """Every account, group and channel of the example exists there, so that the demo runs with it as it stands."""
+    """Every account, group and channel of the example exists there, so that it can be tried there as it stands."""
     policy, seed = check_policy(EXAMPLE).policy, default_seed()
     known = {user.id for user in seed.users if not user.deleted}
     known |= {group.id for group in seed.groups} | {channel.id for channel in seed.channels}
