@@ -12,6 +12,9 @@ is written down for auditors in ``docs/audit-format.md``; what is stored is hash
     text            s<number of UTF-8 bytes>:<bytes>
     list            l<number of items>:<items>
     mapping         m<number of entries>:<key as text><value> ...     keys in the order of their UTF-8 bytes
+
+Integers lie within 127 bits and a sign, and values nest at most 64 deep, so that reading hostile bytes is cheap and every
+value that can be written can be read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +23,9 @@ from typing import Final, TypeAlias
 
 Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | None"
 
-_LONGEST_INTEGER: Final = 40
+_MOST_BITS: Final = 127
+_LONGEST_NUMBER: Final = len(str(-(2**_MOST_BITS)))
+_DEEPEST: Final = 64
 
 
 class NotCanonical(ValueError):
@@ -31,10 +36,11 @@ def encode(value: Value) -> bytes:
     """Return the canonical bytes of *value*.
 
     Raises:
-        NotCanonical: It holds a type outside the grammar (a float, say) or text that is not valid Unicode.
+        NotCanonical: It holds a type outside the grammar (a float, say), text that is not valid Unicode or too large an
+            integer, or it nests too deep.
     """
     parts: list[bytes] = []
-    _write(value, parts)
+    _write(value, parts, 0)
     return b"".join(parts)
 
 
@@ -44,7 +50,7 @@ def decode(data: bytes) -> Value:
     Raises:
         NotCanonical: *data* is not exactly one value in canonical form.
     """
-    value, end = _read(data, 0)
+    value, end = _read(data, 0, 0)
     if end != len(data) or encode(value) != data:
         raise NotCanonical("the bytes are not one value in canonical form")
     return value
@@ -59,27 +65,39 @@ def tagged_hash(tag: str, *parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _write(value: Value, parts: list[bytes]) -> None:
+def _write(value: Value, parts: list[bytes], depth: int) -> None:
+    _check_depth(depth)
     match value:
         case None:
             parts.append(b"n")
         case bool():
             parts.append(b"t" if value else b"f")
         case int():
-            parts.append(b"i%d;" % value)
+            parts.append(_integer(value))
         case str():
             parts.append(_text(value))
         case Mapping():
             parts.append(b"m%d:" % len(value))
             for key, inner in sorted(((_text_key(k), v) for k, v in value.items()), key=lambda pair: pair[0]):
                 parts.append(_framed(key))
-                _write(inner, parts)
+                _write(inner, parts, depth + 1)
         case list() | tuple():
             parts.append(b"l%d:" % len(value))
             for inner in value:
-                _write(inner, parts)
+                _write(inner, parts, depth + 1)
         case _:
             raise NotCanonical(f"{type(value).__name__} has no canonical form")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise NotCanonical(f"a value nests more than {_DEEPEST} deep")
+
+
+def _integer(value: int) -> bytes:
+    if value.bit_length() > _MOST_BITS:
+        raise NotCanonical(f"an integer has more than {_MOST_BITS} bits")
+    return b"i%d;" % value
 
 
 def _text_key(key: object) -> bytes:
@@ -103,7 +121,8 @@ def _utf8(value: str) -> bytes:
         raise NotCanonical("text holds a lone surrogate") from error
 
 
-def _read(data: bytes, at: int) -> tuple[Value, int]:
+def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
+    _check_depth(depth)
     match data[at : at + 1]:
         case b"n":
             return None, at + 1
@@ -116,15 +135,15 @@ def _read(data: bytes, at: int) -> tuple[Value, int]:
         case b"s":
             return _read_text(data, at)
         case b"l":
-            return _read_list(data, at)
+            return _read_list(data, at, depth)
         case b"m":
-            return _read_mapping(data, at)
+            return _read_mapping(data, at, depth)
         case _:
             raise NotCanonical(f"no value starts at byte {at}")
 
 
 def _read_number(data: bytes, at: int, end: bytes) -> tuple[int, int]:
-    stop = data.find(end, at, at + _LONGEST_INTEGER)
+    stop = data.find(end, at, at + _LONGEST_NUMBER + 1)
     if stop == -1:
         raise NotCanonical(f"a number at byte {at} does not end")
     try:
@@ -143,21 +162,21 @@ def _read_text(data: bytes, at: int) -> tuple[str, int]:
         raise NotCanonical(f"the text at byte {at} is not UTF-8") from error
 
 
-def _read_list(data: bytes, at: int) -> tuple[list[Value], int]:
+def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Value], int]:
     count, at = _read_number(data, at + 1, b":")
     items: list[Value] = []
     for _ in range(count):
-        item, at = _read(data, at)
+        item, at = _read(data, at, depth + 1)
         items.append(item)
     return items, at
 
 
-def _read_mapping(data: bytes, at: int) -> tuple[dict[str, Value], int]:
+def _read_mapping(data: bytes, at: int, depth: int) -> tuple[dict[str, Value], int]:
     count, at = _read_number(data, at + 1, b":")
     entries: dict[str, Value] = {}
     for _ in range(count):
-        key, at = _read(data, at)
+        key, at = _read(data, at, depth + 1)
         if not isinstance(key, str):
             raise NotCanonical(f"a key before byte {at} is not text")
-        entries[key], at = _read(data, at)
+        entries[key], at = _read(data, at, depth + 1)
     return entries, at

@@ -1,0 +1,68 @@
+"""Strategies: any noun at all, derived from its types; and plans, changes and values as they can occur."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from approvals.action import Target
+from approvals.canonical import Value
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+INSTANTS = st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001 - given its zone beside it
+    max_value=datetime(2200, 1, 1),  # noqa: DTZ001 - given its zone beside it
+    timezones=st.just(UTC),
+)
+TARGETS = st.builds(
+    Target,
+    kind=st.sampled_from(["Deployment", "StatefulSet"]),
+    namespace=st.sampled_from(["shop", "pay"]),
+    name=st.sampled_from(["checkout", "cart.v2"]),
+)
+
+_PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
+    NoneType: st.none(),
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63 - 1),
+    str: TEXTS,
+    datetime: INSTANTS,
+    timedelta: st.timedeltas(),
+    Decimal: st.decimals(allow_nan=False, allow_infinity=False, places=3),
+    Target: TARGETS,
+}
+
+
+def anything(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for values of *kind*, a noun or the type of one of its fields."""
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        return st.one_of([anything(one) for one in inner])
+    if origin is tuple:
+        return st.lists(anything(inner[0]), max_size=2).map(tuple)
+    if origin is frozenset:
+        return st.frozensets(anything(inner[0]), max_size=2)
+    if origin is not None:  # the mappings
+        return st.dictionaries(TEXTS, anything(inner[1]), max_size=2)
+    if issubclass(kind, StrEnum):
+        return st.sampled_from(kind)
+    if not is_dataclass(kind):
+        raise TypeError(f"no strategy for {kind}")
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{field.name: anything(hints[field.name]) for field in fields(kind)})
+
+
+_ATOMS: st.SearchStrategy[Value] = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**127) + 1, 2**127 - 1), st.text(st.characters(exclude_categories=["Cs"]))
+)
+VALUES: st.SearchStrategy[Value] = st.recursive(
+    _ATOMS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)), max_leaves=8
+)
+"""Whatever has a canonical form."""
