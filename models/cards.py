@@ -167,7 +167,7 @@ class Cards:
         """
         with self._store.writing() as uow:
             row = uow.connection.execute(_CARD, _keys(task)).one()
-            changes: dict[str, Any] = {"retry_at": uow.now + (wait or backoff(row.failures))}
+            changes: dict[str, Any] = {"retry_at": uow.now + (backoff(row.failures) if wait is None else wait)}
             if permanent:
                 changes["refused_at"] = task.wanted
             if not may_have_arrived:

@@ -2,7 +2,8 @@
 
 Whatever says that the store cannot be reached, is too busy or lost the connection is :class:`~approvals.errors.Unavailable`:
 never a yes, and asking again later is fine. A commit whose reply was lost is among them; whoever asks again finds its own
-work by its own id. What remains, a broken file or a missing right, is no answer to a caller and goes up as it is.
+work by its own id. A row that a constraint refuses is a fault of ours, told without what was in the row. What remains, a
+broken file or a missing right, is no answer to a caller and goes up as it is.
 """
 
 from collections.abc import Iterator
@@ -17,15 +18,23 @@ _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMAR
 """What SQLite and PostgreSQL call it."""
 
 
+class Inconsistent(RuntimeError):
+    """A row was refused by a constraint that holds whatever the code does: a fault of ours, never a caller's."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what the engine raises in the block into our refusals, each chained to its cause.
 
     Raises:
         Unavailable: The store cannot be reached or is too busy.
+        Inconsistent: A constraint refused a row.
     """
     try:
         yield
+    except exc.IntegrityError as error:
+        # Unchained: PostgreSQL's own words quote the whole row, and with it what people and agents wrote (I12).
+        raise Inconsistent(_refused_by(error)) from None
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
         raise Unavailable("The store cannot be reached or is too busy; try again in a moment.") from error
     except exc.DBAPIError as error:
@@ -39,3 +48,11 @@ def is_taken(error: exc.IntegrityError) -> bool:
     # Asked by attribute, so that a service on SQLite need not load PostgreSQL's driver.
     cause = error.orig
     return bool({getattr(cause, "sqlite_errorname", None), getattr(cause, "sqlstate", None)} & _TAKEN)
+
+
+def _refused_by(error: exc.IntegrityError) -> str:
+    """Return which constraint refused a row. SQLite's message names only that; PostgreSQL's parts are picked singly."""
+    told = getattr(error.orig, "diag", None)
+    if told is None:
+        return str(error.orig)
+    return f"{told.table_name}: {told.constraint_name or told.column_name}"

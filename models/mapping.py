@@ -6,10 +6,11 @@ no part of a noun; the writer adds them. A round trip gives an equal noun: a pro
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -61,11 +62,12 @@ class Shape(Generic[N]):
         self.columns: tuple[Column[Any], ...] = tuple(table.c[one.name] for one in self._fields)
         """The noun's columns in the order of its fields: what a statement selects."""
 
-    def row_of(self, noun: N) -> dict[str, Any]:
-        """Return the values of the noun's columns."""
+    def row_of(self, noun: N, *, only: Container[str] | None = None) -> dict[str, Any]:
+        """Return the values of the noun's columns, or of those named in *only*."""
         return {
             one.name: value if one.write is None or value is None else one.write(value)
             for one in self._fields
+            if only is None or one.name in only
             for value in (getattr(noun, one.name),)
         }
 
@@ -99,7 +101,12 @@ def _word(value: StrEnum) -> str:
     return value.value
 
 
+_REMEMBERED: Final = 256
+"""How many nested values of a kind are kept read: rulings repeat, and nouns never change, so one may serve many."""
+
+
 def _reader(kind: Any) -> Converter:
+    @lru_cache(_REMEMBERED)
     def read(text: str) -> Any:
         return noun_of(kind, facts_in(text))
 

@@ -6,6 +6,7 @@ It runs as the owner of the tables. On PostgreSQL it then gives the restricted r
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,17 @@ def _over(url: str, run: Callable[[Config, Connection], None]) -> None:
     engine = _engine(url)
     try:
         with translated(), engine.begin() as connection:
-            run(_config(connection), connection)
+            config = migration_config()
+            config.attributes["connection"] = connection
+            run(config, connection)
     finally:
         engine.dispose()
 
 
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()))
-    config.attributes["connection"] = connection
+def migration_config() -> Config:
+    """Return Alembic's settings: where the revisions lie, and the tables to compare with or to draft from."""
+    config = Config(stdout=StringIO())  # What Alembic reports of its own accord is nobody's to read.
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     config.attributes["metadata"] = metadata
     return config
 

@@ -114,7 +114,10 @@ class ThreadLines:
                 uow.connection.execute(_DONE, _place(line) | {"done_at": uow.now})
                 return
             failures = uow.connection.execute(_FAILURES, _card(line)).scalar_one()
-            changes = {"thread_failures": failures + 1, "thread_retry_at": uow.now + (wait or backoff(failures))}
+            changes = {
+                "thread_failures": failures + 1,
+                "thread_retry_at": uow.now + (backoff(failures) if wait is None else wait),
+            }
             uow.connection.execute(_THREAD, _card(line) | changes)
 
     def count(self) -> int:

@@ -20,7 +20,7 @@ from approvals.request import Request, State, Vote
 from approvals.tokens import Token
 from models.columns import INSTANT, NUMBER, TEXT
 from models.faults import is_taken
-from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, Shape
+from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
 from models.tables import agent_tokens, alerts, attempts, escalations, executions, pauses, resume_consents, votes
 
 MOVES: Final[Mapping[Table, frozenset[str]]] = {
@@ -160,46 +160,41 @@ def write(connection: Connection, noun: object, *, now: datetime) -> None:
 
 
 def _write_request(connection: Connection, request: Request, now: datetime) -> None:
-    row = REQUEST.row_of(request)
     if request.revision == 1:
-        _insert(connection, escalations, row | {"policy": None if request.ruling is None else request.ruling.policy})
+        policy = None if request.ruling is None else request.ruling.policy
+        _insert(connection, escalations, REQUEST.row_of(request) | {"policy": policy})
         return
-    statement = _REQUEST_FROM[request.state]
-    _move(connection, escalations, statement, row, the_id=request.id, the_revision=request.revision - 1, the_now=now)
+    keys = {"the_id": request.id, "the_revision": request.revision - 1, "the_now": now}
+    _move(connection, _REQUEST_FROM[request.state], _moving(REQUEST, request) | keys)
 
 
 def _write_vote(connection: Connection, vote: Vote) -> None:
-    row = VOTE.row_of(vote)
     if vote.voided_at is None:
-        _insert(connection, votes, row)
+        _insert(connection, votes, VOTE.row_of(vote))
     else:
-        _move(connection, votes, _VOTE_FALLS, row, the_id=vote.id)
+        _move(connection, _VOTE_FALLS, _moving(VOTE, vote) | {"the_id": vote.id})
 
 
 def _write_execution(connection: Connection, execution: Execution, now: datetime) -> None:
-    row = EXECUTION.row_of(execution) | {"look_at": None if execution.is_over else execution.due_at}
+    look_at = {"look_at": None if execution.is_over else execution.due_at}
     if execution.revision == 1:
-        _insert(connection, executions, row)
+        _insert(connection, executions, EXECUTION.row_of(execution) | look_at)
         return
-    _move(
-        connection,
-        executions,
-        _EXECUTION_MOVES,
-        row,
-        the_id=execution.id,
-        the_revision=execution.revision - 1,
-        the_generation=execution.generation,
-        the_now=now,
-    )
+    keys = {
+        "the_id": execution.id,
+        "the_revision": execution.revision - 1,
+        "the_generation": execution.generation,
+        "the_now": now,
+    }
+    _move(connection, _EXECUTION_MOVES, _moving(EXECUTION, execution) | look_at | keys)
 
 
 def _write_attempt(connection: Connection, attempt: Attempt) -> None:
-    row = ATTEMPT.row_of(attempt)
     if _is_start_record(attempt):
-        _insert(connection, attempts, row)
+        _insert(connection, attempts, ATTEMPT.row_of(attempt))
         return
     keys = {"the_id": attempt.execution, "the_number": attempt.number, "the_hash": attempt.request_hash}
-    _move(connection, attempts, _ATTEMPT_MOVES, row, **keys)
+    _move(connection, _ATTEMPT_MOVES, _moving(ATTEMPT, attempt) | keys)
 
 
 def _is_start_record(attempt: Attempt) -> bool:
@@ -207,19 +202,17 @@ def _is_start_record(attempt: Attempt) -> bool:
 
 
 def _write_revised(connection: Connection, shape: Shape[Any], noun: Pause | Token | Alert, statement: Any) -> None:
-    row = shape.row_of(noun)
     if noun.revision == 1:
-        _insert(connection, shape.table, row)
+        _insert(connection, shape.table, shape.row_of(noun))
     else:
-        _move(connection, shape.table, statement, row, the_id=noun.id, the_revision=noun.revision - 1)
+        _move(connection, statement, _moving(shape, noun) | {"the_id": noun.id, "the_revision": noun.revision - 1})
 
 
 def _write_consent(connection: Connection, consent: Consent) -> None:
     """Write one person's agreement; given again, it is renewed. The pause's row, which is locked, is what writers meet at."""
-    row = CONSENT.row_of(consent)
     keys = {"the_id": consent.pause, "the_person": consent.person}
-    if connection.execute(_CONSENT_RENEWED, _moving(resume_consents, row) | keys).rowcount == 0:
-        _insert(connection, resume_consents, row)
+    if connection.execute(_CONSENT_RENEWED, _moving(CONSENT, consent) | keys).rowcount == 0:
+        _insert(connection, resume_consents, CONSENT.row_of(consent))
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -231,10 +224,10 @@ def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> Non
         raise Clash("Somebody was faster.") from error
 
 
-def _move(connection: Connection, table: Table, statement: Any, row: Mapping[str, Any], **keys: Any) -> None:
-    if connection.execute(statement, _moving(table, row) | keys).rowcount != 1:
+def _move(connection: Connection, statement: Any, values: Mapping[str, Any]) -> None:
+    if connection.execute(statement, values).rowcount != 1:
         raise Clash("Somebody was faster.")
 
 
-def _moving(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in MOVES[table]}
+def _moving(shape: Shape[N], noun: N) -> dict[str, Any]:
+    return shape.row_of(noun, only=MOVES[shape.table])

@@ -1,0 +1,330 @@
+"""Cards: what the relay is told to show, in which order, and what it reports back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from approvals.alert import Alert, AlertState
+from approvals.audit import DELIVERY_STREAM
+from approvals.errors import Missing
+from approvals.pause import Consent
+from approvals.request import State
+from models.audit_book import AuditBook
+from models.cards import Backlog, Cards, Task, backoff
+from models.tables import Subject
+from tests.builders import ADA, CHANNEL, MINUTE, TEAM, a_pause, a_vote, an_attempt
+from tests.models.records import approved, ask, now_of, put, queue, refused, with_grounds
+
+STAGING = f"{TEAM}:C0STAGING"
+
+
+@pytest.fixture
+def cards(store) -> Cards:
+    """The cards of the store under test."""
+    return Cards(store)
+
+
+def a_task(subject: str, **changed) -> Task:
+    """Return the task of posting a new request's card."""
+    task = Task(
+        subject=subject,
+        kind=Subject.REQUEST,
+        channel=CHANNEL,
+        wanted=1,
+        shown=0,
+        closed=False,
+        refs=(),
+        thread_ts=None,
+        interrupted=False,
+    )
+    return replace(task, **changed)
+
+
+def post(cards: Cards, task: Task, ts: str = "1.1") -> None:
+    """Post *task* as the relay does when all goes well."""
+    cards.posting(task)
+    cards.posted(task, ts)
+
+
+def told_of(store) -> list[tuple[str, dict[str, object]]]:
+    """Return the events of the delivery stream, each with its facts."""
+    return [(one.record.kind, dict(one.record.data)) for one in AuditBook(store.database).story(DELIVERY_STREAM)]
+
+
+def test_a_question_wants_a_card(store, cards):
+    """A new question is to be posted; one that was refused at intake never is."""
+    with_grounds(store)
+    request = ask(store, 1)
+    put(store, refused(now_of(store), 2))
+
+    assert cards.behind(limit=10) == (a_task(request.id),)
+
+
+def test_what_is_posted_is_shown_until_something_changes(store, cards):
+    """Once posted nothing is behind; a vote is a reason to draw every copy again, and drawing it settles that."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+    shown = cards.behind(limit=10)
+
+    put(store, a_vote(ADA, escalation=request.id, at=now_of(store)))
+    (stale,) = cards.behind(limit=10)
+    cards.shown(stale)
+
+    assert shown == ()
+    assert stale == a_task(request.id, wanted=2, shown=1, refs=("1.1",), thread_ts="1.1")
+    assert cards.behind(limit=10) == ()
+
+
+def test_a_transaction_is_one_redraw(store, cards):
+    """However many nouns of a subject one unit writes, its card is wanted once more, and an attempt with its execution."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+    execution = queue(store, approved(store, request))
+    with store.writing() as uow:
+        uow.lock_execution(execution.id)
+    put(store, replace(execution, revision=2), an_attempt(execution=execution.id, armed_at=now_of(store)))
+
+    (task,) = cards.behind(limit=10)
+
+    assert (task.wanted, task.shown, task.closed) == (4, 1, True)
+
+
+def test_the_most_pressing_comes_first(store, cards):
+    """Pause notices and cards whose buttons must go, then new cards, then the rest; as many as asked."""
+    token = with_grounds(store)
+    voted, decided, new, silent = (ask(store, number) for number in range(1, 5))
+    for number, request in enumerate((voted, decided), start=1):
+        post(cards, a_task(request.id), f"1.{number}")
+    put(store, a_vote(ADA, escalation=voted.id, at=now_of(store)))
+    put(store, replace(decided, state=State.DENIED, revision=2, decided_at=now_of(store)))
+    put(store, replace(silent, state=State.DENIED, revision=2, decided_at=now_of(store)))
+    put(store, an_alert(store, token.id))
+    pause = a_pause(engaged_at=now_of(store), channels=(CHANNEL, STAGING))
+    put(store, pause)
+
+    order = [(task.subject, task.channel) for task in cards.behind(limit=10)]
+
+    assert order == [
+        (decided.id, CHANNEL),
+        (pause.id, CHANNEL),
+        (pause.id, STAGING),
+        ("alert_1", CHANNEL),
+        (new.id, CHANNEL),
+        (silent.id, CHANNEL),
+        (voted.id, CHANNEL),
+    ]
+    assert [task.subject for task in cards.behind(limit=1)] == [decided.id]
+
+
+def an_alert(store, token: str) -> Alert:
+    """Return an alert that fires now."""
+    now = now_of(store)
+    return Alert(
+        id="alert_1",
+        token=token,
+        environment="prod-eu-1",
+        channel=CHANNEL,
+        fingerprint="f1",
+        starts_at=now,
+        state=AlertState.FIRING,
+        revision=1,
+        seen_at=now,
+    )
+
+
+def test_a_notice_follows_its_pause(store, cards):
+    """Each channel has its copy; an agreement and the end are reasons to draw it again, the end closes it."""
+    now = now_of(store)
+    pause = a_pause(engaged_at=now)
+    put(store, pause)
+    (new,) = cards.behind(limit=10)
+    post(cards, new)
+    put(store, Consent(pause=pause.id, person=ADA, account=ADA, at=now))
+    (agreed,) = cards.behind(limit=10)
+    put(store, replace(pause, revision=2, ended_at=now, ended_epoch=2))
+    (ended,) = cards.behind(limit=10)
+
+    assert new == a_task(pause.id, kind=Subject.PAUSE)
+    assert agreed == replace(new, wanted=2, shown=1, refs=("1.1",), thread_ts="1.1")
+    assert ended == replace(agreed, wanted=3, closed=True)
+
+
+def test_an_alert_is_closed_by_its_resolution(store, cards):
+    """The card of an alert is drawn again when it resolves."""
+    token = with_grounds(store)
+    alert = an_alert(store, token.id)
+    put(store, alert)
+    post(cards, cards.behind(limit=1)[0])
+    put(store, replace(alert, state=AlertState.RESOLVED, revision=2, resolved_at=alert.seen_at))
+
+    (task,) = cards.behind(limit=10)
+
+    assert task == a_task(alert.id, kind=Subject.ALERT, wanted=2, shown=1, refs=("1.1",), thread_ts="1.1", closed=True)
+
+
+def test_a_post_is_written_down_before_and_after(store, cards):
+    """Both events stand in a stream that causes no posts, the first one before anything left us."""
+    with_grounds(store)
+    request = ask(store)
+    task = a_task(request.id)
+    cards.posting(task)
+    before = told_of(store)
+    cards.posted(task, "1.1")
+
+    facts = {"subject": request.id, "channel": CHANNEL, "revision": 1}
+    posting = ("card.posting", facts | {"replaces": False})
+    assert before == [posting]
+    assert told_of(store) == [posting, ("card.posted", facts | {"ts": "1.1"})]
+
+
+def test_a_post_that_was_never_finished_is_known_as_such(store, cards):
+    """Killed between the call and its outcome, we find the card begun and unposted; its replacement says so."""
+    with_grounds(store)
+    request = ask(store)
+    cards.posting(a_task(request.id))
+
+    (again,) = cards.behind(limit=10)
+    cards.posting(again)
+    cards.posted(again, "2.2")
+
+    assert again == a_task(request.id, interrupted=True)
+    assert [facts.get("replaces") for _, facts in told_of(store)] == [False, True, None]
+    assert cards.behind(limit=10) == ()
+
+
+def test_what_fails_waits_longer_each_time(store, cards, host_clock):
+    """A second, two, four ...; the wait that Slack asks for goes before ours; showing it ends the count."""
+    with_grounds(store)
+    request = ask(store)
+    task = a_task(request.id)
+    for _ in range(3):
+        cards.failed(task, reason="timeout", permanent=False)
+    waiting = cards.behind(limit=10)
+    cards.failed(task, reason="ratelimited", permanent=False, wait=timedelta(0))
+    due = cards.behind(limit=10)
+
+    assert [backoff(failures) for failures in (0, 1, 2, 8, 9, 400)] == [
+        *(timedelta(seconds=one) for one in (1, 2, 4, 256)),
+        5 * MINUTE,
+        5 * MINUTE,
+    ]
+    assert (waiting, due) == ((), (task,))
+    assert told_of(store)[-1] == (
+        "card.failed",
+        {"subject": request.id, "channel": CHANNEL, "revision": 1, "reason": "ratelimited", "permanent": False},
+    )
+
+
+@pytest.mark.parametrize("may_have_arrived", [True, False])
+def test_only_a_lost_reply_leaves_a_post_in_doubt(store, cards, may_have_arrived):
+    """Slack's clear no means that nothing stands there; a lost reply means that something may."""
+    with_grounds(store)
+    task = a_task(ask(store).id)
+    cards.posting(task)
+
+    cards.failed(task, reason="error", permanent=False, may_have_arrived=may_have_arrived, wait=timedelta(0))
+
+    assert cards.behind(limit=10) == (replace(task, interrupted=may_have_arrived),)
+
+
+def test_what_is_refused_for_good_waits_for_a_change(store, cards):
+    """A channel that we are not in is not asked again and again; the next change of the subject is a new try."""
+    with_grounds(store)
+    request = ask(store)
+    task = a_task(request.id)
+    cards.failed(task, reason="not_in_channel", permanent=True, wait=timedelta(0))
+    given_up = (cards.behind(limit=10), cards.backlog())
+    put(store, a_vote(ADA, escalation=request.id, at=now_of(store)))
+
+    assert given_up == ((), Backlog(behind=1, given_up=1))
+    assert cards.behind(limit=10) == (replace(task, wanted=2),)
+    assert cards.backlog() == Backlog(behind=1, given_up=0)
+
+
+def test_an_orphan_is_adopted_once(store, cards):
+    """A copy whose reference was lost carries the thread if there is no other, and is drawn again with all copies."""
+    with_grounds(store)
+    request = ask(store)
+    cards.posting(a_task(request.id))
+
+    cards.adopt(request.id, CHANNEL, "1.1")
+    cards.adopt(request.id, CHANNEL, "1.1")
+    first = cards.behind(limit=10)
+    cards.shown(first[0])
+    cards.adopt(request.id, CHANNEL, "0.9")
+
+    assert first == (a_task(request.id, wanted=2, refs=("1.1",), thread_ts="1.1"),)
+    assert cards.behind(limit=10) == (a_task(request.id, wanted=3, shown=2, refs=("0.9", "1.1"), thread_ts="1.1"),)
+    facts = {"subject": request.id, "channel": CHANNEL, "adopted": True}
+    assert told_of(store)[1:] == [("card.posted", facts | {"ts": "1.1"}), ("card.posted", facts | {"ts": "0.9"})]
+
+
+def test_a_foreign_copy_is_not_adopted(store, cards):
+    """In a channel where the card does not belong there is nothing to adopt."""
+    with_grounds(store)
+    request = ask(store)
+
+    with pytest.raises(Missing):
+        cards.adopt(request.id, STAGING, "1.1")
+
+
+def test_a_deleted_card_is_posted_anew(store, cards):
+    """An open question without any copy left is put again: deleting its card decides nothing."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+
+    cards.lost(request.id, CHANNEL, "1.1")
+    cards.lost(request.id, CHANNEL, "1.1")
+
+    assert cards.behind(limit=10) == (a_task(request.id, wanted=2, shown=1),)
+
+
+def test_another_copy_takes_over_the_thread(store, cards):
+    """While a copy is left nothing has to be posted; one that nobody knew is nobody's loss."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+    cards.adopt(request.id, CHANNEL, "1.2")
+    cards.adopt(request.id, CHANNEL, "1.3")
+    cards.shown(cards.behind(limit=1)[0])
+
+    for ts in ("1.1", "1.3", "9.9"):
+        cards.lost(request.id, CHANNEL, ts)
+    cards.lost("esc_unknown", CHANNEL, "1.1")
+    put(store, a_vote(ADA, escalation=request.id, at=now_of(store)))
+
+    (task,) = cards.behind(limit=10)
+    assert (task.refs, task.thread_ts) == (("1.2",), "1.2")
+
+
+def test_a_decided_card_may_go(store, cards):
+    """The deleted card of a question that has its outcome is not put back by that alone."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+    put(store, replace(request, state=State.DENIED, revision=2, decided_at=now_of(store)))
+    cards.shown(cards.behind(limit=1)[0])
+
+    cards.lost(request.id, CHANNEL, "1.1")
+
+    assert cards.behind(limit=10) == ()
+
+
+def test_a_change_while_it_is_drawn_is_not_lost(store, cards):
+    """What was drawn before the last change is drawn once more: the row says what is shown, not that something was."""
+    with_grounds(store)
+    request = ask(store)
+    (task,) = cards.behind(limit=10)
+    cards.posting(task)
+    put(store, a_vote(ADA, escalation=request.id, at=now_of(store)))
+    cards.posted(task, "1.1")
+    (again,) = cards.behind(limit=10)
+    cards.shown(again)
+    cards.shown(task)
+
+    assert again == replace(task, wanted=2, shown=1, refs=("1.1",), thread_ts="1.1")
+    assert cards.behind(limit=10) == ()

@@ -1,0 +1,163 @@
+"""How the two engines are set: durable, private, bounded."""
+
+import sqlite3
+import stat
+import traceback
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import text
+
+from approvals.errors import Unavailable
+from approvals.ports import Lane
+from models import database as databases
+from models.database import address, open_database
+from models.faults import Inconsistent
+from tests.fixtures.stores import a_store
+from tests.models.records import now_of
+from tests.waiting import wait_until
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite://", "has to be a file"),
+        ("sqlite:///:memory:", "has to be a file"),
+        ("sqlite:///file:x?uri=true", "has to be a file"),
+        ("mysql://root@127.0.0.1/x", "SQLite or PostgreSQL, not mysql"),
+    ],
+)
+def test_what_is_not_durable_or_not_known_is_refused(url, why):
+    """A database that would forget, or that nobody tested, is refused before anything starts (I18)."""
+    with pytest.raises(ValueError, match=why):
+        open_database(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite:////srv/countersign.db", "sqlite+pysqlite"),
+        ("postgresql://u@127.0.0.1/x", "postgresql+psycopg"),
+        ("postgresql+psycopg2://u@127.0.0.1/x", "postgresql+psycopg"),
+    ],
+)
+def test_an_address_is_reached_by_our_driver(url, driver):
+    """Whichever driver an address names, the one that we are tested with is used."""
+    assert address(url).drivername == driver
+
+
+def test_a_sqlite_file_is_durable_and_private(sqlite_store, sqlite_url):
+    """A commit waits for the disk, keys hold, readers cannot write, and nobody but its owner may read the file."""
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "query_only")
+    with sqlite_store.writing() as uow:
+        writer = [uow.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+        path = Path(str(sqlite_store.database.url.database))
+        modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.glob("countersign.db*")}
+    with sqlite_store.reading() as reading:
+        reader = [reading.connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+
+    assert (writer, reader) == (["wal", 2, 1, 5000, 0], ["wal", 2, 1, 5000, 1])
+    assert modes == dict.fromkeys(("countersign.db", "countersign.db-wal", "countersign.db-shm"), 0o600)
+
+
+@pytest.mark.postgres
+def test_postgresql_is_asked_with_bounds(postgres_store):
+    """Every wait has an end, the isolation is what each use needs, and an operator sees who is connected."""
+    asked = (
+        "transaction_isolation",
+        "transaction_read_only",
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "application_name",
+        "synchronous_commit",
+    )
+    found = {}
+    with postgres_store.reading() as reading, postgres_store.writing() as uow:
+        for who, connection in (("reader", reading.connection), ("writer", uow.connection)):
+            found[who] = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in asked]
+
+    bounds = ["10s", "5s", "10s", "countersign", "off"]  # The test server does not wait for the disk; ours decides it.
+    assert found == {"reader": ["repeatable read", "on", *bounds], "writer": ["read committed", "off", *bounds]}
+
+
+def test_a_busy_file_is_unavailable(sqlite_store, sqlite_url, monkeypatch):
+    """Where another process keeps the write lock, a writer is told to try again; nothing is half done."""
+    monkeypatch.setattr(databases, "PATIENCE", 0.05)
+    impatient = a_store(open_database(sqlite_url))
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(Unavailable) as refused, impatient.writing():
+        pass
+    other.close()
+    with impatient.writing() as uow:
+        epoch = uow.raise_epoch()
+    impatient.database.close()
+
+    assert (refused.value.code, epoch) == ("unavailable", 1)
+
+
+def test_a_database_that_is_not_there_is_unavailable():
+    """A server that cannot be reached is no fault of the caller's: try again (I18)."""
+    store = a_store(open_database("postgresql://nobody@127.0.0.1:1/none"))
+
+    with pytest.raises(Unavailable), store.reading():
+        pass
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_is_unavailable_once(postgres_store, postgres_server, postgres_database):
+    """A connection that the server cut costs one answer; the next one is made anew."""
+    before = now_of(postgres_store)
+    with pytest.raises(Unavailable), postgres_store.writing() as uow:
+        uow.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    assert now_of(postgres_store) > before
+
+
+@pytest.mark.postgres
+def test_a_lock_that_is_not_given_is_unavailable(postgres_store, monkeypatch, postgres_database):
+    """A unit that waits too long for a lock gives up and keeps nothing."""
+    monkeypatch.setattr(databases, "PATIENCE", 0.05)
+    impatient = a_store(open_database(postgres_database.restricted_url))
+
+    with postgres_store.writing() as holder:
+        holder.lock_gate(exclusive=True)
+        with pytest.raises(Unavailable), impatient.writing() as waiter:
+            waiter.lock_gate(exclusive=False)
+    impatient.database.close()
+
+
+@pytest.mark.postgres
+def test_a_pause_finds_a_connection_in_a_storm(postgres_store):
+    """With every ordinary connection taken, urgent work still has its own (I13)."""
+    leave, held = Event(), []
+
+    def hold() -> None:
+        with postgres_store.writing() as uow:
+            held.append(uow.epoch())
+            leave.wait(10)
+
+    storm = [Thread(target=hold) for _ in range(databases.CONNECTIONS)]
+    for thread in storm:
+        thread.start()
+    wait_until(lambda: len(held) == databases.CONNECTIONS, what="every ordinary connection is taken")
+    with postgres_store.writing(Lane.URGENT) as uow:
+        epoch = uow.raise_epoch()
+    leave.set()
+    for thread in storm:
+        thread.join()
+
+    assert epoch == 1
+
+
+def test_what_goes_wrong_does_not_tell_what_was_stored(store):
+    """A fault names the constraint that refused a row and nothing of the row: that may be somebody's words (I12)."""
+    insert = text("INSERT INTO policy_versions (version, text) VALUES (:words, :words)")
+
+    with pytest.raises(Inconsistent, match=r"policy_versions.*first_loaded_at") as fault, store.writing() as uow:
+        uow.connection.execute(insert, {"words": "hunter2"})
+
+    assert "hunter2" not in "".join(traceback.format_exception(fault.value))

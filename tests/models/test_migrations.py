@@ -1,0 +1,126 @@
+"""The migrated tables are the tables of the code, on both engines, and a migration can be taken back."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import CheckConstraint, create_engine, inspect
+
+from models.database import Database, open_database
+from models.migrate import check, downgrade, migration_config, upgrade
+from models.schema import REVISION, current, is_current
+from models.tables import metadata
+from tests.fixtures.postgres import PostgresDatabase
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The owner's address of an empty database, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    found: PostgresDatabase = request.getfixturevalue("empty_postgres")
+    return found.owner_url
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    """An empty database, reached as its owner."""
+    database = open_database(empty_url)
+    yield database
+    database.close()
+
+
+def tables_of(database: Database) -> set[str]:
+    """Return the names of the tables that are there, Alembic's own left out."""
+    with database.reading() as connection:
+        return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def checks_of(database: Database) -> dict[str, set[str]]:
+    """Return by table the names of the check constraints that are there."""
+    with database.reading() as connection:
+        asked = inspect(connection)
+        return {name: {str(one["name"]) for one in asked.get_check_constraints(name)} for name in metadata.tables}
+
+
+def test_up_down_and_up_again(empty_url, empty):
+    """What a migration makes its reverse removes, and it can be made again."""
+    seen = [(current(empty), is_current(empty), tables_of(empty))]
+    for step in (upgrade, downgrade, upgrade):
+        step(empty_url)
+        seen.append((current(empty), is_current(empty), tables_of(empty)))
+
+    everything = set(metadata.tables)
+    assert seen == [
+        (None, False, set()),
+        (REVISION, True, everything),
+        (None, False, set()),
+        (REVISION, True, everything),
+    ]
+
+
+def test_upgrading_twice_changes_nothing(empty_url, empty):
+    """Running the upgrade on a database that is current leaves it as it is, rows included."""
+    upgrade(empty_url)
+    upgrade(empty_url)
+
+    assert is_current(empty)
+
+
+def test_the_migrated_tables_are_those_of_the_code(empty_url, empty):
+    """No column, key, index or reference is in one and not in the other; nor is any check."""
+    upgrade(empty_url)
+
+    check(empty_url)
+
+    expected = {
+        name: {str(one.name) for one in table.constraints if isinstance(one, CheckConstraint)}
+        for name, table in metadata.tables.items()
+    }
+    assert checks_of(empty) == expected
+
+
+def test_a_check_means_the_same_in_both(tmp_path):
+    """The conditions are the same texts, not only the same names: made from the code and by the migration alike."""
+    migrated, made = f"sqlite:///{tmp_path / 'migrated.db'}", f"sqlite:///{tmp_path / 'made.db'}"
+    upgrade(migrated)
+    engine = create_engine(made)
+    metadata.create_all(engine)
+    engine.dispose()
+
+    assert conditions(migrated) == conditions(made)
+
+
+def conditions(url: str) -> dict[str, dict[str, str]]:
+    """Return the text of each check and of each partial index's condition, by table and name."""
+    engine = create_engine(url)
+    asked = inspect(engine)
+    found = {}
+    for name in metadata.tables:
+        checks = {str(one["name"]): one["sqltext"] for one in asked.get_check_constraints(name)}
+        partial = {
+            str(one["name"]): str(one.get("dialect_options", {}).get("sqlite_where")) for one in asked.get_indexes(name)
+        }
+        found[name] = checks | partial
+    engine.dispose()
+    return found
+
+
+def test_the_code_needs_the_newest_revision():
+    """Who adds a revision has to say that the code needs it."""
+    scripts = ScriptDirectory.from_config(migration_config())
+
+    assert scripts.get_current_head() == REVISION
+
+
+def test_the_service_does_not_load_alembic():
+    """Whether a database is current is asked without the tool that migrates it: it would cost every process memory."""
+    program = "import models.store, models.schema, models.cards, models.sealer, sys; print('alembic' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
+
+    assert done.stdout.strip() == "False"

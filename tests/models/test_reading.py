@@ -1,0 +1,314 @@
+"""What the store answers, on either engine: whole nouns, in the order promised, and nothing that was not asked for."""
+
+from dataclasses import replace
+from typing import Any
+
+from approvals.alert import Alert, AlertState, Report, first_seen
+from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
+from approvals.execution import Phase
+from approvals.pause import Consent, Scope, ScopeKind
+from approvals.ports import Page
+from approvals.request import State
+from approvals.verb import Effect
+from tests.builders import ADA, BORIS, CHANNEL, HOUR, MINUTE, TICK, a_pause, a_policy, a_token, a_vote, an_attempt
+from tests.models.records import REASON, a_question, approved, ask, now_of, put, queue, refused, with_grounds
+
+
+def test_an_empty_store_knows_nothing(store):
+    """Before anything is written every question has its empty answer, and the epoch is 0."""
+    with store.reading() as reading:
+        answers = (
+            reading.epoch(),
+            reading.pauses(),
+            reading.pauses(ended_after=0),
+            reading.pause("pause_1"),
+            reading.consents("pause_1"),
+            reading.request("esc_1"),
+            reading.request_by_key("scaler", "key-1"),
+            reading.requests_of("scaler", state=None, limit=5, cursor=None),
+            reading.pending_count("scaler"),
+            reading.overdue(limit=5),
+            reading.votes("esc_1"),
+            reading.execution_of("esc_1"),
+            reading.execution("exe_1"),
+            reading.due_executions(limit=5),
+            reading.last_attempt("exe_1"),
+            reading.plan("f" * 64),
+            reading.texts("esc_1"),
+            reading.token_by_hash("0" * 64),
+            reading.tokens(),
+            reading.alert("tok_1", "f", reading.now),
+            reading.policy_text("a" * 64),
+        )
+
+    nothing = Page(requests=(), next_cursor=None)
+    assert answers == (
+        *(0, (), (), None, (), None, None, nothing, 0, (), (), None, None, (), None, None, {}, None, (), None, None),
+    )
+
+
+def test_a_request_is_found_by_its_id_and_by_its_key(store):
+    """Both ways give the whole request as it was saved; another agent's key is another key (I16)."""
+    with_grounds(store)
+    request = ask(store)
+
+    with store.reading() as reading:
+        found = (
+            reading.request(request.id),
+            reading.request_by_key("scaler", "key-1"),
+            reading.request_by_key("tuner", "key-1"),
+        )
+
+    assert found == (request, request, None)
+
+
+def test_a_plan_comes_back_as_its_bytes(store):
+    """What was hashed is what is stored; storing it again changes nothing."""
+    request, plan = a_question(now_of(store))
+
+    for _ in range(2):
+        with store.writing() as uow:
+            uow.save_plan(plan)
+
+    with store.reading() as reading:
+        assert reading.plan(request.fingerprint) == plan
+
+
+def test_an_agent_pages_through_its_requests(store):
+    """Newest first, cut where asked, from where the last page ended; the state narrows it; nobody else's are in it."""
+    with_grounds(store)
+    asked = [ask(store, number) for number in range(1, 6)]
+    foreign = ask(store, 6, agent="tuner")
+    done = approved(store, asked[2])
+
+    with store.reading() as reading:
+        first = reading.requests_of("scaler", state=None, limit=2, cursor=None)
+        second = reading.requests_of("scaler", state=None, limit=2, cursor=first.next_cursor)
+        last = reading.requests_of("scaler", state=None, limit=2, cursor=second.next_cursor)
+        pending = reading.requests_of("scaler", state="pending", limit=5, cursor=None)
+        others = reading.requests_of("tuner", state=None, limit=5, cursor=None)
+        counts = (reading.pending_count("scaler"), reading.pending_count("tuner"))
+
+    assert first == Page(requests=(asked[4], asked[3]), next_cursor=asked[3].id)
+    assert second == Page(requests=(done, asked[1]), next_cursor=asked[1].id)
+    assert last == Page(requests=(asked[0],), next_cursor=None)
+    assert pending.requests == (asked[4], asked[3], asked[1], asked[0])
+    assert others == Page(requests=(foreign,), next_cursor=None)
+    assert counts == (4, 1)
+
+
+def test_overdue_are_the_pending_whose_deadline_has_come(store, host_clock):
+    """Most overdue first, as many as asked; a deadline that is now has come, one a tick later has not (I3)."""
+    host_clock.at = now_of(store)
+    with_grounds(store)
+    far = HOUR
+    early, late = ask(store, 1, deadline=host_clock.at - far), ask(store, 2, deadline=host_clock.at - far - TICK)
+    approved_already = ask(store, 3)
+    approved(store, approved_already)
+    ask(store, 4, deadline=host_clock.at + far)
+
+    with store.reading() as reading:
+        found = (reading.overdue(limit=5), reading.overdue(limit=1))
+
+    assert found == ((late.id, early.id), (late.id,))
+
+
+def test_votes_are_the_live_ones_in_order(store):
+    """A voided vote stays on record and is not among them; a person's new one takes its place."""
+    with_grounds(store)
+    request = ask(store)
+    now = now_of(store)
+    changed: dict[str, Any] = {"escalation": request.id, "fingerprint": request.fingerprint}
+    first = a_vote(ADA, id="vote_1", at=now, **changed)
+    second = a_vote(BORIS, id="vote_2", at=now + TICK, **changed)
+    put(store, first, second)
+
+    again = a_vote(ADA, id="vote_3", at=now + 2 * TICK, **changed)
+    put(store, again, replace(first, voided_at=now + 2 * TICK, voided_why="changed"))
+
+    with store.reading() as reading:
+        assert reading.votes(request.id) == (second, again)
+
+
+def test_due_executions_are_those_a_worker_may_take(store):
+    """Due and not leased to another, the longest due first; what is over is never due again."""
+    with_grounds(store)
+    now = now_of(store)
+    queued = [queue(store, approved(store, ask(store, number))) for number in range(1, 7)]
+    changes: list[dict[str, Any]] = [
+        {"due_at": now - MINUTE},
+        {"due_at": now - HOUR},
+        {"due_at": now + HOUR},
+        {"due_at": now - HOUR, "state": Phase.CLAIMED, "lease_until": now + HOUR},
+        {"due_at": now - HOUR, "state": Phase.VOIDED, "message": "Denied."},
+        {"due_at": now - 2 * HOUR, "state": Phase.APPLIED, "effect": Effect.ROLLING},
+    ]
+    for one, change in zip(queued, changes, strict=True):
+        put(store, replace(one, revision=2, **change))
+
+    with store.reading() as reading:
+        found = (reading.due_executions(limit=10), reading.due_executions(limit=1))
+
+    expected = (queued[5].id, queued[1].id, queued[0].id)
+    assert found == (expected, expected[:1])
+
+
+def test_an_execution_is_found_with_its_last_attempt(store):
+    """By its id and by its request; the newest start record is the one that counts."""
+    with_grounds(store)
+    execution = queue(store, approved(store, ask(store)))
+    attempts = [an_attempt(execution=execution.id, number=number) for number in (1, 2)]
+    armed = replace(execution, state=Phase.ARMED, revision=2, attempts=2)
+    put(store, armed, *attempts)
+
+    with store.reading() as reading:
+        found = (
+            reading.execution(execution.id),
+            reading.execution_of(execution.escalation),
+            reading.last_attempt(execution.id),
+        )
+
+    assert found == (armed, armed, attempts[1])
+
+
+def test_pauses_open_and_ended_since(store):
+    """Open ones always; ended ones only where they ended in an epoch above the one asked about (I4)."""
+    now = now_of(store)
+    ended = a_pause(id="pause_1", engaged_at=now, ended_at=now, ended_epoch=2)
+    lasting = a_pause(Scope(kind=ScopeKind.AGENT, name="scaler"), id="pause_2", engaged_at=now + TICK, engaged_epoch=3)
+    put(store, ended, lasting)
+
+    with store.reading() as reading:
+        found = (
+            reading.pauses(),
+            reading.pauses(ended_after=1),
+            reading.pauses(ended_after=2),
+            reading.pause("pause_1"),
+            reading.pause("pause_2"),
+        )
+
+    assert found == ((lasting,), (ended, lasting), (lasting,), ended, lasting)
+
+
+def test_consents_are_one_a_person(store):
+    """In the order given; a person who agrees again renews what was said and is still one person."""
+    now = now_of(store)
+    put(store, a_pause(engaged_at=now))
+    pause_id = a_pause().id
+    first = Consent(pause=pause_id, person=ADA, account=ADA, at=now)
+    second = Consent(pause=pause_id, person=BORIS, account=BORIS, at=now + TICK)
+    again = replace(first, account="os:ada", at=now + 2 * TICK)
+    put(store, first)
+    put(store, second)
+    put(store, again)
+
+    with store.reading() as reading:
+        assert reading.consents(pause_id) == (second, again)
+
+
+def test_tokens_are_found_by_hash_and_listed_by_age(store):
+    """Only the hash finds one; what is listed is all there is."""
+    now = now_of(store)
+    old = a_token("old", id="tok_2", created_at=now, expires_at=now + HOUR)
+    new = a_token("new", id="tok_1", created_at=now + TICK, expires_at=now + HOUR, namespaces=frozenset({"b", "a"}))
+    put(store, new)
+    put(store, old)
+
+    with store.reading() as reading:
+        assert (reading.token_by_hash(new.hash), reading.token_by_hash(new.id)) == (new, None)
+        assert reading.tokens() == (old, new)
+
+
+def an_alert(store, token: str) -> Alert:
+    """Return an alert that fires now."""
+    now = now_of(store)
+    return Alert(
+        id="alert_1",
+        token=token,
+        environment="prod-eu-1",
+        channel=CHANNEL,
+        fingerprint="f1",
+        starts_at=now,
+        state=AlertState.FIRING,
+        revision=1,
+        seen_at=now,
+    )
+
+
+def test_an_alert_is_told_apart_by_token_fingerprint_and_start(store):
+    """One delivery twice is one alert; the same rule firing again later is another (I14)."""
+    token = with_grounds(store)
+    alert = an_alert(store, token.id)
+    report = Report(
+        fingerprint="f1",
+        starts_at=alert.starts_at,
+        state=AlertState.FIRING,
+        labels={"alertname": "HighLatency"},
+        annotations={"summary": "p99 is 4.1 s"},
+    )
+    with store.writing() as uow:
+        uow.save(first_seen(alert, report))
+
+    with store.reading() as reading:
+        found = (
+            reading.alert(token.id, "f1", alert.starts_at),
+            reading.alert(token.id, "f1", alert.starts_at + TICK),
+            reading.texts(alert.id),
+        )
+
+    assert found == (alert, None, {"label alertname": "HighLatency", "annotation summary": "p99 is 4.1 s"})
+
+
+def test_texts_stand_beside_their_subject(store):
+    """By name, the newest of each; what was erased is left out, and what belongs elsewhere is elsewhere."""
+    with_grounds(store)
+    request = ask(store)
+    said = AuditEvent(
+        kind=Kind.REQUEST_VOTED,
+        stream=request_stream(request.id),
+        actor=ADA,
+        at=now_of(store),
+        private={"reason": "not during the sale"},
+    )
+    with store.writing() as uow:
+        uow.record(said)
+        uow.record(replace(said, private={"reason": "changed my mind"}))
+        uow.record(replace(said, stream=agent_stream("scaler"), private={"reason": "elsewhere"}))
+
+    with store.reading() as reading:
+        found = (reading.texts(request.id), reading.texts(agent_stream("scaler")))
+
+    assert found == ({"rationale": REASON, "reason": "changed my mind"}, {"reason": "elsewhere"})
+
+
+def test_a_policy_is_kept_once(store):
+    """The text of a version that was loaded can be had again; the same version is not new twice."""
+    with store.writing() as uow:
+        new = [uow.keep_policy(a_policy(), "environments: {}"), uow.keep_policy(a_policy(), "something else")]
+
+    with store.reading() as reading:
+        assert (new, reading.policy_text(a_policy().version)) == ([True, False], "environments: {}")
+
+
+def test_a_refused_request_comes_back_whole(store):
+    """A refusal is bound to its key like an answer; it never waits for one."""
+    with_grounds(store)
+    request = refused(now_of(store))
+    put(store, request)
+
+    with store.reading() as reading:
+        assert reading.request_by_key("scaler", "key-1") == request
+        assert (reading.pending_count("scaler"), request.state) == (0, State.REFUSED)
+
+
+def test_a_look_is_one_snapshot(store):
+    """What is committed while somebody reads is not seen by halves: a look begun before it does not see it."""
+    with_grounds(store)
+    with store.reading() as reading:
+        before = reading.epoch()
+        with store.writing() as uow:
+            uow.raise_epoch()
+        assert (before, reading.epoch()) == (0, 0)
+
+    with store.reading() as reading:
+        assert reading.epoch() == 1
