@@ -88,7 +88,7 @@ def _executors(namespaces: Sequence[str]) -> Manifest:
         ],
         "validations": [
             _rule(
-                " || ".join(f"variables.{_variable(verb, fence)}" for verb, fence in fenced),
+                "\n|| ".join(f"variables.{_variable(verb, fence)}" for verb, fence in fenced),
                 "an executor may only update what its verb changes",
             ),
             *(
@@ -117,7 +117,7 @@ def _variable(verb: Verb, fence: Fence) -> str:
 def _speaks_of(verb: Verb, fence: Fence) -> str:
     """Return that the request is an update of the fence's resource by an executor of the verb."""
     resource, _, subresource = fence.resource.partition("/")
-    return " && ".join(
+    return "\n&& ".join(
         (
             f"request.userInfo.username.endsWith('-{verb.name}')",
             "request.operation == 'UPDATE'",

@@ -270,14 +270,14 @@ class Stage:
             seen.append(verb_called(plan.bound.verb).effect(plan.bound, now))
             return seen[-1].effect is not Effect.ROLLING
 
-        wait_until(has_ended, what="the rollout ends", within_s=within_s, every_s=0.1)
+        wait_until(has_ended, what="the rollout ends", within_s=within_s, every_s=0.03)
         return seen[-1]
 
     def settled(self, manifest: Mapping[str, Any]) -> Target:
         """Make a workload, wait until it has all its pods, and return it as a target."""
         self.ground.create(manifest)
         target = self.target(manifest)
-        wait_until(lambda: self._is_settled(target), what=f"{target} is settled", within_s=60, every_s=0.1)
+        wait_until(lambda: self._is_settled(target), what=f"{target} is settled", within_s=60, every_s=0.03)
         return target
 
     def _is_settled(self, target: Target) -> bool:
@@ -298,5 +298,5 @@ GRANTS: Final = (Grant(agent=AGENT, namespace="shop", verbs=("restart", "scale")
 
 def stand_in(directory: Path) -> StandIn:
     """Return a stand-in, not started, with one agent in one namespace."""
-    quickly = timedelta(seconds=0.5)
-    return StandIn(directory, seed_of(GRANTS), rollout=quickly, lag=timedelta(milliseconds=50))
+    quickly = timedelta(seconds=0.1)
+    return StandIn(directory, seed_of(GRANTS), rollout=quickly, lag=timedelta(milliseconds=20))
