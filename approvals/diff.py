@@ -1,7 +1,8 @@
 """Diffs: what differs between an object as it is and as a dry run says it would be.
 
 Everything that differs is a change, whoever caused it, so that a mutating webhook's addition is shown
-like our own. Left out is only what the server keeps for itself. List items are matched by ``name`` where all have one.
+like our own. Left out is only what the server keeps for itself. List items are matched by ``name`` where all have one;
+that such items change places is a change of the list itself, because some lists mean their order.
 Values that may be secret are replaced by a keyed hash before they can be shown or stored.
 """
 
@@ -39,11 +40,16 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac:
         after: The same object as the dry run answered it.
         mac: Makes the keyed hash that stands for a hidden value.
     """
-    old, new = dict(_leaves(_substance(before))), dict(_leaves(_substance(after)))
+    was, becomes = _substance(before), _substance(after)
+    moved = {path: (" ".join(one), " ".join(other)) for path, one, other in _moved(was, becomes)}
+    old, new = dict(_leaves(was)), dict(_leaves(becomes))
+    changed = {
+        path: (_shown(path, old.get(path), mac), _shown(path, new.get(path), mac))
+        for path in old.keys() | new.keys()
+        if (path in old) != (path in new) or json_text(old.get(path)) != json_text(new.get(path))
+    }
     return tuple(
-        Change(path=_pointer(path), before=_shown(path, old.get(path), mac), after=_shown(path, new.get(path), mac))
-        for path in sorted(old.keys() | new.keys())
-        if old.get(path) != new.get(path) or (path in old) != (path in new)
+        Change(path=_pointer(path), before=one, after=other) for path, (one, other) in sorted({**moved, **changed}.items())
     )
 
 
@@ -60,17 +66,30 @@ def _substance(thing: Mapping[str, Any]) -> dict[str, Any]:
     return {**substance, "metadata": metadata}
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield whatever holds nothing further, raw: 1 and True, or an empty list and its text, are not the same."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
     elif isinstance(value, list) and value:
         for key, inner in zip(_item_keys(value), value, strict=True):
             yield from _leaves(inner, (*path, key))
-    elif value is None or isinstance(value, (bool, int, str)):
+    else:
         yield path, value
-    else:  # an empty mapping or list, or a number with a fraction
-        yield path, json_text(value)
+
+
+def _moved(before: Any, after: Any, path: Path = ()) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each list whose items are the same by name but stand in another order: init containers run in theirs."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in before.keys() & after.keys():
+            yield from _moved(before[key], after[key], (*path, str(key)))
+    elif isinstance(before, list) and isinstance(after, list):
+        old, new = dict(zip(_item_keys(before), before, strict=True)), dict(zip(_item_keys(after), after, strict=True))
+        kept, then = [key for key in old if key in new], [key for key in new if key in old]
+        if kept != then:
+            yield path, kept, then
+        for key in kept:
+            yield from _moved(old[key], new[key], (*path, key))
 
 
 def _item_keys(items: list[Any]) -> list[str]:
@@ -86,10 +105,14 @@ def _pointer(path: Path) -> str:
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
-def _shown(path: Path, value: Leaf, mac: Mac) -> Leaf:
-    if value is None or not _is_secret(path):
+def _shown(path: Path, value: Any, mac: Mac) -> Leaf:
+    if value is None:
+        return None
+    if _is_secret(path):
+        return Redacted(mac=mac(json_text([list(path), value])))
+    if isinstance(value, (bool, int, str)):
         return value
-    return Redacted(mac=mac(json_text([list(path), value])))
+    return json_text(value)  # an empty mapping or list, or a number with a fraction
 
 
 def _is_secret(path: Path) -> bool:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -86,12 +86,12 @@ def _build(kind: Any, facts: Any) -> Any:
     if origin in {Union, types.UnionType}:
         return _build_union(get_args(kind), facts)
     if origin is tuple:
-        return tuple(_build(get_args(kind)[0], item) for item in facts)
+        return tuple(_build(get_args(kind)[0], item) for item in _taken(list, facts))
     if origin is frozenset:
-        return frozenset(_build(get_args(kind)[0], item) for item in facts)
+        return frozenset(_build(get_args(kind)[0], item) for item in _taken(list, facts))
     if origin is not None:  # the mappings
         inner = get_args(kind)[1]
-        return {key: _build(inner, value) for key, value in facts.items()}
+        return {key: _build(inner, value) for key, value in _taken(dict, facts).items()}
     return _build_plain(kind, facts)
 
 
@@ -121,9 +121,23 @@ def _build_plain(kind: Any, facts: Any) -> Any:
     if kind is datetime:
         return instant_of(facts)
     if kind is timedelta:
-        return timedelta(microseconds=facts)
-    if kind is Decimal or issubclass(kind, StrEnum):
+        return timedelta(microseconds=_taken(int, facts))
+    if kind is Decimal:
+        return _decimal(_taken(str, facts))
+    if issubclass(kind, StrEnum):
         return kind(facts)
+    return _taken(kind, facts)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("no exact decimal") from error
+
+
+def _taken(kind: Any, facts: Any) -> Any:
+    """Return *facts*, which must be of exactly that type: a text is no list of its letters, and a bool no number."""
     if type(facts) is not kind:
         raise TypeError(f"{kind.__name__} expected, not {type(facts).__name__}")
     return facts
