@@ -8,10 +8,14 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from approvals.action import Target
 from approvals.canonical import Value
+
+FEW = settings(max_examples=40)
+"""For examples that are whole nouns: drawing one is most of the work."""
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 INSTANTS = st.datetimes(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from approvals.alert import Alert, AlertState
 from approvals.canonical import decode, encode
@@ -17,7 +17,7 @@ from approvals.plan import Bound, Change, Evidence, Redacted
 from approvals.policy import Ruling
 from approvals.request import Request, Vote
 from approvals.tokens import Token
-from tests.approvals.strategies import INSTANTS, anything
+from tests.approvals.strategies import FEW, INSTANTS, anything
 from tests.builders import ADA, HOUR, NOON, TICK, a_change, a_pause, an_approver_set
 
 NOUNS = (Alert, Attempt, Bound, Consent, Evidence, Execution, Pause, Request, Ruling, Token, Vote)
@@ -27,7 +27,7 @@ NOUNS = (Alert, Attempt, Bound, Consent, Evidence, Execution, Pause, Request, Ru
 def test_a_noun_comes_back_from_its_facts_equal(kind):
     """A round trip through facts and canonical bytes loses nothing of any noun that is stored or replayed (I5)."""
 
-    @settings(max_examples=40)
+    @FEW
     @given(anything(kind))
     def holds(noun):
         assert noun_of(kind, decode(encode(facts_of(noun)))) == noun
