@@ -11,9 +11,9 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
-from bot.delivery import Later
+from bot.delivery import Later, Rejected, Unsendable
 from bot.slack.errors import CONNECTION_ERRORS, meaning_of
-from bot.slack.message import Message
+from bot.slack.message import Message, checked
 
 POSTS_A_SECOND: Final = 1.0
 """In one channel: beyond about this, Slack may drop messages without a word."""
@@ -79,6 +79,7 @@ class SlackPoster:
         Raises:
             Later, Gone, Rejected, Uncertain: It was not delivered, or may have been.
         """
+        _check(message)
         now = self._monotonic()
         with self._lock:
             self._bucket(channel, now).take(now)
@@ -104,6 +105,7 @@ class SlackPoster:
         Raises:
             Later, Gone, Rejected, Uncertain: It was not delivered, or may have been.
         """
+        _check(message)
         with self._lock:
             self._updates.take(self._monotonic())
         # Unlike a post, an update makes bare names live unless it is told not to.
@@ -134,6 +136,14 @@ class SlackPoster:
         if channel not in self._channels:
             self._channels[channel] = Bucket(per_second=POSTS_A_SECOND, at_once=POSTS_AT_ONCE, now=now)
         return self._channels[channel]
+
+
+def _check(message: Message) -> None:
+    """Return if *message* may leave; looked at here again, so that no way to Slack leads around it."""
+    try:
+        checked(message)
+    except Unsendable as error:
+        raise Rejected("unsendable") from error
 
 
 def _channel_id(channel: str) -> str:

@@ -5,17 +5,31 @@ from typing import Any
 
 import pytest
 
+from models.database import open_database
 from models.store import SqlStore
 from tests.bot.slack.office import Office
+from tests.builders import NOON
+from tests.fixtures.stores import SteppingClock, a_store
 
 
 @pytest.fixture
-def make_office(sqlite_store: SqlStore) -> Iterator[Callable[..., Office]]:
+def noon_store(sqlite_url: str) -> Iterator[tuple[SqlStore, SteppingClock]]:
+    """A store on SQLite whose clock stands at noon until a test moves it, and that clock."""
+    clock = SteppingClock()
+    clock.at = NOON
+    opened = open_database(sqlite_url)
+    yield a_store(opened, clock), clock
+    opened.close()
+
+
+@pytest.fixture
+def make_office(noon_store: tuple[SqlStore, SteppingClock]) -> Iterator[Callable[..., Office]]:
     """A function that opens an office over one SQLite store, with whatever it is told to change."""
     made: list[Office] = []
+    store, clock = noon_store
 
     def make(**changed: Any) -> Office:
-        office = Office(store=sqlite_store, **changed).open()
+        office = Office(store=store, clock=clock, **changed).open()
         made.append(office)
         return office
 

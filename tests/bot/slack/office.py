@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import uvicorn
@@ -34,10 +35,12 @@ from bot.slack.poster import SlackPoster
 from bot.slack.review_part import render_review
 from bot.slack.signed_http import SignedHttp
 from bot.slack.sockets import Sockets
+from models.audit_book import AuditBook
 from models.cards import Cards
 from models.store import SqlStore
 from models.thread_lines import ThreadLines
 from tests.fakes.journey import Remembered
+from tests.fixtures.stores import SteppingClock
 from tests.waiting import wait_until
 from tests.world import FixedPolicies, World
 
@@ -85,6 +88,7 @@ class Office:
     """Everything that is up, and what people can do in it."""
 
     store: SqlStore
+    clock: SteppingClock
     policies: FixedPolicies = field(default_factory=FixedPolicies)
     seed: Seed = field(default_factory=default_seed)
     strictness: Strictness = PATIENT
@@ -167,6 +171,10 @@ class Office:
         """Return the messages that are no replies."""
         return [message for message in self.messages(channel) if not message.is_reply]
 
+    def cards_in_now(self, channel: str = PROD) -> list[Message]:
+        """Return the same, for code that runs on the workspace's loop already."""
+        return [message for message in self.workspace.messages(channel) if not message.is_reply]
+
     def card(self) -> Message:
         """Return the newest card."""
         return self.cards_in()[-1]
@@ -181,6 +189,21 @@ class Office:
         del request
         self.step()
         return text_of(self.card().blocks)
+
+    def pass_by(self, duration: timedelta) -> None:
+        """Let time pass for the store."""
+        assert self.clock.at is not None
+        self.clock.at += duration
+
+    def events(self, stream: str) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return kind, actor and facts of every event of one stream."""
+        story = AuditBook(self.store.database).story(stream)
+        return [(one.record.kind, one.record.actor, dict(one.record.data)) for one in story]
+
+    def refusals(self, request: Request) -> list[tuple[str, dict[str, Any]]]:
+        """Return who was refused, and the facts of it, from the audit trail."""
+        found = self.events(f"request:{request.id}")
+        return [(actor, data) for kind, actor, data in found if kind == "answer.refused"]
 
     def change(self, what: Callable[[], T]) -> T:
         """Do something to the workspace on its own loop."""
