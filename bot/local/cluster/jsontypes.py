@@ -12,6 +12,9 @@ JsonObject = dict[str, Any]
 ABSENT: Final = object()
 """Stands for a field that is not there, which is not the same as null."""
 
+_DEPTH_MOST: Final = 100
+"""How deep an object may be nested; deeper than any workload, and far from the interpreter's own limit."""
+
 
 class NotJson(ValueError):
     """The bytes are not one JSON object."""
@@ -25,7 +28,7 @@ def read_object(data: bytes) -> tuple[JsonObject, tuple[str, ...]]:
     """Return the object in *data*, and the dotted paths of keys that were written twice (the last one counts).
 
     Raises:
-        NotJson: *data* is no JSON, no object, or holds NaN or an infinity.
+        NotJson: *data* is no JSON, no object, nested too deeply, or holds NaN or an infinity.
     """
     try:
         parsed = json.loads(data, object_pairs_hook=_Pairs, parse_constant=_no_constant)
@@ -42,18 +45,17 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _plain(value: Any, path: tuple[str, ...], repeated: list[str]) -> Any:
+    if len(path) > _DEPTH_MOST:
+        raise NotJson("exceeded max depth")
     if isinstance(value, _Pairs):
         result: JsonObject = {}
         for key, item in value:
             if key in result:
-                repeated.append(".".join((*path, key)))
+                repeated.append(".".join((*path, key)).replace(".[", "["))
             result[key] = _plain(item, (*path, key), repeated)
         return result
     if isinstance(value, list):
-        return [
-            _plain(item, (*path[:-1], f"{path[-1]}[{index}]") if path else (), repeated)
-            for index, item in enumerate(value)
-        ]
+        return [_plain(item, (*path, f"[{index}]"), repeated) for index, item in enumerate(value)]
     return value
 
 

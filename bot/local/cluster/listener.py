@@ -29,7 +29,6 @@ class Listener:
         self._open: dict[socket.socket, threading.Thread] = {}
         self._socket = _bound(0)
         self._address: tuple[str, int] = self._socket.getsockname()
-        self._placeholder: socket.socket | None = None
         self._accepting: threading.Thread | None = None
         self._wake, self._woken = socket.socketpair()
 
@@ -49,23 +48,17 @@ class Listener:
         self._stop_accepting()
         self._socket.close()
         # Bound and not listening: connections are refused, and nobody else gets the port.
-        self._placeholder = _bound(self.port)
+        self._socket = _bound(self.port)
         self._end_connections()
 
     def resume(self) -> None:
         """Accept again, on the same port."""
-        if self._placeholder is not None:
-            self._placeholder.close()
-            self._placeholder = None
-        self._socket = _bound(self.port)
         self.start()
 
     def stop(self) -> None:
         """End everything and return when all threads have ended, or were given time to."""
         self._stop_accepting()
         self._socket.close()
-        if self._placeholder is not None:
-            self._placeholder.close()
         threads = self._end_connections()
         for thread in threads:
             thread.join(_JOIN_SECONDS)

@@ -56,6 +56,9 @@ def _manager_causes(manager: str) -> list[Cause]:
         causes.append(
             Cause("FieldValueTooLong", f"Too long: may not be more than {_MANAGER_MOST} bytes", "fieldManager")
         )
-    if not manager.isprintable():
-        causes.append(Cause("FieldValueInvalid", "Invalid value: invalid character", "fieldManager"))
+    odd = next((index for index, character in enumerate(manager) if not character.isprintable()), None)
+    if odd is not None:
+        quoted = manager.encode("unicode_escape").decode()
+        told = f'Invalid value: "{quoted}": invalid character U+{ord(manager[odd]):04X} (at position {odd})'
+        causes.append(Cause("FieldValueInvalid", told, "fieldManager"))
     return causes

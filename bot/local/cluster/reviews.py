@@ -37,8 +37,7 @@ class Reviews:
         if user.uid:
             info["uid"] = user.uid
         info["groups"] = list(user.groups)
-        if user.credential_id:
-            info["extra"] = {"authentication.kubernetes.io/credential-id": [user.credential_id]}
+        info["extra"] = {"authentication.kubernetes.io/credential-id": [user.credential_id]}
         head = _head("SelfSubjectReview", _AUTHENTICATION)
         return {**head, "metadata": {"creationTimestamp": at}, "status": {"userInfo": info}}, warnings
 

@@ -20,6 +20,7 @@ from bot.local.cluster.listener import reset_on_close
 from bot.local.cluster.refusals import Refused
 
 _IDLE_SECONDS: Final = 90.0
+_LOOK_UP_SECONDS: Final = 0.05
 _CHUNK: Final = 1 << 16
 _DISCARD_MOST: Final = 16 * 1024 * 1024
 
@@ -126,12 +127,15 @@ class _Exchange(BaseHTTPRequestHandler):
         raise _Broken
 
     def _wait(self, fault: Delay | Hold) -> None:
+        stopping = self._owner.stopping
         if isinstance(fault, Delay):
-            self._owner.stopping.wait(fault.seconds)
-            return
-        fault.reached.set()
-        while not (fault.released.wait(0.05) or self._owner.stopping.is_set()):
-            pass
+            stopping.wait(fault.seconds)
+        else:
+            fault.reached.set()
+            while not (fault.released.wait(_LOOK_UP_SECONDS) or stopping.is_set()):
+                pass
+        if stopping.is_set():
+            raise _Broken
 
     def _answer(self, request: Request, entry: Entry) -> Answer:
         answer = self._owner.api.answer(request)

@@ -133,7 +133,7 @@ def stand_in(directory) -> Iterator[Place]:
     )
     hpa = autoscaler(NAMESPACE, "watched", least=2, most=8)
     seed = Seed(namespaces=(NAMESPACE,), accounts=accounts, fences=fences, autoscalers=(hpa,))
-    with StandIn(directory, seed, rollout=timedelta(milliseconds=60), lag=timedelta(milliseconds=20)) as cluster:
+    with StandIn(directory, seed, rollout=timedelta(0), lag=timedelta(0)) as cluster:
         tokens = {account.name: cluster.token(account) for account in accounts}
         yield Place(Wire(cluster.server, token=cluster.token()), tokens, cluster.create)
 

@@ -403,6 +403,12 @@ def test_a_body_has_a_limit(place):
             "FieldValueNotSupported",
             'Unsupported value: "Some": supported values: "", "Ignore", "Strict", "Warn"',
         ),
+        (
+            {"fieldManager": "a%01"},
+            "fieldManager",
+            "FieldValueInvalid",
+            'Invalid value: "a\\x01": invalid character U+0001 (at position 1)',
+        ),
         ({"fieldManager": "x" * 129}, "fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes"),
     ],
 )

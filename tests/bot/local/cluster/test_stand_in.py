@@ -15,7 +15,7 @@ import pytest
 from kubernetes.client import ApiClient, AppsV1Api, Configuration
 from kubernetes.config import load_kube_config
 
-from bot.local.cluster import Account, Refused, Rule, Seed, StandIn, deployment, stateful_set
+from bot.local.cluster import Account, DryRunOnly, Refused, Rule, Seed, StandIn, deployment, stateful_set
 from tests.bot.local.cluster.wire import MERGE, Wire
 from tests.waiting import wait_until
 
@@ -57,6 +57,13 @@ class TestNotOffered:
 
         assert (reply.status, reply.body["reason"], reply.body["code"]) == (501, "NotImplemented", 501)
         assert reply.body["message"].startswith("the stand-in does not offer ")
+
+    def test_queries_without_an_end(self, stand_in, wire):
+        """More than a hundred parameters are a bad request, noted as one."""
+        reply = wire.send("GET", f"/version?{'&'.join(['a=b'] * 101)}")
+
+        assert (reply.status, reply.body["reason"]) == (400, "BadRequest")
+        assert [(entry.path, entry.status) for entry in stand_in.requests] == [("/version", 400)]
 
     @pytest.mark.parametrize("field", ["finalizers", "ownerReferences", "managedFields"])
     def test_fields(self, wire, field):
@@ -246,6 +253,27 @@ class TestRights:
             ]
 
         assert statuses == [200, 403, 200, 200]
+
+    def test_the_administrator(self, wire):
+        """It belongs to the group that may do everything, and its rules say so."""
+        who = wire.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", {}).body["status"]["userInfo"]
+        review = wire.post(
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {"spec": {"namespace": "shop"}}
+        ).body["status"]
+
+        assert (who["username"], who["groups"]) == ("stand-in-admin", ["system:masters", "system:authenticated"])
+        assert {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]} in review["resourceRules"]
+
+    def test_who_only_dry_runs_mints_nothing(self, tmp_path):
+        """The planner's fence stands before every write, also one that makes a token."""
+        rule = Rule(groups=("",), resources=("serviceaccounts/token",), verbs=("create",))
+        planner = Account(namespace="shop", name="planner", rules=(rule,))
+        fence = DryRunOnly(name="planners", users=("*:planner",))
+        with StandIn(tmp_path, Seed(namespaces=("shop",), accounts=(planner,), fences=(fence,))) as cluster:
+            wire = Wire(cluster.server, token=cluster.token(planner))
+            statuses = [wire.post(f"{TOKEN}{query}", {}).status for query in ("", "?dryRun=All")]
+
+        assert statuses == [403, 201]
 
 
 class TestWarnings:
