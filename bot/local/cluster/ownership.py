@@ -34,25 +34,21 @@ def transferred(
     old, new = _fields_of(before), _fields_of(after)
     changed = {path for path, value in new.items() if path not in old or old[path] != value}
     gone = old.keys() - new.keys()
+    own = (manager, subresource)
+    held: dict[tuple[str, str], JsonObject] = {
+        (one["manager"], one.get("subresource", "")): dict(one) for one in entries
+    }
+    if changed:
+        held.setdefault(own, _entry(manager, (), subresource, time))
     result = []
-    has_entry = False
-    for entry in entries:
-        is_own = (entry["manager"], entry.get("subresource", "")) == (manager, subresource)
-        has_entry = has_entry or is_own
+    for owner, entry in held.items():
         paths = set(_paths(entry["fieldsV1"]))
-        kept = (paths - gone) | changed if is_own else paths - gone - changed
+        kept = (paths - gone) | changed if owner == own else paths - gone - changed
         if kept == paths:
-            result.append(dict(entry))
+            result.append(entry)
         elif kept:
-            result.append(
-                _entry(
-                    manager if is_own else entry["manager"], kept, entry.get("subresource", ""), entry.get("time", "")
-                )
-            )
-        if is_own and kept != paths and kept and time:
-            result[-1]["time"] = time
-    if changed and not has_entry:
-        result.append(_entry(manager, changed, subresource, time))
+            written = time if owner == own else entry.get("time", "")
+            result.append(_entry(entry["manager"], kept, owner[1], written))
     return result
 
 

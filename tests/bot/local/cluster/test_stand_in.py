@@ -1,4 +1,4 @@
-"""The stand-in itself: what it does not offer, its journal, its kubeconfig, its life, and what somebody else can do."""
+"""The stand-in itself: its journal, its kubeconfig, its life, its example, and what somebody else can do."""
 
 import json
 import os
@@ -8,119 +8,18 @@ import stat
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from kubernetes.client import ApiClient, AppsV1Api, Configuration
 from kubernetes.config import load_kube_config
 
-from bot.local.cluster import Account, DryRunOnly, Refused, Rule, Seed, StandIn, deployment, stateful_set
+from bot.local.cluster import Account, Refused, Seed, StandIn, deployment, stateful_set
 from tests.bot.local.cluster.wire import MERGE, Wire
 from tests.waiting import wait_until
 
 CHECKOUT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
 TOKEN = "/api/v1/namespaces/shop/serviceaccounts/planner/token"
-
-
-class TestNotOffered:
-    """Everything beyond scale and restart is 501 and says so; nothing is pretended."""
-
-    @pytest.mark.parametrize(
-        ("method", "path"),
-        [
-            ("GET", "/"),
-            ("GET", "/apis"),
-            ("GET", "/api/v1/pods"),
-            ("GET", "/api/v1/namespaces/shop/pods"),
-            ("GET", "/api/v1/namespaces/shop/secrets/one"),
-            ("GET", "/apis/apps/v1/namespaces/shop/deployments"),
-            ("GET", "/apis/apps/v1/namespaces/shop/daemonsets/checkout"),
-            ("GET", "/apis/apps/v1beta1/namespaces/shop/deployments/checkout"),
-            ("GET", "/apis/apps/v1/namespaces/shop/deployments/"),
-            ("GET", f"{CHECKOUT}/status"),
-            ("GET", f"{CHECKOUT}?watch=1"),
-            ("PUT", CHECKOUT),
-            ("PUT", f"{CHECKOUT}/scale"),
-            ("DELETE", CHECKOUT),
-            ("POST", "/apis/apps/v1/namespaces/shop/deployments"),
-            ("POST", "/api/v1/namespaces/shop/pods/web/eviction"),
-            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
-            ("PATCH", "/api/v1/namespaces/shop"),
-            ("OPTIONS", CHECKOUT),
-            ("BREW", CHECKOUT),
-        ],
-    )
-    def test_calls(self, wire, method, path):
-        """A call that is not offered."""
-        reply = wire.send(method, path, b"{}" if method != "GET" else None)
-
-        assert (reply.status, reply.body["reason"], reply.body["code"]) == (501, "NotImplemented", 501)
-        assert reply.body["message"].startswith("the stand-in does not offer ")
-
-    def test_queries_without_an_end(self, stand_in, wire):
-        """More than a hundred parameters are a bad request, noted as one."""
-        reply = wire.send("GET", f"/version?{'&'.join(['a=b'] * 101)}")
-
-        assert (reply.status, reply.body["reason"]) == (400, "BadRequest")
-        assert [(entry.path, entry.status) for entry in stand_in.requests] == [("/version", 400)]
-
-    @pytest.mark.parametrize("field", ["finalizers", "ownerReferences", "managedFields"])
-    def test_fields(self, wire, field):
-        """A change of metadata that would need a garbage collector, or would rewrite ownership."""
-        reply = wire.patch(CHECKOUT, {"metadata": {field: ["a"]}})
-
-        assert (reply.status, reply.body["message"].split("; ")[0]) == (
-            501,
-            f"the stand-in does not offer changing metadata.{field}",
-        )
-
-    def test_tokens_bound_to_an_object(self, shop):
-        """They would have to end with it."""
-        wire = Wire(shop.server, token=shop.token())
-        bound = {"spec": {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "x"}}}
-
-        reply = wire.post("/api/v1/namespaces/shop/serviceaccounts/plan-sre/token", bound)
-
-        assert reply.status == 501
-
-    def test_bodies_without_a_length(self, stand_in):
-        """A chunked body is refused and the connection ends."""
-        said = exchanged(stand_in, b"PATCH / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-
-        assert said.startswith(b"HTTP/1.1 501 ")
-
-    @pytest.mark.parametrize(
-        ("sent", "status"),
-        [
-            (b"nonsense\r\n\r\n", b"400"),
-            (b"GET / HTTP/9.9\r\n\r\n", b"505"),
-            (b"GET /version HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
-            (b"GET /version HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"400"),
-            (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
-        ],
-    )
-    def test_what_is_no_http(self, stand_in, sent, status):
-        """It gets a Status and a closed connection, and no traceback anywhere."""
-        said = exchanged(stand_in, sent)
-
-        head, _, body = said.partition(b"\r\n\r\n")
-        assert head.split(b" ", 2)[1] == status
-        assert json.loads(body)["kind"] == "Status"
-
-
-def exchanged(stand_in, sent):
-    """Return everything that comes back for raw bytes."""
-    host, port = stand_in.server.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(sent)
-        said = b""
-        try:
-            while chunk := connection.recv(65536):
-                said += chunk
-        except ConnectionResetError:
-            pass  # it need not read to the end what it refuses
-        return said
 
 
 class TestJournal:
@@ -173,107 +72,6 @@ class TestJournal:
         kept = repr(shop.requests)
         assert minted.status == 201
         assert not any(secret in kept for secret in (token, minted.body["status"]["token"], "secret"))
-
-
-class TestTokens:
-    """Tokens end, and cannot be made by anybody else."""
-
-    @pytest.mark.parametrize(("after_s", "status"), [(600, 200), (660, 200), (661, 401), (5000, 401)])
-    def test_an_expired_token_has_a_minute_of_leeway(self, tmp_path, after_s, status):
-        """A token is taken until just before 61 s after its end, as on a real server."""
-        clock = [datetime(2026, 1, 1, tzinfo=UTC)]
-        account = Account(namespace="shop", name="planner")
-        with StandIn(tmp_path, Seed(namespaces=("shop",), accounts=(account,)), now=lambda: clock[0]) as cluster:
-            admin = Wire(cluster.server, token=cluster.token())
-            minted = admin.post(TOKEN, {"spec": {"expirationSeconds": 600}}).body["status"]
-            clock[0] += timedelta(seconds=after_s)
-
-            reply = admin.speaking_as(minted["token"]).send("GET", "/version")
-
-        assert minted["expirationTimestamp"] == "2026-01-01T00:10:00Z"
-        assert reply.status == status
-
-    def test_another_stand_ins_token_is_worth_nothing(self, tmp_path, stand_in):
-        """Each run has a key of its own."""
-        with StandIn(tmp_path / "other") as other:
-            foreign = other.token()
-
-        assert Wire(stand_in.server, token=foreign).send("GET", "/version").status == 401
-
-    def test_only_known_accounts_have_tokens(self, stand_in):
-        """A test that misspells an account is told."""
-        with pytest.raises(Refused, match='404 NotFound: serviceaccounts "nobody" not found'):
-            stand_in.token(Account(namespace="shop", name="nobody"))
-
-
-class TestRights:
-    """Rules match as RBAC matches."""
-
-    @pytest.mark.parametrize(
-        ("resources", "verbs", "status"),
-        [
-            (("deployments",), ("get",), 403),
-            (("deployments/scale",), ("get",), 200),
-            (("*/scale",), ("get",), 200),
-            (("deployments/*",), ("get",), 403),
-            (("*",), ("get",), 200),
-            (("deployments/scale",), ("patch",), 403),
-            (("deployments/scale",), ("*",), 200),
-        ],
-    )
-    def test_wildcards(self, tmp_path, resources, verbs, status):
-        """A star is any resource, and ``*/scale`` any scale; ``deployments/*`` is nothing."""
-        account = Account(
-            namespace="shop",
-            name="a",
-            rules=(Rule(groups=("apps",), resources=resources, verbs=verbs, namespace="shop"),),
-        )
-        seed = Seed(namespaces=("shop",), workloads=(deployment("shop", "checkout"),), accounts=(account,))
-
-        with StandIn(tmp_path, seed) as cluster:
-            reply = Wire(cluster.server, token=cluster.token(account)).send("GET", f"{CHECKOUT}/scale")
-
-        assert reply.status == status
-
-    def test_a_rule_holds_in_its_namespace(self, tmp_path):
-        """Without a namespace it holds everywhere."""
-        here = Rule(groups=("apps",), resources=("deployments",), verbs=("get",), namespace="shop")
-        everywhere = Rule(groups=("apps",), resources=("deployments",), verbs=("get",))
-        accounts = tuple(
-            Account(namespace="shop", name=name, rules=(rule,)) for name, rule in (("a", here), ("b", everywhere))
-        )
-        workloads = tuple(deployment(namespace, "checkout") for namespace in ("shop", "bank"))
-        with StandIn(tmp_path, Seed(namespaces=("shop", "bank"), workloads=workloads, accounts=accounts)) as cluster:
-            statuses = [
-                Wire(cluster.server, token=cluster.token(account))
-                .send("GET", CHECKOUT.replace("shop", namespace))
-                .status
-                for account in accounts
-                for namespace in ("shop", "bank")
-            ]
-
-        assert statuses == [200, 403, 200, 200]
-
-    def test_the_administrator(self, wire):
-        """It belongs to the group that may do everything, and its rules say so."""
-        who = wire.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", {}).body["status"]["userInfo"]
-        review = wire.post(
-            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {"spec": {"namespace": "shop"}}
-        ).body["status"]
-
-        assert (who["username"], who["groups"]) == ("stand-in-admin", ["system:masters", "system:authenticated"])
-        assert {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]} in review["resourceRules"]
-
-    def test_who_only_dry_runs_mints_nothing(self, tmp_path):
-        """The planner's fence stands before every write, also one that makes a token."""
-        rule = Rule(groups=("",), resources=("serviceaccounts/token",), verbs=("create",))
-        planner = Account(namespace="shop", name="planner", rules=(rule,))
-        fence = DryRunOnly(name="planners", users=("*:planner",))
-        with StandIn(tmp_path, Seed(namespaces=("shop",), accounts=(planner,), fences=(fence,))) as cluster:
-            wire = Wire(cluster.server, token=cluster.token(planner))
-            statuses = [wire.post(f"{TOKEN}{query}", {}).status for query in ("", "?dryRun=All")]
-
-        assert statuses == [403, 201]
 
 
 class TestWarnings:
