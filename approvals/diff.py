@@ -49,7 +49,8 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac:
         if (path in old) != (path in new) or json_text(old.get(path)) != json_text(new.get(path))
     }
     return tuple(
-        Change(path=_pointer(path), before=one, after=other) for path, (one, other) in sorted({**moved, **changed}.items())
+        Change(path=_pointer(path), before=one, after=other)
+        for path, (one, other) in sorted({**moved, **changed}.items())
     )
 
 

@@ -202,10 +202,14 @@ def claim(execution: Execution, *, now: datetime) -> Transition:
     What was armed and never sent is claimed to be armed again; what may have been sent keeps its state and only
     changes hands, to be read back.
 
+    What has landed is followed without a claim: a lease on it would only keep the others from looking.
+
     Raises:
-        Clash: Another worker holds it.
+        Clash: Another worker holds it, or there is nothing left to carry out.
     """
-    if execution.is_over or (execution.lease_until is not None and now < execution.lease_until):
+    if execution.is_over or execution.state is Phase.APPLIED:
+        raise Clash("There is nothing left to carry out.")
+    if execution.lease_until is not None and now < execution.lease_until:
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
     return _moved(

@@ -46,7 +46,7 @@ class People:
         person = {account: account for account in (*self.names, *other.names)}
         for names in (self.names, other.names):
             first: dict[str, str] = {}
-            for account, name in names.items():
+            for account, name in sorted(names.items()):  # whatever order a store or a file gave them
                 old, new = person[account], person[first.setdefault(name, account)]
                 person = {key: new if value == old else value for key, value in person.items()}
         return People(names=person)

@@ -184,8 +184,7 @@ def bind(
     Raises:
         Unplannable: It would change nothing; nobody is asked to approve nothing.
     """
-    if not any(step.changes for step in preview.steps):
-        raise Unplannable("This would change nothing: the target already is as asked.", code="no_change")
+    check_changes(preview)
     bound = Bound(
         schema=SCHEMA,
         cluster_uid=preview.cluster_uid,
@@ -198,6 +197,16 @@ def bind(
         steps=preview.steps,
     )
     return Plan(bound=bound, evidence=preview.evidence)
+
+
+def check_changes(preview: Preview) -> None:
+    """Return if *preview* would change something.
+
+    Raises:
+        Unplannable: It would change nothing; nobody is asked to approve nothing.
+    """
+    if not any(step.changes for step in preview.steps):
+        raise Unplannable("This would change nothing: the target already is as asked.", code="no_change")
 
 
 def changes_of(bound: Bound) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ version; a newer version, in flight, can only make it stricter (:func:`stricter_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -230,7 +230,7 @@ def rule_on(
         timeout: How long the agent wants to wait, if it says so.
     """
     charter = policy.charters.get(agent)
-    denied = _built_in_denial(policy, charter, environment, action)
+    denied = _built_in_denial(policy, charter, environment, action, on_behalf_of)
     if denied is not None or charter is None:
         return Ruling(policy=policy.version, asks=False, rules=("built-in",), reasons=(denied or "",), risk=risk)
     matching = tuple(rule for rule in policy.rules if rule.match.takes(agent, environment, action))
@@ -251,13 +251,20 @@ def rule_on(
     return _asking(policy, matching, charter, on_behalf_of=on_behalf_of, risk=risk, timeout=timeout)
 
 
-def _built_in_denial(policy: Policy, charter: Charter | None, environment: str, action: ProposedAction) -> str | None:
+def _built_in_denial(
+    policy: Policy, charter: Charter | None, environment: str, action: ProposedAction, on_behalf_of: str | None
+) -> str | None:
     if action.target.namespace in PROTECTED_NAMESPACES:
         return f"The namespace {action.target.namespace} is protected; no rule can open it."
     if charter is None:
         return "The policy has no charter for this agent."
     if environment not in policy.environments:
         return "The policy has no such environment."
+    try:
+        # Intake asks the charter first of all; here it is asked again, so that one narrowed since then takes effect.
+        charter.check(environment, action, on_behalf_of)
+    except OutOfScope as refusal:
+        return refusal.sentence
     return None
 
 
@@ -319,20 +326,19 @@ def seconds(duration: timedelta) -> str:
 def stricter_of(first: Ruling, second: Ruling) -> Ruling:
     """Return what satisfies both rulings: the one an approval was asked under, and today's (I10).
 
-    The policy version and the deadline stay those of the *first*; today's can take rights away, never give any.
+    The policy version and the deadline stay those of the *first*; today's can take rights away, never give any. Where
+    today's denies, who may say no to the open question stays as it was: nobody else's word is taken for an answer.
     """
-    if not (first.asks and second.asks):
-        denying = second if first.asks else first
-        return Ruling(policy=first.policy, asks=False, rules=denying.rules, reasons=denying.reasons, risk=first.risk)
-    return Ruling(
-        policy=first.policy,
-        asks=True,
+    if not first.asks:
+        return first
+    if not second.asks:
+        return replace(first, asks=False, rules=second.rules, reasons=second.reasons)
+    return replace(
+        first,
         rules=first.rules + tuple(rule for rule in second.rules if rule not in first.rules),
-        reasons=first.reasons,
         risk=Risk.highest(first.risk, second.risk),
         panels=first.panels + tuple(panel for panel in second.panels if panel not in first.panels),
         quorum=max(first.quorum, second.quorum),
-        timeout=first.timeout,
         valid_for=min(first.valid_for, second.valid_for),
         conflicted=first.conflicted | second.conflicted,
         people=first.people.merged_with(second.people),

@@ -17,7 +17,7 @@ from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
 from approvals.pause import Pause, Place, open_pause_over
 from approvals.people import Authority
-from approvals.plan import Plan, Preview, bind, bound_bytes, effect_key, fingerprint_of
+from approvals.plan import Plan, Preview, bind, bound_bytes, check_changes, effect_key, fingerprint_of
 from approvals.policy import Policy, Ruling, groups_of, possible_approvers, rule_on
 from approvals.ports import (
     Cluster,
@@ -115,6 +115,7 @@ class Escalate:
         verb = _checked_verb(escalation)
         self._check_first(escalation, None, pauses)
         draft = self._draft(escalation, verb, token=request.token, texts=texts, asked_at=asked_at)
+        check_changes(draft.preview)
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
 
     def open_in(self, uow: UnitOfWork, draft: Draft) -> Request:

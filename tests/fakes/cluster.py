@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import RLock
 from typing import Any
 
 from approvals.accounts import ServiceAccount
@@ -45,6 +46,8 @@ class FakeCluster:
     mint_refusal: Refused | None = None
     rolling: bool = False
     """Whether changed workloads stay under way."""
+    lock: RLock = field(default_factory=RLock)
+    """A server handles each request whole, whoever else asks."""
 
     @classmethod
     def with_checkout(cls, replicas: int = 3, **kwargs: Any) -> "FakeCluster":
@@ -59,7 +62,8 @@ class FakeCluster:
 
     def somebody_scales(self, replicas: int) -> None:
         """Change ``shop/checkout`` behind everybody's back."""
-        self._write(self.checkout(), {"spec": {"replicas": replicas}}, manager="kubectl", subresource=None)
+        with self.lock:
+            self._write(self.checkout(), {"spec": {"replicas": replicas}}, manager="kubectl", subresource=None)
 
     def churn(self) -> None:
         """Move the resource version of ``shop/checkout`` and nothing that was reviewed."""
@@ -73,10 +77,11 @@ class FakeCluster:
         if self.down:
             raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
         target = action.target
-        workload = self.objects.get((target.kind, target.namespace, target.name))
+        with self.lock:
+            workload = copy.deepcopy(self.objects.get((target.kind, target.namespace, target.name)))
         if workload is None:
             raise Unplannable("There is no such target.", code="target_not_found")
-        observed = {"object": copy.deepcopy(workload), "scale": scale_of(workload), "hpas": self.hpas}
+        observed = {"object": workload, "scale": scale_of(workload), "hpas": self.hpas}
         resource = verb.kind(target.kind).resource
         (draft,) = verb.build(observed, target, resource, action.parameters, occasion)
         after = _merged(observed[draft.before], json.loads(draft.step.body))
@@ -105,10 +110,13 @@ class FakeCluster:
             if isinstance(scripted, Reply):
                 return scripted
             scripted()
+        with self.lock:
+            return self._carried_out(bound, step, json.loads(body))
+
+    def _carried_out(self, bound: Bound, step: int, patch: dict[str, Any]) -> Reply:
         workload = self._of(bound, step)
         if workload is None:
             return Reply(came=Came.REJECTED, status=404, message="not found")
-        patch = json.loads(body)
         if patch["metadata"].pop("resourceVersion") != workload["metadata"]["resourceVersion"]:
             return Reply(came=Came.CONFLICT, status=409, message="the object has been modified")
         manager = field_manager(bound.escalation)
@@ -122,8 +130,8 @@ class FakeCluster:
         """Return the object as it is."""
         if self.down:
             raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
-        workload = self._of(bound, step)
-        return None if workload is None else copy.deepcopy(workload)
+        with self.lock:
+            return copy.deepcopy(self._of(bound, step))
 
     def _of(self, bound: Bound, step: int) -> dict[str, Any] | None:
         target = bound.target
