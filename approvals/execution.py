@@ -408,11 +408,18 @@ VOID_SENTENCES: Final[Mapping[Reason, str]] = {
 def followed(execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta) -> Transition | None:
     """Return what one look at the effect changes, or None where nothing worth writing down does.
 
+    A failure is believed when it is seen twice: right after a write the API server was measured to show the new
+    generation with the old rollout's failed condition for some 40 ms.
+
     Raises:
-        Clash: There is no effect to follow.
+        Clash: There is no effect to follow, or it has ended: a look taken before that has nothing to say any more.
     """
     _expect(execution, Phase.APPLIED)
+    if execution.is_over:
+        raise Clash("The effect has ended.", code="execution_moved")
     effect, sentence = progress.effect, progress.sentence
+    if effect is Effect.FAILED_ROLLOUT and sentence != execution.message:
+        effect = Effect.ROLLING
     if effect is Effect.ROLLING and execution.effect_deadline is not None and now >= execution.effect_deadline:
         effect, sentence = Effect.TIMED_OUT, f"Not finished when we stopped looking. {sentence}"
     if effect is execution.effect and sentence == execution.message:
