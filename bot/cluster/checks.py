@@ -121,14 +121,12 @@ class Checks:
             return
         attempt, what = _TRIALS[holding.role]
         place = f"{holding.account.namespace}/{self.canary}"
-        match self._with(identity, lambda line: attempt(line, holding, self.canary)):
-            case Trial.LET_THROUGH:
-                words = f"the account {_named(holding.account)} could {what}: an admission policy is missing."
-                yield self._found(f"{words} {_APPLY}")
-            case Trial.NO_CANARY:
-                yield self._found(f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}")
-            case Trial.REFUSED:
-                pass
+        trial = self._with(identity, lambda line: attempt(line, holding, self.canary))
+        if trial is Trial.LET_THROUGH:
+            words = f"the account {_named(holding.account)} could {what}: an admission policy is missing."
+            yield self._found(f"{words} {_APPLY}")
+        if trial is Trial.NO_CANARY:
+            yield self._found(f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}")
 
     def _compare(self, who: str, identity: Identity, allowed: Mapping[str, tuple[Right, ...]]) -> Iterator[Finding]:
         """Compare an account's rights in every namespace that matters with what it is *allowed* in each."""

@@ -112,7 +112,7 @@ def test_an_answer_that_differs_from_the_plan_is_drift(real_stage, mutation):
     numbers = count(2)
 
     def is_drift():
-        reply = real_stage.send(real_stage.plan("scale", target, replicas=next(numbers)))
+        _, reply = real_stage.carried_out("scale", target, replicas=next(numbers))
         assert reply.came is Came.APPLIED
         return not reply.as_planned
 
@@ -136,10 +136,10 @@ def test_scaling_to_none_leaves_no_mark(real_stage):
     told by the value.
     """
     target = real_stage.settled(workload(replicas=2))
-    plan = real_stage.plan("scale", target, replicas=0)
 
-    assert real_stage.send(plan).came is Came.APPLIED
+    plan, reply = real_stage.carried_out("scale", target, replicas=0)
 
+    assert reply.came is Came.APPLIED
     now = real_stage.observe(plan)
     assert now["spec"]["replicas"] == 0
     assert [one for one in now["metadata"]["managedFields"] if one.get("subresource") == "scale"] == []
@@ -156,11 +156,10 @@ def test_t_exe_01_every_token_that_was_used_is_accounted_for(installation):
     """
     stage = Stage.on(RealGround(installation), version="audited")
     target = stage.settled(workload())
-    plan = stage.plan("scale", target, replicas=2)
     account = executor(AGENT, "scale", target.namespace)
     credential = stage.door.mint(environment=ENVIRONMENT, account=account)
 
-    reply = stage.send(plan)
+    plan, reply = stage.carried_out("scale", target, replicas=2)
 
     wait_until(lambda: str(reply.audit_id) in installation.cluster.audit_log.read_text(), what="the write is logged")
     ours = [event for event in _audited(installation) if event["userAgent"].startswith("countersign/audited")]
