@@ -48,6 +48,9 @@ T = TypeVar("T")
 
 PROD = "C0PROD"
 SECRET = "0123456789abcdef0123456789abcdef"
+IDLE_STEPS = 4
+"""After so many steps without a message everything is up to date, as far as it can be."""
+
 PATIENT = Strictness(post_rate=None, method_rates={})
 """Slack without its pace, for tests that are not about it."""
 
@@ -157,9 +160,11 @@ class Office:
     # What can be seen.
 
     def step(self) -> None:
-        """Let the relay bring everything up to date, as its tick would."""
-        for _ in range(10):
-            if not self.relay.step():
+        """Let the relay bring everything up to date, as its ticks would; a tick may find that it is too early."""
+        idle = 0
+        for _ in range(60):
+            idle = 0 if self.relay.step() else idle + 1
+            if idle == IDLE_STEPS:
                 return
         raise AssertionError("the relay never comes to rest")
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,6 +35,16 @@ def signed_request(office, payload, *, secret=SECRET, at=None):
             "X-Slack-Signature": f"v0={signature}",
         },
     )
+
+
+def send(request):
+    """Send a request and return the status of its answer."""
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
 
 
 def click_payload(office, user, action_id):

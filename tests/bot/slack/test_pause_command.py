@@ -1,0 +1,203 @@
+"""/agent-pause: the grammar, and what each form of it does, end to end."""
+
+from datetime import timedelta
+
+import pytest
+
+from approvals.errors import Malformed
+from approvals.pause import Scope, ScopeKind
+from approvals.request import State
+from bot.slack.commands import GRAMMAR, Off, On, Status, wish_of
+from tests.builders import ADA, BORIS, DINA, MINUTE
+
+ALL = Scope(kind=ScopeKind.ALL)
+AGENT = Scope(kind=ScopeKind.AGENT, name="scaler")
+NAMESPACE = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop")
+PAUSE = "pause_01JD0000000000000000000000"
+
+
+@pytest.mark.parametrize(
+    ("typed", "wish"),
+    [
+        ("status", Status()),
+        ("  status ", Status()),
+        ("on", On(scope=ALL, duration=None, reason="")),
+        ("on all", On(scope=ALL, duration=None, reason="")),
+        ("on all 30m", On(scope=ALL, duration=timedelta(minutes=30), reason="")),
+        ("on 30m", On(scope=ALL, duration=timedelta(minutes=30), reason="")),
+        ("on 2h the sale", On(scope=ALL, duration=timedelta(hours=2), reason="the sale")),
+        ("on 9999d", On(scope=ALL, duration=timedelta(days=7), reason="")),
+        ("on because 30m of noise", On(scope=ALL, duration=None, reason="because 30m of noise")),
+        ("on 30s", On(scope=ALL, duration=None, reason="30s")),
+        ("on agent:scaler", On(scope=AGENT, duration=None, reason="")),
+        ("on agent:scaler 1d it misbehaves", On(scope=AGENT, duration=timedelta(days=1), reason="it misbehaves")),
+        ("on namespace:prod-eu-1/shop a &lt; b", On(scope=NAMESPACE, duration=None, reason="a < b")),
+        ("on all " + "x" * 900, On(scope=ALL, duration=None, reason="x" * 500)),
+        ("off", Off(pause=None)),
+        (f"off {PAUSE}", Off(pause=PAUSE)),
+        (f"off {PAUSE} all good again", Off(pause=PAUSE, reason="all good again")),
+        ("", None),
+        ("help", None),
+        ("ON", None),
+        ("on\u00a0", On(scope=ALL, duration=None, reason="")),
+        ("off everything", None),
+        ("off pause_1", None),
+        ("status now", None),
+        ("stop", None),
+    ],
+)
+def test_the_grammar(typed, wish):
+    """Each form means one thing; `on` alone means all, `off` alone names nothing, anything else is nothing."""
+    assert wish_of(typed) == wish
+
+
+@pytest.mark.parametrize("typed", ["on agent:", "on agent:UPPER", "on namespace:shop", "on namespace:a/b/c"])
+def test_a_misspelt_scope_stops_nothing_and_says_so(typed):
+    """A scope that is none is refused: a pause of everything instead of one agent would surprise, one of nothing would harm."""
+    with pytest.raises(Malformed) as refused:
+        wish_of(typed)
+
+    assert refused.value.code == "unknown_scope"
+
+
+def test_on_stops_at_once(either_office):
+    """`on` engages a pause: approving is refused, denying still works, the channel sees the notice."""
+    office = either_office
+    request = office.world.pending()
+    office.step()
+    card = office.card()
+
+    said = office.command("U0ADA", "on 30m the sale")
+    office.step()
+    office.click("U0BORIS", "approve:v1", card)
+
+    assert said.startswith("*Paused: everything.* It asks for the resume <!date^")
+    assert "`/agent-pause off pause_" in said
+    assert office.note("U0BORIS") == "Paused (all): nothing can be approved until two people resume it."
+    notice = office.card()
+    assert notice.text == "Paused: everything. Nothing can be approved or started until two people resume it."
+    assert "the sale" in str(notice.blocks)
+    office.click("U0BORIS", "deny:v1", card)
+    assert office.world.request(request).state is State.DENIED
+
+
+def test_approved_and_not_started_is_stopped_and_counted(office):
+    """I4: what was approved and has not started is voided by the pause, and the answer says how many."""
+    office.world.pending()
+    office.step()
+    office.click("U0ADA", "approve:v1")
+    office.note("U0ADA")
+
+    said = office.command("U0BORIS", "on namespace:prod-eu-1/shop")
+
+    assert said.startswith(
+        "*Paused: the namespace prod-eu-1/shop.* 1 approved changes that had not started were stopped."
+    )
+
+
+def test_two_people_resume_by_its_id(office):
+    """`off ID` takes two people; the same person twice is told so; then the notice says who resumed."""
+    office.command("U0ADA", "on agent:scaler")
+    office.step()
+    with office.store.reading() as reading:
+        (pause,) = reading.pauses()
+
+    first = office.command("U0ADA", f"off {pause.id}")
+    again = office.command("U0ADA", f"off {pause.id}")
+    second = office.command("U0BORIS", f"off {pause.id} all good")
+    office.step()
+
+    assert first == f"You agreed to resume `{pause.id}`. It takes 2 people: 1 more."
+    assert again == "You have agreed already; it takes one more person."
+    assert second == "*Resumed: the agent scaler.* Approvals given before the pause do not run."
+    assert "*Resumed by <@U0ADA> and <@U0BORIS>*" in str(office.card().blocks)
+
+
+def test_off_alone_lists_and_changes_nothing(office):
+    """`off` names the open pauses with their ids; they go on."""
+    office.command("U0ADA", "on agent:scaler")
+    with office.store.reading() as reading:
+        (pause,) = reading.pauses()
+
+    said = office.command("U0BORIS", "off")
+
+    assert said.startswith("Nothing was changed. A resume names the pause it ends.\n*Paused:*\n")
+    assert f"`{pause.id}` the agent scaler, by <@U0ADA> since <!date^" in said
+    with office.store.reading() as reading:
+        assert reading.pauses() == (pause,)
+
+
+def test_status_is_for_everybody(office):
+    """Anybody who can type the command may see what is paused."""
+    nothing = office.command("U0DINA", "status")
+    for _ in range(12):
+        office.world.pause(AGENT, account=ADA, duration=None, reason="")
+
+    said = office.command("U0DINA", "status")
+
+    assert nothing == "Nothing is paused."
+    assert said.count("`pause_") == 10
+    assert "and 2 more" in said
+
+
+def test_an_agreement_is_counted_in_the_status(office):
+    """The status says how many of the two have agreed."""
+    pause = office.world.pause(AGENT, account=ADA, duration=None, reason="").pause
+    office.world.resume(pause.id, account=ADA, reason="")
+
+    assert "1 of 2 agreed to resume" in office.command("U0DINA", "status")
+
+
+@pytest.mark.parametrize(
+    ("user", "typed", "said", "recorded"),
+    [
+        ("U0DINA", "on", "The policy does not let you pause.", (DINA, {"what": "engage", "code": "may_not_pause"})),
+        (
+            "U0DINA",
+            "off PAUSE",
+            "The policy does not let you resume.",
+            (DINA, {"what": "resume", "code": "may_not_resume"}),
+        ),
+    ],
+)
+def test_who_may_not_is_refused_and_written_down(office, user, typed, said, recorded):
+    """Pausing and resuming take authority; a refusal is private and in the trail."""
+    pause = office.world.pause(AGENT, account=ADA, duration=None, reason="").pause
+
+    answer = office.command(user, typed.replace("PAUSE", pause.id))
+
+    refused = [(actor, data) for kind, actor, data in office.events("pause") if kind == "pause.refused"]
+    assert (answer, refused) == (said, [recorded])
+
+
+@pytest.mark.parametrize("typed", ["", "help", "off everything"])
+def test_anything_else_gets_the_grammar_back(office, typed):
+    """What is not in the grammar changes nothing and is answered with it."""
+    assert office.command("U0ADA", typed) == GRAMMAR
+
+
+def test_an_unknown_agent_is_named_as_such(office):
+    """A pause of something that the policy does not know would stop nothing and look like a stop."""
+    assert office.command("U0ADA", "on agent:nobody") == "The policy has no agent of that name."
+
+
+def test_the_bot_asks_for_the_resume_and_the_notice_says_so(office):
+    """A duration only asks: when it is over the notice says so, and the pause goes on."""
+    office.command("U0ADA", "on 30m")
+    office.step()
+    office.pass_by(31 * MINUTE)
+    office.world.ask_for_resumes()
+    office.step()
+
+    assert "*The time asked for is over.* It goes on until two people resume it." in str(office.card().blocks)
+    with office.store.reading() as reading:
+        assert [pause.is_open for pause in reading.pauses()] == [True]
+
+
+def test_a_listed_person_can_pause_while_slack_is_down(office):
+    """Failing towards the safe side: whom the policy lists by id can stop things even when Slack cannot be asked."""
+    office.change(lambda: office.workspace.faults.errors.update({"users.info": ["internal_error"] * 3}))
+
+    assert office.command("U0BORIS", "on").startswith("*Paused: everything.*")
+    with office.store.reading() as reading:
+        assert [pause.by for pause in reading.pauses()] == [BORIS]
