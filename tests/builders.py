@@ -18,6 +18,7 @@ from approvals.execution import Attempt, Execution, Phase
 from approvals.pause import Pause, Scope, ScopeKind
 from approvals.people import ApproverSet, Authority, Membership, People, Standing
 from approvals.plan import (
+    SHORT,
     Change,
     Evidence,
     PatchType,
@@ -44,7 +45,7 @@ from approvals.policy import (
     Timeout,
     rule_on,
 )
-from approvals.request import Answer, Bench, Request, State, Via, Vote
+from approvals.request import Answer, Ballot, Bench, Request, State, Via, Vote
 from approvals.risk import Risk
 from approvals.tokens import Token, TokenKind, token_hash
 from approvals.verb import Occasion, Verb
@@ -356,6 +357,13 @@ def a_vote(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) 
         authority_at=NOON,
     )
     return replace(vote, **changed)
+
+
+def a_ballot(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Ballot:
+    """Return what somebody asks to be recorded about :func:`a_request`, by the button on its card."""
+    short = (a_request().fingerprint or "")[:SHORT]
+    ballot = Ballot(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
+    return replace(ballot, **changed)
 
 
 def a_standing(account: str, *, seen_at: datetime = NOON, **changed: Any) -> Standing:
