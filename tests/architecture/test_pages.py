@@ -1,0 +1,76 @@
+"""Pages: every command, setting and example on them is one that the product has."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from bot.cli.commands import build
+from bot.settings import read
+from models.payloads import EscalationPayload, escalation_of
+from models.payloads import read as read_payload
+from models.strict_json import parse
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/operations.md", "docs/threat-model.md", "docs/audit-format.md", "docs/policy.md")
+IN_PROSE = re.compile(r"`countersign ([a-z][^`\n]*)`")
+IN_A_BLOCK = re.compile(r"^countersign ([a-z][^\n#|>]*)", re.MULTILINE)
+
+
+def _no_desk():
+    raise AssertionError("help needs no desk")
+
+
+def commands_on_pages() -> list[str]:
+    """Return every command that a page shows, as typed after ``countersign``."""
+    texts = [(ROOT / page).read_text() for page in PAGES]
+    return sorted({one.strip() for text in texts for form in (IN_PROSE, IN_A_BLOCK) for one in form.findall(text)})
+
+
+@pytest.mark.parametrize("typed", commands_on_pages())
+def test_every_command_on_a_page_exists(typed):
+    """A command that a page shows is one that the command line has, down to its options."""
+    command: Any = typer.main.get_command(build(_no_desk))
+    words = shlex.split(typed)
+
+    while words and hasattr(command, "commands"):
+        command = command.commands.get(words.pop(0))
+    options = [word for word in words if word.startswith("--")]
+    known = {name for parameter in command.params for name in parameter.opts} if command is not None else set()
+
+    assert command is not None, f"there is no command {typed!r}"
+    assert set(options) <= known
+
+
+def test_the_settings_on_the_page_are_those_that_are_read():
+    """The table of settings names every setting that is read, and no other."""
+    table = set(re.findall(r"`((?:COUNTERSIGN|SLACK)_[A-Z_]+)`", (ROOT / "docs/operations.md").read_text()))
+    source = (ROOT / "bot/settings.py").read_text()
+
+    assert table == set(re.findall(r'"((?:COUNTERSIGN|SLACK)_[A-Z_]+)"', source))
+    assert read({}).port == 8080
+
+
+def test_the_escalation_in_the_readme_is_one():
+    """The body that the README sends is taken by the door as it stands."""
+    (body,) = re.findall(r"-d '(\{.*?\})'", (ROOT / "README.md").read_text(), re.DOTALL)
+
+    payload = read_payload(EscalationPayload, parse(body.encode()))
+    escalation = escalation_of(payload, agent="scaler", key="k", body_hash="h")
+
+    assert (escalation.environment, escalation.action.parameters) == ("prod-eu-1", {"replicas": 6})
+
+
+def test_every_link_on_a_page_leads_somewhere():
+    """A page links only to files that are there."""
+    broken = [
+        f"{page}: {target}"
+        for page in (*PAGES, "CONTRIBUTING.md", "CHANGELOG.md")
+        for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / page).read_text())
+        if not ((ROOT / page).parent / target).exists()
+    ]
+
+    assert broken == []
