@@ -110,6 +110,10 @@ def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -
         return Landed.APPLIED
     if now["metadata"]["generation"] == generation_before:
         return Landed.NOT_APPLIED
+    if wanted_replicas(now) == bound.arguments["replicas"]:
+        # To and from 0 the server was measured to leave no mark. The number is absolute and the object has moved on from
+        # what our bytes were conditional on, so it is there, and they cannot land any more.
+        return Landed.APPLIED
     return Landed.CANNOT_TELL
 
 
