@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -31,11 +33,11 @@ ROUNDS = 300
 QUARTER = timedelta(minutes=15)
 
 
-def at_once(*acts: Callable[[], object]) -> list[object]:
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
     """Let *acts* begin together, each in its own thread, and return what each returned, or the refusal that it raised."""
     barrier = Barrier(len(acts))
 
-    def run(act: Callable[[], object]) -> object:
+    def run(act: Callable[[], Any]) -> Any:
         barrier.wait(10)
         try:
             return act()
@@ -78,7 +80,7 @@ def lost_quorums(world: World, vote: Callable[[Request, str], object], *, rounds
     lost = 0
     for number in range(rounds):
         request = world.pending(f"key-{number}")
-        at_once(lambda one=request: vote(one, ADA), lambda one=request: vote(one, BORIS))
+        at_once(partial(vote, request, ADA), partial(vote, request, BORIS))
         with world.store.reading() as reading:
             votes = reading.votes(request.id)
         if len(votes) == 2 and world.request(request).state is State.PENDING:
@@ -179,7 +181,7 @@ def test_vote_and_pause(make_world):
     for number in range(ROUNDS):
         request = world.pending(f"key-{number}")
         _, engaged = at_once(
-            lambda one=request: world.answers(one),
+            partial(world.answers, request),
             lambda: world.pause(SCALER, account=ADA, duration=None, reason=""),
         )
         world.execute()
@@ -205,7 +207,7 @@ def test_pause_and_start(make_world):
         world.answers(request)
         execution = execution_of(world, request)
         _, engaged = at_once(
-            lambda one=execution: world.execute.look_at(one.id),
+            partial(world.execute.look_at, execution.id),
             lambda: world.pause(SCALER, account=ADA, duration=None, reason=""),
         )
         world.execute()
@@ -236,8 +238,8 @@ def test_deny_and_start(make_world):
         world.answers(request)
         execution = execution_of(world, request)
         _, denial = at_once(
-            lambda one=execution: world.execute.look_at(one.id),
-            lambda one=request: world.answers(one, BORIS, Answer.DENY),
+            partial(world.execute.look_at, execution.id),
+            partial(world.answers, request, BORIS, Answer.DENY),
         )
         world.execute()
         after = execution_of(world, request)
@@ -262,9 +264,7 @@ def test_start_and_start(make_world):
         request = world.pending(f"key-{number}")
         world.answers(request)
         execution = execution_of(world, request)
-        at_once(
-            lambda one=execution: world.execute.look_at(one.id), lambda one=execution: world.execute.look_at(one.id)
-        )
+        at_once(partial(world.execute.look_at, execution.id), partial(world.execute.look_at, execution.id))
         world.execute()
         assert execution_of(world, request).state is Phase.APPLIED
 
@@ -282,7 +282,7 @@ def test_start_and_start_on_one_target(make_world):
         for request in (first, second):
             world.answers(request)
         looks = [execution_of(world, request) for request in (first, second)]
-        at_once(*(lambda one=look: world.execute.look_at(one.id) for look in looks))
+        at_once(*(partial(world.execute.look_at, look.id) for look in looks))
         states = sorted(execution_of(world, request).state for request in (first, second))
         assert states in ([Phase.APPLIED, Phase.QUEUED], [Phase.APPLIED, Phase.VOIDED])
         for request in (first, second):
