@@ -13,10 +13,10 @@ from bot.intake.problems import BadRequest, Turned
 WITHIN_S: Final = 10.0
 """For a whole body; the largest that is taken needs 0.8 Mbit/s for it."""
 
-LINGER_BYTES: Final = 1024 * 1024
+LINGER_BYTES: Final = 16 * 1024 * 1024
 """How much of a body that was refused is still read and thrown away, ..."""
 
-LINGER_S: Final = 1.0
+LINGER_S: Final = 2.0
 """... and for how long: closing on unread bytes resets the connection, and the client may never see why."""
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")

@@ -63,8 +63,26 @@ def describe(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     _, definitions = models_json_schema(_SHAPES, ref_template=_REF)
-    document["components"] = {"schemas": definitions["$defs"], "securitySchemes": _TOKENS}
+    document["components"] = {"schemas": _spelt_out(definitions["$defs"]), "securitySchemes": _TOKENS}
     return document
+
+
+_SPELT: Final = {"ge": "minimum", "le": "maximum"}
+"""How JSON Schema calls the bounds that pydantic leaves in its own words beside a schema that was given to it."""
+
+
+def _spelt_out(schema: Any) -> Any:
+    """Return *schema* with every keyword in JSON Schema's words; the names of fields are no keywords."""
+    if isinstance(schema, list):
+        return [_spelt_out(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        _SPELT.get(key, key): {name: _spelt_out(one) for name, one in inner.items()}
+        if key == "properties"
+        else _spelt_out(inner)
+        for key, inner in schema.items()
+    }
 
 
 _KEY_HEADER: Final = {

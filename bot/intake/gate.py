@@ -97,12 +97,12 @@ class Gate:
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         token: Token | None = scope.get(CALLER)
         await self._refusals.note(refused, token=token, source=source_of(scope))
-        unread = BODY not in scope and _has_body(scope)
-        if not unread:
+        if BODY in scope or not _has_body(scope):
             await answer_to(refused)(scope, receive, answer)
             return
         await answer_to(refused, close=True)(scope, receive, answer.kept_open)
-        await linger(receive)
+        if not headers_called(scope, b"expect"):  # Whoever asked first has not sent it.
+            await linger(receive)
         await answer({"type": "http.response.body"})
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, answer: "_Answer") -> None:

@@ -203,7 +203,14 @@ def a_world(database: Database, clock: HandClock) -> World:
 
 
 def _token(world: World, secret: str, **changed: Any) -> Token:
-    wanted = {"kind": TokenKind.AGENT, "environments": (), "namespaces": (), "good_for": DAY, "by": "os:olga", **changed}
+    wanted = {
+        "kind": TokenKind.AGENT,
+        "environments": (),
+        "namespaces": (),
+        "good_for": DAY,
+        "by": "os:olga",
+        **changed,
+    }
     return world.admit.create(secret, **wanted)
 
 

@@ -180,7 +180,9 @@ def test_t_auth_05_an_agent_can_decide_nothing(shared_door, method, path):
     """T-AUTH-05: there is no path on which an agent could answer its own question; it stays pending."""
     asked = shared_door.escalate(f"{method} {path}").json
 
-    answer = shared_door.call(method, f"{ESCALATIONS}/{asked['id']}{path}", {"verdict": "approve", "status": "approved"})
+    answer = shared_door.call(
+        method, f"{ESCALATIONS}/{asked['id']}{path}", {"verdict": "approve", "status": "approved"}
+    )
 
     assert answer.status == (404 if path else 405)
     assert shared_door.call("GET", f"{ESCALATIONS}/{asked['id']}").json == asked
@@ -257,7 +259,9 @@ def test_t_auth_15_a_monitors_token_finds_no_other_path(shared_door):
 
 def test_a_stranger_learns_no_paths(shared_door):
     """Whoever has no token gets 401 for every path under the interface, whether it exists or not."""
-    answers = {shared_door.call("GET", f"/v1{path}", token=None).raw for path in ("/escalations", "/nothing", "/", "/alerts/x")}
+    answers = {
+        shared_door.call("GET", f"/v1{path}", token=None).raw for path in ("/escalations", "/nothing", "/", "/alerts/x")
+    }
 
     assert len(answers) == 1
 

@@ -36,7 +36,8 @@ def test_an_escalation_is_taken_on(door):
 def test_the_same_key_and_body_give_the_original_again(door):
     """A repeat is 200 with the escalation as it stands, however its JSON is laid out; nothing is made twice."""
     first = door.escalate().json
-    turned = b'{"rationale": "p99 is 4.1 s against an objective of 1 s",\n "action": {"parameters": {"replicas": 6}, ' + (
+    turned = (
+        b'{"rationale": "p99 is 4.1 s against an objective of 1 s",\n "action": {"parameters": {"replicas": 6}, '
         b'"target": {"name": "checkout", "namespace": "shop", "kind": "Deployment"}, "verb": "scale"}, '
         b'"environment": "prod-eu-1"}'
     )
@@ -223,7 +224,15 @@ def test_a_query_is_read_strictly(shared_door, query, status, code):
     assert (answer.status, answer.code) == (status, code)
 
 
-IMPOSSIBLE_IDS = ["esc_1", "%00", "esc_" + "%00" * 26, "..%2f..", "tok_01JD0000000000000000000000", "x" * 3000, "%F0%9F%92%A9"]
+IMPOSSIBLE_IDS = [
+    "esc_1",
+    "%00",
+    "esc_" + "%00" * 26,
+    "..%2f..",
+    "tok_01JD0000000000000000000000",
+    "x" * 3000,
+    "%F0%9F%92%A9",
+]
 
 
 @pytest.mark.parametrize("asked", IMPOSSIBLE_IDS)
@@ -294,7 +303,7 @@ def test_a_body_is_hashed_by_what_it_says(door):
     answers = [
         door.call("POST", ESCALATIONS, text, key="key-1").status
         for text in (
-            str(a_body()).replace("'", '"').replace("}", ' }').encode()[:-2] + b', "confidence" : 0.8 }',
+            str(a_body()).replace("'", '"').replace("}", " }").encode()[:-2] + b', "confidence" : 0.8 }',
             str(a_body()).replace("'", '"').encode()[:-1] + b', "confidence": 0.80}',
         )
     ]

@@ -110,7 +110,9 @@ def test_only_plain_json_is_read(shared_door, path, token, headers):
     assert (answer.status, answer.code) == (415, "not_json_type")
 
 
-@pytest.mark.parametrize("said", ["application/json", "application/json;charset=UTF-8", 'APPLICATION/JSON; charset="utf-8"'])
+@pytest.mark.parametrize(
+    "said", ["application/json", "application/json;charset=UTF-8", 'APPLICATION/JSON; charset="utf-8"']
+)
 def test_json_may_name_its_charset(shared_door, said):
     """Plain JSON is taken however it is spelt."""
     answer = shared_door.call("POST", ESCALATIONS, a_body(), key=f"said {said}", headers={"Content-Type": said})
@@ -118,7 +120,14 @@ def test_json_may_name_its_charset(shared_door, said):
     assert answer.status == 202
 
 
-KEYS = {"none": [], "empty": [""], "too long": ["k" * 256], "not ascii": ["sch\xf6n"], "a tab": ["a\tb"], "two": ["a", "b"]}
+KEYS = {
+    "none": [],
+    "empty": [""],
+    "too long": ["k" * 256],
+    "not ascii": ["sch\xf6n"],
+    "a tab": ["a\tb"],
+    "two": ["a", "b"],
+}
 
 
 @pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS.keys())

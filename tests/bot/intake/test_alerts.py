@@ -1,0 +1,133 @@
+"""Alerts: a delivery of a monitor becomes rows and cards, repeats are folded, a resolution is noted."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.bot.intake.support import ALERTS, MONITOR, a_delivery, open_door
+from tests.builders import CHANNEL
+from tests.waiting import wait_until
+
+FIRING = {"new": 1, "changed": 0, "folded": 0}
+
+
+def _alerts(door):
+    with door.world.store.reading() as reading:
+        return [
+            tuple(row)
+            for row in reading.connection.exec_driver_sql("SELECT environment, channel, state, revision FROM alerts")
+        ]
+
+
+def _cards(door):
+    with door.world.store.reading() as reading:
+        return [
+            tuple(row)
+            for row in reading.connection.exec_driver_sql(
+                "SELECT channel, wanted, shown FROM cards WHERE kind = 'alert' ORDER BY subject"
+            )
+        ]
+
+
+def test_a_firing_alert_is_stored_and_wants_a_card(door):
+    """One row in the token's environment, one card in its channel, and nothing that anybody could approve."""
+    answer = door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+
+    assert (answer.status, answer.json) == (200, FIRING)
+    assert _alerts(door) == [("prod-eu-1", CHANNEL, "firing", 1)]
+    assert _cards(door) == [(CHANNEL, 1, 0)]
+    assert door.call("GET", "/v1/escalations").json["escalations"] == []
+
+
+def test_a_repeat_is_folded(door):
+    """The same alert again changes nothing: no row, no card, no event."""
+    door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+    before = door.events()
+
+    answer = door.call("POST", ALERTS, a_delivery(annotations={"summary": "Still hot."}), token=MONITOR)
+
+    assert answer.json == {"new": 0, "changed": 0, "folded": 1}
+    assert (door.events(), _cards(door)) == (before, [(CHANNEL, 1, 0)])
+
+
+def test_a_resolution_is_noted_once(door):
+    """It changes the one row and its card; a late *firing* does not bring it back."""
+    door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+
+    resolved = [door.call("POST", ALERTS, a_delivery("resolved"), token=MONITOR).json for _ in range(2)]
+    late = door.call("POST", ALERTS, a_delivery(), token=MONITOR).json
+
+    assert resolved == [{"new": 0, "changed": 1, "folded": 0}, {"new": 0, "changed": 0, "folded": 1}]
+    assert late == {"new": 0, "changed": 0, "folded": 1}
+    assert _alerts(door) == [("prod-eu-1", CHANNEL, "resolved", 2)]
+
+
+def test_the_same_alert_starting_again_is_another_one(door):
+    """An alert is told apart by its start, too."""
+    door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+
+    answer = door.call("POST", ALERTS, a_delivery(startsAt="2026-11-20T11:00:00.000001Z"), token=MONITOR)
+
+    assert answer.json == FIRING
+
+
+def test_what_a_monitor_sends_beside_the_known_is_passed_over(door):
+    """An upgrade of the monitor does not silence its alarms."""
+    assert door.call("POST", ALERTS, {**a_delivery(), "notificationReason": "x"}, token=MONITOR).status == 200
+
+
+def test_a_real_alertmanager_is_understood(world, hand_clock, start_alertmanager):
+    """What Debian's Alertmanager sends is taken: firing, its repeats, the resolution."""
+    with open_door(world, hand_clock) as door:
+        alertmanager = start_alertmanager(_sending_to(door.port))
+        began = datetime.now(UTC) - timedelta(minutes=5)
+        hot = {"labels": {"alertname": "Hot", "shop": "é"}, "annotations": {"summary": "It is hot."}}
+
+        alertmanager.post_alerts([{**hot, "startsAt": began.isoformat(), "endsAt": _in(hours=1)}])
+        wait_until(
+            lambda: [row[2:] for row in _alerts(door)] == [("firing", 1)], what="the alert is stored", within_s=30
+        )
+        wait_until(lambda: _folded(door) >= 1, what="a repeat came and was folded", within_s=30)
+        assert _cards(door) == [(CHANNEL, 1, 0)]
+
+        alertmanager.post_alerts([{**hot, "startsAt": began.isoformat(), "endsAt": _in(seconds=-1)}])
+        wait_until(lambda: [row[2:] for row in _alerts(door)] == [("resolved", 2)], what="it resolved", within_s=30)
+
+    kinds = [event["kind"] for event in door.events() if event["stream"] == "alert" or "alert" in event["kind"]]
+    assert kinds == ["alert.firing", "alert.resolved"]
+    with world.store.reading() as reading:
+        (subject,) = reading.connection.exec_driver_sql("SELECT id FROM alerts").scalars()
+        assert reading.texts(subject)["label shop"] == "é"
+
+
+def _sending_to(port):
+    return {
+        "route": {
+            "receiver": "countersign",
+            "group_wait": "10ms",
+            "group_interval": "200ms",
+            "repeat_interval": "400ms",
+        },
+        "receivers": [
+            {
+                "name": "countersign",
+                "webhook_configs": [
+                    {
+                        "url": f"http://127.0.0.1:{port}{ALERTS}",
+                        "send_resolved": True,
+                        "max_alerts": 200,
+                        "http_config": {"authorization": {"type": "Bearer", "credentials": MONITOR}},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _in(**duration):
+    return (datetime.now(UTC) + timedelta(**duration)).isoformat()
+
+
+def _folded(door):
+    """Return how many deliveries beside the first were answered 200."""
+    text = door.metrics.text().decode()
+    name = 'countersign_http_requests_total{method="POST",route="/v1/alerts/alertmanager",status="200"} '
+    return float(text.partition(name)[2].partition("\n")[0] or 0) - 1
