@@ -33,6 +33,8 @@ AGENT = "cst_secret"
 OTHER_AGENT = "cst_another"
 NARROW = "cst_narrow"
 MONITOR = "cst_monitor"
+FRESH = "cst_fresh"
+"""A token of ``scaler``, good for a day from when the world was made; for stores that go by their own clock."""
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 ESCALATIONS = "/v1/escalations"
@@ -197,6 +199,7 @@ def a_world(database: Database, clock: HandClock) -> World:
     store = SqlStore(database, host_clock=clock, new_salt=CountingSalts())
     world = World(store=store, policies=FixedPolicies(a_policy_with_two_agents())).settled()
     _token(world, OTHER_AGENT, holder="pruner")
+    _token(world, FRESH, holder="scaler")
     _token(world, NARROW, holder="scaler", namespaces=("staging",))
     _token(world, MONITOR, kind=TokenKind.ALERTMANAGER, holder="prometheus", environments=("prod-eu-1",))
     return world

@@ -31,7 +31,7 @@ def test_a_known_callers_refusal_is_one_whole_event(door):
         "version": event["version"],
         "kind": "intake.refused",
         "stream": "agent:scaler",
-        "sequence": 3,
+        "sequence": 4,
         "actor": f"token:{TOKEN_ID}",
         "at": "2026-11-20T12:00:00.000000Z",
         "data": {"token": TOKEN_ID, "code": "duplicate_key", "field": "/rationale"},
