@@ -1,6 +1,7 @@
 """Policies: the file in force, and its reload. A broken file never takes the place of a good one."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
@@ -43,11 +44,12 @@ class PolicyFile:
         mistakes is logged and changes nothing.
         """
         try:
-            policy, text = read_policy(self._path)
+            data = _read(self._path)
+            if sha256(data).hexdigest() == self.current().version:
+                return False
+            policy, text = _checked(self._path, data)
         except Malformed as mistakes:
             log.warning("policy.reload_refused", path=str(self._path), why=mistakes.sentence)
-            return False
-        if policy.version == self.current().version:
             return False
         adopt(policy, text)
         with self._lock:
@@ -62,10 +64,17 @@ def read_policy(path: Path) -> tuple[Policy, str]:
     Raises:
         Malformed: It cannot be read, or holds mistakes; the sentence lists all of them with their lines.
     """
+    return _checked(path, _read(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise Malformed(f"The policy file {path} cannot be read: {error.strerror}. Set COUNTERSIGN_POLICY.") from error
+
+
+def _checked(path: Path, data: bytes) -> tuple[Policy, str]:
     try:
         return load_policy(data), data.decode()
     except PolicyMistakes as mistakes:

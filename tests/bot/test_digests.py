@@ -1,0 +1,116 @@
+"""The digest's post: on time, once, caught up with after an outage, and never for a time before there was anything."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from approvals.digest import WeeklyDigest
+from approvals.policy import Environment
+from bot.delivery import Later
+from bot.digests import DigestPost
+from models.audit_book import AuditBook
+from models.digests import Digests
+from models.sealer import Sealer
+from models.store import SqlStore
+from tests.builders import CHANNEL, MINUTE, a_policy
+from tests.world import FixedPolicies, World
+
+MONDAY_NINE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+"""Monday, nine o'clock in Berlin."""
+
+LAST_WEEK = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakePoster:
+    """Keeps what is posted; fails while it is down."""
+
+    posted: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
+
+    def may_post(self, channel: str) -> bool:
+        """Always."""
+        return True
+
+    def may_update(self) -> bool:
+        """Always."""
+        return True
+
+    def update(self, channel: str, ts: str, message: str) -> None:
+        """Digests are never changed."""
+        raise AssertionError("a digest is never changed")
+
+    def post(self, channel: str, message: str, *, thread: str | None = None) -> str:
+        """Keep it."""
+        if self.down:
+            raise Later("outage", wait=timedelta(seconds=1))
+        self.posted.append((channel, message))
+        return f"{len(self.posted)}.0"
+
+
+def drawn(digest: WeeklyDigest, environment: Environment, replaces: bool) -> str:
+    """Return a digest as a line."""
+    again = " again" if replaces else ""
+    return f"{environment.name} {digest.start:%m-%d %H:%M} {digest.asked} asked {dict(digest.outcomes)}{again}"
+
+
+@pytest.fixture
+def office(sqlite_store: SqlStore, host_clock):
+    """A store in which one request came in last week and timed out, its poster, and the post under test."""
+    sqlite_store = SqlStore(sqlite_store.database, host_clock=host_clock, new_salt=lambda: "0" * 32)
+    host_clock.at = LAST_WEEK
+    world = World(sqlite_store).settled()
+    world.pending()
+    host_clock.at = LAST_WEEK + 20 * MINUTE
+    world.expire()
+    Sealer(sqlite_store.database).seal()
+    poster = FakePoster()
+    post = DigestPost(
+        store=sqlite_store,
+        policies=FixedPolicies(a_policy()),
+        book=AuditBook(sqlite_store.database),
+        digests=Digests(sqlite_store),
+        poster=poster,
+        draw=drawn,
+    )
+    return post, poster
+
+
+SAID = "prod-eu-1 11-15 23:00 1 asked {'expired': 1}"
+
+
+def test_it_is_posted_when_it_is_due_and_only_once(office, host_clock):
+    """A minute before it is due there is nothing; from then on it stands there once, however often the tick comes."""
+    post, poster = office
+
+    host_clock.at = MONDAY_NINE - MINUTE
+    post.catch_up()
+    before = list(poster.posted)
+    host_clock.at = MONDAY_NINE
+    for _ in range(3):
+        post.catch_up()
+
+    assert (before, poster.posted) == ([], [(CHANNEL, SAID)])
+
+
+def test_an_outage_delays_it_and_says_that_it_may_be_a_second_copy(office, host_clock):
+    """What could not be posted on time is posted later, naming itself a replacement: the first try may have arrived."""
+    post, poster = office
+    host_clock.at, poster.down = MONDAY_NINE, True
+    post.catch_up()
+
+    host_clock.at, poster.down = MONDAY_NINE + 90 * MINUTE, False
+    post.catch_up()
+
+    assert poster.posted == [(CHANNEL, f"{SAID} again")]
+
+
+def test_a_new_installation_does_not_begin_with_a_digest(office, host_clock):
+    """What was due before anything was on record is not made up for."""
+    post, poster = office
+
+    host_clock.at = LAST_WEEK + 30 * MINUTE
+    post.catch_up()
+
+    assert poster.posted == []
