@@ -68,12 +68,13 @@ class Scheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begin nothing more, and return when what runs has ended."""
-        self._scheduler.shutdown(wait=True)
+        """Begin nothing more, and return when what runs has ended; nothing happens where it never began."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
 
-    def jobs(self) -> Iterable[Job]:
+    def jobs(self) -> list[Job]:
         """Return what is planned; each has its name and its next instant."""
-        return self._scheduler.get_jobs()
+        return list(self._scheduler.get_jobs())
 
     def _add(self, name: str, run: Callable[[], object], trigger: IntervalTrigger | CronTrigger) -> None:
         self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name)

@@ -82,7 +82,8 @@ def test_no_more_than_a_few_are_looked_at_together():
 @pytest.mark.parametrize(("error", "told"), [(Unavailable("not now"), []), (ValueError("a defect"), ["execute"])])
 def test_an_error_frees_the_execution_for_the_next_tick(error, told):
     """Not knowing is logged; a defect is counted, too. Either way the execution is looked at again."""
-    executions, pool, failed = Executions("exe_1"), HandPool(), []
+    executions, pool = Executions("exe_1"), HandPool()
+    failed: list[str] = []
     executions.raises = error
     worker = a_worker(executions, pool, failed)
 
