@@ -19,11 +19,11 @@ from enum import StrEnum
 from typing import Final
 
 from approvals.action import ProposedAction
-from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.audit import ITSELF, NOTHING, AuditEvent, Kind, Transition, request_stream
 from approvals.canonical import Value
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
 from approvals.escalation import Breach
-from approvals.execution import Execution, Reason, void
+from approvals.execution import Execution, Phase, Reason, void
 from approvals.facts import facts_of
 from approvals.pause import Pause, Place, open_pause_over, survives
 from approvals.people import FRESH, REMEMBERED, Authority, is_operator
@@ -217,13 +217,12 @@ def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     _check_asks(bench.ruling)
     check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=FRESH)
     kept, voided = _sift(request, bench)
-    person = bench.ruling.people.person_of(ballot.account)
-    if any(bench.ruling.people.person_of(vote.account) == person and vote.answer is Answer.APPROVE for vote in kept):
-        return _unchanged(request, bench, kept)
+    if any(_is_by(ballot.account, vote, bench) and vote.answer is Answer.APPROVE for vote in kept):
+        return _approve_again(request, ballot, bench, kept, voided)
     vote = _vote(request, ballot, bench)
     missing = missing_approvals(bench.ruling, (*kept, vote))
     if not missing:
-        return _approved(request, (*kept, vote), bench, _cast(request, vote, voided, bench, ballot))
+        return _approved(request, ballot, bench, (*kept, vote), _cast(request, vote, voided, bench, ballot))
     waiting = replace(request, revision=request.revision + 1)
     return Judged(
         transition=_cast(waiting, vote, voided, bench, ballot, with_request=True),
@@ -233,7 +232,23 @@ def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     )
 
 
-def _approved(request: Request, votes: tuple[Vote, ...], bench: Bench, cast: Transition) -> Judged:
+def _approve_again(
+    request: Request, ballot: Ballot, bench: Bench, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
+) -> Judged:
+    """Return what an approval changes that stands already: nothing, unless the policy asked for more then than it does now."""
+    missing = missing_approvals(bench.ruling, kept)
+    if not missing:
+        return _approved(request, ballot, bench, kept, _fallen(request, voided, bench))
+    return Judged(
+        transition=NOTHING,
+        request=request,
+        sentence=f"Your approval counted already. {missing} more needed.",
+        counted=False,
+        missing=missing,
+    )
+
+
+def _approved(request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote, ...], cast: Transition) -> Judged:
     approved = replace(
         request,
         state=State.APPROVED,
@@ -243,7 +258,7 @@ def _approved(request: Request, votes: tuple[Vote, ...], bench: Bench, cast: Tra
         decided_by=tuple(vote.account for vote in votes),
         outcome_code="approved",
     )
-    end = _event(Kind.REQUEST_APPROVED, approved, actor=votes[-1].account, at=bench.now)
+    end = _event(Kind.REQUEST_APPROVED, approved, actor=ballot.account, at=bench.now)
     return Judged(
         transition=cast.then(Transition(nouns=(approved,), events=(end,))),
         request=approved,
@@ -257,9 +272,10 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     if not is_operator(ballot.account):
         check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=REMEMBERED)
     vote = _vote(request, ballot, bench)
-    person = vote.person
     earlier = tuple(
-        replace(old, voided_at=bench.now, voided_why="changed") for old in bench.votes if old.person == person
+        replace(old, voided_at=bench.now, voided_why="changed")
+        for old in bench.votes
+        if _is_by(ballot.account, old, bench)
     )
     cast = _cast(request, vote, earlier, bench, ballot)
     denied = replace(
@@ -312,7 +328,13 @@ def cancel(request: Request, bench: Bench, *, actor: str) -> Transition:
 
 
 def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition:
-    """Return the transition by which a drifted request gives way to *successor*, or to nothing where the chain is full."""
+    """Return the transition by which a drifted request gives way to *successor*, or to nothing where the chain is full.
+
+    Raises:
+        Settled: It is not approved: nothing else drifts.
+    """
+    if request.state is not State.APPROVED:
+        raise Settled(f"It is {request.state.value}, so nothing follows it.")
     superseded = replace(
         request,
         state=State.SUPERSEDED,
@@ -342,11 +364,6 @@ def check_quorum(request: Request, bench: Bench) -> None:
     if missing_approvals(bench.ruling, kept):
         why = voided[0].voided_why if voided else "ineligible"
         raise NotEligible("Too few of the approvals still count.", code="paused" if why == "paused" else "authority")
-
-
-def standing_votes(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
-    """Return the live votes that still count, and the others, voided."""
-    return _sift(request, bench)
 
 
 def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
@@ -385,6 +402,8 @@ def _check_deniable(request: Request, bench: Bench) -> None:
     if request.state is not State.APPROVED:
         _check_open(request, bench)
     elif bench.execution is not None and not bench.execution.can_still_be_stopped:
+        if bench.execution.state is Phase.VOIDED:
+            raise Settled("It was stopped before it started, so nothing will run.", code="already_stopped")
         raise Settled("It has started, so it cannot be stopped here any more.", code="already_started")
 
 
@@ -417,15 +436,10 @@ def _check_asks(ruling: Ruling) -> None:
         raise PolicyDenied("The policy in force now denies this.", code="policy_denied")
 
 
-def _unchanged(request: Request, bench: Bench, kept: tuple[Vote, ...]) -> Judged:
-    missing = missing_approvals(bench.ruling, kept)
-    return Judged(
-        transition=Transition(nouns=(), events=()),
-        request=request,
-        sentence=f"Your approval counted already. {missing} more needed.",
-        counted=False,
-        missing=missing,
-    )
+def _is_by(account: str, vote: Vote, bench: Bench) -> bool:
+    """Tell whether the person behind *account* gave *vote*, by what is known of people now."""
+    people = bench.ruling.people
+    return people.person_of(vote.account) == people.person_of(account)
 
 
 def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
@@ -454,17 +468,6 @@ def _cast(
 
     It carries the request where no other event of the transition tells its new revision.
     """
-    fallen = tuple(
-        _event(
-            Kind.REQUEST_VOTE_VOIDED,
-            request,
-            actor=ITSELF,
-            at=bench.now,
-            data={"vote": facts_of(old)},
-            with_request=False,
-        )
-        for old in voided
-    )
     said = _event(
         Kind.REQUEST_VOTED,
         request,
@@ -474,12 +477,31 @@ def _cast(
         private={"reason": ballot.reason} if ballot.reason else {},
         with_request=with_request,
     )
-    return Transition(nouns=(*((request,) if with_request else ()), *voided, vote), events=(*fallen, said))
+    own = Transition(nouns=(request,) if with_request else (), events=())
+    return own.then(_fallen(request, voided, bench)).then(Transition(nouns=(vote,), events=(said,)))
+
+
+def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transition:
+    """Return the transition that writes down which votes do not count any more."""
+    return Transition(
+        nouns=voided,
+        events=tuple(
+            _event(
+                Kind.REQUEST_VOTE_VOIDED,
+                request,
+                actor=ITSELF,
+                at=bench.now,
+                data={"vote": facts_of(vote)},
+                with_request=False,
+            )
+            for vote in voided
+        ),
+    )
 
 
 def _stop(bench: Bench, reason: Reason, *, actor: str) -> Transition:
     if bench.execution is None:
-        return Transition(nouns=(), events=())
+        return NOTHING
     return void(bench.execution, reason, now=bench.now, actor=actor)
 
 

@@ -67,6 +67,8 @@ _ATOMS: st.SearchStrategy[Value] = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**127) + 1, 2**127 - 1), st.text(st.characters(exclude_categories=["Cs"]))
 )
 VALUES: st.SearchStrategy[Value] = st.recursive(
-    _ATOMS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)), max_leaves=8
+    _ATOMS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+    max_leaves=8,
 )
 """Whatever has a canonical form."""

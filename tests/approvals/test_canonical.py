@@ -119,7 +119,7 @@ def test_the_deepest_value_is_read_back():
         b"i+1;",
         b"i 1;",
         b"i1_0;",
-        "i１;".encode(),
+        "i\uff11;".encode(),
         b"i170141183460469231731687303715884105728;",
         b"i" + b"1" * 5000 + b";",
         b"s",

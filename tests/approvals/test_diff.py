@@ -25,7 +25,9 @@ def specs(before: Any, after: Any) -> tuple[Change, ...]:
 
 def test_what_changed_is_named_by_pointer_with_both_values():
     """Additions, removals and edits are listed by path; what is absent is None; the order is the paths'."""
-    assert specs({"replicas": 3, "paused": True, "a/b~c": "x"}, {"replicas": 6, "minReadySeconds": 5, "a/b~c": "y"}) == (
+    assert specs(
+        {"replicas": 3, "paused": True, "a/b~c": "x"}, {"replicas": 6, "minReadySeconds": 5, "a/b~c": "y"}
+    ) == (
         Change(path="/spec/a~1b~0c", before="x", after="y"),
         Change(path="/spec/minReadySeconds", before=None, after=5),
         Change(path="/spec/paused", before=True, after=None),

@@ -70,7 +70,19 @@ def test_a_scope_is_read_as_it_is_written(text, scope):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "ALL", "all ", "all\n", "everything", "agent", "agent:", "agent:Scaler", "agent:1a", "agent:a b", "agent:a\n"),
+        *(
+            "",
+            "ALL",
+            "all ",
+            "all\n",
+            "everything",
+            "agent",
+            "agent:",
+            "agent:Scaler",
+            "agent:1a",
+            "agent:a b",
+            "agent:a\n",
+        ),
         *("namespace:", "namespace:shop", "namespace:/shop", "namespace:prod/", "namespace:a/b/c", "namespace:a/b\n"),
         *("namespace:A/b", "xagent:a", "xnamespace:a/b"),
     ],
@@ -156,7 +168,12 @@ def test_engaging_is_written_down_whole(reason, private):
         nouns=(pause,),
         events=(
             AuditEvent(
-                kind=Kind.PAUSE_ENGAGED, stream="pause", actor=ADA, at=NOON, data={"pause": facts_of(pause)}, private=private
+                kind=Kind.PAUSE_ENGAGED,
+                stream="pause",
+                actor=ADA,
+                at=NOON,
+                data={"pause": facts_of(pause)},
+                private=private,
             ),
         ),
     )
@@ -244,7 +261,9 @@ def test_an_earlier_agreement_that_counts_needs_no_other_than_the_new_one():
     """Of three who agreed, the one whose right was taken away is neither counted nor named."""
     given = (a_consent("os:gone", "gone"), a_consent(ADA))
 
-    transition = consent_to_end(a_pause(), given, a_consent(BORIS), counts=frozenset({ADA, BORIS}), next_epoch=7, reason="")
+    transition = consent_to_end(
+        a_pause(), given, a_consent(BORIS), counts=frozenset({ADA, BORIS}), next_epoch=7, reason=""
+    )
 
     assert transition.events[-1].kind is Kind.PAUSE_ENDED
     assert transition.events[-1].data["persons"] == [ADA, BORIS]
@@ -289,4 +308,10 @@ def test_a_fresh_pause_is_at_its_first_revision():
     """What was not said is not so: nothing asked, nothing ended, no channels."""
     pause = Pause(id="pause_1", scope=ALL, by=ADA, engaged_at=NOON, engaged_epoch=1, ask_at=None)
 
-    assert (pause.asked_at, pause.ended_at, pause.ended_epoch, pause.revision, pause.channels) == (None, None, None, 1, ())
+    assert (pause.asked_at, pause.ended_at, pause.ended_epoch, pause.revision, pause.channels) == (
+        None,
+        None,
+        None,
+        1,
+        (),
+    )

@@ -7,12 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, Refused, Unavailable
-from approvals.people import FRESH, REMEMBERED, SLACK_ACCOUNT, Authority, Membership, People, check_standing, is_operator
+from approvals.people import (
+    FRESH,
+    REMEMBERED,
+    SLACK_ACCOUNT,
+    Authority,
+    Membership,
+    People,
+    check_standing,
+    is_operator,
+)
 from tests.builders import ADA, BORIS, DINA, GROUP, HOUR, NOON, TICK, a_standing, an_approver_set, an_authority
 
 OTHER_GROUP = GROUP.replace("S0PROD", "S0AAAA")
 ACCOUNTS = "abcde"
-MAPS = st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from("xyz"), max_size=5).map(lambda names: People(names=names))
+MAPS = st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from("xyz"), max_size=5).map(
+    lambda names: People(names=names)
+)
 
 
 def check(authority: Authority, account: str = ADA) -> Refused | None:
@@ -40,7 +51,9 @@ def test_an_account_that_nobody_maps_is_its_own_person():
 def together(people: People) -> set[frozenset[str]]:
     """Return the pairs of accounts that *people* takes for one person."""
     return {
-        frozenset(pair) for pair in combinations(ACCOUNTS, 2) if len({people.person_of(account) for account in pair}) == 1
+        frozenset(pair)
+        for pair in combinations(ACCOUNTS, 2)
+        if len({people.person_of(account) for account in pair}) == 1
     }
 
 

@@ -220,7 +220,9 @@ def test_every_edit_of_what_binds_is_a_fingerprint_of_its_own():
 
 def test_every_field_that_binds_has_an_edit_above():
     """A field added to what binds must be tried as well."""
-    tried = {f"{kind.__name__}.{field.name}" for kind in (Bound, Step, Change, Resource, Target) for field in fields(kind)}
+    tried = {
+        f"{kind.__name__}.{field.name}" for kind in (Bound, Step, Change, Resource, Target) for field in fields(kind)
+    }
 
     assert tried == {
         *("Bound.schema", "Bound.cluster_uid", "Bound.escalation", "Bound.verb", "Bound.target", "Bound.arguments"),

@@ -1,0 +1,42 @@
+"""Judging: what the tests of answers share: a request for several people, an event as it must be, a refusal to look at."""
+
+from datetime import datetime
+from typing import Any
+
+from approvals.audit import AuditEvent, Kind
+from approvals.errors import Refused
+from approvals.facts import facts_of
+from approvals.request import Ballot, Bench, Request, judge
+from tests.builders import ESCALATION, MINUTE, NOON, a_ballot, a_bench, a_policy, a_request, a_rule, an_asking
+
+STREAM = f"request:{ESCALATION}"
+DUE = NOON + 15 * MINUTE
+
+
+def by(people: int, **changed: Any) -> Request:
+    """Return a request that needs *people* approvals."""
+    policy = a_policy(rules=(a_rule(asking=an_asking(quorum=people)),))
+    return a_request(policy, **changed)
+
+
+def refusal(ballot: Ballot | None = None, bench: Bench | None = None, request: Request | None = None) -> Refused | None:
+    """Return what the answer is refused with, or None where it counts."""
+    asked = request or a_request()
+    try:
+        judge(asked, ballot or a_ballot(), bench or a_bench(asked))
+    except Refused as refused:
+        return refused
+    return None
+
+
+def what(refused: Refused | None) -> tuple[type, str, str] | None:
+    """Return the kind, the code and the sentence of a refusal."""
+    return refused and (type(refused), refused.code, refused.sentence)
+
+
+def said(
+    kind: Kind, actor: str, *, at: datetime = NOON, private: dict[str, str] | None = None, **nouns: Any
+) -> AuditEvent:
+    """Return an event of the request's stream that holds these nouns."""
+    data = {name: facts_of(noun) for name, noun in nouns.items()}
+    return AuditEvent(kind=kind, stream=STREAM, actor=actor, at=at, data=data, private=private or {})
