@@ -7,19 +7,22 @@ Either way a stored floor holds: a clock that steps back never revives what was 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, cast, func, select, update
+from sqlalchemy import Connection, bindparam, cast, func, select, update
 
 from models.columns import INSTANT, NUMBER, instant_at, microseconds_of
+from models.prepared import Prepared
 from models.tables import clock_floor
 
 HostClock = Callable[[], datetime]
 """Returns the host's instant, aware."""
 
-_FLOOR: Final = select(clock_floor.c.at)
+_FLOOR: Final = Prepared(select(clock_floor.c.at), columns=[clock_floor.c.at])
 _SERVER_MICROSECONDS: Final = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, NUMBER)
-_SERVER: Final[Select[Any]] = select(_SERVER_MICROSECONDS, clock_floor.c.at)
+_SERVER: Final = Prepared(
+    select(_SERVER_MICROSECONDS, clock_floor.c.at), columns=[_SERVER_MICROSECONDS, clock_floor.c.at]
+)
 _RAISE: Final = (
     update(clock_floor).where(clock_floor.c.at < bindparam("instant", type_=INSTANT)).values(at=bindparam("instant"))
 )
@@ -47,8 +50,9 @@ class StoreClock:
 
     def _look(self, connection: Connection) -> tuple[datetime, datetime]:
         if connection.dialect.name == "sqlite":
-            return _whole(self._host()), connection.execute(_FLOOR).scalar_one()
-        microseconds, floor = connection.execute(_SERVER).one()
+            ((floor,),) = _FLOOR.rows(connection)
+            return _whole(self._host()), floor
+        ((microseconds, floor),) = _SERVER.rows(connection)
         return instant_at(microseconds), floor
 
 

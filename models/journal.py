@@ -12,30 +12,48 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, cast, func, insert, select, text
+from sqlalchemy import Connection, Insert, bindparam, cast, func, insert, select, text, union_all
 
 from approvals.audit import AuditEvent, Kind, body_hash, body_of, private_digest
 from models.columns import NUMBER, TEXT
-from models.tables import cards, events, thread_lines, untrusted_texts
+from models.prepared import Prepared, PreparedRows, insert_of
+from models.tables import cards, events, streams, thread_lines, untrusted_texts
 
 NewSalt = Callable[[], str]
 """Returns a fresh salt of at least 128 random bits, as text."""
 
-_PLACES: Final = text(
-    "INSERT INTO streams (name, last) VALUES (:name, :count)"
-    " ON CONFLICT (name) DO UPDATE SET last = streams.last + excluded.last RETURNING last"
-).bindparams(bindparam("name", type_=TEXT), bindparam("count", type_=NUMBER))
-
-_INSERT: Final = insert(events)
-# The transaction's own number, so that the sealer can tell which transactions may still commit (models/sealer.py).
-_INSERT_ON_POSTGRESQL: Final = insert(events).values(written_in=cast(cast(func.pg_current_xact_id(), TEXT), NUMBER))
-_INSERT_TEXT: Final = insert(untrusted_texts)
-_INSERT_LINES: Final = insert(thread_lines).from_select(
-    ["stream", "sequence", "channel", "subject"],
-    select(
-        bindparam("the_stream", type_=TEXT), bindparam("the_sequence", type_=NUMBER), cards.c.channel, cards.c.subject
-    ).where(cards.c.subject == bindparam("the_subject")),
+_PLACES: Final = Prepared(
+    text(
+        "INSERT INTO streams (name, last) VALUES (:name, :count)"
+        " ON CONFLICT (name) DO UPDATE SET last = streams.last + excluded.last RETURNING last"
+    ).bindparams(bindparam("name", type_=TEXT), bindparam("count", type_=NUMBER)),
+    columns=[streams.c.last],
 )
+
+_EVENT: Final = ("stream", "sequence", "body", "hash")
+_EVENTS: Final = insert_of(events, *_EVENT)
+# The transaction's own number, so that the sealer can tell which transactions may still commit (models/sealer.py).
+_EVENTS_ON_POSTGRESQL: Final = insert_of(
+    events, *_EVENT, written_in=cast(cast(func.pg_current_xact_id(), TEXT), NUMBER)
+)
+_TEXTS: Final = insert_of(untrusted_texts, *untrusted_texts.c.keys())
+
+
+def _lines(count: int) -> Insert:
+    """Return the insert of the delivery rows of that many events: one for each channel in which the subject has a card."""
+    lines = (
+        select(
+            bindparam(f"stream_{place}", type_=TEXT),
+            bindparam(f"sequence_{place}", type_=NUMBER),
+            cards.c.channel,
+            cards.c.subject,
+        ).where(cards.c.subject == bindparam(f"subject_{place}", type_=TEXT))
+        for place in range(count)
+    )
+    return insert(thread_lines).from_select(["stream", "sequence", "channel", "subject"], union_all(*lines))
+
+
+_LINES: Final = PreparedRows(_lines)
 
 _UNTOLD: Final = frozenset({Kind.EXECUTION_CLAIMED, Kind.EXECUTION_SENDING, Kind.ALERT_FIRING})
 _TOLD: Final = ("request.", "answer.", "execution.", "pause.", "alert.")
@@ -86,12 +104,10 @@ class Journal:
             return
         placed = [self._at_place(event, sequence) for event, sequence in _places(connection, self._events)]
         self._events = []
-        statement = _INSERT if connection.dialect.name == "sqlite" else _INSERT_ON_POSTGRESQL
-        connection.execute(statement, [_event_row(one) for one in placed])
-        if texts := [row for one in placed for row in _text_rows(one)]:
-            connection.execute(_INSERT_TEXT, texts)
-        if lines := [_line(one) for one in placed if is_told(one.event.kind)]:
-            connection.execute(_INSERT_LINES, lines)
+        statement = _EVENTS if connection.dialect.name == "sqlite" else _EVENTS_ON_POSTGRESQL
+        statement.run(connection, [_event_row(one) for one in placed])
+        _TEXTS.run(connection, [row for one in placed for row in _text_rows(one)])
+        _LINES.run(connection, [_line(one) for one in placed if is_told(one.event.kind)])
 
     def _at_place(self, event: AuditEvent, sequence: int) -> _Placed:
         salts = {name: self._new_salt() for name in event.private}
@@ -103,10 +119,10 @@ class Journal:
 def _places(connection: Connection, told: list[AuditEvent]) -> list[tuple[AuditEvent, int]]:
     """Return each event with its place, in the order told; every stream's row is taken once, in the order of names."""
     counts = Counter(event.stream for event in told)
-    before = {
-        stream: connection.execute(_PLACES, {"name": stream, "count": counts[stream]}).scalar_one() - counts[stream]
-        for stream in sorted(counts)
-    }
+    before = {}
+    for stream in sorted(counts):
+        ((last,),) = _PLACES.rows(connection, {"name": stream, "count": counts[stream]})
+        before[stream] = last - counts[stream]
     placed = []
     for event in told:
         before[event.stream] += 1
@@ -126,4 +142,4 @@ def _text_rows(one: _Placed) -> list[dict[str, Any]]:
 
 
 def _line(one: _Placed) -> dict[str, Any]:
-    return {"the_stream": one.event.stream, "the_sequence": one.sequence, "the_subject": subject_of(one.event)}
+    return {"stream": one.event.stream, "sequence": one.sequence, "subject": subject_of(one.event)}

@@ -6,7 +6,7 @@ no part of a noun; the writer adds them. A round trip gives an equal noun: a pro
 """
 
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from sqlalchemy import Column, Row, Table
+from sqlalchemy import Column, Select, Table, select
 
 from approvals.alert import Alert
 from approvals.canonical import Value
@@ -25,6 +25,7 @@ from approvals.plan import Evidence
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models import tables
+from models.prepared import Prepared
 
 N = TypeVar("N")
 Converter = Callable[[Any], Any]
@@ -62,6 +63,14 @@ class Shape(Generic[N]):
         self.columns: tuple[Column[Any], ...] = tuple(table.c[one.name] for one in self._fields)
         """The noun's columns in the order of its fields: what a statement selects."""
 
+    def select(self) -> Select[Any]:
+        """Return the statement that selects every such noun, to be narrowed."""
+        return select(*self.columns)
+
+    def prepared(self, statement: Select[Any]) -> Prepared:
+        """Return *statement*, a narrowed :meth:`select`, ready to be sent."""
+        return Prepared(statement, columns=self.columns)
+
     def row_of(self, noun: N, *, only: Container[str] | None = None) -> dict[str, Any]:
         """Return the values of the noun's columns, or of those named in *only*."""
         return {
@@ -71,7 +80,7 @@ class Shape(Generic[N]):
             for value in (getattr(noun, one.name),)
         }
 
-    def noun_of(self, row: Row[Any]) -> N:
+    def noun_of(self, row: Sequence[Any]) -> N:
         """Return the noun of a row that was selected by :attr:`columns`."""
         return self._noun(
             **{

@@ -7,18 +7,20 @@ the subject as it is *now* wherever they differ. So all that a write does here i
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, or_, update
+from sqlalchemy import Connection, bindparam, or_, update
 
 from approvals.alert import Alert, AlertState
 from approvals.execution import Execution
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
+from models.columns import TEXT
+from models.prepared import Prepared, insert_of
 from models.tables import Subject, cards
 
-_INSERT: Final = insert(cards)
-_WANTED: Final = (
+_NEW: Final = insert_of(cards, "subject", "channel", "kind", "closed", "wanted", "shown", "failures", "thread_failures")
+_WANTED: Final = Prepared(
     update(cards)
-    .where(cards.c.subject == bindparam("the_subject"))
+    .where(cards.c.subject == bindparam("the_subject", type_=TEXT))
     .values(wanted=cards.c.wanted + 1, closed=or_(cards.c.closed, bindparam("the_closed", type_=cards.c.closed.type)))
 )
 
@@ -60,11 +62,9 @@ class Marks:
     def flush(self, connection: Connection) -> None:
         """Write the marks: new cards, then those to be drawn again, in the order of their subjects."""
         made = {subject for subject, _ in self._new}
-        if self._new:
-            connection.execute(_INSERT, [self._new[key] for key in sorted(self._new)])
-        if stale := sorted(self._stale.keys() - made):
-            marks = [{"the_subject": subject, "the_closed": self._stale[subject].closed} for subject in stale]
-            connection.execute(_WANTED, marks)
+        _NEW.run(connection, [self._new[key] for key in sorted(self._new)])
+        for subject in sorted(self._stale.keys() - made):
+            _WANTED.run(connection, {"the_subject": subject, "the_closed": self._stale[subject].closed})
         self._new, self._stale = {}, {}
 
     def _touch(self, kind: Subject, subject: str, channels: tuple[str, ...], *, new: bool, closed: bool) -> None:

@@ -5,7 +5,7 @@ It runs as the owner of the tables. On PostgreSQL it then gives the restricted r
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,8 @@ def migration_config() -> Config:
 
 
 def _scripts() -> Path:
-    """Return where the revisions lie, without importing them: they are history, not part of the program."""
-    spec = find_spec("migrations")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("the package migrations is not installed")
-    return Path(spec.origin).parent
+    """Return where the revisions lie: they are history, found by name and not imported by anything."""
+    return Path(str(files("migrations")))
 
 
 def _engine(url: str) -> Engine:
@@ -87,17 +84,19 @@ def _engine(url: str) -> Engine:
     engine = create_engine(place, poolclass=NullPool, hide_parameters=True)
     if place.get_backend_name() == SQLITE:
         make_private(sqlite_file(place))
-        _begin_explicitly(engine)
+        _prepare_sqlite(engine)
     return engine
 
 
-def _begin_explicitly(engine: Engine) -> None:
-    """Let SQLite make tables inside the transaction: its driver would commit before each of them."""
+def _prepare_sqlite(engine: Engine) -> None:
+    """Let SQLite make tables inside the transaction, where its driver would commit before each of them."""
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: object) -> None:
         del record
         connection.isolation_level = None
+        # The file keeps it. Turned on by two processes that open the file at the same moment, it locks one of them out.
+        connection.execute("PRAGMA journal_mode=WAL")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

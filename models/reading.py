@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Executable, bindparam, func, literal_column, or_, select
+from sqlalchemy import Connection, bindparam, func, literal_column, or_, select
 
 from approvals.alert import Alert
 from approvals.execution import Attempt, Execution
@@ -13,8 +13,9 @@ from approvals.ports import Page, StoredPlan
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
-from models.columns import INSTANT, NUMBER
+from models.columns import INSTANT, NUMBER, TEXT
 from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape, evidence_of
+from models.prepared import Prepared
 from models.tables import (
     agent_tokens,
     alerts,
@@ -36,29 +37,33 @@ PENDING: Final = escalations.c.state == literal_column("'pending'")
 _NOW: Final = bindparam("now", type_=INSTANT)
 _LIMIT: Final = bindparam("limit", type_=NUMBER)
 
-_EPOCH: Final = select(gate.c.epoch)
-_OPEN_PAUSES: Final = select(*PAUSE.columns).where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at)
-_PAUSES_SINCE: Final = (
-    select(*PAUSE.columns)
-    .where(or_(pauses.c.ended_epoch.is_(None), pauses.c.ended_epoch > bindparam("after")))
+_KEY: Final = bindparam("key", type_=TEXT)
+_AGENT: Final = bindparam("agent", type_=TEXT)
+
+_EPOCH: Final = Prepared(select(gate.c.epoch), columns=[gate.c.epoch])
+_OPEN_PAUSES: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at))
+_PAUSES_SINCE: Final = PAUSE.prepared(
+    PAUSE.select()
+    .where(or_(pauses.c.ended_epoch.is_(None), pauses.c.ended_epoch > bindparam("after", type_=NUMBER)))
     .order_by(pauses.c.engaged_at, pauses.c.id)
 )
-_PAUSE: Final = select(*PAUSE.columns).where(pauses.c.id == bindparam("key"))
-_CONSENTS: Final = (
-    select(*CONSENT.columns).where(resume_consents.c.pause == bindparam("key")).order_by(resume_consents.c.at)
+_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _KEY))
+_CONSENTS: Final = CONSENT.prepared(
+    CONSENT.select().where(resume_consents.c.pause == _KEY).order_by(resume_consents.c.at)
 )
-_REQUEST: Final = select(*REQUEST.columns).where(escalations.c.id == bindparam("key"))
-_REQUEST_BY_KEY: Final = select(*REQUEST.columns).where(
-    escalations.c.agent == bindparam("agent"), escalations.c.idempotency_key == bindparam("key")
+_REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _KEY))
+_REQUEST_BY_KEY: Final = REQUEST.prepared(
+    REQUEST.select().where(escalations.c.agent == _AGENT, escalations.c.idempotency_key == _KEY)
 )
-_REQUESTS_OF: Final = (
-    select(*REQUEST.columns)
-    .where(escalations.c.agent == bindparam("agent"), escalations.c.id < bindparam("cursor"))
+_PAGE: Final = (
+    REQUEST.select()
+    .where(escalations.c.agent == _AGENT, escalations.c.id < bindparam("cursor", type_=TEXT))
     .order_by(escalations.c.id.desc())
     .limit(_LIMIT)
 )
-_REQUESTS_OF_IN: Final = _REQUESTS_OF.where(escalations.c.state == bindparam("state"))
-_PENDING_COUNT: Final = select(func.count()).where(escalations.c.agent == bindparam("agent"), PENDING)
+_REQUESTS_OF: Final = REQUEST.prepared(_PAGE)
+_REQUESTS_OF_IN: Final = REQUEST.prepared(_PAGE.where(escalations.c.state == bindparam("state", type_=TEXT)))
+_PENDING_COUNT: Final = Prepared(select(func.count()).where(escalations.c.agent == _AGENT, PENDING))
 # Without ORDER BY PostgreSQL turned to a plan over the whole table after five runs: 75 ms at a million rows.
 OVERDUE: Final = (
     select(escalations.c.id)
@@ -66,43 +71,48 @@ OVERDUE: Final = (
     .order_by(escalations.c.deadline)
     .limit(_LIMIT)
 )
-_VOTES: Final = (
-    select(*VOTE.columns)
-    .where(votes.c.escalation == bindparam("key"), votes.c.voided_at.is_(None))
-    .order_by(votes.c.at, votes.c.id)
+_OVERDUE: Final = Prepared(OVERDUE)
+_VOTES: Final = VOTE.prepared(
+    VOTE.select().where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None)).order_by(votes.c.at, votes.c.id)
 )
-_EXECUTION_OF: Final = select(*EXECUTION.columns).where(executions.c.escalation == bindparam("key"))
-_EXECUTION: Final = select(*EXECUTION.columns).where(executions.c.id == bindparam("key"))
+_EXECUTION_OF: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.escalation == _KEY))
+_EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _KEY))
 DUE_EXECUTIONS: Final = (
     select(executions.c.id)
     .where(executions.c.look_at <= _NOW, or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW))
     .order_by(executions.c.look_at)
     .limit(_LIMIT)
 )
-_LAST_ATTEMPT: Final = (
-    select(*ATTEMPT.columns).where(attempts.c.execution == bindparam("key")).order_by(attempts.c.number.desc()).limit(1)
+_DUE_EXECUTIONS: Final = Prepared(DUE_EXECUTIONS)
+_LAST_ATTEMPT: Final = ATTEMPT.prepared(
+    ATTEMPT.select().where(attempts.c.execution == _KEY).order_by(attempts.c.number.desc()).limit(1)
 )
-_PLAN: Final = select(plans.c.bound, plans.c.evidence).where(plans.c.fingerprint == bindparam("key"))
-_TEXTS: Final = (
+_PLAN_COLUMNS: Final = (plans.c.bound, plans.c.evidence)
+_PLAN: Final = Prepared(select(*_PLAN_COLUMNS).where(plans.c.fingerprint == _KEY), columns=_PLAN_COLUMNS)
+_TEXTS: Final = Prepared(
     select(untrusted_texts.c.name, untrusted_texts.c.text)
-    .where(untrusted_texts.c.subject == bindparam("key"), untrusted_texts.c.text.is_not(None))
+    .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
     .order_by(untrusted_texts.c.sequence)
 )
-_TOKEN_BY_HASH: Final = select(*TOKEN.columns).where(agent_tokens.c.hash == bindparam("key"))
-_TOKENS: Final = select(*TOKEN.columns).order_by(agent_tokens.c.created_at, agent_tokens.c.id)
-_ALERT: Final = select(*ALERT.columns).where(
-    alerts.c.token == bindparam("token"),
-    alerts.c.fingerprint == bindparam("fingerprint"),
-    alerts.c.starts_at == bindparam("starts_at", type_=INSTANT),
+_TOKEN_BY_HASH: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.hash == _KEY))
+_TOKENS: Final = TOKEN.prepared(TOKEN.select().order_by(agent_tokens.c.created_at, agent_tokens.c.id))
+_ALERT: Final = ALERT.prepared(
+    ALERT.select().where(
+        alerts.c.token == bindparam("token", type_=TEXT),
+        alerts.c.fingerprint == bindparam("fingerprint", type_=TEXT),
+        alerts.c.starts_at == bindparam("starts_at", type_=INSTANT),
+    )
 )
-_ALERT_CALLED: Final = select(*ALERT.columns).where(alerts.c.id == bindparam("key"))
-_POLICY_TEXT: Final = select(policy_versions.c.text).where(policy_versions.c.version == bindparam("key"))
+_ALERT_CALLED: Final = ALERT.prepared(ALERT.select().where(alerts.c.id == _KEY))
+_POLICY_TEXT: Final = Prepared(select(policy_versions.c.text).where(policy_versions.c.version == _KEY))
 
 _UNDER_WAY: Final = executions.c.look_at.is_not(None)
-_WAITING: Final = select(
-    select(func.count()).where(PENDING).scalar_subquery().label("pending"),
-    select(func.count()).where(_UNDER_WAY).scalar_subquery().label("under_way"),
-    select(func.count()).where(_UNDER_WAY, executions.c.state == "unknown").scalar_subquery().label("unknown"),
+_WAITING: Final = Prepared(
+    select(
+        select(func.count()).where(PENDING).scalar_subquery(),
+        select(func.count()).where(_UNDER_WAY).scalar_subquery(),
+        select(func.count()).where(_UNDER_WAY, executions.c.state == literal_column("'unknown'")).scalar_subquery(),
+    )
 )
 
 _AFTER_ALL: Final = "~"
@@ -127,7 +137,8 @@ class SqlReading:
 
     def epoch(self) -> int:
         """Return the pause epoch."""
-        return int(self.connection.execute(_EPOCH).scalar_one())
+        ((epoch,),) = _EPOCH.rows(self.connection)
+        return int(epoch)
 
     def pauses(self, *, ended_after: int | None = None) -> tuple[Pause, ...]:
         """Return the open pauses and, if asked, those that ended in an epoch above *ended_after*."""
@@ -163,11 +174,12 @@ class SqlReading:
 
     def pending_count(self, agent: str) -> int:
         """Return how many of an agent's requests wait for an answer."""
-        return int(self.connection.execute(_PENDING_COUNT, {"agent": agent}).scalar_one())
+        ((count,),) = _PENDING_COUNT.rows(self.connection, {"agent": agent})
+        return int(count)
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
-        return tuple(self.connection.execute(OVERDUE, {"now": self.now, "limit": limit}).scalars())
+        return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
@@ -183,7 +195,7 @@ class SqlReading:
 
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of executions a worker should look at now, the longest due first: due, and not leased to another."""
-        return tuple(self.connection.execute(DUE_EXECUTIONS, {"now": self.now, "limit": limit}).scalars())
+        return tuple(one for (one,) in _DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit}))
 
     def last_attempt(self, execution_id: str) -> Attempt | None:
         """Return the newest start record of one execution."""
@@ -191,14 +203,13 @@ class SqlReading:
 
     def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return one stored plan: the bytes as they lie there; whether they still hash to it is the caller's to check."""
-        row = self.connection.execute(_PLAN, {"key": fingerprint}).one_or_none()
-        if row is None:
-            return None
-        return StoredPlan(fingerprint=fingerprint, bound=bytes(row.bound), evidence=evidence_of(row.evidence))
+        for bound, evidence in _PLAN.rows(self.connection, {"key": fingerprint}):
+            return StoredPlan(fingerprint=fingerprint, bound=bytes(bound), evidence=evidence_of(evidence))
+        return None
 
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
-        return {row.name: row.text for row in self.connection.execute(_TEXTS, {"key": subject})}
+        return dict(_TEXTS.rows(self.connection, {"key": subject}))
 
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
@@ -218,17 +229,15 @@ class SqlReading:
 
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
-        found = self.connection.execute(_POLICY_TEXT, {"key": version}).scalar_one_or_none()
-        return None if found is None else str(found)
+        return next((str(text) for (text,) in _POLICY_TEXT.rows(self.connection, {"key": version})), None)
 
     def waiting(self) -> dict[str, int]:
         """Return how much waits, by name."""
-        row = self.connection.execute(_WAITING).one()
-        return {"requests pending": row.pending, "executions under way": row.under_way, "outcomes unknown": row.unknown}
+        ((pending, under_way, unknown),) = _WAITING.rows(self.connection)
+        return {"requests pending": pending, "executions under way": under_way, "outcomes unknown": unknown}
 
-    def _one(self, shape: Shape[N], statement: Executable, **parameters: Any) -> N | None:
-        row = self.connection.execute(statement, parameters).one_or_none()
-        return None if row is None else shape.noun_of(row)
+    def _one(self, shape: Shape[N], statement: Prepared, **values: Any) -> N | None:
+        return next((shape.noun_of(row) for row in statement.rows(self.connection, values)), None)
 
-    def _all(self, shape: Shape[N], statement: Executable, **parameters: Any) -> tuple[N, ...]:
-        return tuple(shape.noun_of(row) for row in self.connection.execute(statement, parameters))
+    def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
+        return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))

@@ -7,7 +7,6 @@ migrations build these tables and import nothing from here, and a test holds the
 Foreign keys are everywhere except out of ``events``: an event must stand even where what it tells of is gone.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -364,8 +363,3 @@ digests = Table(
     instant("posted_at", null=True),
     text("ts", null=True),
 )
-
-
-def table_names() -> Iterable[str]:
-    """Return the names of all tables, sorted."""
-    return sorted(metadata.tables)

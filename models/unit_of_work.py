@@ -12,19 +12,20 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Boolean, Connection, bindparam, func, literal_column, or_, select, update
 
 from approvals.audit import AuditEvent, Transition
-from approvals.execution import Execution, Phase
+from approvals.execution import Execution
 from approvals.pause import Pause
 from approvals.policy import Policy
 from approvals.ports import StoredPlan
 from approvals.request import Request
 from models.clock import StoreClock
-from models.columns import NUMBER
+from models.columns import NUMBER, TEXT
 from models.journal import Journal, NewSalt
 from models.mapping import EXECUTION, PAUSE, REQUEST, evidence_text
 from models.marks import Marks
+from models.prepared import Prepared
 from models.reading import SqlReading
 from models.statements import insert_unless_taken
 from models.tables import escalations, executions, gate, pauses, plans, policy_versions, target_locks
@@ -34,33 +35,37 @@ GATE: Final = "countersign/gate"
 ENVIRONMENT: Final = "countersign/environment/"
 
 _KEY: Final = bindparam("key", type_=NUMBER)
-_EXCLUSIVE: Final = select(func.pg_advisory_xact_lock(_KEY))
-_SHARED: Final = select(func.pg_advisory_xact_lock_shared(_KEY))
+_EXCLUSIVE: Final = Prepared(select(func.pg_advisory_xact_lock(_KEY)))
+_SHARED: Final = Prepared(select(func.pg_advisory_xact_lock_shared(_KEY)))
 
-_LOCK_REQUEST: Final = select(*REQUEST.columns).where(escalations.c.id == bindparam("key")).with_for_update()
-_LOCK_EXECUTION: Final = select(*EXECUTION.columns).where(executions.c.id == bindparam("key")).with_for_update()
-_LOCK_PAUSE: Final = select(*PAUSE.columns).where(pauses.c.id == bindparam("key")).with_for_update()
-_STOPPABLE: Final = (
-    select(*EXECUTION.columns)
-    .where(executions.c.state.in_([Phase.QUEUED.value, Phase.CLAIMED.value]))
+_ID: Final = bindparam("key", type_=TEXT)
+_LOCK_REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _ID).with_for_update())
+_LOCK_EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _ID).with_for_update())
+_LOCK_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _ID).with_for_update())
+_STOPPABLE: Final = EXECUTION.prepared(
+    EXECUTION.select()
+    .where(literal_column("state IN ('queued', 'claimed')", Boolean()))
     .order_by(executions.c.id)
     .with_for_update()
 )
-_RAISE_EPOCH: Final = update(gate).values(epoch=gate.c.epoch + 1).returning(gate.c.epoch)
-_SAVE_PLAN: Final = insert_unless_taken(plans)
-_KEEP_POLICY: Final = insert_unless_taken(policy_versions)
+_RAISE_EPOCH: Final = Prepared(
+    update(gate).values(epoch=gate.c.epoch + 1).returning(gate.c.epoch), columns=[gate.c.epoch]
+)
+_SAVE_PLAN: Final = Prepared(insert_unless_taken(plans), keys=plans.c.keys())
+_KEEP_POLICY: Final = Prepared(insert_unless_taken(policy_versions), keys=policy_versions.c.keys())
 _TARGET: Final = (
-    target_locks.c.cluster_uid == bindparam("the_cluster"),
-    target_locks.c.object_uid == bindparam("the_object"),
+    target_locks.c.cluster_uid == bindparam("the_cluster", type_=TEXT),
+    target_locks.c.object_uid == bindparam("the_object", type_=TEXT),
 )
-_TAKE_TARGET: Final = (
+_HOLDER: Final = bindparam("the_execution", type_=TEXT)
+_TAKE_TARGET: Final = Prepared(
     update(target_locks)
-    .where(*_TARGET, or_(target_locks.c.execution.is_(None), target_locks.c.execution == bindparam("the_execution")))
-    .values(execution=bindparam("the_execution"))
+    .where(*_TARGET, or_(target_locks.c.execution.is_(None), target_locks.c.execution == _HOLDER))
+    .values(execution=_HOLDER)
 )
-_NEW_TARGET: Final = insert_unless_taken(target_locks)
-_RELEASE_TARGET: Final = (
-    update(target_locks).where(*_TARGET, target_locks.c.execution == bindparam("the_execution")).values(execution=None)
+_NEW_TARGET: Final = Prepared(insert_unless_taken(target_locks), keys=target_locks.c.keys())
+_RELEASE_TARGET: Final = Prepared(
+    update(target_locks).where(*_TARGET, target_locks.c.execution == _HOLDER).values(execution=None)
 )
 
 
@@ -101,7 +106,8 @@ class SqlUnitOfWork(SqlReading):
 
     def raise_epoch(self) -> int:
         """Raise the pause epoch by one and return it; the gate is held exclusively."""
-        return int(self.connection.execute(_RAISE_EPOCH).scalar_one())
+        ((epoch,),) = _RAISE_EPOCH.rows(self.connection)
+        return int(epoch)
 
     def advance_clock(self) -> timedelta:
         """Write the instant before which the clock may not fall back; return how far it has, zero as a rule."""
@@ -133,27 +139,27 @@ class SqlUnitOfWork(SqlReading):
     def save_plan(self, plan: StoredPlan) -> None:
         """Store a plan; the same plan twice is once."""
         row = {"fingerprint": plan.fingerprint, "bound": plan.bound, "evidence": evidence_text(plan.evidence)}
-        self.connection.execute(_SAVE_PLAN, row)
+        _SAVE_PLAN.run(self.connection, row)
 
     def lock_target(self, execution: Execution) -> bool:
         """Take the target's lock for *execution*; False where another execution holds it."""
-        if self.connection.execute(_TAKE_TARGET, _target_of(execution)).rowcount == 1:
+        if _TAKE_TARGET.run(self.connection, _target_of(execution)) == 1:
             return True
         row = {
             "cluster_uid": execution.cluster_uid,
             "object_uid": execution.object_uid,
             "execution": execution.id,
         }
-        return self.connection.execute(_NEW_TARGET, row).rowcount == 1
+        return _NEW_TARGET.run(self.connection, row) == 1
 
     def release_target(self, execution: Execution) -> None:
         """Give the target's lock back, if *execution* holds it."""
-        self.connection.execute(_RELEASE_TARGET, _target_of(execution))
+        _RELEASE_TARGET.run(self.connection, _target_of(execution))
 
     def keep_policy(self, policy: Policy, text: str) -> bool:
         """Store a policy version's text; False where it was stored before."""
         row = {"version": policy.version, "text": text, "first_loaded_at": self.now}
-        return self.connection.execute(_KEEP_POLICY, row).rowcount == 1
+        return _KEEP_POLICY.run(self.connection, row) == 1
 
     def finish(self) -> None:
         """Write what is written last: marks of cards, then the events. Only the commit comes after it.
@@ -168,7 +174,7 @@ class SqlUnitOfWork(SqlReading):
 
     def _advisory(self, name: str, *, exclusive: bool) -> None:
         if self.connection.dialect.name == "postgresql":
-            self.connection.execute(_EXCLUSIVE if exclusive else _SHARED, {"key": advisory_key(name)})
+            (_EXCLUSIVE if exclusive else _SHARED).rows(self.connection, {"key": advisory_key(name)})
 
 
 def _target_of(execution: Execution) -> dict[str, str]:

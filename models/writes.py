@@ -21,6 +21,7 @@ from approvals.tokens import Token
 from models.columns import INSTANT, NUMBER, TEXT
 from models.faults import is_taken
 from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
+from models.prepared import Prepared
 from models.tables import agent_tokens, alerts, attempts, escalations, executions, pauses, resume_consents, votes
 
 MOVES: Final[Mapping[Table, frozenset[str]]] = {
@@ -55,20 +56,21 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
 _NOW: Final = bindparam("the_now", type_=INSTANT)
 _BEFORE: Final = bindparam("the_revision", type_=NUMBER)
 _ID: Final = bindparam("the_id", type_=TEXT)
+_GENERATION: Final = bindparam("the_generation", type_=NUMBER)
 
 
-def _moves(table: Table, *conditions: ColumnElement[bool]) -> Any:
-    return update(table).where(*conditions)
+def _moves(table: Table, *conditions: ColumnElement[bool]) -> Prepared:
+    return Prepared(update(table).where(*conditions), keys=MOVES[table])
 
 
-def _over_revision(table: Table, *conditions: ColumnElement[bool]) -> Any:
+def _over_revision(table: Table, *conditions: ColumnElement[bool]) -> Prepared:
     return _moves(table, table.c.id == _ID, table.c.revision == _BEFORE, *conditions)
 
 
 _PENDING_IN_TIME: Final = and_(escalations.c.state == State.PENDING.value, escalations.c.deadline > _NOW)
 _WAS_APPROVED: Final = escalations.c.state == State.APPROVED.value
 
-_REQUEST_FROM: Final[Mapping[State, Any]] = {
+_REQUEST_FROM: Final[Mapping[State, Prepared]] = {
     State.PENDING: _over_revision(escalations, _PENDING_IN_TIME),
     State.APPROVED: _over_revision(escalations, _PENDING_IN_TIME),
     State.DENIED: _over_revision(escalations, or_(_PENDING_IN_TIME, _WAS_APPROVED)),
@@ -83,9 +85,9 @@ _REQUEST_FROM: Final[Mapping[State, Any]] = {
 _EXECUTION_MOVES: Final = _over_revision(
     executions,
     or_(
-        executions.c.generation == bindparam("the_generation"),
+        executions.c.generation == _GENERATION,
         and_(
-            executions.c.generation == bindparam("the_generation") - 1,
+            executions.c.generation == _GENERATION - 1,
             or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW),
         ),
     ),
@@ -97,14 +99,27 @@ _VOTE_FALLS: Final = _moves(votes, votes.c.id == _ID, votes.c.voided_at.is_(None
 _ATTEMPT_MOVES: Final = _moves(
     attempts,
     attempts.c.execution == _ID,
-    attempts.c.number == bindparam("the_number"),
-    attempts.c.request_hash == bindparam("the_hash"),
+    attempts.c.number == bindparam("the_number", type_=NUMBER),
+    attempts.c.request_hash == bindparam("the_hash", type_=TEXT),
 )
 _CONSENT_RENEWED: Final = _moves(
-    resume_consents, resume_consents.c.pause == _ID, resume_consents.c.person == bindparam("the_person")
+    resume_consents, resume_consents.c.pause == _ID, resume_consents.c.person == bindparam("the_person", type_=TEXT)
 )
+
+
+def _new(shape: Shape[Any], *more: str) -> Prepared:
+    return Prepared(insert(shape.table), keys=[*(column.name for column in shape.columns), *more])
+
+
 _INSERTS: Final = {
-    shape.table: insert(shape.table) for shape in (ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE)
+    agent_tokens: _new(TOKEN),
+    alerts: _new(ALERT),
+    attempts: _new(ATTEMPT),
+    escalations: _new(REQUEST, "policy"),
+    executions: _new(EXECUTION, "look_at"),
+    pauses: _new(PAUSE),
+    resume_consents: _new(CONSENT),
+    votes: _new(VOTE),
 }
 
 
@@ -118,8 +133,6 @@ def in_writing_order(nouns: Iterable[object]) -> list[object]:
 
 def _rank(noun: object) -> int:
     match noun:
-        case Token() | Pause():
-            return 0
         case Alert() | Consent() | Request():
             return 1
         case Vote():
@@ -129,7 +142,7 @@ def _rank(noun: object) -> int:
         case Attempt():
             return 5
         case _:
-            raise TypeError(f"{type(noun).__name__} is not kept in a row")
+            return 0
 
 
 def write(connection: Connection, noun: object, *, now: datetime) -> None:
@@ -201,7 +214,7 @@ def _is_start_record(attempt: Attempt) -> bool:
     return attempt.fate is Fate.OPEN and attempt.sends == 0
 
 
-def _write_revised(connection: Connection, shape: Shape[Any], noun: Pause | Token | Alert, statement: Any) -> None:
+def _write_revised(connection: Connection, shape: Shape[Any], noun: Pause | Token | Alert, statement: Prepared) -> None:
     if noun.revision == 1:
         _insert(connection, shape.table, shape.row_of(noun))
     else:
@@ -211,21 +224,21 @@ def _write_revised(connection: Connection, shape: Shape[Any], noun: Pause | Toke
 def _write_consent(connection: Connection, consent: Consent) -> None:
     """Write one person's agreement; given again, it is renewed. The pause's row, which is locked, is what writers meet at."""
     keys = {"the_id": consent.pause, "the_person": consent.person}
-    if connection.execute(_CONSENT_RENEWED, _moving(CONSENT, consent) | keys).rowcount == 0:
+    if _CONSENT_RENEWED.run(connection, _moving(CONSENT, consent) | keys) == 0:
         _insert(connection, resume_consents, CONSENT.row_of(consent))
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     try:
-        connection.execute(_INSERTS[table], row)
+        _INSERTS[table].run(connection, row)
     except exc.IntegrityError as error:
         if not is_taken(error):
             raise
         raise Clash("Somebody was faster.") from error
 
 
-def _move(connection: Connection, statement: Any, values: Mapping[str, Any]) -> None:
-    if connection.execute(statement, values).rowcount != 1:
+def _move(connection: Connection, statement: Prepared, values: Mapping[str, Any]) -> None:
+    if statement.run(connection, values) != 1:
         raise Clash("Somebody was faster.")
 
 

@@ -328,3 +328,12 @@ def test_a_change_while_it_is_drawn_is_not_lost(store, cards):
 
     assert again == replace(task, wanted=2, shown=1, refs=("1.1",), thread_ts="1.1")
     assert cards.behind(limit=10) == ()
+
+
+def test_a_message_is_known_by_its_place(store, cards):
+    """A click names the message it came from: ours is known by its subject, another is not known."""
+    with_grounds(store)
+    request = ask(store)
+    post(cards, a_task(request.id))
+
+    assert (cards.subject_of(CHANNEL, "1.1"), cards.subject_of(STAGING, "1.1")) == (request.id, None)

@@ -1,19 +1,22 @@
 """How the two engines are set: durable, private, bounded."""
 
+import shutil
 import sqlite3
 import stat
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import exc, text
 
 from approvals.errors import Unavailable
 from approvals.ports import Lane
 from models import database as databases
 from models.database import address, open_database
-from models.faults import Inconsistent
+from models.faults import Inconsistent, translated
+from models.store import SqlStore
 from tests.fixtures.stores import a_store
 from tests.models.records import now_of
 from tests.waiting import wait_until
@@ -161,3 +164,32 @@ def test_what_goes_wrong_does_not_tell_what_was_stored(store):
         uow.connection.execute(insert, {"words": "hunter2"})
 
     assert "hunter2" not in "".join(traceback.format_exception(fault.value))
+
+
+def test_a_connection_that_broke_is_unavailable_whatever_it_is_called():
+    """An error of any kind that took the connection with it is no answer: ask again."""
+    broken = exc.InternalError("SELECT 1", None, RuntimeError("gone"), connection_invalidated=True)
+
+    with pytest.raises(Unavailable), translated():
+        raise broken
+
+
+def test_a_file_can_be_opened_by_two_at_once(sqlite_template, tmp_path):
+    """The first writers of two processes, each with connections of its own, do not lock each other out."""
+    for number in range(10):
+        path = tmp_path / f"{number}.db"
+        shutil.copy(sqlite_template, path)
+        stores = [a_store(open_database(f"sqlite:///{path}")) for _ in range(2)]
+        barrier = Barrier(8)
+
+        def write(store: SqlStore, barrier: Barrier = barrier) -> int:
+            barrier.wait(10)
+            with store.writing() as uow:
+                return uow.raise_epoch()
+
+        with ThreadPoolExecutor(8) as pool:
+            epochs = sorted(pool.map(write, stores * 4))
+        for store in stores:
+            store.database.close()
+
+        assert epochs == list(range(1, 9))

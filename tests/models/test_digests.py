@@ -51,3 +51,14 @@ def test_a_digest_whose_reply_was_lost_is_begun_again_as_such(store):
         ("card.posting", span | {"subject": "digest:2026-W46", "replaces": True, "last": 12}),
         ("digest.posted", span | {"week": "2026-W46", "last": 12, "head": "c12", "ts": "1.2"}),
     ]
+
+
+def test_whether_a_digest_was_posted_can_be_asked(store):
+    """Begun is not posted; another channel's is another digest."""
+    digests = Digests(store)
+    begun = digests.begin(week="2026-W46", channel=CHANNEL, head=Head(number=10, chain="c10"))
+    before = digests.was_posted(week="2026-W46", channel=CHANNEL)
+    digests.posted(begun, "1.1")
+
+    after = digests.was_posted(week="2026-W46", channel=CHANNEL)
+    assert (before, after, digests.was_posted(week="2026-W46", channel=STAGING)) == (False, True, False)

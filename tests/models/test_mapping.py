@@ -59,7 +59,7 @@ def test_a_round_trip_gives_an_equal_noun(kind):
     @given(noun=anything(kind))
     def holds(noun: Any) -> None:
         row = shape.row_of(noun)
-        assert shape.noun_of(tuple(row.values())) == noun  # type: ignore[arg-type]
+        assert shape.noun_of(tuple(row.values())) == noun
 
     holds()
 

@@ -1,15 +1,16 @@
 """What the hot questions cost: an index that fits, however long the history, and few statements."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, Executable, event, insert
+from sqlalchemy import Connection, Dialect, Executable, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from approvals.request import Answer, State
 from models.mapping import REQUEST
+from models.prepared import Prepared
 from models.reading import DUE_EXECUTIONS, OVERDUE
 from models.sealer import Sealer
 from models.store import SqlStore
@@ -98,28 +99,39 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
     assert "Sort" not in plan
 
 
-def statements_of(store: SqlStore, act: Callable[[], object]) -> int:
-    """Return how many statements *act* sends to the store's database, BEGIN and COMMIT left out."""
+@pytest.fixture
+def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], object]], int]]:
+    """Counts the statements that an act sends to the store's database, BEGIN and COMMIT left out."""
     sent: list[str] = []
+    prepared = Prepared._form
+
+    def note_prepared(statement: Prepared, dialect: Dialect) -> object:
+        sent.append(type(statement).__name__)
+        return prepared(statement, dialect)
 
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        sent.append(statement)
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
 
     # PostgreSQL's readers share the engine of its ordinary writers.
     engines = set(store.database.writers.values())
     if store.database.is_sqlite:
         engines.add(store.database.readers)
+    monkeypatch.setattr(Prepared, "_form", note_prepared)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
-    try:
+
+    def count(act: Callable[[], object]) -> int:
+        sent.clear()
         act()
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
-    return len([statement for statement in sent if not statement.startswith("BEGIN")])
+        return len(sent)
+
+    yield count
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
 
 
-def test_a_decision_takes_few_statements(store):
+def test_a_decision_takes_few_statements(store, statements_of):
     """What each answer costs is counted, so that nobody makes it dearer unawares: round trips are its price.
 
     Three of them look up what authority is asked for; the others are the decision: two locks and reads under them, the
@@ -130,17 +142,17 @@ def test_a_decision_takes_few_statements(store):
     request, other = world.pending("key-1"), world.pending("key-2")
 
     counts = {
-        "first of two": statements_of(store, lambda: world.answers(request)),
-        "second of two": statements_of(store, lambda: world.answers(request, BORIS)),
-        "denial": statements_of(store, lambda: world.answers(other, answer=Answer.DENY)),
+        "first of two": statements_of(lambda: world.answers(request)),
+        "second of two": statements_of(lambda: world.answers(request, BORIS)),
+        "denial": statements_of(lambda: world.answers(other, answer=Answer.DENY)),
     }
 
     assert counts == {"first of two": 15, "second of two": 17, "denial": 14}
 
 
-def test_an_idle_second_of_the_sealer_takes_few_statements(store):
+def test_an_idle_second_of_the_sealer_takes_few_statements(store, statements_of):
     """Where nothing was written, one look on SQLite, which disturbs no writer, and three statements on PostgreSQL."""
     sealer = Sealer(store.database)
     sealer.seal()
 
-    assert statements_of(store, sealer.seal) == (1 if store.database.is_sqlite else 3)
+    assert statements_of(sealer.seal) == (1 if store.database.is_sqlite else 3)

@@ -312,3 +312,25 @@ def test_a_look_is_one_snapshot(store):
 
     with store.reading() as reading:
         assert reading.epoch() == 1
+
+
+def test_an_alert_is_found_by_the_id_on_its_card(store):
+    """The relay knows an alert by its id alone."""
+    token = with_grounds(store)
+    alert = an_alert(store, token.id)
+    put(store, alert)
+
+    with store.reading() as reading:
+        assert (reading.alert_called(alert.id), reading.alert_called("alert_2")) == (alert, None)
+
+
+def test_what_waits_is_counted(store):
+    """How many questions are open, executions under way, and outcomes unknown: what a status shows."""
+    with_grounds(store)
+    ask(store, 1)
+    executions = [queue(store, approved(store, ask(store, number))) for number in (2, 3, 4)]
+    put(store, replace(executions[0], revision=2, state=Phase.UNKNOWN))
+    put(store, replace(executions[1], revision=2, state=Phase.VOIDED))
+
+    with store.reading() as reading:
+        assert reading.waiting() == {"requests pending": 1, "executions under way": 2, "outcomes unknown": 1}

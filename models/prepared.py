@@ -1,0 +1,175 @@
+"""Prepared statements: compiled once for each engine, then sent by its driver.
+
+What every click, start and tick sends is written as the toolkit's expressions, so that one text serves both engines and every
+value goes through its column's type. Sending it through the toolkit each time was measured to cost two to three times what
+the driver takes, and a decision sends a dozen. So here the expression is compiled when it is first used, and after that
+only the driver works. Errors come out as the toolkit's own, so that :mod:`models.faults` need not know the difference.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, bindparam, exc, insert
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+Values = Mapping[str, Any]
+Rows = Sequence[Any]
+"""Tuples, one a row."""
+Processor = Callable[[Any], Any]
+
+MOST_ROWS: Final = 16
+"""How many rows one statement inserts; a decision tells about three events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """A statement as one engine takes it."""
+
+    sql: str
+    writers: tuple[tuple[str, Processor | None], ...]
+    """For each value that the caller gives, in order, its name and what makes it the driver's."""
+    fixed: Values
+    """The values that the statement holds itself."""
+    order: tuple[str, ...] | None
+    """The names by place, where the driver takes values by place."""
+    readers: tuple[Processor | None, ...]
+
+    def values(self, given: Values) -> Any:
+        """Return *given* as the driver takes it."""
+        bound = dict(self.fixed)
+        for name, writer in self.writers:
+            value = given[name]
+            bound[name] = value if writer is None else writer(value)
+        return bound if self.order is None else [bound[name] for name in self.order]
+
+    def rows(self, found: Rows) -> Rows:
+        """Return what the driver found as the columns' types read it."""
+        if not any(self.readers):
+            return found
+        return [
+            tuple(value if reader is None else reader(value) for value, reader in zip(row, self.readers, strict=True))
+            for row in found
+        ]
+
+
+class Prepared:
+    """One statement."""
+
+    def __init__(self, statement: ClauseElement, *, keys: Iterable[str] = (), columns: Iterable[Any] = ()) -> None:
+        """Keep the statement.
+
+        Args:
+            statement: Any Core statement whose text does not depend on its values.
+            keys: The columns that an insert or an update takes from the values given.
+            columns: What it returns: its types read the rows.
+        """
+        self._statement = statement
+        self._keys = list(keys)
+        self._columns: tuple[Column[Any], ...] = tuple(columns)
+        self._forms: dict[str, _Form] = {}
+
+    def rows(self, connection: Connection, values: Values | None = None) -> Rows:
+        """Return the rows it finds, as tuples."""
+        form = self._form(connection.dialect)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(form.sql, form.values(values or {}))
+            return form.rows(cursor.fetchall())
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _told(connection, cursor, form, error) from error
+        finally:
+            cursor.close()
+
+    def run(self, connection: Connection, values: Values) -> int:
+        """Send it once and return how many rows it changed."""
+        form = self._form(connection.dialect)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(form.sql, form.values(values))
+            return int(cursor.rowcount)
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _told(connection, cursor, form, error) from error
+        finally:
+            cursor.close()
+
+    def _form(self, dialect: Dialect) -> _Form:
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _compiled(self._statement, self._keys, self._columns, dialect)
+        return form
+
+
+class PreparedRows:
+    """An insert of several rows in one statement: the driver's own way takes several round trips for the same."""
+
+    def __init__(self, build: Callable[[int], ClauseElement]) -> None:
+        """Keep how the statement for a number of rows is built; row *n*'s values are called ``NAME_n``, from 0."""
+        self._build = build
+        self._prepared: dict[int, Prepared] = {}
+
+    def run(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Insert *rows*."""
+        for start in range(0, len(rows), MOST_ROWS):
+            some = rows[start : start + MOST_ROWS]
+            values = {f"{name}_{place}": value for place, row in enumerate(some) for name, value in row.items()}
+            self._for(len(some)).run(connection, values)
+
+    def _for(self, count: int) -> Prepared:
+        prepared = self._prepared.get(count)
+        if prepared is None:
+            prepared = self._prepared[count] = Prepared(self._build(count))
+        return prepared
+
+
+def insert_of(table: Table, *names: str, **more: ColumnElement[Any]) -> PreparedRows:
+    """Return the insert of rows that give the columns *names*; *more* are columns that the engine itself fills."""
+
+    def build(count: int) -> ClauseElement:
+        return insert(table).values(
+            [
+                {name: bindparam(f"{name}_{place}", type_=table.c[name].type) for name in names} | more
+                for place in range(count)
+            ]
+        )
+
+    return PreparedRows(build)
+
+
+def _compiled(statement: ClauseElement, keys: list[str], columns: Iterable[Column[Any]], dialect: Dialect) -> _Form:
+    compiled = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=keys or None))
+    given = {name: bind for bind, name in compiled.bind_names.items() if bind.required}
+    held = {name: bind for bind, name in compiled.bind_names.items() if not bind.required}
+    return _Form(
+        sql=str(compiled),
+        writers=tuple((name, _writer(bind.type, dialect)) for name, bind in given.items()),
+        fixed={name: _written(bind.value, _writer(bind.type, dialect)) for name, bind in held.items()},
+        order=None if compiled.positiontup is None else tuple(compiled.positiontup),
+        readers=tuple(_reader(column.type, dialect) for column in columns),
+    )
+
+
+def _writer(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _written(value: Any, writer: Processor | None) -> Any:
+    return value if writer is None else writer(value)
+
+
+def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _told(connection: Connection, cursor: Any, form: _Form, error: Exception) -> BaseException:
+    """Return the driver's *error* as the toolkit's; a connection that broke is not used again."""
+    dialect = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection, cursor)  # type: ignore[arg-type]
+    told = exc.DBAPIError.instance(
+        form.sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost
+    )
+    if lost:
+        connection.invalidate(error)
+    return told
