@@ -315,7 +315,7 @@ def _granted_timeout(timeouts: list[Timeout], asked: timedelta | None) -> tuple[
         return min(least, most), (
             f"The agent asked for {seconds(asked)}; the rules give people {seconds(least)} at least.",
         )
-    return asked, (f"The agent asked for {seconds(asked)}.",)
+    return asked, (f"An answer is wanted within {seconds(asked)}.",)
 
 
 def seconds(duration: timedelta) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +15,10 @@ from approvals.visible import visible_line
 from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
 from models.audit_book import Told
+
+
+_TEXTS_BEGIN: Final = 23
+"""Under the sentence that they belong to, to the right of its instant."""
 
 
 def build(desk: Callable[[], Desk]) -> typer.Typer:
@@ -77,7 +81,7 @@ def _tell(told: Told) -> None:
     at = instant_text(record.at)[:19].replace("T", " ")
     say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")
     for name, text in told.texts.items():
-        say(f"{'':22}{name}, as written: {visible_line(text)}")
+        say(f"{name}, as written: {visible_line(text)}", indent=_TEXTS_BEGIN)
 
 
 def _json_line(sealed: Sealed) -> str:

@@ -23,15 +23,16 @@ UNAVAILABLE: Final = 3
 """The answer is not known now; asking again later is fine. (2 is a command that cannot be understood.)"""
 
 
-def say(text: str) -> None:
-    """Print one line, or several."""
-    Console(highlight=False, soft_wrap=True).print(Text(visible(text)))
+def say(text: str, *, indent: int = 0) -> None:
+    """Print one line, or several, *indent* columns from the left."""
+    Console(highlight=False, soft_wrap=True).print(Text(" " * indent + visible(text)))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print rows under their columns, as wide as the terminal lets them be."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
+    """Print rows under their columns, if those have names, as wide as the terminal lets them be."""
+    names = tuple(columns)
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(names))
+    for column in names:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(visible(cell)) for cell in row))

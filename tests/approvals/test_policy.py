@@ -233,14 +233,14 @@ def test_the_ruling_carries_the_map_of_people():
 
 ASKED = {
     "nothing": (None, 15 * MINUTE, ()),
-    "less": (5 * MINUTE, 5 * MINUTE, ("The agent asked for 300 seconds.",)),
-    "the least": (MINUTE, MINUTE, ("The agent asked for 60 seconds.",)),
+    "less": (5 * MINUTE, 5 * MINUTE, ("An answer is wanted within 300 seconds.",)),
+    "the least": (MINUTE, MINUTE, ("An answer is wanted within 60 seconds.",)),
     "too little": (
         MINUTE - timedelta(seconds=1),
         MINUTE,
         ("The agent asked for 59 seconds; the rules give people 60 seconds at least.",),
     ),
-    "the most": (HOUR, HOUR, ("The agent asked for 3600 seconds.",)),
+    "the most": (HOUR, HOUR, ("An answer is wanted within 3600 seconds.",)),
     "too much": (
         HOUR + timedelta(seconds=1),
         HOUR,
