@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from approvals.audit import Kind
+from approvals.audit import Kind, request_stream
 from approvals.facts import instant_of
 from approvals.request import State
 
@@ -52,7 +52,7 @@ class WeeklyDigest:
     executions: Mapping[str, int]
     """Of the requests asked: how their executions stood at the end, by state."""
     answers_refused: int
-    """Clicks and commands that did not count."""
+    """Clicks and commands that did not count, on this environment's requests."""
     median: timedelta | None
     """Of the time to decide, over what people decided; None where they decided nothing."""
     p95: timedelta | None
@@ -83,7 +83,8 @@ def summarise(
     """
     requests: dict[str, Mapping[str, Any]] = {}
     executions: dict[str, str] = {}
-    answers_refused = pauses = 0
+    refused_answers: Counter[str] = Counter()
+    pauses = 0
     for record in records:
         if record.at >= end:
             continue
@@ -92,10 +93,11 @@ def summarise(
         if (execution := record.data.get("execution")) is not None:
             executions[execution["escalation"]] = execution["state"]
         if record.at >= start:
-            answers_refused += record.kind == Kind.ANSWER_REFUSED
+            refused_answers[record.stream] += record.kind == Kind.ANSWER_REFUSED
             pauses += record.kind == Kind.PAUSE_ENGAGED
     came_in = [one for one in requests.values() if one["environment"] == environment and _within(one, start, end)]
     asked = [one for one in came_in if one["state"] != State.REFUSED]
+    elsewhere = {request_stream(key) for key, one in requests.items() if one["environment"] != environment}
     times = sorted(_time_to_decide(one) for one in asked if one["state"] in _DECIDED and one["decided_at"] is not None)
     return WeeklyDigest(
         environment=environment,
@@ -105,7 +107,7 @@ def summarise(
         outcomes=dict(sorted(Counter(str(one["state"]) for one in asked).items())),
         refused=len(came_in) - len(asked),
         executions=dict(sorted(Counter(executions[one["id"]] for one in asked if one["id"] in executions).items())),
-        answers_refused=answers_refused,
+        answers_refused=sum(refused_answers[stream] for stream in refused_answers.keys() - elsewhere),
         median=_percentile(times, 0.5),
         p95=_percentile(times, 0.95),
         noisiest=_noisiest(asked),

@@ -1,0 +1,308 @@
+"""Digests: a week from the audit events alone, and numbers that add up."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from approvals.audit import AuditEvent, Kind, Transition, request_stream
+from approvals.digest import Head, Record, WeeklyDigest, summarise, week_before, week_name
+from approvals.execution import Phase
+from approvals.facts import facts_of
+from approvals.pause import engage
+from approvals.request import Request, State, expire, opened
+from tests.approvals.strategies import FEW
+from tests.builders import ADA, MINUTE, TICK, a_pause, a_request, an_execution
+
+START = datetime(2026, 11, 16, tzinfo=UTC)
+END = START + timedelta(days=7)
+HERE = "prod-eu-1"
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def read(event: AuditEvent, sequence: int = 1) -> Record:
+    """Return *event* as a reader meets it."""
+    return Record(
+        stream=event.stream, sequence=sequence, kind=event.kind, actor=event.actor, at=event.at, data=event.data
+    )
+
+
+def told(transition: Transition) -> list[Record]:
+    """Return the events of *transition* as a reader meets them."""
+    return [read(event) for event in transition.events]
+
+
+def a_record(kind: Kind, at: datetime, stream: str = "request:esc_1", **nouns: Any) -> Record:
+    """Return a record of *kind* that holds these nouns."""
+    data = {name: facts_of(noun) for name, noun in nouns.items()}
+    return Record(stream=stream, sequence=1, kind=kind, actor=ADA, at=at, data=data)
+
+
+def asked(name: str, at: datetime = START, **changed: Any) -> Request:
+    """Return a request that came in at *at*."""
+    return a_request(id=name, asked_at=at, deadline=at + 15 * MINUTE, **changed)
+
+
+def history(
+    name: str, state: State, *, at: datetime = START, minutes: int = 5, agent: str = "scaler", environment: str = HERE
+) -> list[Record]:
+    """Return the records of one request that came to *state* some minutes after it was asked."""
+    request = asked(name, at, agent=agent, environment=environment)
+    stream = request_stream(name)
+    if state is State.REFUSED:
+        return told(opened(replace(request, state=state), plea={}, facts={}))
+    records = told(opened(request, plea={}, facts={}))
+    if state is not State.PENDING:
+        end = at + minutes * MINUTE
+        decided = None if state is State.SUPERSEDED else end
+        after = replace(request, state=state, decided_at=decided or at + MINUTE)
+        records.append(a_record(Kind.REQUEST_APPROVED, end, stream, request=after))
+    return records
+
+
+def summary(records: list[Record], environment: str = HERE) -> WeeklyDigest:
+    """Return the digest of the week."""
+    return summarise(records, environment=environment, start=START, end=END, head=None)
+
+
+def test_a_week_is_summed_up_whole():
+    """Outcomes, executions, refusals, times, the noisiest agent, pauses and the chain's head, in one value."""
+    execution = an_execution(Phase.APPLIED, escalation="esc_1")
+    records = [
+        *history("esc_1", State.APPROVED, minutes=1),
+        a_record(Kind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
+        a_record(Kind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=execution),
+        *history("esc_2", State.DENIED, minutes=3, agent="pruner"),
+        *history("esc_3", State.EXPIRED, minutes=15),
+        *history("esc_4", State.REFUSED),
+        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
+        *told(engage(a_pause(engaged_at=START), reason="")),
+    ]
+
+    digest = summarise(records, environment=HERE, start=START, end=END, head=Head(number=9, chain="f" * 64))
+
+    assert digest == WeeklyDigest(
+        environment=HERE,
+        start=START,
+        end=END,
+        asked=3,
+        outcomes={"approved": 1, "denied": 1, "expired": 1},
+        refused=1,
+        executions={"applied": 1},
+        answers_refused=1,
+        median=MINUTE,
+        p95=3 * MINUTE,
+        noisiest=("scaler", 2),
+        pauses=1,
+        head=Head(number=9, chain="f" * 64),
+    )
+    assert digest.expired_share == 1 / 3
+
+
+def test_a_quiet_week_has_no_made_up_numbers():
+    """Nothing asked: zeros where something is counted, none where nothing can be said."""
+    assert summary([]) == WeeklyDigest(
+        environment=HERE,
+        start=START,
+        end=END,
+        asked=0,
+        outcomes={},
+        refused=0,
+        executions={},
+        answers_refused=0,
+        median=None,
+        p95=None,
+        noisiest=None,
+        pauses=0,
+        head=None,
+    )
+    assert summary([]).expired_share is None
+    assert summary(history("esc_1", State.DENIED)).expired_share == 0
+
+
+HISTORIES = st.lists(
+    st.tuples(
+        st.sampled_from(State),
+        st.integers(-2 * 24 * 60, 9 * 24 * 60).map(lambda minute: START + minute * MINUTE),
+        st.integers(1, 3000),
+        st.sampled_from(["scaler", "pruner"]),
+        st.sampled_from([HERE, "prod-us-1"]),
+    ),
+    max_size=12,
+)
+
+
+@FEW
+@given(HISTORIES, st.randoms(use_true_random=False))
+def test_the_counts_add_up_for_any_history(cases, order):
+    """Every request that came in during the week has exactly one outcome as of its end, so the outcomes make the sum."""
+    streams = [
+        history(f"esc_{n}", state, at=at, minutes=minutes, agent=agent, environment=environment)
+        for n, (state, at, minutes, agent, environment) in enumerate(cases)
+    ]
+    order.shuffle(streams)
+    ours = [case for case in cases if START <= case[1] < END and case[4] == HERE]
+    questions = [case for case in ours if case[0] is not State.REFUSED]
+
+    digest = summary([record for stream in streams for record in stream])
+
+    assert digest.asked == sum(digest.outcomes.values()) == len(questions)
+    assert digest.refused == len(ours) - len(questions)
+    assert digest.outcomes == Counter(
+        state.value if at + minutes * MINUTE < END else "pending" for state, at, minutes, _, _ in questions
+    )
+    if digest.noisiest is not None:
+        assert digest.noisiest[1] == max(Counter(case[3] for case in questions).values())
+    if digest.median is not None and digest.p95 is not None:
+        assert digest.median <= digest.p95
+
+
+@pytest.mark.parametrize(("at", "counts"), [(START - TICK, False), (START, True), (END - TICK, True), (END, False)])
+def test_a_week_begins_with_its_first_instant_and_ends_before_the_next(at, counts):
+    """Requests, refused answers and pauses are each counted in exactly one week."""
+    records = [
+        *history("esc_1", State.PENDING, at=at),
+        a_record(Kind.ANSWER_REFUSED, at),
+        *told(engage(a_pause(engaged_at=at), reason="")),
+    ]
+
+    digest = summary(records)
+
+    assert (digest.asked, digest.answers_refused, digest.pauses) == ((1, 1, 1) if counts else (0, 0, 0))
+
+
+def test_what_happens_after_the_week_is_the_next_ones():
+    """An outcome as of the end: what was still pending then is counted as pending, however it ended later."""
+    request = asked("esc_1", END - MINUTE)
+
+    digest = summary([*told(opened(request, plea={}, facts={})), *told(expire(request, now=END + 15 * MINUTE))])
+
+    assert digest.outcomes == {"pending": 1}
+
+
+def test_answers_on_another_environments_requests_are_not_counted_here():
+    """Two environments, two digests: a click that did not count is in the one whose card it was on."""
+    records = [
+        *history("esc_1", State.DENIED),
+        *history("esc_2", State.DENIED, environment="prod-us-1"),
+        a_record(Kind.ANSWER_REFUSED, START, "request:esc_1"),
+        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
+        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
+    ]
+
+    assert (summary(records).answers_refused, summary(records, "prod-us-1").answers_refused) == (1, 2)
+
+
+def test_an_execution_is_counted_as_it_stood():
+    """The last word on an execution counts, and only for requests that this week asked."""
+    records = [
+        *history("esc_1", State.APPROVED),
+        a_record(Kind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
+        a_record(Kind.EXECUTION_VOIDED, START + 2 * MINUTE, execution=an_execution(Phase.VOIDED, escalation="esc_1")),
+        a_record(Kind.EXECUTION_APPLIED, START, execution=an_execution(Phase.APPLIED, escalation="esc_0")),
+        a_record(Kind.EXECUTION_CLAIMED, END, execution=an_execution(Phase.CLAIMED, escalation="esc_1")),
+    ]
+
+    assert summary(records).executions == {"voided": 1}
+
+
+def test_the_time_to_decide_is_that_of_people():
+    """Approvals, denials and what was approved before it drifted; silence and second thoughts are nobody's decision."""
+    records = [
+        record
+        for n, (state, minutes) in enumerate(
+            [
+                (State.APPROVED, 4),
+                (State.DENIED, 2),
+                (State.SUPERSEDED, 9),
+                (State.EXPIRED, 15),
+                (State.CANCELLED, 8),
+                (State.PENDING, 1),
+            ]
+        )
+        for record in history(f"esc_{n}", state, minutes=minutes)
+    ]
+
+    digest = summary(records)
+
+    assert (digest.median, digest.p95) == (2 * MINUTE, 4 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("number", "median", "p95"),
+    [(1, 1, 1), (2, 1, 2), (3, 2, 3), (19, 10, 19), (20, 10, 19), (21, 11, 20), (40, 20, 38)],
+)
+def test_percentiles_are_nearest_rank(number, median, p95):
+    """The smallest time that at least that share of all do not exceed: always one that really was."""
+    records = [record for n in range(number, 0, -1) for record in history(f"esc_{n}", State.DENIED, minutes=n)]
+
+    digest = summary(records)
+
+    assert (digest.median, digest.p95) == (median * MINUTE, p95 * MINUTE)
+
+
+def test_of_equally_noisy_agents_the_first_by_name_is_told():
+    """A tie is broken the same way every week."""
+    records = history("esc_1", State.DENIED) + history("esc_2", State.DENIED, agent="pruner")
+
+    assert summary(records).noisiest == ("pruner", 1)
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "start", "end"),
+    [
+        (datetime(2026, 11, 23, 9, tzinfo=UTC), UTC, START, END),
+        (datetime(2026, 11, 22, 23, 59, tzinfo=UTC), UTC, START - timedelta(days=7), START),
+        (datetime(2026, 11, 23, 0, 0, tzinfo=UTC), UTC, START, END),
+        (
+            datetime(2026, 11, 22, 23, 30, tzinfo=UTC),
+            BERLIN,
+            datetime(2026, 11, 15, 23, tzinfo=UTC),
+            datetime(2026, 11, 22, 23, tzinfo=UTC),
+        ),
+        (
+            datetime(2026, 3, 30, 7, tzinfo=UTC),
+            BERLIN,
+            datetime(2026, 3, 22, 23, tzinfo=UTC),
+            datetime(2026, 3, 29, 22, tzinfo=UTC),
+        ),
+        (
+            datetime(2026, 10, 26, 8, tzinfo=UTC),
+            BERLIN,
+            datetime(2026, 10, 18, 22, tzinfo=UTC),
+            datetime(2026, 10, 25, 23, tzinfo=UTC),
+        ),
+    ],
+    ids=[
+        "utc",
+        "a sunday's last minute",
+        "a monday's first instant",
+        "ahead of utc",
+        "an hour shorter",
+        "an hour longer",
+    ],
+)
+def test_the_week_before_is_whole_on_the_wall_of_the_zone(now, zone, start, end):
+    """T-TIME-09: from a Monday's midnight to the next, also where the clocks change in between."""
+    assert week_before(now, zone) == (start, end)
+    assert [one.tzinfo for one in week_before(now, zone)] == [UTC, UTC]
+
+
+@pytest.mark.parametrize(
+    ("start", "zone", "name"),
+    [
+        (START, UTC, "2026-W47"),
+        (datetime(2026, 11, 15, 23, tzinfo=UTC), BERLIN, "2026-W47"),
+        (datetime(2025, 12, 29, tzinfo=UTC), UTC, "2026-W01"),
+        (datetime(2027, 1, 1, tzinfo=UTC), UTC, "2026-W53"),
+        (datetime(2026, 2, 2, tzinfo=UTC), UTC, "2026-W06"),
+    ],
+)
+def test_a_week_has_its_iso_name(start, zone, name):
+    """Weeks are named as on the zone's wall calendar, over a turn of the year too."""
+    assert week_name(start, zone) == name
