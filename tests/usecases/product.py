@@ -1,0 +1,87 @@
+"""The product over a real database and an API server's protocol, as one process runs it, and what must hold of its books.
+
+Two calls of :func:`product` share what a restart leaves: the database and the cluster, and nothing else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from approvals.audit import verify
+from approvals.ports import Journey
+from bot.clock import new_id, new_salt, utc_now
+from bot.cluster.connections import Source
+from bot.cluster.door import KubernetesCluster
+from bot.slack.review_part import render_review
+from models.audit_book import AuditBook
+from models.database import open_database
+from models.sealer import Sealer
+from models.store import SqlStore
+from models.tables import clock_floor
+from tests.fakes.journey import Remembered
+from tests.usecases.replay import differences
+from tests.waiting import wait_until
+from tests.world import World
+
+ENVIRONMENT = "prod-eu-1"
+SECOND = timedelta(seconds=1)
+
+
+@contextmanager
+def product(url: str, kubeconfig: Path, context: str, journey: Journey | None = None) -> Iterator[World]:
+    """Give every verb over the database at *url* and the cluster of a kubeconfig, with connections of its own."""
+    database = open_database(url)
+    door = KubernetesCluster(
+        {ENVIRONMENT: Source(kubeconfig=kubeconfig, context=context)}, mac_key=b"k" * 32, now=utc_now, version="test"
+    )
+    try:
+        yield World(
+            SqlStore(database, host_clock=utc_now, new_salt=new_salt),
+            cluster=door,
+            new_id=new_id,
+            journey=journey or Remembered(),
+            render=render_review,
+        )
+    finally:
+        database.close()
+
+
+def let_pass(store: Any, duration: timedelta) -> datetime:
+    """Let time pass for the store, by the floor under its clock; from then on it stands still until the clock is there."""
+    with store.reading() as reading:
+        later: datetime = reading.now + duration
+    with store.database.writing() as connection:
+        connection.execute(update(clock_floor).values(at=later))
+    return later
+
+
+def work(world: World) -> None:
+    """Look at what is due once, and let a second pass."""
+    world.execute()
+    let_pass(world.store, SECOND)
+
+
+def work_to_the_end(world: World, request_id: str) -> None:
+    """Work until the request's execution is over."""
+
+    def is_over() -> bool:
+        work(world)
+        with world.store.reading() as reading:
+            execution = reading.execution_of(request_id)
+        return execution is not None and execution.is_over
+
+    wait_until(is_over, what="the execution is over", within_s=20, every_s=0.05)
+
+
+def assert_sound(store: Any) -> None:
+    """Fail unless replaying the events gives what the tables hold, and every event has its place in the chain (I5)."""
+    Sealer(store.database).seal()
+    book = AuditBook(store.database)
+
+    assert differences(store) == []
+    assert verify(book.sealed()).fault is None
+    assert book.tail().events == 0
