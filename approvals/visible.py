@@ -4,19 +4,20 @@ Bidirectional controls, zero-width and filler characters, terminal escapes and t
 from what it is. They are shown as escapes such as ``\u{202E}``; ``str.isprintable`` is no filter, it lets fillers through.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
+_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 """Letters, symbols and marks that draw nothing."""
 
 _VISIBLE_CATEGORIES: Final = frozenset({"L", "N", "P", "S", "M"})
 _MARKS_IN_A_ROW: Final = 4
 """Real scripts stack fewer combining marks on a letter than this; stacks of them draw over neighbouring lines."""
 
-_BLANKS_IN_A_ROW: Final = 3
-"""Runs of spaces or of line ends longer than this push what follows out of sight."""
+_RUNS: Final = re.compile(r"(?P<lines>(?: *\n){4,})|(?P<spaces> {4,})")
+"""Runs of blanks that push what follows out of sight; lines that hold nothing but spaces are as empty as others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ def shown(text: str) -> Shown:
         marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
         parts.append(char if _is_visible(char) and marks <= _MARKS_IN_A_ROW else f"\\u{{{ord(char):04X}}}")
     escaped = "".join(parts)
-    collapsed = _collapsed(_collapsed(escaped, " ", "spaces"), "\n", "empty lines")
+    collapsed = _RUNS.sub(_counted, escaped)
     return Shown(text=collapsed, hidden=escaped != text or collapsed != escaped)
 
 
@@ -57,15 +58,8 @@ def _is_visible(char: str) -> bool:
     return unicodedata.category(char)[0] in _VISIBLE_CATEGORIES
 
 
-def _collapsed(text: str, blank: str, name: str) -> str:
-    """Return *text* with each run of more than a few *blank* replaced by a count of them."""
-    parts: list[str] = []
-    run = 0
-    for char in (*text, ""):
-        if char == blank:
-            run += 1
-            continue
-        parts.append(blank * run if run <= _BLANKS_IN_A_ROW else f"{blank}[{run} {name}]{blank}")
-        parts.append(char)
-        run = 0
-    return "".join(parts)
+def _counted(run: re.Match[str]) -> str:
+    """Return what stands for a long run of blanks: a count of them."""
+    if run["lines"]:
+        return f"\n[{run['lines'].count(chr(10))} empty lines]\n"
+    return f" [{len(run['spaces'])} spaces] "
