@@ -17,7 +17,7 @@ from starlette.responses import Response
 from approvals.canonical import Value, encode, tagged_hash
 from approvals.errors import Missing, Unauthorised
 from approvals.escalation import Escalation
-from approvals.plan import bound_of
+from approvals.plan import Bound, bound_of
 from approvals.ports import Reading, Store
 from approvals.request import Request, State
 from approvals.tokens import Token
@@ -45,6 +45,10 @@ PLANS_AT_ONCE: Final = 4
 
 MOST_PLANS: Final = 36
 """That run or wait for their turn; above it the answer is "not now"."""
+
+
+SHORT_BODY: Final = 8 * 1024
+"""In bytes: up to it reading a body takes well under a millisecond, less than handing it to a thread would."""
 
 
 class NoQuery(Shape):
@@ -93,7 +97,7 @@ class Escalations:
         query_of(scope, NoQuery)
         check_json(scope)
         key, token, body = idempotency_key_of(scope), scope[CALLER], scope[BODY]
-        escalation = await self._deps.pools.intake.run(lambda: _escalation(body, key=key, token=token))
+        escalation = await self._read(body, key=key, token=token)
         if after := self._pace.take(token.holder):
             raise Throttled("Too many escalations.", after=after, code="too_many_escalations")
         created, view = await self._planned(lambda: self._opened(escalation, token))
@@ -158,6 +162,11 @@ class Escalations:
         finally:
             self._planning -= 1
 
+    async def _read(self, body: bytes, *, key: str, token: Token) -> Escalation:
+        if len(body) <= SHORT_BODY:
+            return _escalation(body, key=key, token=token)
+        return await self._deps.pools.intake.run(lambda: _escalation(body, key=key, token=token))
+
     def _opened(self, escalation: Escalation, token: Token) -> tuple[bool, EscalationView]:
         """Return whether the escalation was made just now, and how it stands; it is committed.
 
@@ -169,7 +178,9 @@ class Escalations:
         if request.refusal is not None:
             raise OnRecord(request.refusal.sentence, code=request.refusal.code, escalation_id=request.id)
         with self._deps.store.reading() as reading:
-            return opened.created, view_in(reading, reading.request(request.id) or request)
+            if opened.created:
+                return True, view_of(request, bound=_bound_in(reading, request), execution=None)
+            return False, view_in(reading, request)
 
     async def _view(self, asked: str, token: Token) -> EscalationView:
         def work() -> EscalationView:
@@ -216,15 +227,19 @@ def look_in(store: Store) -> Callable[[frozenset[str], frozenset[str]], Seen]:
 
 def view_in(reading: Reading, request: Request) -> EscalationView:
     """Return what the agent sees of *request*, read with *reading*."""
-    plan = None if request.fingerprint is None else reading.plan(request.fingerprint)
     # Only a denial has a person's reason; asking for texts costs a query, so nobody else's are read.
     texts = reading.texts(request.id) if request.state is State.DENIED else {}
     return view_of(
         request,
-        bound=None if plan is None else bound_of(plan.bound),
+        bound=_bound_in(reading, request),
         execution=reading.execution_of(request.id),
         reason=texts.get("reason"),
     )
+
+
+def _bound_in(reading: Reading, request: Request) -> Bound | None:
+    plan = None if request.fingerprint is None else reading.plan(request.fingerprint)
+    return None if plan is None else bound_of(plan.bound)
 
 
 def body_hash_of(value: object) -> str:
