@@ -56,6 +56,9 @@ def outcome_line(request: Request, *, named: bool) -> str:
     Args:
         request: Not pending.
         named: Whether people are mentioned; a card that replaces another would ring their phones again.
+
+    Raises:
+        ValueError: It has no outcome.
     """
     when = "" if request.decided_at is None else f", {date_markup(request.decided_at)}"
     by = _people(request.decided_by, named=named)
@@ -73,7 +76,7 @@ def outcome_line(request: Request, *, named: bool) -> str:
         case State.SUPERSEDED:
             return f"*↩️ Void: the target changed after the approval.* {said(request.superseded_by or '')} asks again."
         case State.PENDING | State.REFUSED:
-            return "*Not decided*"
+            raise ValueError(f"a {request.state} request has no outcome")
 
 
 def execution_line(execution: Execution) -> str:

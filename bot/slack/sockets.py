@@ -85,6 +85,7 @@ class Sockets:
             log.info("socket.connected")
         except (TimeoutError, OSError, ValueError) as error:
             log.warning("socket.not_connected", why=type(error).__name__)
+            await self._drop()  # Nobody goes on trying with it.
 
     async def _drop(self) -> None:
         handler, self._handler = self._handler, None

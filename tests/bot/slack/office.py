@@ -47,6 +47,7 @@ from tests.world import FixedPolicies, World
 T = TypeVar("T")
 
 PROD = "C0PROD"
+REPLACES = "This card replaces an earlier one that may have been lost."
 SECRET = "0123456789abcdef0123456789abcdef"
 IDLE_STEPS = 4
 """After so many steps without a message everything is up to date, as far as it can be."""
@@ -205,6 +206,14 @@ class Office:
         story = AuditBook(self.store.database).story(stream)
         return [(one.record.kind, one.record.actor, dict(one.record.data)) for one in story]
 
+    def deliveries(self) -> list[tuple[str, str | None]]:
+        """Return what the audit trail says of posting cards: kind, and the reason of a failure."""
+        return [(kind, data.get("reason")) for kind, _, data in self.events("delivery")]
+
+    def live(self, place: int = -1) -> list[tuple[str, str]]:
+        """Return everything that is live in a card: mentions, links, broadcasts, channel references."""
+        return self.change(lambda: self.workspace.live_things(self.cards_in_now()[place]))
+
     def refusals(self, request: Request) -> list[tuple[str, dict[str, Any]]]:
         """Return who was refused, and the facts of it, from the audit trail."""
         found = self.events(f"request:{request.id}")
@@ -280,6 +289,11 @@ class Office:
                 await self.sockets.close()
             await self.acting.close()
         await self.workspace.stop()
+
+
+def is_answerable(message: Message) -> bool:
+    """Tell whether a card has buttons."""
+    return any(block["type"] == "actions" for block in message.blocks)
 
 
 def text_of(blocks: Any) -> str:

@@ -1,6 +1,7 @@
 """Checks at the start: each fault of the installation is named, in words that say what to do."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_channel_shared_with_another_company_is_pointed_out(make_office):
     assert checked.may_serve
 
 
-GRAVE = {
+GRAVE: dict[str, tuple[dict[str, Any], str]] = {
     "the bot is not in its channel": (
         {"channels": (Channel(id="C0PROD", name="approvals", members=("U0ADA",), bot_is_member=False),)},
         "The bot is not in #approvals. Invite it: type /invite @Countersign in the channel.",
@@ -165,3 +166,32 @@ def test_in_http_mode_no_app_token_is_asked_for(make_office):
     methods = [call.method for call in office.change(lambda: office.workspace.calls)]
     assert "apps.connections.open" not in methods
     assert checked.may_serve
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "sentence"),
+    [
+        ("auth.test", "fatal_error", "Slack refuses to say whether SLACK_BOT_TOKEN is good (fatal_error)."),
+        ("conversations.info", "internal_error", "The channel C0PROD cannot be seen (internal_error)."),
+        ("usergroups.users.list", "internal_error", "The user group S0PROD has no members that Slack tells of"),
+    ],
+)
+def test_a_question_that_slack_does_not_answer_is_a_finding(make_office, method, error, sentence):
+    """What could not be looked at is said, never taken for good."""
+    office = make_office(connect=False, seed=_alone())
+    office.change(lambda: office.workspace.faults.errors.update({method: [error]}))
+
+    found = [one.sentence for one in _check(office).findings]
+
+    assert [one.startswith(sentence) for one in found] == [True]
+
+
+@pytest.mark.parametrize("method", ["conversations.info", "usergroups.users.list"])
+def test_a_lost_answer_is_a_finding(make_office, method):
+    """The same where the connection broke."""
+    office = make_office(connect=False, seed=_alone())
+    office.change(lambda: office.workspace.faults.lost.update({method: 1}))
+
+    found = [one.sentence for one in _check(office).findings]
+
+    assert [one.startswith("Slack cannot be asked about the") for one in found] == [True]

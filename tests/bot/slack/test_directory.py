@@ -160,6 +160,15 @@ def test_what_slack_does_not_answer_is_not_known(directory, error):
     assert (dict(answer.standings), dict(answer.groups)) == ({}, {})
 
 
+def test_a_lost_answer_is_not_known(directory):
+    """The same where the connection broke after the question."""
+    directory.change(lambda: directory.workspace.faults.lost.update({"users.info": 1, "usergroups.users.list": 1}))
+
+    answer = directory.ask(ADA, groups=[GROUP])
+
+    assert (dict(answer.standings), dict(answer.groups)) == ({}, {})
+
+
 def test_what_was_known_within_the_hour_is_remembered_as_old_as_it_is(directory):
     """A denial may go by it: the last answer, with the instant it was seen; after an hour it is gone."""
     directory.ask(ADA, groups=[GROUP])
@@ -184,7 +193,7 @@ def test_a_slow_slack_does_not_hold_a_click_up(directory):
 
 def test_what_is_remembered_is_bounded():
     """I13: the one longest unused goes first."""
-    kept = Kept(2)
+    kept: Kept[int] = Kept(2)
     kept.put("a", 1)
     kept.put("b", 2)
     kept.get("a")

@@ -4,8 +4,10 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
 import time
 import urllib.request
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -66,13 +68,13 @@ def test_what_is_not_well_signed_is_401(http, name):
 @pytest.mark.parametrize("name", ["wrong secret", "301 s old", "301 s ahead"])
 def test_a_signature_by_somebody_else_or_of_another_time_is_401(http, name):
     """T-AUTH-10: the wrong secret, and a timestamp five minutes and a second off, on either side."""
-    how = {
+    how: dict[str, dict[str, Any]] = {
         "wrong secret": {"secret": "not the secret"},
         "301 s old": {"at": time.time() - 301},
         "301 s ahead": {"at": time.time() + 302},
-    }[name]
+    }
 
-    assert send(_click(http, **how)) == 401
+    assert send(_click(http, **how[name])) == 401
     assert http.world.request(http.request).state is State.PENDING
 
 
@@ -99,6 +101,14 @@ def test_a_body_beyond_the_limit_is_413(http):
     request.data = b"x" * (LARGEST + 1)
 
     assert send(request) == 413
+
+
+def test_a_sender_who_hangs_up_halfway_harms_nobody(http):
+    """A body that never comes is no request; the next one is served."""
+    with socket.create_connection(http._listening.getsockname()) as half:
+        half.sendall(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+
+    assert send(_click(http)) == 200
 
 
 def test_a_get_changes_nothing(http):

@@ -2,33 +2,43 @@
 
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
 from approvals.request import State
+from tests.bot.slack.office import PATIENT
+from tests.builders import ADA
 
 
-@pytest.mark.parametrize("how", ["dropped", "refreshed"])
-def test_a_connection_that_ends_is_made_anew(office, how):
-    """Slack ends connections every few hours, networks whenever they like: clicks work again by themselves."""
+@pytest.fixture
+def impatient(make_office):
+    """An office whose people see quickly that nobody answered."""
+    return make_office(strictness=replace(PATIENT, ack_seconds=0.6))
+
+
+@pytest.mark.parametrize("how", ["cut without a word", "ended by Slack"])
+def test_a_connection_that_ends_is_made_anew(impatient, how):
+    """Networks drop connections, Slack ends each every few hours: whoever clicks again is answered, and nothing is doubled."""
+    office = impatient
     request = office.world.pending()
     office.step()
-    if how == "dropped":
-        office.change(office.workspace.drop_sockets)
-    else:
+    card = office.card()
+    if how == "ended by Slack":
         office.loop.do(office.workspace.refresh_sockets())
-    office.until(lambda: not _is_connected(office), "the end of the connection is seen") if how == "dropped" else None
-    office.loop.do(office.workspace.wait_for_connections(1))
-    office.until(lambda: _is_connected(office), "the new connection is seen")
+    else:
+        office.change(office.workspace.drop_sockets)
 
-    outcome = office.click("U0ADA", "approve:v1")
+    office.until(lambda: office.click("U0ADA", "approve:v1", card).acked, "a click is answered")
 
-    assert outcome.acked
     assert office.world.request(request).state is State.APPROVED
+    voted = [actor for kind, actor, _ in office.events(f"request:{request.id}") if kind == "request.voted"]
+    assert voted == [ADA]
 
 
-def test_an_outage_that_outlasts_the_librarys_patience_ends_in_a_new_connection(office):
+def test_an_outage_that_outlasts_the_librarys_patience_ends_in_a_new_connection(impatient):
     """The library tries one stale address for ever; the watch gives it up and begins anew."""
+    office = impatient
     request = office.world.pending()
     office.step()
     office.change(lambda: office.workspace.set_outage(on=True))
@@ -37,9 +47,8 @@ def test_an_outage_that_outlasts_the_librarys_patience_ends_in_a_new_connection(
     office.until(lambda: office.sockets._handler is not first, "the first handler is given up")
 
     office.change(lambda: office.workspace.set_outage(on=False))
-    office.loop.do(office.workspace.wait_for_connections(1))
+    office.until(lambda: office.click("U0ADA", "deny:v1").acked, "a click is answered")
 
-    assert office.click("U0ADA", "deny:v1").acked
     assert office.world.request(request).state is State.DENIED
 
 

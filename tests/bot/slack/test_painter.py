@@ -1,0 +1,99 @@
+"""The painter: what it draws when a row is missing, and values of every kind."""
+
+from decimal import Decimal
+from typing import cast
+
+import pytest
+
+from approvals.escalation import Breach
+from approvals.ports import Reading
+from approvals.request import State
+from bot.delivery import Drawn, NotAsApproved, Occasion
+from bot.slack.outcome_part import outcome_line
+from bot.slack.painter import SlackPainter
+from bot.slack.review_part import draw_review
+from tests.bot.slack.office import text_of
+from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, words
+from tests.builders import CHANNEL, TEAM, a_change, a_policy, a_request, a_ruling, an_approver_set
+
+
+@pytest.mark.parametrize("kind", ["request", "pause", "alert", "something"])
+def test_what_is_not_there_cannot_be_drawn(noon_store, kind):
+    """A card whose subject is gone is given up by the relay, not drawn from thin air."""
+    store, _ = noon_store
+    drawn = Drawn(subject="x_00000000000000000000000001", kind=kind, channel=CHANNEL, revision=1)
+
+    with store.reading() as reading, pytest.raises(LookupError):
+        SlackPainter().card(reading, drawn, Occasion.FIRST)
+
+
+class _Rows:
+    """A look at one pending request whose plan is gone."""
+
+    def request(self, request_id):
+        return a_request()
+
+    def plan(self, fingerprint):
+        return None
+
+
+def test_a_request_without_its_plan_is_not_drawn():
+    """I8: what cannot be vouched for gets no buttons."""
+    drawn = Drawn(subject=a_request().id, kind="request", channel=CHANNEL, revision=1)
+
+    with pytest.raises(NotAsApproved):
+        SlackPainter().card(cast("Reading", _Rows()), drawn, Occasion.FIRST)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (None, True, "+ true"),
+        (False, None, "- false"),
+        ("6", 6, '- "6"\n+ 6'),
+        ("a\nb", 'c"', '- "a\\nb"\n+ "c\\""'),
+        ("x" + " " * 40 + "y", "", '- "x\\{40 spaces}y"\n+ ""'),
+        ("gro\u00df", "gross", '- "gro\\u{DF}"\n+ "gross"'),
+    ],
+    ids=["set", "removed", "text and number", "line break and quote", "padding", "not ASCII"],
+)
+def test_each_kind_of_value_is_shown_exactly(before, after, shown):
+    """I8: a value that differs looks different, whatever it is made of."""
+    part = draw_review(a_review(a_change("/a", before, after)))
+
+    assert f"/a\n{shown}" in text_of(part.change[-2])
+
+
+def test_more_claims_and_exhibits_than_a_card_shows_are_counted():
+    """Nothing an agent adds pushes the rest off the card; what is left out is counted."""
+    breaches = tuple(
+        Breach(limit=f"limit-{number}", observed=Decimal("1e40"), ceiling=Decimal(0)) for number in range(9)
+    )
+    texts = {f"evidence {number} {part}": "x" for number in range(1, 8) for part in ("title", "text")}
+    said = words(**texts).__class__(texts={"rationale": "r", **texts}, breaches=breaches, confidence=None)
+
+    card = a_card(a_standing_of(said=said))
+
+    shown = text_of(card.blocks)
+    assert "4 more claims" in shown
+    assert "4 more pieces of evidence" in shown
+    assert problems(card) == []
+
+
+def test_a_waiting_request_has_no_outcome():
+    """An outcome is never invented for what has none."""
+    with pytest.raises(ValueError, match="no outcome"):
+        outcome_line(a_request(state=State.PENDING), named=True)
+
+
+def test_more_approvers_than_a_card_mentions_are_counted():
+    """A set of forty people is named once and mentioned in part; who is left out is counted."""
+    policy = a_policy(
+        approver_sets={"platform": an_approver_set(accounts=[f"{TEAM}:U0P{number:02d}" for number in range(40)])}
+    )
+
+    card = a_card(a_standing_of(a_request(ruling=a_ruling(policy))))
+
+    (asked,) = [block["text"]["text"] for block in card.blocks if block["block_id"].startswith("asked:")]
+    assert asked.count("<@U0P") == 10
+    assert asked.endswith(" and 30 more")

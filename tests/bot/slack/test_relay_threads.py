@@ -1,0 +1,103 @@
+"""The threads under cards: every event told once, in order, whatever Slack does."""
+
+import pytest
+
+from approvals.errors import NotEligible
+from bot.delivery import Unsendable
+from bot.relay import Relay
+from bot.slack.clients import client
+from bot.slack.painter import SlackPainter
+from bot.slack.poster import SlackPoster
+from tests.bot.slack.office import PROD
+from tests.builders import ADA, DINA, MINUTE
+
+
+def test_every_event_is_told_once_in_order(office):
+    """The thread is the readable trail: the events of the request, oldest first, several to a message."""
+    request = office.world.pending()
+    office.step()
+    office.click("U0DINA", "approve:v1")
+    office.click("U0ADA", "approve:v1")
+    for _ in range(3):
+        office.world.execute()
+
+    office.step()
+
+    told = " ".join(office.thread())
+    for sentence in (
+        "asked for @U0CHEN",
+        "@U0DINA tried to approve it",
+        "@U0ADA approved it.",
+        "Approved.",
+        "Applied.",
+        "Done.",
+    ):
+        assert sentence in told
+    places = [told.index(one) for one in ("asked for", "tried to", "approved it", "Applied.")]
+    assert places == sorted(places)
+    assert office.lines.count() == 0
+    assert request.id not in told
+
+
+def test_a_thread_whose_card_was_deleted_goes_on_under_the_new_card(office):
+    """A line that has lost its card brings a new card about, and is told under that."""
+    request = office.world.pending()
+    office.step()
+    first = office.card()
+    office.change(lambda: office.workspace.delete_message(PROD, first.ts))
+    with pytest.raises(NotEligible):
+        office.world.answers(request, account=DINA)
+
+    office.step()
+
+    assert office.card().ts != first.ts
+    assert office.thread() == ["@U0DINA tried to approve it; that does not count (conflicted)."]
+    assert office.lines.count() == 0
+
+
+@pytest.mark.parametrize("error", ["ratelimited", "internal_error", "invalid_blocks"])
+def test_a_thread_that_is_refused_waits_or_is_given_up(office, error):
+    """Not now means later, never means never; the card itself is not held up."""
+    office.world.pending()
+    office.step()
+    office.click("U0ADA", "deny:v1")
+    office.change(lambda: office.workspace.faults.errors.update({"chat.postMessage": [error]}))
+    office.step()
+    waiting = office.lines.count()
+    office.pass_by(10 * MINUTE)
+
+    office.step()
+
+    assert (waiting > 0) == (error != "invalid_blocks")
+    assert office.lines.count() == 0
+
+
+class _Squeamish(SlackPainter):
+    """A painter that will not tell of votes, nor of more than three events at once."""
+
+    def lines(self, told):
+        if len(told) > 3 or any(one.kind == "request.voted" for one in told):
+            raise Unsendable("not that")
+        return super().lines(told)
+
+
+def test_a_line_that_must_not_leave_is_given_up_and_the_rest_is_told(office):
+    """One event that cannot be shown does not silence the thread."""
+    request = office.world.pending()
+    office.relay = Relay(
+        store=office.store, cards=office.cards, lines=office.lines, painter=_Squeamish(),
+        poster=SlackPoster(
+            client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2), monotonic=office.monotonic
+        ),
+        journey=office.journey,
+    )  # fmt: skip
+    office.step()
+    office.world.answers(request, account=ADA)
+
+    office.step()
+
+    told = " ".join(office.thread())
+    assert "approved it" not in told
+    assert "Approved." in told
+    assert "Queued to be carried out." in told
+    assert office.lines.count() == 0
