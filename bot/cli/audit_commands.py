@@ -16,7 +16,6 @@ from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
 from models.audit_book import Told
 
-
 _TEXTS_BEGIN: Final = 23
 """Under the sentence that they belong to, to the right of its instant."""
 
