@@ -62,16 +62,24 @@ class Sockets:
     async def _keep_connected(self) -> None:
         down = 0.0
         while True:
-            if self._handler is None:
-                down = 0.0
-                await self._connect()
-            connected = await self.is_connected()
-            down = 0.0 if connected else down + self._watch
-            if down > self._patience:
-                log.warning("socket.down", seconds=down)
-                await self._drop()
-                continue
+            try:
+                down = await self._look(down)
+            except Exception:
+                # The outermost loop: without it nobody's click would ever arrive again.
+                log.exception("socket.broken")
             await asyncio.sleep(self._watch)
+
+    async def _look(self, down: float) -> float:
+        """Connect where there is no connection, give up one that stays down; return for how many seconds it has been."""
+        if self._handler is None:
+            await self._connect()
+        if await self.is_connected():
+            return 0.0
+        if down > self._patience:
+            log.warning("socket.down", seconds=down)
+            await self._drop()
+            return 0.0
+        return down + self._watch
 
     async def _connect(self) -> None:
         handler = AsyncSocketModeHandler(
