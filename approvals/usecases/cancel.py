@@ -6,7 +6,7 @@ from approvals.errors import Missing
 from approvals.people import Authority
 from approvals.ports import Policies, Store
 from approvals.request import Request, State, cancel
-from approvals.usecases.standing import bench_for
+from approvals.usecases.standing import bench_for, save_stopping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +33,5 @@ class Cancel:
             nobody = Authority(standings={}, groups={})
             bench = bench_for(uow, request, policy=self.policies.current(), authority=nobody, execution=execution)
             transition = cancel(request, bench, actor=f"agent:{agent}")
-            uow.save(transition)
+            save_stopping(uow, transition)
         return next(noun for noun in transition.nouns if isinstance(noun, Request))

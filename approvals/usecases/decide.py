@@ -15,7 +15,7 @@ from approvals.plan import bound_of
 from approvals.policy import groups_of
 from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
-from approvals.usecases.standing import bench_for, ruling_today, slack_accounts, voters_of
+from approvals.usecases.standing import bench_for, ruling_today, save_stopping, slack_accounts, voters_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class Decide:
         except Refused as refusal:
             uow.record(_refusal_event(request, ballot, refusal, bench.now))
             return refusal
-        uow.save(judged.transition)
+        save_stopping(uow, judged.transition)
         if judged.request.state is State.APPROVED and judged.counted:
             uow.save(self._queued(uow, judged.request))
         return judged

@@ -233,7 +233,7 @@ class Execute:
             held = _locked(uow, execution)
             transition = _after(held, attempt, reply, uow)
             after = _saved(uow, transition)
-            if after.is_over:
+            if after.is_over or after.state is Phase.QUEUED:
                 uow.release_target(after)
             return after
 

@@ -16,7 +16,7 @@ from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, co
 from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
 from approvals.policy import Policy, in_any
 from approvals.ports import Directory, Lane, NewId, Policies, Store, UnitOfWork
-from approvals.usecases.standing import slack_accounts
+from approvals.usecases.standing import save_stopping, slack_accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
 def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:
     covered = [execution for execution in uow.stoppable_executions() if pause.scope.covers(execution.place)]
     for execution in covered:
-        uow.save(void(execution, Reason.PAUSED, now=now, actor=pause.by))
+        save_stopping(uow, void(execution, Reason.PAUSED, now=now, actor=pause.by))
     return len(covered)
 
 

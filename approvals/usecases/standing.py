@@ -1,7 +1,8 @@
-"""What several verbs share: today's ruling on a request, whose authority must be asked for, and the bench to judge on."""
+"""What several verbs share: today's ruling on a request, whose authority must be asked for, the bench to judge on, stopping."""
 
 from collections.abc import Iterable
 
+from approvals.audit import Transition
 from approvals.execution import Execution
 from approvals.people import Authority, is_operator
 from approvals.policy import Policy, Ruling, rule_on, stricter_of
@@ -64,3 +65,14 @@ def oldest_epoch(votes: Iterable[Vote], epoch: int) -> int:
 def voters_of(reading: Reading, request_id: str) -> frozenset[str]:
     """Return the accounts whose live votes stand on one request."""
     return frozenset(vote.account for vote in reading.votes(request_id))
+
+
+def save_stopping(uow: UnitOfWork, transition: Transition) -> None:
+    """Save *transition* and give back the targets of the executions that it ends.
+
+    One that was armed and never sent goes back to queued or claimed: stopped there, it may still hold its target.
+    """
+    uow.save(transition)
+    for noun in transition.nouns:
+        if isinstance(noun, Execution) and noun.is_over:
+            uow.release_target(noun)
