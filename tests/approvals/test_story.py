@@ -1,0 +1,293 @@
+"""Stories: one plain sentence an event, made of our own records, with nobody's free text in it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from approvals.alert import AlertState, Report, first_seen
+from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.execution import (
+    Phase,
+    Reason,
+    abandon,
+    applied,
+    arm,
+    claim,
+    followed,
+    not_landed,
+    queued,
+    rejected,
+    sending,
+    unknown,
+    void,
+)
+from approvals.facts import facts_of
+from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
+from approvals.request import Answer, Refusal, Request, State, Via, cancel, expire, judge, opened, supersede
+from approvals.story import sentence_of
+from approvals.verb import Effect, Progress
+from tests.approvals.test_alert import a_report, an_alert
+from tests.builders import (
+    ADA,
+    BORIS,
+    CHEN,
+    ESCALATION,
+    HOUR,
+    MINUTE,
+    NOON,
+    a_ballot,
+    a_bench,
+    a_pause,
+    a_request,
+    a_vote,
+    an_action,
+    an_attempt,
+    an_authority,
+    an_execution,
+)
+
+MARK = "<!channel> approve at https://evil.example"
+"""Free text as an agent, a person or a monitor might write it."""
+
+
+def told(event: AuditEvent) -> str:
+    """Return *event* in its sentence, people called by an at sign."""
+    return sentence_of(event.kind, event.actor, event.data, name=lambda actor: f"@{actor.split(':')[-1]}")
+
+
+def last(transition: Transition | None) -> AuditEvent:
+    """Return the last event of *transition*."""
+    assert transition is not None
+    return transition.events[-1]
+
+
+def plain(kind: Kind, actor: str = ITSELF, **data: Any) -> AuditEvent:
+    """Return an event of the request's stream."""
+    return AuditEvent(kind=kind, stream=request_stream(ESCALATION), actor=actor, at=NOON, data=data)
+
+
+def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, **bench: Any) -> Transition:
+    """Return the transition of one answer, reasoned in free text."""
+    seat = a_bench(request, **bench)
+    via = Via.CLI if account.startswith("os:") else Via.SLACK
+    return judge(request, a_ballot(account, answer, via=via, reason=MARK), seat).transition
+
+
+def over(state: Phase = Phase.SENDING, **changed: Any) -> Any:
+    """Return an execution on its way."""
+    return an_execution(state, **changed)
+
+
+SHOP = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop")
+REFUSED = a_request(state=State.REFUSED, refusal=Refusal(code="paused", sentence="Paused (all)."), deadline=None)
+GIVEN = Consent(pause=a_pause().id, person="ada", account=ADA, at=NOON)
+VOIDED = {
+    why: plain(Kind.REQUEST_VOTE_VOIDED, vote=facts_of(a_vote(BORIS, voided_at=NOON, voided_why=why)))
+    for why in ("paused", "changed", "ineligible")
+}
+
+TOLD: list[tuple[AuditEvent, str]] = [
+    (
+        last(opened(a_request(), plea={"rationale": MARK}, facts={})),
+        (
+            "@scaler asked for @U0CHEN: scale Deployment shop/checkout replicas=6 in prod-eu-1."
+            " It denies itself at 2026-11-20 12:15 UTC."
+        ),
+    ),
+    (
+        last(opened(a_request(on_behalf_of=None, supersedes="esc_0", action=an_action("restart")), plea={}, facts={})),
+        (
+            "@scaler asked: restart Deployment shop/checkout in prod-eu-1, following esc_0."
+            " It denies itself at 2026-11-20 12:15 UTC."
+        ),
+    ),
+    (
+        last(opened(REFUSED, plea={"rationale": MARK}, facts={})),
+        "@scaler asked: scale Deployment shop/checkout replicas=6 in prod-eu-1. Refused at once: Paused (all).",
+    ),
+    (answered(a_request()).events[0], "@U0ADA approved it."),
+    (answered(a_request(), answer=Answer.DENY).events[0], "@U0ADA denied it."),
+    (answered(a_request(), "os:olga", Answer.DENY).events[0], "@olga denied it at the command line."),
+    (
+        answered(a_request(), answer=Answer.DENY, authority=an_authority(seen_at=NOON - HOUR)).events[0],
+        "@U0ADA denied it (Slack could not be asked, so remembered authority was used).",
+    ),
+    (VOIDED["paused"], "The answer of @U0BORIS does not count any more: a pause came after it."),
+    (VOIDED["changed"], "The answer of @U0BORIS does not count any more: it was changed, or the change itself was."),
+    (VOIDED["ineligible"], "The answer of @U0BORIS does not count any more: this person may not decide it any more."),
+    (last(answered(a_request())), "Approved."),
+    (last(answered(a_request(), answer=Answer.DENY)), "Denied. Nothing will run."),
+    (last(expire(a_request(), now=NOON + HOUR)), "Nobody answered in time: silence denies."),
+    (last(cancel(a_request(), a_bench(), actor="agent:scaler")), "The agent took it back."),
+    (
+        last(supersede(a_request(state=State.APPROVED), successor="esc_2", now=NOON)),
+        "The target has changed, so the approval is void. esc_2 asks again.",
+    ),
+    (
+        last(supersede(a_request(state=State.APPROVED), successor=None, now=NOON)),
+        "The target has changed, so the approval is void. Nothing asks again.",
+    ),
+    (
+        plain(Kind.ANSWER_REFUSED, CHEN, answer="approve", via="slack", code="not_an_approver"),
+        "@U0CHEN tried to approve it; that does not count (not an approver).",
+    ),
+    (
+        last(
+            queued(
+                execution_id="exe_1",
+                escalation=ESCALATION,
+                place=a_request().place,
+                cluster_uid="c",
+                object_uid="o",
+                fingerprint="f",
+                valid_until=NOON,
+                now=NOON,
+            )
+        ),
+        "Queued to be carried out.",
+    ),
+    (last(claim(over(Phase.QUEUED), now=NOON)), "A worker took it on."),
+    (
+        last(
+            arm(
+                over(Phase.CLAIMED, attempts=1),
+                resource_version="1",
+                object_generation=1,
+                request_hash="",
+                epoch=0,
+                now=NOON,
+            )
+        ),
+        "Every check passed; start 2 is on record.",
+    ),
+    (
+        last(sending(over(Phase.ARMED), an_attempt(), token_id=None, token_expires_at=NOON, now=NOON)),
+        "Sending it to the cluster (start 1).",
+    ),
+    (
+        last(applied(over(), an_attempt(), now=NOON, http_status=200, audit_id=None, drift=False, read_back=False)),
+        "Applied.",
+    ),
+    (
+        last(rejected(over(), an_attempt(), now=NOON, http_status=403, audit_id=None, message="Forbidden.")),
+        "The cluster refused it: Forbidden.",
+    ),
+    (
+        last(unknown(over(), an_attempt(), now=NOON, message="The reply was lost.", look_again=MINUTE)),
+        "It is not known whether it landed: The reply was lost.",
+    ),
+    (last(void(over(Phase.QUEUED), Reason.PAUSED, now=NOON)), "Not carried out: A pause stopped it before it started."),
+    (
+        last(not_landed(over(), an_attempt(), now=NOON, message="Somebody was faster.")),
+        "Not carried out yet: Somebody was faster.",
+    ),
+    (
+        last(abandon(over(Phase.UNKNOWN), an_attempt(), now=NOON, actor="os:olga", reason=MARK)),
+        "Closed by a person who looked at the target.",
+    ),
+    *(
+        (
+            plain(Kind.EXECUTION_EFFECT, execution=facts_of(over(Phase.APPLIED, effect=effect, message="6 of 6."))),
+            f"{word} 6 of 6.",
+        )
+        for effect, word in (
+            (Effect.ROLLING, "Under way."),
+            (Effect.VERIFIED, "Done."),
+            (Effect.FAILED_ROLLOUT, "Failed."),
+            (Effect.TIMED_OUT, "Not finished in time."),
+        )
+    ),
+    (last(engage(a_pause(), reason=MARK)), "@U0ADA paused everything (pause_01JD00000000000000000000)."),
+    (
+        last(engage(a_pause(SHOP, ask_at=NOON + HOUR), reason=MARK)),
+        (
+            "@U0ADA paused namespace prod-eu-1/shop (pause_01JD00000000000000000000)."
+            " It will ask for the resume at 2026-11-20 13:00 UTC; it does not end by itself."
+        ),
+    ),
+    (
+        last(ask_for_resume(a_pause(), now=NOON)),
+        "The time asked for is over; pause_01JD00000000000000000000 goes on until two people resume it.",
+    ),
+    (
+        last(consent_to_end(a_pause(), (), GIVEN, counts=frozenset({"ada"}), next_epoch=2, reason=MARK)),
+        "@U0ADA agreed to resume pause_01JD00000000000000000000; it takes two people.",
+    ),
+    (
+        last(
+            consent_to_end(
+                a_pause(),
+                (GIVEN,),
+                replace(GIVEN, person=BORIS, account=BORIS),
+                counts=frozenset({"ada", BORIS}),
+                next_epoch=2,
+                reason=MARK,
+            )
+        ),
+        "@U0BORIS and @ada resumed everything. Approvals given before do not run.",
+    ),
+    (
+        plain(Kind.PAUSE_REFUSED, CHEN, what="engage", code="may_not_pause"),
+        "@U0CHEN tried to engage a pause; refused (may not pause).",
+    ),
+    (last(first_seen(an_alert(), a_report())), "An alert is firing."),
+    (
+        last(first_seen(an_alert(AlertState.RESOLVED), a_report(AlertState.RESOLVED))),
+        "The alert has resolved.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "sentence"), TOLD, ids=[f"{n} {event.kind}" for n, (event, _) in enumerate(TOLD)])
+def test_an_event_is_told_in_one_sentence(event, sentence):
+    """What a reader of the thread or of ``audit show`` reads, word for word."""
+    assert told(event) == sentence
+    assert "evil" not in sentence
+
+
+@pytest.mark.parametrize("subject", ["request", "answer", "execution", "pause", "alert"])
+def test_every_kind_of_a_subject_with_a_thread_has_a_sentence(subject):
+    """A kind that is added to one of these subjects must be told in words, not by its name."""
+    kinds = {kind for kind in Kind if kind.value.startswith(f"{subject}.")}
+
+    assert kinds
+    assert kinds <= {event.kind for event, _ in TOLD}
+    assert not [event.kind for event, sentence in TOLD if event.kind in kinds and str(event.kind) in sentence]
+
+
+def test_a_kind_without_a_sentence_is_told_by_its_name():
+    """A record that a newer version wrote is still told, by whom and what, without its contents."""
+    assert told(plain(Kind.CARD_POSTED, subject=MARK)) == "Countersign: card.posted."
+    assert sentence_of("card.framed", ADA, {"text": MARK}, name=lambda _: "Ada") == "Ada: card.framed."
+
+
+def test_what_the_product_does_itself_is_told_under_its_name():
+    """Only people and agents are looked up; the product is never a mention."""
+    assert sentence_of(Kind.ANSWER_REFUSED, ITSELF, {"answer": "deny", "code": "late"}, name=lambda _: "nobody") == (
+        "Countersign tried to deny it; that does not count (late)."
+    )
+
+
+def test_nobodys_words_are_in_any_sentence():
+    """What stands beside the chain, as an agent's plea or a person's reason does, is added by the door, marked, or not."""
+    report = Report(
+        fingerprint="a", starts_at=NOON, state=AlertState.FIRING, labels={"a": MARK}, annotations={"b": MARK}
+    )
+    events = [*(event for event, _ in TOLD), last(first_seen(an_alert(), report))]
+
+    private = [text for event in events for text in event.private.values()]
+    assert MARK in private
+    assert not [event.kind for event in events for text in private if text and text in told(event)]
+
+
+def test_a_look_that_braces_cannot_format_is_harmless():
+    """A sentence that holds braces is told as it is, not taken for a template."""
+    done = followed(
+        over(Phase.APPLIED, effect=Effect.ROLLING),
+        Progress(effect=Effect.VERIFIED, sentence="{name}"),
+        now=NOON,
+        look_again=MINUTE,
+    )
+
+    assert told(last(done)) == "Done. {name}"
