@@ -44,6 +44,7 @@ class Kind(StrEnum):
     EXECUTION_APPLIED = "execution.applied"
     EXECUTION_REJECTED = "execution.rejected"
     EXECUTION_UNKNOWN = "execution.unknown"
+    EXECUTION_STILL_UNKNOWN = "execution.still_unknown"
     EXECUTION_VOIDED = "execution.voided"
     EXECUTION_RETRIED = "execution.retried"
     EXECUTION_ABANDONED = "execution.abandoned"

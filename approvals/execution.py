@@ -325,7 +325,9 @@ def unknown(
         due_at=now + look_again,
         message=message,
     )
-    return _moved(Kind.EXECUTION_UNKNOWN, lost, now=now, attempt=closed)
+    again = execution.state is Phase.UNKNOWN and message == execution.message
+    kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
+    return _moved(kind, lost, now=now, attempt=closed)
 
 
 def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
@@ -466,7 +468,7 @@ def _held(
         attempts=execution.attempts if attempts is None else attempts,
         lease_until=now + LEASE,
         due_at=now + LEASE,
-        message="",
+        message=execution.message if state in {None, execution.state} else "",
     )
 
 

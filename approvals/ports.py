@@ -370,6 +370,11 @@ class Journey(Protocol):
         ...
 
 
+def plea_among(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the agent's own words among all that stands beside a request: a voter's reason is not the agent's."""
+    return {name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")}
+
+
 def texts_of(plea: Plea) -> dict[str, str]:
     """Return an agent's words by name, as they stand beside the events."""
     texts = {"rationale": plea.rationale}

@@ -159,6 +159,7 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.EXECUTION_APPLIED: _execution("{message}"),
     Kind.EXECUTION_REJECTED: _execution("The cluster refused it: {message}"),
     Kind.EXECUTION_UNKNOWN: _execution("It is not known whether it landed: {message}"),
+    Kind.EXECUTION_STILL_UNKNOWN: _execution("It is still not known whether it landed: {message}"),
     Kind.EXECUTION_VOIDED: _execution("Not carried out: {message}"),
     Kind.EXECUTION_RETRIED: _execution("Not carried out yet: {message}"),
     Kind.EXECUTION_ABANDONED: _execution("Closed by a person who looked at the target."),

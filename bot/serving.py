@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -93,6 +94,7 @@ class Serving:
         self._slack = application.required_slack()
         self._installed = installed
         self._lock = lock
+        self._clock_behind = timedelta(0)
         self.metrics = Metrics()
         self.pools = standard_pools()
         self.directory = SlackDirectory(
@@ -237,7 +239,7 @@ class Serving:
 
     def _watch(self) -> None:
         """Look at what everything else rests on: the clock, and that no other process serves this database by now."""
-        self.verbs.expire.watch_clock()
+        self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
         self._lock.check()
 
     def _reload(self) -> None:

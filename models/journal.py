@@ -55,7 +55,15 @@ def _lines(count: int) -> Insert:
 
 _LINES: Final = PreparedRows(_lines)
 
-_UNTOLD: Final = frozenset({Kind.EXECUTION_CLAIMED, Kind.EXECUTION_SENDING, Kind.ALERT_FIRING})
+_UNTOLD: Final = frozenset(
+    {
+        Kind.EXECUTION_CLAIMED,
+        Kind.EXECUTION_SENDING,
+        Kind.EXECUTION_RETRIED,
+        Kind.EXECUTION_STILL_UNKNOWN,
+        Kind.ALERT_FIRING,
+    }
+)
 _TOLD: Final = ("request.", "answer.", "execution.", "pause.", "alert.")
 
 

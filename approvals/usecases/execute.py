@@ -45,6 +45,7 @@ from approvals.ports import (
     Reply,
     Store,
     UnitOfWork,
+    plea_among,
 )
 from approvals.request import CHAIN_LIMIT, Request, State, supersede
 from approvals.usecases.escalate import Draft, Escalate
@@ -57,6 +58,9 @@ LATER: Final = timedelta(seconds=5)
 
 LOST_AGAIN: Final = timedelta(seconds=10)
 """How often an unknown outcome is read back."""
+
+LOOKED_AT_BY_A_PERSON: Final = timedelta(hours=1)
+"""How often an outcome is read back that nothing can tell: nothing changes until a person closes it."""
 
 FOLLOW: Final = timedelta(seconds=1)
 """How often a rollout is looked at."""
@@ -250,7 +254,8 @@ class Execute:
             self._still_unknown(execution, attempt, error.sentence)
             return
         if seen is None:
-            self._still_unknown(execution, attempt, "The target is gone; whether the write landed cannot be told.")
+            message = "The target is gone; whether the write landed cannot be told."
+            self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
             return
         match verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen):
             case Landed.APPLIED:
@@ -269,7 +274,8 @@ class Execute:
                 again = self._move(execution, lambda one, uow: not_landed(one, attempt, now=uow.now, message=message))
                 self._carry_on(again)
             case Landed.CANNOT_TELL:
-                self._still_unknown(execution, attempt, "It may have landed and been overwritten; a person must look.")
+                message = "It may have landed and been overwritten; a person must look."
+                self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
 
     def _resend(self, execution: Execution, attempt: Attempt, bound: Bound) -> None:
         """Send the same bytes again, conditional on the same resource version: at most one of the two can land."""
@@ -296,9 +302,11 @@ class Execute:
         if after.state is Phase.CLAIMED:
             self._carry_on(after)
 
-    def _still_unknown(self, execution: Execution, attempt: Attempt, message: str) -> None:
+    def _still_unknown(
+        self, execution: Execution, attempt: Attempt, message: str, *, look_again: timedelta = LOST_AGAIN
+    ) -> None:
         self._move(
-            execution, lambda one, uow: unknown(one, attempt, now=uow.now, message=message, look_again=LOST_AGAIN)
+            execution, lambda one, uow: unknown(one, attempt, now=uow.now, message=message, look_again=look_again)
         )
 
     def _observe(self, execution: Execution, bound: Bound) -> Mapping[str, Any] | None:
@@ -351,7 +359,7 @@ class Execute:
         if request.chain >= CHAIN_LIMIT:
             return None
         with self.store.reading() as reading:
-            texts, asked_at = reading.texts(request.id), reading.now
+            texts, asked_at = plea_among(reading.texts(request.id)), reading.now
         try:
             return self.escalate.draft_again(request, texts, asked_at=asked_at)
         except Refused:

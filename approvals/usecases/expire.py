@@ -28,11 +28,15 @@ class Expire:
             total += expired
         return total
 
-    def watch_clock(self) -> timedelta:
-        """Return how far the clock has stepped back since it was last looked at, and write down a step worth telling."""
+    def watch_clock(self, *, known: timedelta) -> timedelta:
+        """Return how far behind its latest instant the clock is, and write down a step back that is new.
+
+        Args:
+            known: What this returned last, zero at first: a clock that stays behind is told of once.
+        """
         with self.store.writing() as uow:
             step = uow.advance_clock()
-            if step > STEP_WORTH_TELLING:
+            if step > known + STEP_WORTH_TELLING:
                 data = {"microseconds": step // timedelta(microseconds=1)}
                 uow.record(
                     AuditEvent(kind=Kind.CLOCK_STEPPED_BACK, stream=PAUSE_STREAM, actor=ITSELF, at=uow.now, data=data)

@@ -218,7 +218,8 @@ def look_in(store: Store) -> Callable[[frozenset[str], frozenset[str]], Seen]:
 
     def look(escalations: frozenset[str], tokens: frozenset[str]) -> Seen:
         with store.reading() as reading:
-            versions = {asked: version for asked in escalations if (version := _version(reading, asked)) is not None}
+            found = [request for asked in escalations if (request := reading.request(asked)) is not None]
+            versions = {request.id: _version(reading, request) for request in found}
             good = frozenset(one for one in tokens if _is_good(reading, one))
         return Seen(versions=versions, good=good)
 
@@ -265,11 +266,8 @@ def _escalation(body: bytes, *, key: str, token: Token) -> Escalation:
     return escalation_of(payload, agent=token.holder, key=key, body_hash=body_hash_of(value))
 
 
-def _version(reading: Reading, asked: str) -> int | None:
-    request = reading.request(asked)
-    if request is None:
-        return None
-    return view_of(request, bound=None, execution=reading.execution_of(asked)).version
+def _version(reading: Reading, request: Request) -> int:
+    return view_of(request, bound=None, execution=reading.execution_of(request.id)).version
 
 
 def _is_good(reading: Reading, hashed: str) -> bool:

@@ -113,10 +113,8 @@ def _add_routes(app: FastAPI, deps: Deps, polls: Polls) -> None:
     app.add_api_route("/metrics", health.metrics, methods=["GET"], include_in_schema=False, response_model=None)
 
 
-async def _turn_away(call: Call, error: Exception) -> Response:
+async def _turn_away(call: Call, error: HTTPException) -> Response:
     """Raise what the router found as a refusal, for the gate to answer like every other."""
-    if not isinstance(error, HTTPException):
-        raise TypeError("only the router's findings come here") from error
     raise turned_by_router(error, allowed=_methods_at(call)) from None
 
 

@@ -84,8 +84,12 @@ def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **ev
 
 
 def leased(execution: Execution, **changed: Any) -> Execution:
-    """Return *execution* after a write by the worker that holds it: a fresh lease, a new revision, nothing to say."""
-    after = {"revision": 6, "lease_until": NOW + LEASE, "due_at": NOW + LEASE, "message": ""}
+    """Return *execution* after a write by the worker that holds it: a fresh lease, a new revision.
+
+    What was said of it is still said as long as its state is the same.
+    """
+    said = execution.message if changed.get("state", execution.state) is execution.state else ""
+    after = {"revision": 6, "lease_until": NOW + LEASE, "due_at": NOW + LEASE, "message": said}
     return replace(execution, **{**after, **changed})
 
 
@@ -356,6 +360,16 @@ def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
 
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message="The reply was lost.")
     assert transition == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
+
+
+def test_what_is_still_unknown_for_the_same_reason_is_housekeeping():
+    """Looked at again and again, the same news is written down each time and told to people once."""
+    one = held(Phase.UNKNOWN, message="The reply was lost.")
+
+    transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
+
+    after = freed(one, due_at=NOW + WAIT, message="The reply was lost.")
+    assert transition == moved(Kind.EXECUTION_STILL_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])

@@ -134,6 +134,8 @@ def test_housekeeping_is_not_told():
     assert untold == {
         "execution.claimed",
         "execution.sending",
+        "execution.retried",
+        "execution.still_unknown",
         "alert.firing",
         "card.posting",
         "card.posted",
