@@ -1,0 +1,253 @@
+"""Restart: two annotations and nothing else; what it refuses, what a read back proves, and what admission holds fast."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from approvals.errors import Unplannable
+from approvals.plan import Bound, Change, PatchType, Step
+from approvals.risk import Risk
+from approvals.verb import AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
+from approvals.verbs.restart import REQUEST_ID, RESTART, RESTARTED_AT
+from tests.builders import (
+    ESCALATION,
+    HOUR,
+    NOON,
+    OBJECT_UID,
+    a_mac,
+    a_plan,
+    a_preview,
+    a_step,
+    a_target,
+    a_workload,
+    an_action,
+    preview_of,
+)
+
+KINDS = ["Deployment", "StatefulSet"]
+OCCASION = Occasion(escalation=ESCALATION, at=NOON + timedelta(microseconds=999_999))
+AT = "2026-11-20T12:00:00Z"
+BODY = (
+    f'{{"metadata":{{"annotations":{{"countersign.dev/request-id":"{ESCALATION}"}},"uid":"{OBJECT_UID}"}},'
+    f'"spec":{{"template":{{"metadata":{{"annotations":{{"kubectl.kubernetes.io/restartedAt":"{AT}"}}}}}}}}}}'
+)
+
+
+def build(workload: dict[str, Any], kind: str = "Deployment", occasion: Occasion = OCCASION) -> tuple[Draft, ...]:
+    """Return the drafts of restarting *workload*."""
+    return RESTART.build({"object": workload}, a_target(kind), RESTART.kind(kind).resource, {}, occasion)
+
+
+def restarted(kind: str = "Deployment", **annotations: str) -> dict[str, Any]:
+    """Return the workload as the server would answer the patch."""
+    workload = a_workload(kind)
+    workload["metadata"]["annotations"] = {REQUEST_ID: ESCALATION}
+    workload["spec"]["template"]["metadata"]["annotations"] = {RESTARTED_AT: AT, **annotations}
+    return workload
+
+
+def bound() -> Bound:
+    """Return what binds the restart of ``shop/checkout``."""
+    step = a_step(subresource=None, body=BODY)
+    return a_plan(action=an_action("restart"), preview=a_preview(steps=(step,))).bound
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_planning_reads_the_object_alone(kind):
+    """Nothing else is needed."""
+    resource = RESTART.kind(kind).resource
+
+    assert RESTART.reads(a_target(kind), resource) == (Read(key="object", resource=resource, name="checkout"),)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_step_sets_the_mark_and_the_instant_it_was_asked(kind):
+    """Fixed before planning, to the second: planned again at any later time it is the same patch."""
+    assert build(a_workload(kind), kind) == (
+        Draft(
+            step=Step(
+                resource=RESTART.kind(kind).resource,
+                namespace="shop",
+                name="checkout",
+                uid=OBJECT_UID,
+                subresource=None,
+                patch_type=PatchType.MERGE,
+                body=BODY,
+                changes=(),
+            ),
+            before="object",
+        ),
+    )
+    later = build(a_workload(kind), kind, Occasion(escalation=ESCALATION, at=NOON + HOUR))
+    assert json.loads(later[0].step.body)["spec"] != json.loads(BODY)["spec"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "sentence"),
+    [
+        (
+            {"paused": True},
+            "rollout_paused",
+            "Its rollouts are paused, so a restart would do nothing until somebody resumes them.",
+        ),
+        (
+            {"updateStrategy": {"type": "OnDelete"}},
+            "rollout_manual",
+            "It replaces pods only when they are deleted, so a restart would do nothing.",
+        ),
+    ],
+)
+def test_a_restart_that_would_do_nothing_is_refused(spec, code, sentence):
+    """Nobody is asked to approve what the controller would not carry out."""
+    with pytest.raises(Unplannable) as refused:
+        build(a_workload(**spec))
+
+    assert (refused.value.code, refused.value.sentence) == (code, sentence)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"paused": False}, {"updateStrategy": None}, {"updateStrategy": {"type": "RollingUpdate"}}]
+)
+def test_any_other_strategy_restarts(spec):
+    """What rolls is restarted."""
+    assert build(a_workload(**spec))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_see_the_instant_and_whatever_else_the_dry_run_changed(kind):
+    """Our own mark is bookkeeping; a webhook's addition is shown beside the restart itself."""
+    preview = preview_of(
+        RESTART,
+        an_action("restart", target=a_target(kind)),
+        {"object": a_workload(kind)},
+        restarted(kind, added="x"),
+        OCCASION,
+    )
+
+    path = "/spec/template/metadata/annotations"
+    assert preview.steps[0].changes == (
+        Change(path=f"{path}/added", before=None, after="x"),
+        Change(path=f"{path}/kubectl.kubernetes.io~1restartedAt", before=None, after=AT),
+    )
+    assert RESTART.reviewed(a_workload(kind), a_workload(kind), a_mac) == ()
+
+
+@pytest.mark.parametrize(
+    ("replicas", "findings", "blast"),
+    [
+        (3, (), "3 pods replaced"),
+        (1, ("It runs a single pod: requests may fail while that one is replaced.",), "1 pod replaced"),
+        (0, (), "0 pods replaced"),
+    ],
+)
+def test_what_a_restart_puts_at_stake(replicas, findings, blast):
+    """Medium risk; a single pod is told, because nothing serves while it is replaced."""
+    assert RESTART.stake({"object": a_workload(replicas=replicas)}, {}) == Stake(
+        risk=Risk.MEDIUM, findings=findings, blast=blast
+    )
+
+
+def test_the_change_in_one_line():
+    """What the card's title says."""
+    assert RESTART.summary(bound()) == "Restart Deployment checkout in shop"
+
+
+def now(mark: str | None = None, generation: int = 4, uid: str = OBJECT_UID) -> dict[str, Any]:
+    """Return the object as it is read back."""
+    workload = a_workload()
+    workload["metadata"] |= {"generation": generation, "uid": uid}
+    workload["metadata"]["annotations"] = None if mark is None else {REQUEST_ID: mark}
+    return workload
+
+
+@pytest.mark.parametrize(
+    ("seen", "landed"),
+    [
+        (now(ESCALATION, 5), Landed.APPLIED),
+        (now(ESCALATION, 9), Landed.APPLIED),
+        (now(), Landed.NOT_APPLIED),
+        (now("esc_before"), Landed.NOT_APPLIED),
+        (now(generation=5), Landed.CANNOT_TELL),
+        (now("esc_after", 6), Landed.CANNOT_TELL),
+        (now(ESCALATION, 5, uid="another"), Landed.CANNOT_TELL),
+        (now(uid="another"), Landed.CANNOT_TELL),
+    ],
+)
+def test_what_a_read_back_proves(seen, landed):
+    """Our mark: applied. The generation it was planned on: not. Anything else may have landed and been overwritten."""
+    assert RESTART.evidence_of(bound(), 4, seen) is landed
+
+
+def test_the_effect_is_the_rollout_while_our_mark_stands():
+    """Followed to its end; once another change has put its own mark, the outcome of this one cannot be told as good."""
+    assert RESTART.effect(bound(), now(ESCALATION)) == Progress(effect=Effect.VERIFIED, sentence="All 3 pods ready.")
+    for mark in (None, "esc_after"):
+        assert RESTART.effect(bound(), now(mark)) == Progress(
+            effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since."
+        )
+
+
+def test_its_rights():
+    """The executor may patch the two kinds as a whole, which is why admission fences the fields."""
+    rules = tuple(
+        AccessRule(group="apps", resource=plural, verbs=("get", "patch")) for plural in ("deployments", "statefulsets")
+    )
+
+    assert RESTART.planner_rules == RESTART.executor_rules == rules
+    assert RESTART.observer_rules == tuple(
+        AccessRule(group="apps", resource=plural, verbs=("get",)) for plural in ("deployments", "statefulsets")
+    )
+
+
+def same(field: str) -> tuple[str, str]:
+    """Return the expression that holds *field* fast, and its message."""
+    kept = f"has(object.{field}) == has(oldObject.{field}) && (!has(object.{field}) || object.{field} == oldObject.{field})"
+    return kept, f"{field} may not change"
+
+
+def only(field: str, key: str, message: str) -> tuple[str, str]:
+    """Return the expression that lets one key of a map come or change, and its message."""
+    kept = (
+        f"(!has(oldObject.{field}) || oldObject.{field}.all(k, has(object.{field}) && k in object.{field} && "
+        f"(k == '{key}' || object.{field}[k] == oldObject.{field}[k])))"
+    )
+    added = f"(!has(object.{field}) || object.{field}.all(k, k == '{key}' || (has(oldObject.{field}) && k in oldObject.{field})))"
+    return f"{kept} && {added}", message
+
+
+SPEC = {
+    "deployments": (
+        *("replicas", "selector", "strategy", "minReadySeconds", "revisionHistoryLimit", "paused"),
+        "progressDeadlineSeconds",
+    ),
+    "statefulsets": (
+        *("replicas", "selector", "serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit"),
+        *("minReadySeconds", "volumeClaimTemplates", "persistentVolumeClaimRetentionPolicy", "ordinals"),
+    ),
+}
+TEMPLATE = ("labels", "name", "namespace", "generateName", "finalizers", "ownerReferences")
+
+
+@pytest.mark.parametrize("plural", SPEC)
+def test_admission_holds_everything_but_the_two_annotations(plural):
+    """T-EXE-05: whatever else a patch says, of the specification, the template or the metadata, is refused by the server."""
+    (fence,) = [fence for fence in RESTART.fences if fence.resource == plural]
+
+    assert fence.expressions == (
+        *(same(f"spec.{field}") for field in SPEC[plural]),
+        *(same(f"spec.template.metadata.{field}") for field in TEMPLATE),
+        *(same(field) for field in ("spec.template.spec", "metadata.labels", "metadata.finalizers")),
+        same("metadata.ownerReferences"),
+        only(
+            "spec.template.metadata.annotations",
+            "kubectl.kubernetes.io/restartedAt",
+            "of the template's annotations only the restart's may change",
+        ),
+        only(
+            "metadata.annotations",
+            "countersign.dev/request-id",
+            "of the annotations only the request id may change",
+        ),
+    )

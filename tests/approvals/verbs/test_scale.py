@@ -1,0 +1,245 @@
+"""Scale: one number through one subresource; what it stakes, what a read back proves, and when it is done."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from approvals.errors import Unplannable
+from approvals.plan import Bound, Change, PatchType, Resource, Step, bind
+from approvals.risk import Risk
+from approvals.verb import AccessRule, Draft, Effect, Fence, Landed, Occasion, Progress, Read, Stake, field_manager
+from approvals.verbs.scale import SCALE
+from tests.builders import (
+    ESCALATION,
+    MINUTE,
+    NOON,
+    OBJECT_UID,
+    a_change,
+    a_mac,
+    a_plan,
+    a_preview,
+    a_step,
+    a_target,
+    a_workload,
+    an_action,
+    preview_of,
+    scale_of,
+)
+
+KINDS = ["Deployment", "StatefulSet"]
+OCCASION = Occasion(escalation=ESCALATION, at=NOON)
+
+
+def observed(replicas: int = 3, kind: str = "Deployment", **more: Any) -> dict[str, Any]:
+    """Return what planning reads of a workload with that many replicas."""
+    workload = a_workload(kind, replicas=replicas)
+    return {"object": workload, "scale": scale_of(workload), "hpas": [], **more}
+
+
+def bound(before: int = 3, after: int = 6) -> Bound:
+    """Return what binds the change from one number to another."""
+    action = an_action(replicas=after)
+    step = a_step(changes=(a_change(before=before, after=after),))
+    return a_plan(action=action, preview=a_preview(steps=(step,))).bound
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_planning_reads_the_object_its_scale_and_the_autoscalers(kind):
+    """What is needed for a diff and for the findings, nothing else: no pod template, no other namespace."""
+    resource = SCALE.kind(kind).resource
+
+    assert SCALE.reads(a_target(kind), resource) == (
+        Read(key="object", resource=resource, name="checkout"),
+        Read(key="scale", resource=resource, name="checkout", subresource="scale"),
+        Read(
+            key="hpas",
+            resource=Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers"),
+            name=None,
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_step_sets_the_number_and_nothing_else(kind):
+    """The body is the uid and the number, through the scale subresource."""
+    resource = SCALE.kind(kind).resource
+
+    assert SCALE.build(observed(kind=kind), a_target(kind), resource, {"replicas": 6}, OCCASION) == (
+        Draft(
+            step=Step(
+                resource=resource,
+                namespace="shop",
+                name="checkout",
+                uid=OBJECT_UID,
+                subresource="scale",
+                patch_type=PatchType.MERGE,
+                body=f'{{"metadata":{{"uid":"{OBJECT_UID}"}},"spec":{{"replicas":6}}}}',
+                changes=(),
+            ),
+            before="scale",
+        ),
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 6), (3, 0), (0, 3)])
+def test_the_change_is_the_number_also_from_and_to_zero(before, after):
+    """The server leaves the number out where it is 0; people see 0, not nothing."""
+    now, then = scale_of(a_workload(replicas=before)), scale_of(a_workload(replicas=after))
+
+    assert SCALE.reviewed(now, then, a_mac) == (Change(path="/spec/replicas", before=before, after=after),)
+    assert SCALE.reviewed({**now, "spec": None}, now, a_mac) == (
+        () if before == 0 else (Change(path="/spec/replicas", before=0, after=before),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "risk", "blast", "findings"),
+    [
+        (3, 6, Risk.LOW, "3 pods more", ()),
+        (0, 1, Risk.LOW, "1 pod more", ()),
+        (6, 5, Risk.MEDIUM, "1 pod fewer", ()),
+        (3, 0, Risk.HIGH, "3 pods fewer", ("Scaling to 0 stops every pod of it.",)),
+    ],
+)
+def test_what_a_new_number_puts_at_stake(before, after, risk, blast, findings):
+    """More pods are low risk, fewer are medium, none is high and said in words."""
+    assert SCALE.stake(observed(before), {"replicas": after}) == Stake(risk=risk, findings=findings, blast=blast)
+
+
+def test_who_may_undo_it_is_a_finding():
+    """An autoscaler on the workload and a GitOps controller's mark are told to the approver, after our own warning."""
+    reference = {"kind": "Deployment", "name": "checkout"}
+    hpa = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": reference, "minReplicas": 2, "maxReplicas": 9}}
+    seen = observed(hpas=[hpa])
+    seen["object"]["metadata"]["labels"]["argocd.argoproj.io/instance"] = "shop"
+
+    assert SCALE.stake(seen, {"replicas": 0}).findings == (
+        "Scaling to 0 stops every pod of it.",
+        "The autoscaler web keeps this between 2 and 9 pods and may undo the number.",
+        "Argo CD manages this and may set the change back.",
+    )
+
+
+def test_the_change_in_one_line():
+    """What the card's title says; where the plan has no number before, it says so rather than make one up."""
+    assert SCALE.summary(bound()) == "Scale Deployment checkout 3 → 6 in shop"
+    webhook = a_change("/metadata/labels/x", None, "y")
+    only = replace(bound(), steps=(a_step(changes=(webhook,)),))
+    assert SCALE.summary(only) == "Scale Deployment checkout None → 6 in shop"
+    both = replace(bound(), steps=(a_step(changes=(webhook, a_change())),))
+    assert SCALE.summary(both) == "Scale Deployment checkout 3 → 6 in shop"
+
+
+def now(replicas: int = 3, generation: int = 4, manager: str | None = None, **entry: Any) -> dict[str, Any]:
+    """Return the object as it is read back."""
+    workload = a_workload(replicas=replicas)
+    workload["metadata"]["generation"] = generation
+    if manager is not None:
+        workload["metadata"]["managedFields"] = [{"manager": "kubectl"}, {"manager": manager, **entry}]
+    return workload
+
+
+OURS = field_manager(ESCALATION)
+
+
+@pytest.mark.parametrize(
+    ("seen", "landed"),
+    [
+        (now(6, 5, OURS, subresource="scale"), Landed.APPLIED),
+        (now(9, 6, OURS, subresource="scale"), Landed.APPLIED),
+        (now(3, 4), Landed.NOT_APPLIED),
+        (now(3, 4, "countersign:esc_other", subresource="scale"), Landed.NOT_APPLIED),
+        (now(3, 4, OURS), Landed.NOT_APPLIED),
+        (now(3, 4, OURS, subresource="status"), Landed.NOT_APPLIED),
+        (now(6, 5), Landed.APPLIED),
+        (now(9, 5), Landed.CANNOT_TELL),
+        (now(9, 5, "countersign:esc_other", subresource="scale"), Landed.CANNOT_TELL),
+    ],
+    ids=[
+        "our mark",
+        "our mark, and another number since",
+        "nothing has moved",
+        "another escalation's mark, before ours",
+        "our name without the subresource",
+        "our name elsewhere",
+        "the number is there",
+        "something moved",
+        "another escalation moved it",
+    ],
+)
+def test_what_a_read_back_proves(seen, landed):
+    """Our mark, or the number itself on an object that has moved on: applied. The same generation: not. Else: nobody knows."""
+    assert SCALE.evidence_of(bound(), 4, seen) is landed
+
+
+def test_another_object_of_the_same_name_proves_nothing():
+    """T-TOC-02: what was deleted and created again is not what was written to, whatever it looks like."""
+    other = now(6, 4, OURS, subresource="scale")
+    other["metadata"]["uid"] = "another"
+
+    assert SCALE.evidence_of(bound(), 4, other) is Landed.CANNOT_TELL
+
+
+def test_the_effect_is_the_rollout_to_the_approved_number():
+    """Followed until every pod is there; another number means that somebody else has changed it."""
+    assert SCALE.effect(bound(), now(6)) == Progress(effect=Effect.VERIFIED, sentence="All 6 pods ready.")
+    assert SCALE.effect(bound(), now(6, generation=5)) == Progress(
+        effect=Effect.ROLLING, sentence="The controller has not seen the change yet."
+    )
+    assert SCALE.effect(bound(), now(7)) == Progress(
+        effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since."
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plan_of_it_whole(kind):
+    """From what was read and what the dry run answered to what people are asked about."""
+    action = an_action(target=a_target(kind), replicas=6)
+    seen = observed(kind=kind)
+
+    preview = preview_of(SCALE, action, seen, scale_of(a_workload(kind, replicas=6)), OCCASION)
+
+    assert preview.steps[0].changes == (a_change(),)
+    assert json.loads(preview.steps[0].body)["spec"] == {"replicas": 6}
+    assert (preview.evidence.risk, preview.evidence.blast) == (Risk.LOW, "3 pods more")
+
+
+def test_the_same_number_again_is_no_change():
+    """T-TOC-14: asking for what already is, nobody is asked."""
+    seen = observed(6)
+    preview = preview_of(SCALE, an_action(), seen, seen["scale"], OCCASION)
+
+    with pytest.raises(Unplannable):
+        bind(
+            preview,
+            escalation=ESCALATION,
+            verb="scale",
+            target=a_target(),
+            arguments={"replicas": 6},
+            executor="x",
+            valid_for=MINUTE,
+        )
+
+
+def test_its_rights_and_fences():
+    """The executor holds get and patch on the two scale subresources and nothing else; admission bounds the number."""
+    both = (
+        AccessRule(group="apps", resource="deployments/scale", verbs=("get", "patch")),
+        AccessRule(group="apps", resource="statefulsets/scale", verbs=("get", "patch")),
+    )
+    objects = (
+        AccessRule(group="apps", resource="deployments", verbs=("get",)),
+        AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+    )
+    hpas = AccessRule(group="autoscaling", resource="horizontalpodautoscalers", verbs=("list",))
+    bounded = (("!has(object.spec.replicas) || object.spec.replicas <= 1000", "at most 1000 replicas"),)
+
+    assert SCALE.executor_rules == both
+    assert SCALE.planner_rules == (*objects, *both, hpas)
+    assert SCALE.observer_rules == objects
+    assert SCALE.fences == tuple(
+        Fence(group="apps", version="v1", resource=f"{plural}/scale", expressions=bounded)
+        for plural in ("deployments", "statefulsets")
+    )
