@@ -149,6 +149,9 @@ def _slack(values: Mapping[str, str]) -> SlackSettings | None:
         if app is not None or signing is not None:
             raise Malformed("SLACK_BOT_TOKEN is missing: it is the one that starts with xoxb-.")
         return None
+    if "SLACK_CLIENT_ID" in values and "SLACK_CLIENT_SECRET" in values:
+        # Slack's library would read them from the environment and serve an installation of its own.
+        raise Malformed("SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are for apps that others install; unset them.")
     if (app is None) == (signing is None):
         raise Malformed(
             "Set either SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), not both and not neither."

@@ -86,6 +86,7 @@ def test_a_secret_is_in_no_representation():
         ({**SOCKET, "SLACK_SIGNING_SECRET": "0123456789abcdef"}, "SLACK_SIGNING_SECRET"),
         ({**SOCKET, "SLACK_SIGNING_SECRET": ""}, "SLACK_SIGNING_SECRET"),
         ({"SLACK_BOT_TOKEN": "xoxb-1-real-looking", "SLACK_SIGNING_SECRET": " "}, "SLACK_SIGNING_SECRET"),
+        ({**SOCKET, "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "abc"}, "SLACK_CLIENT_ID"),
         ({"COUNTERSIGN_LISTEN": "8080"}, "COUNTERSIGN_LISTEN"),
         ({"COUNTERSIGN_LISTEN": "127.0.0.1:70000"}, "COUNTERSIGN_LISTEN"),
         ({"COUNTERSIGN_LISTEN": "127.0.0.1:http"}, "COUNTERSIGN_LISTEN"),
