@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.request import State
+from bot.intake import credentials
 from bot.intake.deps import Rates
 from bot.intake.rates import Rate
 from tests.bot.intake.support import (
@@ -132,6 +133,19 @@ def test_t_auth_02_being_known_lets_nobody_in(world, hand_clock):
         answers = [door.call("GET", ESCALATIONS).status for _ in range(3)]
 
     assert answers == [401, 401, 429]
+
+
+def test_t_auth_02_only_so_many_tokens_are_known(world, hand_clock, monkeypatch):
+    """T-AUTH-02: what is remembered is bounded; whoever is forgotten stands in line like everybody."""
+    monkeypatch.setattr(credentials, "MOST_KNOWN", 1)
+    rates = Rates(failures=Rate(per_second=0.001, burst=2))
+    with open_door(world, hand_clock, rates=rates) as door:
+        for token in (AGENT, OTHER_AGENT, "cst_guess", "cst_guess"):
+            door.call("GET", ESCALATIONS, token=token)
+
+        latest, forgotten = (door.call("GET", ESCALATIONS, token=token).status for token in (OTHER_AGENT, AGENT))
+
+    assert (latest, forgotten) == (200, 429)
 
 
 def test_t_auth_02_guesses_cost_the_store_nothing(door):

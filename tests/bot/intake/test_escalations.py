@@ -1,5 +1,6 @@
 """Opening, reading, listing and taking back: statuses, repeats and refusals."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -8,10 +9,13 @@ import pytest
 from approvals.pause import Scope, ScopeKind
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Given
+from bot.intake import escalations
 from bot.intake.deps import Rates
 from bot.intake.rates import Rate
-from tests.bot.intake.support import ESCALATIONS, NARROW, OTHER_AGENT, a_body, open_door
+from bot.pools import Pool
+from tests.bot.intake.support import ESCALATIONS, NARROW, OTHER_AGENT, a_body, open_door, small_pools
 from tests.builders import ADA, MINUTE, a_denial
+from tests.waiting import wait_until
 
 
 def test_an_escalation_is_taken_on(door):
@@ -274,6 +278,67 @@ def test_a_second_token_buys_no_second_pace(world, hand_clock):
         answers = [door.call("GET", ESCALATIONS, token=token).status for token in ("cst_secret", NARROW, "cst_secret")]
 
     assert answers == [200, 200, 429]
+
+
+class SlowCluster:
+    """A cluster that begins to answer when it is let, and knows how many asked at once."""
+
+    def __init__(self, cluster):
+        self.asking = self.most = 0
+        self.answer = threading.Event()
+        self._cluster = cluster
+        self._lock = threading.Lock()
+
+    def preview(self, **wish):
+        """Wait, then answer."""
+        with self._lock:
+            self.asking += 1
+            self.most = max(self.most, self.asking)
+        assert self.answer.wait(30)
+        with self._lock:
+            self.asking -= 1
+        return self._cluster.preview(**wish)
+
+
+@pytest.fixture
+def slow(world):
+    """A slow cluster under the world's escalations."""
+    cluster = SlowCluster(world.cluster)
+    world.escalate = replace(world.escalate, cluster=cluster)
+    yield cluster
+    cluster.answer.set()
+
+
+def _eight_threads():
+    return replace(small_pools(), cluster=Pool("cluster", threads=8, queue=32))
+
+
+def test_a_slow_cluster_delays_only_who_asks_it(world, hand_clock, slow):
+    """However slow previews are, half of the cluster's threads stay free for executions, and reads go on (I13)."""
+    with open_door(world, hand_clock, pools=_eight_threads()) as door, ThreadPoolExecutor(6) as callers:
+        waiting = [callers.submit(door.escalate, f"key-{number}") for number in range(6)]
+        wait_until(lambda: slow.asking == 4, what="four previews are under way")
+
+        read = door.call("GET", ESCALATIONS)
+        slow.answer.set()
+        answers = [one.result(30).status for one in waiting]
+
+    assert (read.status, answers, slow.most) == (200, [202] * 6, 4)
+
+
+def test_only_so_many_previews_wait(world, hand_clock, slow, monkeypatch):
+    """429 above the bound, at once, instead of a queue behind a cluster that does not answer (I13)."""
+    monkeypatch.setattr(escalations, "MOST_PLANS", 4)
+    with open_door(world, hand_clock, pools=_eight_threads()) as door, ThreadPoolExecutor(4) as callers:
+        waiting = [callers.submit(door.escalate, f"key-{number}") for number in range(4)]
+        wait_until(lambda: slow.asking == 4, what="four previews are under way")
+
+        refused = door.escalate("one more")
+        slow.answer.set()
+        answers = [one.result(30).status for one in waiting]
+
+    assert (refused.status, refused.code, refused.headers["retry-after"]) == (429, "too_many_plans", "1")
+    assert answers == [202] * 4
 
 
 def test_the_agents_timeout_may_only_shorten(door):

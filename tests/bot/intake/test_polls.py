@@ -1,5 +1,6 @@
 """Long polls: they end when something changes, when the time is over, when the token ends; and they hold no thread."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Unavailable
 from bot.intake import polls
 from bot.intake.deps import Rates
+from bot.intake.escalations import look_in
 from bot.pools import Pool
 from tests.bot.intake.conftest import UNBOUNDED
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, Answer, Door, open_door, small_pools
+from tests.builders import a_token
 from tests.waiting import wait_until
 
 TOKEN_ID = "tok_01JD0000000000000000000000"
@@ -99,7 +103,7 @@ def test_a_poll_ends_unchanged_when_its_time_is_over(door):
 def test_t_auth_04_a_poll_ends_with_its_token(door, callers):
     """T-AUTH-04: revoked while it waits, a token's poll is closed with 401 within 5 s, and others' go on."""
     asked, others = door.escalate().json, door.escalate(token=OTHER_AGENT).json
-    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 4, token=OTHER_AGENT)
+    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 2, token=OTHER_AGENT)
     _waiting(door, 2)
 
     door.world.admit.revoke(TOKEN_ID, by="os:olga")
@@ -191,6 +195,36 @@ def test_polls_outlast_a_store_that_cannot_be_asked(door, callers):
 
     assert waiting.result(10).json["status"] == "cancelled"
     assert b'countersign_work_failures_total{work="polls"}' in door.metrics.text()
+
+
+def test_a_token_that_ended_unseen_is_told_nothing(door, callers):
+    """While looks fail a revocation goes unnoticed, but the answer at the end of the wait is judged anew."""
+    asked = door.escalate().json
+
+    def unavailable(escalations, tokens):
+        raise Unavailable("The store cannot be reached.")
+
+    door.intake.polls._look = unavailable
+    waiting = _poll(callers, door, asked, 1)
+    _waiting(door, 1)
+    door.world.admit.revoke(TOKEN_ID, by="os:olga")
+
+    assert (waiting.result(10).status, waiting.result().code) == (401, "unauthorised")
+
+
+def test_nobody_waits_at_a_closed_door(world):
+    """Once the server stops, a poll ends before it has begun."""
+    pool = Pool("intake", threads=1, queue=1)
+
+    async def wait() -> float:
+        closed = polls.Polls(look_in(world.store), pool=pool, failed=pytest.fail)
+        closed.close()
+        began = time.monotonic()
+        await closed.wait("esc_1", a_token(), version=1, seconds=60)
+        return time.monotonic() - began
+
+    assert asyncio.run(wait()) < 5
+    pool.close()
 
 
 def test_the_standard_pace_lets_an_agent_poll_for_everything_it_may_have_open():
