@@ -285,7 +285,7 @@ class Execute:
         with self.store.reading() as reading:
             wanted = _still_wanted(reading, execution, attempt)
             dead = cannot_land_any_more(attempt, now=reading.now, request_timeout=REQUEST_TIMEOUT)
-        if not wanted and dead:
+        if not wanted and dead and execution.state is Phase.UNKNOWN:
             self._void(execution, Reason.NEVER_LANDED, attempt=attempt)
             return
         if not wanted:
@@ -415,7 +415,13 @@ def _stored_bound(reading: Reading, execution: Execution) -> Bound | None:
 
 
 def _still_wanted(reading: Reading, execution: Execution, attempt: Attempt) -> bool:
-    """Tell whether no pause has covered it since its start record: read again immediately before every send (I4)."""
+    """Tell whether it may go out now: read again immediately before every send.
+
+    No pause may have covered it since its start record (I4). The first send follows its start within seconds; a resend may
+    come hours later, after a long outage, and needs an approval that is still valid then (I1).
+    """
+    if execution.state is not Phase.ARMED and reading.now >= execution.valid_until:
+        return False
     return survives(reading.pauses(ended_after=attempt.epoch), execution.place, epoch=attempt.epoch)
 
 

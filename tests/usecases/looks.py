@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from approvals.audit import PAUSE_STREAM, request_stream
 from approvals.execution import Attempt, Execution, Phase, Reason
 from approvals.request import Request
 from models.audit_book import AuditBook
+from tests.fixtures.postgres import OWNER
 from tests.world import World
 
 
@@ -64,3 +65,12 @@ def held_targets(world: Any) -> list[str]:
     with world.store.database.reading() as connection:
         rows = connection.execute(text("SELECT execution FROM target_locks WHERE execution IS NOT NULL"))
         return [row.execution for row in rows]
+
+
+def tamper(world: Any, statement: str, **values: object) -> None:
+    """Change the tables behind everybody's back, as the database's owner: the product's own role may not."""
+    database = world.store.database
+    engine = create_engine(database.url if database.is_sqlite else database.url.set(username=OWNER))
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+    engine.dispose()
