@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition
 from approvals.errors import Malformed, Settled
@@ -54,6 +54,8 @@ class Scope:
                 return self.name == place.agent
             case ScopeKind.NAMESPACE:
                 return self.name == f"{place.environment}/{place.namespace}"
+            case _:
+                assert_never(self.kind)
 
     def __str__(self) -> str:
         """Return it as it is typed: ``all``, ``agent:NAME`` or ``namespace:ENV/NS``."""

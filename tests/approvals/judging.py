@@ -31,7 +31,7 @@ def refusal(ballot: Ballot | None = None, bench: Bench | None = None, request: R
 
 def what(refused: Refused | None) -> tuple[type, str, str] | None:
     """Return the kind, the code and the sentence of a refusal."""
-    return refused and (type(refused), refused.code, refused.sentence)
+    return None if refused is None else (type(refused), refused.code, refused.sentence)
 
 
 def said(

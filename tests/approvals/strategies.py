@@ -57,7 +57,7 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(TEXTS, anything(inner[1]), max_size=2)
     if issubclass(kind, StrEnum):
         return st.sampled_from(kind)
-    if not is_dataclass(kind):
+    if not isinstance(kind, type) or not is_dataclass(kind):
         raise TypeError(f"no strategy for {kind}")
     hints = get_type_hints(kind)
     return st.builds(kind, **{field.name: anything(hints[field.name]) for field in fields(kind)})

@@ -85,7 +85,7 @@ def test_the_stored_bytes_hold_the_whole_event_at_its_place():
 def test_what_has_no_canonical_form_is_never_stored():
     """A float in an event's facts stops the transaction, rather than be hashed in one of several ways."""
     with pytest.raises(NotCanonical):
-        body_of(an_event(data={"share": 0.5}), sequence=1, digests={})  # type: ignore[dict-item]
+        body_of(an_event(data={"share": 0.5}), sequence=1, digests={})
 
 
 def test_a_private_text_is_remembered_by_salt_and_text():
@@ -368,6 +368,7 @@ def test_the_kinds_of_events_are_never_renamed():
         *("request.denied", "request.expired", "request.cancelled", "request.superseded", "answer.refused"),
         *("execution.queued", "execution.claimed", "execution.armed", "execution.sending", "execution.applied"),
         *("execution.rejected", "execution.unknown", "execution.voided", "execution.retried", "execution.abandoned"),
+        "execution.still_unknown",
         *("execution.effect", "pause.engaged", "pause.resume_asked", "pause.consented", "pause.ended", "pause.refused"),
         *("alert.firing", "alert.resolved", "card.posting", "card.posted", "card.failed", "digest.posted"),
         *("policy.loaded", "agent.token_created", "agent.token_revoked", "intake.refused", "intake.refusals_counted"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.audit import AuditEvent, Kind, Transition, request_stream
-from approvals.digest import Head, Record, WeeklyDigest, summarise, week_before, week_name
+from approvals.digest import Head, Record, WeeklyDigest, last_due, summarise, week_before, week_name
 from approvals.execution import Phase
 from approvals.facts import facts_of
 from approvals.pause import engage
@@ -306,3 +306,28 @@ def test_the_week_before_is_whole_on_the_wall_of_the_zone(now, zone, start, end)
 def test_a_week_has_its_iso_name(start, zone, name):
     """Weeks are named as on the zone's wall calendar, over a turn of the year too."""
     assert week_name(start, zone) == name
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "due"),
+    [
+        (datetime(2026, 11, 23, 9, tzinfo=UTC), UTC, datetime(2026, 11, 23, 9, tzinfo=UTC)),
+        (datetime(2026, 11, 23, 8, 59, 59, tzinfo=UTC), UTC, datetime(2026, 11, 16, 9, tzinfo=UTC)),
+        (datetime(2026, 11, 29, 23, tzinfo=UTC), UTC, datetime(2026, 11, 23, 9, tzinfo=UTC)),
+        (datetime(2026, 11, 23, 8, tzinfo=UTC), BERLIN, datetime(2026, 11, 23, 8, tzinfo=UTC)),
+        (datetime(2026, 3, 30, 6, 59, tzinfo=UTC), BERLIN, datetime(2026, 3, 23, 8, tzinfo=UTC)),
+        (datetime(2026, 3, 30, 7, 0, tzinfo=UTC), BERLIN, datetime(2026, 3, 30, 7, tzinfo=UTC)),
+    ],
+    ids=["at", "just before", "the evening before the next", "ahead of utc", "over a change of clocks", "after one"],
+)
+def test_the_last_due_instant_is_on_the_wall_of_the_zone(now, zone, due):
+    """A digest that was missed is found by when it was due last: at that instant it is due, just before it was not yet."""
+    assert last_due(now, zone, weekday=0, hour=9, minute=0) == due
+
+
+@pytest.mark.parametrize(("weekday", "day"), [(0, 23), (1, 24), (2, 25), (3, 19), (6, 22)])
+def test_any_day_of_the_week_can_be_the_digests(weekday, day):
+    """On a Wednesday at noon, the last due day of each choice; the minute counts."""
+    now = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
+
+    assert last_due(now, UTC, weekday=weekday, hour=12, minute=30) == datetime(2026, 11, day, 12, 30, tzinfo=UTC)

@@ -218,10 +218,11 @@ def test_an_approved_change_is_queued_whole():
     ],
 )
 def test_a_claim_takes_a_lease_and_a_new_generation(phase, after):
-    """What was never sent starts over; what may have been sent keeps its state, to be read back."""
+    """What was never sent starts over; what may have been sent keeps its state and its sentence, to be read back."""
     one = held(phase)
 
-    assert claim(one, now=NOW) == moved(Kind.EXECUTION_CLAIMED, leased(one, state=after, generation=4))
+    message = "before" if after is phase else ""
+    assert claim(one, now=NOW) == moved(Kind.EXECUTION_CLAIMED, leased(one, state=after, generation=4, message=message))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,8 @@ def test_a_resend_counts_and_keeps_the_first_instant(phase):
     transition = sending(one, record, token_id=None, token_expires_at=TOKEN_END + MINUTE, now=NOW)
 
     attempt = replace(record, sending_at=NOON, sends=2, token_id=None, token_expires_at=TOKEN_END + MINUTE)
-    assert transition == moved(Kind.EXECUTION_SENDING, leased(one, state=Phase.SENDING), attempt)
+    message = "before" if phase is Phase.SENDING else ""
+    assert transition == moved(Kind.EXECUTION_SENDING, leased(one, state=Phase.SENDING, message=message), attempt)
 
 
 @pytest.mark.parametrize(("waited", "sends"), [(START_TO_SEND, True), (START_TO_SEND + TICK, False)])
@@ -360,6 +362,23 @@ def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
 
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message="The reply was lost.")
     assert transition == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
+
+
+@pytest.mark.parametrize(
+    ("phase", "message", "news"),
+    [
+        (Phase.UNKNOWN, "The reply was lost.", False),
+        (Phase.UNKNOWN, "The target is gone.", True),
+        (Phase.SENDING, "The reply was lost.", True),
+    ],
+)
+def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, message, news):
+    """Each look is on record; the thread is told only when the state or the reason is another."""
+    transition = unknown(held(phase, message="The reply was lost."), sent(), now=NOW, message=message, look_again=WAIT)
+
+    kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
+    after = freed(held(phase), state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
+    assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
 
 
 def test_what_is_still_unknown_for_the_same_reason_is_housekeeping():

@@ -11,7 +11,7 @@ from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME, OBJEC
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.escalation import Exhibit, Plea
 from approvals.policy import Panel
-from approvals.ports import texts_of
+from approvals.ports import plea_among, texts_of
 from approvals.review import Review, review_of
 from approvals.risk import Risk
 from approvals.verbs import verb_called
@@ -157,6 +157,7 @@ def test_an_agents_words_stand_by_name():
         "evidence 2 text": "log",
     }
     assert texts_of(Plea(rationale="")) == {"rationale": ""}
+    assert plea_among(texts_of(plea) | {"reason": "a voter's", "my evidence 1 text": "?"}) == texts_of(plea)
 
 
 def test_a_plea_holds_nothing_that_was_checked():

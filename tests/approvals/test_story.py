@@ -177,6 +177,10 @@ TOLD: list[tuple[AuditEvent, str]] = [
         last(unknown(over(), an_attempt(), now=NOON, message="The reply was lost.", look_again=MINUTE)),
         "It is not known whether it landed: The reply was lost.",
     ),
+    (
+        last(unknown(over(Phase.UNKNOWN, message="Gone."), an_attempt(), now=NOON, message="Gone.", look_again=MINUTE)),
+        "It is still not known whether it landed: Gone.",
+    ),
     (last(void(over(Phase.QUEUED), Reason.PAUSED, now=NOON)), "Not carried out: A pause stopped it before it started."),
     (
         last(not_landed(over(), an_attempt(), now=NOON, message="Somebody was faster.")),
