@@ -40,15 +40,15 @@ def table_of(figures: Iterable[Figure]) -> Table:
     for name in ("part", "store", "what", "measured", "bar", "", "beside it"):
         table.add_column(name, justify="right" if name in {"measured", "bar"} else "left")
     for one in figures:
-        table.add_row(
-            one.part, one.store, one.what, measured_text(one), _bar_text(one), _KEPT[one.kept], one.beside
-        )
+        table.add_row(one.part, one.store, one.what, measured_text(one), _bar_text(one), _KEPT[one.kept], one.beside)
     return table
 
 
 def measured_text(figure: Figure) -> str:
     """Return the figure with its spread, such as ``2.1 x (2.0 to 2.3)``."""
-    low, middle, high = (f"{value:.3g}" for value in (figure.measured.least, figure.measured.middle, figure.measured.most))
+    low, middle, high = (
+        f"{value:.3g}" for value in (figure.measured.least, figure.measured.middle, figure.measured.most)
+    )
     return f"{middle} {figure.unit}" if low == high else f"{middle} {figure.unit} ({low} to {high})"
 
 

@@ -2,12 +2,12 @@
 
 Ours: size and signature checked, Bolt dispatches, the payload is read, the copy is known, the request is looked up, authority
 is fetched (at once: the directory is a table), the row is locked, everything is judged on fresh reads, vote, request, execution
-and their audit events are committed. The base: Bolt checks the signature of the same bytes, dispatches an empty listener inline, and the
-bare driver commits one row.
+and their audit events are committed. The base: Bolt checks the signature of the same bytes, dispatches an empty listener
+inline, and the bare driver commits one row.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,16 +84,17 @@ class Base:
 
     async def take(self, click: Click) -> None:
         """Take one click alone."""
-        await self._dispatch(click)
+        await self.dispatch(click)
         self._bare.insert()
 
     async def take_among_others(self, click: Click) -> None:
         """Take one click while others do."""
-        await self._dispatch(click)
+        await self.dispatch(click)
         await self._bare.insert_among_others()
 
-    async def _dispatch(self, click: Click) -> None:
-        headers = {name.decode(): value.decode() for name, value in click.headers}
+    async def dispatch(self, click: Click) -> None:
+        """Take one click as far as Bolt goes, without the insert."""
+        headers: dict[str, str | Sequence[str]] = {name.decode(): value.decode() for name, value in click.headers}
         answer = await self._app.async_dispatch(AsyncBoltRequest(body=click.body.decode(), headers=headers))
         assert answer.status == 200, answer.status
 

@@ -175,7 +175,7 @@ def scratch() -> Iterator[Path]:
 
 def file_system_of(folder: Path) -> str:
     """Return the kind of file system that *folder* lies on, such as ``ext4``."""
-    device = os.stat(folder).st_dev
+    device = folder.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = line.split()

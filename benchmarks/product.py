@@ -86,7 +86,9 @@ class Clicks:
         while tasks := self._cards.behind(limit=100):
             for task in tasks:
                 if task.shown:
-                    self._cards.shown(task)  # Of an earlier click: it is drawn again in the channel, which is nobody's here.
+                    self._cards.shown(
+                        task
+                    )  # Of an earlier click: it is drawn again in the channel, which is nobody's here.
                 else:
                     clicks[task.subject] = self._posted(task)
         return [clicks[request.id] for request in requests]

@@ -1,0 +1,162 @@
+"""Spending: where one decision's time goes, and how often it goes to the database. It explains the bars and has none itself."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import event
+
+from approvals.ports import Lane
+from benchmarks.bars import Figure
+from benchmarks.decision import Base
+from benchmarks.places import Place, opened
+from benchmarks.product import Clicks, a_world, slack_door
+from benchmarks.timing import spread_of, took
+from bot import clock
+from models.database import Database
+from models.reading import SqlReading
+from models.store import SqlStore
+from models.unit_of_work import SqlUnitOfWork
+
+PART: Final = "where it goes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    clicks: int = 200
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What was spent since it was last emptied."""
+
+    statements: int = 0
+    reading_s: float = 0.0
+    writing_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spent:
+    """What one click cost, and the same click on the base."""
+
+    statements: int
+    whole_s: float
+    reading_s: float
+    writing_s: float
+    dispatch_s: float
+    """Of the base: Bolt alone."""
+    base_s: float
+
+
+class _WatchedStore(SqlStore):
+    """A store that takes down how long its transactions take, from the wait for a connection to the end of the commit."""
+
+    def __init__(self, database: Database, purse: _Purse) -> None:
+        super().__init__(database, host_clock=clock.utc_now, new_salt=clock.new_salt)
+        self._purse = purse
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlReading]:
+        started = time.perf_counter()
+        with super().reading() as reading:
+            yield reading
+        self._purse.reading_s += time.perf_counter() - started
+
+    @contextmanager
+    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+        started = time.perf_counter()
+        with super().writing(lane) as uow:
+            yield uow
+        self._purse.writing_s += time.perf_counter() - started
+
+
+def measure(place: Place, sizes: Sizes, said: Callable[[str], None]) -> Iterable[Figure]:
+    """Return what one decision spends, click after click; *said* is told how far it is."""
+    said(f"{PART} on {place.name}")
+    return asyncio.run(_measured(place, sizes))
+
+
+async def _measured(place: Place, sizes: Sizes) -> Iterable[Figure]:
+    with opened(place) as database:
+        purse = _Purse()
+        _watch(database, purse)
+        store = _WatchedStore(database, purse)
+        world = a_world(store)
+        bare, spent = place.new_bare(), []
+        base = Base(bare)
+        with slack_door(world, store) as door:
+            for click in Clicks(world, store).make(sizes.clicks):
+                base_s, dispatch_s = await took(base.take(click)), await took(base.dispatch(click))
+                purse.statements, purse.reading_s, purse.writing_s = 0, 0.0, 0.0
+                whole_s = await took(door.take(click))
+                spent.append(
+                    _Spent(
+                        statements=purse.statements,
+                        whole_s=whole_s,
+                        reading_s=purse.reading_s,
+                        writing_s=purse.writing_s,
+                        dispatch_s=dispatch_s,
+                        base_s=base_s,
+                    )
+                )
+    return tuple(_figures(place, spent))
+
+
+def _figures(place: Place, spent: list[_Spent]) -> Iterator[Figure]:
+    def figure(what: str, unit: str, values: Iterable[float], beside: str = "") -> Figure:
+        middle = statistics.median(values)
+        return Figure(part=PART, store=place.name, what=what, measured=spread_of([middle]), unit=unit, beside=beside)
+
+    whole = statistics.median(one.whole_s for one in spent)
+
+    def part(what: str, values: Iterable[float]) -> Figure:
+        seconds = list(values)
+        share = f"{statistics.median(seconds) / whole:.0%} of {whole * 1e3:.2f} ms"
+        return figure(what, "ms", (one * 1e3 for one in seconds), share)
+
+    yield figure("statements, BEGIN and COMMIT included", "", (one.statements for one in spent))
+    yield part("reading, before any lock", (one.reading_s for one in spent))
+    yield part("the deciding transaction", (one.writing_s for one in spent))
+    yield part(
+        "the rest: signature, Bolt, payload, threads", (one.whole_s - one.reading_s - one.writing_s for one in spent)
+    )
+    yield figure("of the base: signature and Bolt", "ms", (one.dispatch_s * 1e3 for one in spent))
+    yield figure("of the base: the insert", "ms", ((one.base_s - one.dispatch_s) * 1e3 for one in spent))
+
+
+def _watch(database: Database, purse: _Purse) -> None:
+    """Let *purse* count what every connection sends from now on, as the driver sees it."""
+
+    def count(statement: object) -> None:
+        del statement
+        purse.statements += 1
+
+    class CountingCursor(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *given: Any, **named: Any) -> "CountingCursor":
+            count(query)
+            super().execute(query, *given, **named)
+            return self
+
+    def connected(connection: Any, record: object) -> None:
+        del record
+        if isinstance(connection, psycopg.Connection):
+            connection.cursor_factory = CountingCursor
+        else:
+            connection.set_trace_callback(count)
+
+    def ended(connection: object) -> None:
+        del connection
+        if not database.is_sqlite:
+            purse.statements += 2  # The driver sends BEGIN and COMMIT by itself.
+
+    # By pool: on PostgreSQL readers share the writers' and hear what those are told.
+    for engine in {one.pool: one for one in (database.readers, *database.writers.values())}.values():
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "commit", ended)
