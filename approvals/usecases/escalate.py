@@ -125,8 +125,10 @@ class Escalate:
         ruling = _ruling(policy, escalation, risk=draft.preview.evidence.risk)
         refusal = _refusal(ruling, escalation, uow.pauses(), draft.authority)
         if refusal is not None:
-            request = _refused(
-                draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal
+            request = replace(
+                _refused(draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal),
+                supersedes=draft.supersedes,
+                chain=draft.chain,
             )
             uow.save(opened(request, plea=draft.texts, facts={}))
             return request
