@@ -24,7 +24,7 @@ def instant_text(at: datetime) -> str:
     """Return *at*, an aware instant, as RFC 3339 text in UTC with microseconds, such as ``2026-11-21T09:00:00.000000Z``."""
     if at.tzinfo is None:
         raise ValueError("an instant needs a zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def instant_of(text: str) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals.alert import Alert, AlertState, Report, first_seen, seen_again
-from approvals.errors import Clash, Unavailable
+from approvals.errors import Clash, OutOfScope, Unavailable
 from approvals.ports import NewId, Policies, Store, UnitOfWork
 from approvals.tokens import Token
 
@@ -30,9 +30,13 @@ class Notice:
         """Return what a delivery changed, committed before the sender is answered.
 
         Raises:
+            OutOfScope: The policy does not know the token's environment any more.
             Unavailable: Two deliveries of the same alerts kept racing; the sender delivers again.
         """
         delivered = tuple(reports)
+        (environment,) = token.environments
+        if environment not in self.policies.current().environments:
+            raise OutOfScope("The policy has no such environment any more.", code="unknown_environment")
         for _ in range(3):
             try:
                 with self.store.writing() as uow:

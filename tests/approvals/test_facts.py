@@ -158,3 +158,12 @@ def test_a_set_of_people_comes_back_as_a_set():
 
     assert noun_of(type(approvers), facts_of(approvers)) == approvers
     assert noun_of(Scope, {"kind": "agent", "name": "scaler"}) == Scope(kind="agent", name="scaler")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("year", [1, 999, 1000, 9999])
+def test_an_instant_of_any_year_reads_back(year):
+    """An alert may carry any year that a calendar has: its text has four digits for it, and reads back."""
+    at = datetime(year, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+    assert instant_text(at) == f"{year:04d}-01-02T03:04:05.000006Z"
+    assert instant_of(instant_text(at)) == at
