@@ -9,6 +9,9 @@ from approvals.errors import Unavailable
 from bot.pools import Pool, standard_pools
 
 
+NOTHING: dict[str, int] = {}
+
+
 @pytest.fixture
 def pool():
     """One thread, one place in the queue."""
@@ -21,7 +24,7 @@ def test_work_is_done_and_its_outcome_returned(pool):
     """What work returns or raises reaches whoever waits for it."""
     assert pool.submit(lambda: 1 + 1).result(5) == 2
     with pytest.raises(KeyError):
-        pool.submit(lambda: {}["x"]).result(5)
+        pool.submit(lambda: NOTHING["x"]).result(5)
 
 
 def test_a_full_queue_refuses_at_once(pool):
@@ -44,7 +47,7 @@ def test_the_event_loop_waits_without_a_thread_of_its_own(pool):
 
     async def both():
         with pytest.raises(KeyError):
-            await pool.run(lambda: {}["x"])
+            await pool.run(lambda: NOTHING["x"])
         return await pool.run(lambda: 4)
 
     assert asyncio.run(both()) == 4
