@@ -8,7 +8,6 @@ import pytest
 from approvals.errors import Unavailable
 from bot.pools import Pool, standard_pools
 
-
 NOTHING: dict[str, int] = {}
 
 
