@@ -1,0 +1,374 @@
+"""Pause and resume: what was approved before never runs after; a duration only asks; going on takes two people (I4)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from approvals.errors import Malformed, Missing, NotEligible, Paused, Settled, Unavailable
+from approvals.execution import Phase, Reason
+from approvals.facts import facts_of
+from approvals.pause import Pause, Scope, ScopeKind
+from approvals.people import People, Standing
+from approvals.request import Answer, State
+from tests.builders import (
+    ADA,
+    BORIS,
+    CHANNEL,
+    DINA,
+    ELI,
+    GROUP,
+    HOUR,
+    MINUTE,
+    TEAM,
+    a_policy,
+    a_rule,
+    an_approver_set,
+    an_asking,
+    an_environment,
+)
+from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
+
+ALL = Scope(kind=ScopeKind.ALL)
+SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
+SHOP = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop")
+PAY = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/pay")
+PAUSED = (Phase.VOIDED, Reason.PAUSED, "A pause stopped it before it started.")
+
+
+def pause(world, scope=ALL, account=ADA, duration=None, reason=""):
+    """Stop what is in a scope."""
+    return world.pause(scope, account=account, duration=duration, reason=reason)
+
+
+def resume(world, pause_id, *accounts):
+    """Let people agree to end a pause, and return what the last one led to."""
+    return [world.resume(pause_id, account=account, reason="") for account in accounts or (ADA, BORIS)][-1]
+
+
+def stored(world, pause_id):
+    """Return a pause as it is."""
+    with world.store.reading() as reading:
+        return reading.pause(pause_id)
+
+
+def test_the_whole_story_of_a_pause(world, instant):
+    """Engaged, asked about, agreed to, ended: each step is one whole event, and the pause carries its epochs."""
+    engaged = pause(world, SCALER, duration=30 * MINUTE, reason="It scales too often.").pause
+    begun = instant()
+    instant.pass_by(30 * MINUTE)
+    assert world.ask_for_resumes() == 1
+    first = world.resume(engaged.id, account=ADA, reason="Understood.")
+    instant.pass_by(MINUTE)
+    second = world.resume(engaged.id, account=BORIS, reason="")
+
+    assert engaged == Pause(
+        id=engaged.id,
+        scope=SCALER,
+        by=ADA,
+        engaged_at=begun,
+        engaged_epoch=1,
+        ask_at=begun + 30 * MINUTE,
+        channels=(CHANNEL,),
+    )
+    asked = replace(engaged, asked_at=begun + 30 * MINUTE, revision=2)
+    agreed = replace(asked, revision=3)
+    ended = replace(agreed, ended_at=instant(), ended_epoch=2, revision=4)
+    assert ((first.pause, first.missing), (second.pause, second.missing)) == ((agreed, 1), (ended, 0))
+    assert stored(world, engaged.id) == ended
+    consents = [
+        {"pause": engaged.id, "person": one, "account": one, "at": facts_of(at)}
+        for one, at in ((ADA, begun + 30 * MINUTE), (BORIS, instant()))
+    ]
+    assert story(world) == [
+        ("pause.engaged", ADA, {"pause": facts_of(engaged)}),
+        ("pause.resume_asked", "countersign", {"pause": facts_of(asked)}),
+        ("pause.consented", ADA, {"consent": consents[0], "pause_id": engaged.id, "pause": facts_of(agreed)}),
+        ("pause.consented", BORIS, {"consent": consents[1], "pause_id": engaged.id}),
+        ("pause.ended", BORIS, {"pause": facts_of(ended), "persons": [ADA, BORIS]}),
+    ]
+
+
+@pytest.mark.parametrize("scope", [ALL, SCALER, SHOP], ids=str)
+def test_t_kill_01_what_waits_in_the_queue_never_starts(scope, make_world, instant):
+    """T-KILL-01: twenty approved changes wait; after the pause none of them has a start record, and all are void."""
+    world = make_world()
+    requests = [world.answers(world.pending(f"key-{number}")).request for number in range(20)]
+
+    voided = pause(world, scope).voided
+    world.execute(limit=50)
+
+    assert voided == 20
+    assert {stands(world, request) for request in requests} == {PAUSED}
+    assert world.cluster.sent == []
+    assert "execution.armed" not in kinds(world, requests[0])
+
+
+def test_what_was_approved_before_a_pause_does_not_run_after_it(world):
+    """The resume brings nothing back: what a pause has voided is over, and denying it says so."""
+    request = world.answers(world.pending()).request
+    resume(world, pause(world).pause.id)
+
+    world.execute()
+
+    assert stands(world, request) == PAUSED
+    with pytest.raises(Settled) as refusal:
+        world.answers(request, BORIS, Answer.DENY)
+    assert refusal.value.code == "already_stopped"
+    assert world.cluster.sent == []
+
+
+def test_a_vote_from_before_a_pause_does_not_count_after_it(make_world):
+    """One of two had approved: after the resume both must, for a new epoch has begun."""
+    world = make_world(a_policy(rules=(a_rule(asking=an_asking(quorum=2)),)))
+    request = world.pending()
+    world.answers(request, ADA)
+    resume(world, pause(world).pause.id)
+
+    by_boris = world.answers(request, BORIS)
+    again_by_ada = world.answers(request, ADA)
+
+    assert (by_boris.missing, by_boris.request.state) == (1, State.PENDING)
+    assert again_by_ada.request.state is State.APPROVED
+    voided = [data["vote"] for kind, _, data in story(world, request) if kind == "request.vote_voided"]
+    assert [(vote["account"], vote["voided_why"]) for vote in voided] == [(ADA, "paused")]
+    assert votes_on(world, request) == {ADA: "approve", BORIS: "approve"}
+
+
+def test_a_pause_elsewhere_stops_nothing_here(world):
+    """A pause covers its scope and nothing else."""
+    engaged = pause(world, PAY)
+    request = world.answers(world.pending()).request
+
+    world.execute()
+
+    assert (engaged.voided, execution_of(world, request).state) == (0, Phase.APPLIED)
+
+
+def test_what_a_pause_refuses_and_what_it_lets_through(world, instant):
+    """New questions and approvals are refused; a denial and silence count as ever; deadlines do not stand still."""
+    denied, silent = world.pending("denied"), world.pending("silent")
+    pause(world)
+
+    asked = world.asks("asked").request
+    with pytest.raises(Paused):
+        world.answers(denied)
+    world.answers(denied, BORIS, Answer.DENY)
+    instant.pass_by(15 * MINUTE)
+    world.expire()
+
+    assert (asked.state, asked.outcome_code) == (State.REFUSED, "paused")
+    assert kinds(world, asked) == ["request.refused"]
+    assert (world.request(denied).state, world.request(silent).state) == (State.DENIED, State.EXPIRED)
+    assert ("answer.refused", ADA, {"answer": "approve", "via": "slack", "code": "paused"}) in story(world, denied)
+
+
+def test_a_duration_only_asks(world, instant):
+    """No duration ends a pause: when it is over, the bot asks once, and everything stays stopped."""
+    engaged = pause(world, duration=30 * MINUTE).pause
+    pause(world, PAY)
+    early = world.ask_for_resumes()
+    instant.pass_by(30 * MINUTE)
+
+    asked = [world.ask_for_resumes(), world.ask_for_resumes()]
+    instant.pass_by(24 * HOUR)
+
+    assert (early, asked, world.ask_for_resumes()) == (0, [1, 0], 0)
+    assert stored(world, engaged.id).is_open
+    assert world.asks().request.outcome_code == "paused"
+
+
+def test_a_pause_that_ends_while_it_is_asked_about_is_not_asked_about(world, instant):
+    """The sweep looks again under the row's lock: what has ended in between is left alone."""
+    engaged = pause(world, duration=MINUTE).pause
+    instant.pass_by(MINUTE)
+    writing = world.store.writing
+
+    class EndsInBetween:
+        def __getattr__(self, name):
+            return getattr(world.store, name)
+
+        def writing(self, *lane):
+            resume(world, engaged.id)
+            return writing(*lane)
+
+    replace(world.ask_for_resumes, store=EndsInBetween())()
+
+    assert "pause.resume_asked" not in kinds(world)
+
+
+def test_t_kill_06_one_person_is_not_enough(world):
+    """T-KILL-06: one person agrees twice, and it still takes another; then the pause is over and cannot be ended again."""
+    engaged = pause(world).pause
+    once = resume(world, engaged.id, ADA)
+    with pytest.raises(Settled) as twice:
+        resume(world, engaged.id, ADA)
+    still_open = stored(world, engaged.id).is_open
+    both = resume(world, engaged.id, BORIS)
+    with pytest.raises(Settled) as over:
+        resume(world, engaged.id, ADA)
+
+    assert (once.missing, twice.value.code, still_open) == (1, "already_agreed", True)
+    assert (both.missing, both.pause.is_open, over.value.code) == (0, False, "pause_ended")
+
+
+@pytest.mark.parametrize("account", [DINA, ELI], ids=["the agent's owner", "somebody"])
+def test_t_kill_06_who_may_not_resume_is_refused(account, world):
+    """T-KILL-06: nobody whom the policy does not name ends a pause; the attempt is written down."""
+    engaged = pause(world).pause
+
+    with pytest.raises(NotEligible) as refusal:
+        resume(world, engaged.id, account)
+
+    assert refusal.value.code == "may_not_resume"
+    assert story(world)[-1] == ("pause.refused", account, {"what": "resume", "code": "may_not_resume"})
+    assert stored(world, engaged.id) == engaged
+
+
+def test_a_resumer_who_left_since_does_not_count(world):
+    """Whoever agreed first is looked up again when the second agrees (I7)."""
+    engaged = pause(world).pause
+    resume(world, engaged.id, ADA)
+    world.directory.standings[ADA] = Standing(account=ADA, seen_at=engaged.engaged_at, active=False)
+
+    after = resume(world, engaged.id, BORIS)
+
+    assert (after.missing, after.pause.is_open) == (1, True)
+
+
+def test_a_resume_needs_to_know_who_is_asking(world):
+    """While the workspace cannot be asked, nobody resumes: stopped is the safe side."""
+    engaged = pause(world).pause
+    world.directory.down = True
+
+    with pytest.raises(Unavailable):
+        resume(world, engaged.id, ADA)
+
+    assert stored(world, engaged.id) == engaged
+
+
+def test_there_is_no_such_pause(world):
+    """An id that names no pause is said so."""
+    with pytest.raises(Missing):
+        resume(world, "pause_none", ADA)
+
+
+def test_an_operator_whom_the_policy_does_not_know_may_stop_and_not_go_on(world):
+    """A name at the command line is nobody until people: says who it is."""
+    engaged = pause(world, account="os:olga").pause
+
+    with pytest.raises(NotEligible) as refusal:
+        resume(world, engaged.id, "os:olga")
+
+    assert (engaged.by, refusal.value.code) == ("os:olga", "unmapped")
+    assert story(world)[-1] == ("pause.refused", "os:olga", {"what": "resume", "code": "unmapped"})
+
+
+@pytest.fixture
+def mapped(make_world):
+    """A world whose policy says that the operator Olga is Ada."""
+    return make_world(a_policy(people=People(names={"os:olga": "ada", ADA: "ada"})))
+
+
+def test_an_operator_resumes_as_the_person_that_the_policy_knows(mapped):
+    """Mapped, an operator counts among the two."""
+    engaged = pause(mapped).pause
+
+    resume(mapped, engaged.id, "os:olga")
+    after = resume(mapped, engaged.id, BORIS)
+
+    assert not after.pause.is_open
+    assert story(mapped)[-1][2]["persons"] == [BORIS, "ada"]
+
+
+def test_one_person_with_two_accounts_is_one_person(mapped):
+    """The operator Olga and Ada in Slack are one, so together they end nothing."""
+    engaged = pause(mapped).pause
+    resume(mapped, engaged.id, "os:olga")
+
+    with pytest.raises(Settled) as refusal:
+        resume(mapped, engaged.id, ADA)
+
+    assert refusal.value.code == "already_agreed"
+    assert stored(mapped, engaged.id).is_open
+
+
+def test_an_operator_mapped_to_somebody_who_may_not_resume(make_world):
+    """The map gives an operator a person's rights, and no others."""
+    world = make_world(a_policy(people=People(names={"os:olga": "dina", DINA: "dina", "os:root": "dina"})))
+    engaged = pause(world).pause
+
+    with pytest.raises(NotEligible) as refusal:
+        resume(world, engaged.id, "os:olga")
+
+    assert refusal.value.code == "may_not_resume"
+
+
+def test_t_kill_10_a_resume_ends_the_pause_that_it_names(world):
+    """T-KILL-10: two pauses, one resume: the other still stops everything in its scope."""
+    first, second = pause(world, ALL).pause, pause(world, SCALER).pause
+    resume(world, first.id)
+    between = world.asks("between").request
+    resume(world, second.id)
+
+    after = world.asks("after").request
+
+    assert (first.engaged_epoch, second.engaged_epoch) == (1, 2)
+    assert (between.outcome_code, after.state) == ("paused", State.PENDING)
+    assert stored(world, second.id).ended_epoch == 4
+
+
+def test_who_may_not_pause_is_refused(world):
+    """Somebody whom the policy does not name stops nothing; the attempt is written down."""
+    with pytest.raises(NotEligible) as refusal:
+        pause(world, account=DINA)
+
+    assert refusal.value.code == "may_not_pause"
+    assert story(world) == [("pause.refused", DINA, {"what": "engage", "code": "may_not_pause"})]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [Scope(kind=ScopeKind.AGENT, name="scalar"), Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-2/shop")],
+    ids=str,
+)
+def test_a_misspelt_scope_is_refused(scope, world):
+    """A pause that stops nothing must not look like a stop."""
+    with pytest.raises(Malformed) as refusal:
+        pause(world, scope)
+
+    assert refusal.value.code == "unknown_scope"
+
+
+def test_t_kill_04_a_listed_person_stops_while_slack_is_down(make_world):
+    """T-KILL-04: stopping fails towards the safe side: who is listed by id may, whom only a group names may not."""
+    sets = {"platform": an_approver_set(accounts=(ADA,), groups=(GROUP,))}
+    world = make_world(a_policy(approver_sets=sets))
+    world.directory.down = True
+
+    engaged = pause(world, account=ADA).pause
+    with pytest.raises(Unavailable):
+        pause(world, account=BORIS)
+
+    assert engaged.is_open
+    assert kinds(world) == ["pause.engaged"]
+
+
+def test_a_notice_is_shown_where_the_pause_bites(make_world):
+    """In the channel of every environment that the pause touches, once each."""
+    other = f"{TEAM}:C0US"
+    environments = {"prod-eu-1": an_environment(), "prod-us-1": an_environment("prod-us-1", channel=other)}
+    world = make_world(a_policy(environments=environments))
+    us = Scope(kind=ScopeKind.NAMESPACE, name="prod-us-1/shop")
+
+    shown = [pause(world, scope).pause.channels for scope in (ALL, SCALER, us)]
+
+    assert shown == [tuple(sorted((CHANNEL, other))), (CHANNEL,), (other,)]
+
+
+def test_a_group_may_say_who_stops(make_world):
+    """A person in good standing whom a group names may stop."""
+    world = make_world(a_policy(approver_sets={"platform": an_approver_set(accounts=(), groups=(GROUP,))}))
+    world.directory.groups[GROUP] = frozenset({BORIS})
+
+    assert pause(world, account=BORIS, duration=timedelta(minutes=5)).pause.is_open
