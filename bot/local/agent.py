@@ -121,7 +121,10 @@ class Agent:
         version = 0
         while time.monotonic() < until:
             path = f"/v1/escalations/{escalation}?after_version={version}&wait_seconds={_WAIT_SECONDS}"
-            status, answer = self._call("GET", path)
+            try:
+                status, answer = self._call("GET", path)
+            except OSError:
+                return  # The API is gone: the demo has ended.
             if status != 200:  # noqa: PLR2004 - HTTP's own number
                 self._say(f"agent: {escalation}: {answer.get('code', status)}")
                 return
