@@ -1,6 +1,7 @@
 """``countersign audit``: check the trail, tell one escalation's story, write everything out."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -8,7 +9,7 @@ import typer
 
 from approvals.audit import Sealed, Verdict, request_stream, verify
 from approvals.canonical import decode
-from approvals.errors import Missing
+from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
 from approvals.story import sentence_of
 from approvals.visible import visible_line
@@ -18,6 +19,8 @@ from models.audit_book import Told
 
 _TEXTS_BEGIN: Final = 23
 """Under the sentence that they belong to, to the right of its instant."""
+
+_HEAD: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def build(desk: Callable[[], Desk]) -> typer.Typer:
@@ -32,6 +35,8 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
         ] = None,
     ) -> None:
         """Check the whole sealed chain and name the first bad record."""
+        if head is not None and not _HEAD.fullmatch(head):
+            raise Malformed("A head is 64 lower-case hex digits, as a digest prints it.", code="bad_head")
         book = desk().book()
         verdict = verify(book.sealed(), head=head)
         say(_verdict_text(verdict, head=head, unsealed=book.tail().events))
@@ -67,12 +72,12 @@ def _verdict_text(verdict: Verdict, *, head: str | None, unsealed: int) -> str:
         )
     tail = f"\n{unsealed} newer events are not sealed yet." if unsealed else ""
     if head is None:
-        anchor = "unanchored: without a head from outside, a rewritten chain would look the same"
+        anchor = "Consistent, unanchored: without a head from outside, a rewritten chain would look the same"
     elif verdict.anchored_at is None:
         return f"BROKEN: {verdict.checked} records are consistent with one another, but the given head is not among them.{tail}"
     else:
-        anchor = f"consistent up to the given head, seal {verdict.anchored_at}"
-    return f"Consistent, {anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
+        anchor = f"Consistent up to the given head, seal {verdict.anchored_at}"
+    return f"{anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
 
 
 def _tell(told: Told) -> None:

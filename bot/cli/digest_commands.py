@@ -38,8 +38,10 @@ def _show(digest: WeeklyDigest) -> None:
     rows += [("median time to decide", _text(digest.median)), ("95th percentile", _text(digest.p95))]
     noisiest = "nobody" if digest.noisiest is None else f"{digest.noisiest[0]} ({digest.noisiest[1]})"
     rows += [("asked most", noisiest), ("pauses", str(digest.pauses))]
-    head = "nothing sealed yet" if digest.head is None else f"{digest.head.number}:{digest.head.chain}"
-    table(("", ""), [*rows, ("audit head", head)])
+    table(("", ""), rows)
+    # Apart from the table, which a narrow terminal would fold: it is copied, whole, to `audit verify --head`.
+    head = digest.head
+    say("audit chain: empty" if head is None else f"audit chain: {head.number} events, head {head.chain}")
 
 
 def _text(duration: timedelta | None) -> str:

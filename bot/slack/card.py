@@ -91,6 +91,9 @@ def outcome_card(request: Request, execution: Execution | None, *, revision: int
 
 def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
     notes = []
+    if standing.request.supersedes is not None:
+        follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
+        notes.append(markup(f"follows:{revision}", follows))
     if standing.request.state is State.PENDING:
         waiting = waiting_line(
             standing.request,

@@ -1,0 +1,30 @@
+"""``python -m tests.acceptance.dying MILESTONE``: the service, killed by ``SIGKILL`` when it first comes to that milestone."""
+
+import os
+import signal
+import sys
+
+import bot.serving
+from approvals.ports import Milestone
+from bot.app import Application
+from bot.metrics import Metrics
+
+
+def main(milestone: Milestone) -> int:
+    """Serve until then."""
+
+    class DyingMetrics(Metrics):
+        """The service's own metrics, which are told of every milestone; this one is not survived."""
+
+        def reached(self, reached: Milestone, subject: str) -> None:
+            """Count it, or die."""
+            if reached is milestone:
+                os.kill(os.getpid(), signal.SIGKILL)
+            super().reached(reached, subject)
+
+    vars(bot.serving)["Metrics"] = DyingMetrics
+    return Application().serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Milestone[sys.argv[1]]))

@@ -1,0 +1,96 @@
+"""The ground under the stories: a real cluster with the bot's accounts and fences in it, and workloads of each story's own."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import devcluster
+from bot.clock import utc_now
+from bot.cluster.access import BOT, grants_of
+from bot.cluster.connections import Source
+from bot.cluster.door import KubernetesCluster
+from bot.cluster.install import Administrator
+from bot.cluster.manifests import manifests
+from bot.local.cluster import deployment
+from bot.policies import read_policy
+from tests.acceptance.place import POLICY
+from tests.devcluster.api import Api, administrator
+from tests.waiting import wait_until
+
+NAMESPACES = ("shop", "payments")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The cluster: *kubeconfig* yields the bot's own account, *admin* may do everything."""
+
+    cluster: devcluster.Cluster
+    admin: Api
+    kubeconfig: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the bot has to be told of this cluster."""
+        return {"COUNTERSIGN_KUBECONFIG": str(self.kubeconfig)}
+
+    def new_deployment(self, namespace: str = "shop", *, replicas: int = 2, **more: Any) -> str:
+        """Make a Deployment that nobody else uses, wait until its pods run (unless they cannot), and return its name."""
+        name = f"web-{uuid.uuid4().hex[:8]}"
+        self.admin.create(_path(namespace), deployment(namespace, name, replicas=replicas, **more))
+        if not more.get("pull_fails"):
+            wait_until(lambda: self.ready(name, namespace) == replicas, what="the pods run", within_s=30.0)
+        return name
+
+    def get(self, name: str, namespace: str = "shop") -> Any:
+        """Return a Deployment as it is."""
+        return self.admin.get(_path(namespace, name))
+
+    def replicas(self, name: str, namespace: str = "shop") -> int:
+        """Return how many pods it asks for."""
+        return int(self.get(name, namespace)["spec"]["replicas"])
+
+    def ready(self, name: str, namespace: str = "shop") -> int:
+        """Return how many of its pods are ready."""
+        return int(self.get(name, namespace)["status"].get("readyReplicas", 0))
+
+    def somebody_scales(self, name: str, replicas: int, namespace: str = "shop") -> None:
+        """Change how many pods it asks for, behind everybody's back."""
+        self.admin.merge(_path(namespace, name), {"spec": {"replicas": replicas}})
+
+
+def _path(namespace: str, name: str = "") -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments{'/' + name if name else ''}"
+
+
+@contextmanager
+def a_ground(cluster: devcluster.Cluster, folder: Path) -> Iterator[Ground]:
+    """Give the cluster with everything installed that the stories' policy needs, as ``countersign manifests`` prints it.
+
+    The admission policies go at the end: they are the cluster's, and other tests' clusters are the same one.
+    """
+    policy, _ = read_policy(POLICY)
+    grants = grants_of(policy, policy.environments)
+    namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
+    installed = manifests(grants)
+    kubeconfig = folder / "bot.kubeconfig"
+    with Administrator(Source(kubeconfig=cluster.kubeconfig, context=cluster.context)) as line:
+        line.apply([*namespaces, *installed])
+        line.write_kubeconfig(BOT, kubeconfig, good_for=timedelta(hours=2))
+    door = KubernetesCluster(
+        {"demo": Source(kubeconfig=kubeconfig)}, mac_key=b"only the checks are asked for", now=utc_now, version="test"
+    )
+    wait_until(lambda: not door.findings("demo", grants), what="the fences hold", within_s=30.0, every_s=0.3)
+    with administrator(cluster) as admin:
+        try:
+            yield Ground(cluster=cluster, admin=admin, kubeconfig=kubeconfig)
+        finally:
+            for one in installed:
+                if one["kind"].startswith("ValidatingAdmissionPolicy"):
+                    plural = (
+                        "validatingadmissionpolicies" if one["kind"].endswith("Policy") else f"{one['kind'].lower()}s"
+                    )
+                    admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
