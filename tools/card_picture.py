@@ -47,7 +47,7 @@ def main() -> None:
             address = _address(demo)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-                _picture(browser, address, IMAGES / "card.png", width=1100, height=900, card_only=True)
+                _picture(browser, address, IMAGES / "card.png", width=1100, height=1300, card_only=True)
                 _picture(browser, address, IMAGES / "phone.png", width=390, height=844, card_only=False)
                 browser.close()
         finally:
@@ -65,7 +65,7 @@ def _address(demo: subprocess.Popen[str]) -> str:
 
 
 def _picture(browser: Browser, address: str, file: Path, *, width: int, height: int, card_only: bool) -> None:
-    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.25)
     page.goto(address)
     card = page.locator('[data-testid^="message-"]').first
     card.wait_for(timeout=STARTING_SECONDS * 1000)
