@@ -190,6 +190,10 @@ class UnitOfWork(Reading, Protocol):
         """Return, locked, every execution that is queued or claimed."""
         ...
 
+    def look_later(self, execution: Execution, at: datetime) -> None:
+        """Have workers look at *execution*, whose row is locked, no earlier than *at*; nothing told of it changes."""
+        ...
+
     def save(self, transition: Transition) -> None:
         """Write the new nouns and their events.
 

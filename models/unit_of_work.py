@@ -8,7 +8,7 @@ lock 0.01 s. On SQLite the write lock that the transaction began with is all of 
 Nothing of a unit in which a write has failed can be committed, even where a caller swallowed the refusal.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -21,7 +21,7 @@ from approvals.policy import Policy
 from approvals.ports import StoredPlan
 from approvals.request import Request
 from models.clock import StoreClock
-from models.columns import NUMBER, TEXT
+from models.columns import INSTANT, NUMBER, TEXT
 from models.journal import Journal, NewSalt
 from models.mapping import EXECUTION, PAUSE, REQUEST, evidence_text
 from models.marks import Marks
@@ -50,6 +50,11 @@ _STOPPABLE: Final = EXECUTION.prepared(
 )
 _RAISE_EPOCH: Final = Prepared(
     update(gate).values(epoch=gate.c.epoch + 1).returning(gate.c.epoch), columns=[gate.c.epoch]
+)
+_LOOK_LATER: Final = Prepared(
+    update(executions)
+    .where(executions.c.id == bindparam("the_execution", type_=TEXT))
+    .values(look_at=bindparam("the_instant", type_=INSTANT))
 )
 _SAVE_PLAN: Final = Prepared(insert_unless_taken(plans), keys=plans.c.keys())
 _KEEP_POLICY: Final = Prepared(insert_unless_taken(policy_versions), keys=policy_versions.c.keys())
@@ -116,6 +121,10 @@ class SqlUnitOfWork(SqlReading):
     def stoppable_executions(self) -> tuple[Execution, ...]:
         """Return, locked, every execution that is queued or claimed."""
         return self._all(EXECUTION, _STOPPABLE)
+
+    def look_later(self, execution: Execution, at: datetime) -> None:
+        """Have workers look at *execution*, whose row is locked, no earlier than *at*; nothing told of it changes."""
+        _LOOK_LATER.run(self.connection, {"the_execution": execution.id, "the_instant": at})
 
     def save(self, transition: Transition) -> None:
         """Write the new nouns and their events.

@@ -326,6 +326,8 @@ class Execute:
             held = _locked(uow, execution)
             transition = followed(held, progress, now=uow.now, look_again=FOLLOW)
             if transition is None:
+                # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
+                uow.look_later(held, uow.now + FOLLOW)
                 return
             after = _saved(uow, transition)
             if after.is_over:

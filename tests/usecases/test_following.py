@@ -1,0 +1,160 @@
+"""Following: the effect of what has landed is looked at until it ends; what rolls out on keeps nothing else waiting."""
+
+from datetime import timedelta
+
+from approvals.execution import Phase
+from approvals.ports import Milestone
+from approvals.verb import Effect
+from tests.builders import MINUTE, a_target, a_workload, an_action
+from tests.usecases.looks import execution_of, held_targets, kinds
+
+SECOND = timedelta(seconds=1)
+
+
+def a_rollout(world, name="checkout"):
+    """Let a change of the workload *name* land, whose pods do not come up; return its request."""
+    world.cluster.rolling = True
+    workload = a_workload(name=name)
+    workload["metadata"]["uid"] = f"uid-of-{name}"
+    world.cluster.objects["Deployment", "shop", name] = workload
+    request = world.pending(name, action=an_action(target=a_target(name=name), replicas=6))
+    world.answers(request)
+    world.execute()
+    return request
+
+
+def look_again(world, instant):
+    """Let a second pass, and look at what is due."""
+    instant.pass_by(SECOND)
+    world.execute()
+
+
+def finish(world):
+    """Let the rollout of ``shop/checkout`` end."""
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), 6)
+    world.cluster.checkout()["status"] = {"observedGeneration": 5, **counts}
+
+
+def test_a_rollout_is_followed_to_its_end(world, instant):
+    """Each thing that is new about it is one event; when it is done, the target is free and nobody looks any more."""
+    request = a_rollout(world)
+    look_again(world, instant)
+    look_again(world, instant)
+    finish(world)
+    look_again(world, instant)
+    look_again(world, instant)
+
+    execution = execution_of(world, request)
+    assert (execution.state, execution.effect, held_targets(world)) == (Phase.APPLIED, Effect.VERIFIED, [])
+    assert kinds(world, request)[-3:] == ["execution.applied", "execution.effect", "execution.effect"]
+    assert world.execute() == 0
+
+
+def test_rollouts_that_stand_still_keep_nothing_else_waiting(world, instant):
+    """However many rollouts are stuck, a change that is approved now is looked at now (I13)."""
+    for name in ("one", "two", "three"):
+        a_rollout(world, name)
+    for _ in range(3):
+        look_again(world, instant)
+    request = world.pending()
+    world.answers(request)
+
+    world.execute(limit=3)
+
+    assert execution_of(world, request).state is Phase.APPLIED
+
+
+def test_a_rollout_that_stands_still_is_looked_at_every_second(world, instant):
+    """Not at every tick of the worker, and never forgotten."""
+    a_rollout(world)
+    look_again(world, instant)
+    look_again(world, instant)
+
+    due = [world.execute(), world.execute()]
+    instant.pass_by(SECOND)
+
+    assert (due, world.execute()) == ([0, 0], 1)
+
+
+def test_a_cluster_that_cannot_be_asked_ends_no_rollout(world, instant):
+    """Not knowing how far it is is not its failure."""
+    request = a_rollout(world)
+    world.cluster.down = True
+    look_again(world, instant)
+    execution = execution_of(world, request)
+    world.cluster.down = False
+    finish(world)
+    look_again(world, instant)
+
+    assert (execution.effect, execution.message) == (Effect.ROLLING, "The cluster cannot be asked how far it is.")
+    assert execution_of(world, request).effect is Effect.VERIFIED
+
+
+def test_a_target_that_goes_while_it_rolls_out_has_failed(world, instant):
+    """A failure is believed when it is seen twice."""
+    request = a_rollout(world)
+    world.cluster.objects.clear()
+    look_again(world, instant)
+    once = execution_of(world, request).effect
+    look_again(world, instant)
+
+    execution = execution_of(world, request)
+    assert once is Effect.ROLLING
+    assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, "The target is gone.")
+
+
+def test_somebody_elses_number_is_a_failed_rollout(world, instant):
+    """What somebody set back is not what was approved, and the card says so."""
+    request = a_rollout(world)
+    world.cluster.somebody_scales(2)
+    world.cluster.checkout()["metadata"]["uid"] = "uid-of-checkout"
+    look_again(world, instant)
+    look_again(world, instant)
+
+    execution = execution_of(world, request)
+    told = "Somebody else has changed the number of replicas since."
+    assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, told)
+
+
+def test_a_rollout_is_given_up_at_its_deadline(world, instant):
+    """A quarter of an hour is enough: it is said that it was not finished, not that it failed."""
+    request = a_rollout(world)
+    instant.pass_by(15 * MINUTE)
+
+    world.execute()
+
+    execution = execution_of(world, request)
+    assert execution.effect is Effect.TIMED_OUT
+    assert execution.message.startswith("Not finished when we stopped looking.")
+
+
+def test_two_workers_that_follow_one_effect_end_it_once(world, instant):
+    """A look that was taken before the effect ended has nothing to say any more."""
+    request = a_rollout(world)
+    finish(world)
+    instant.pass_by(SECOND)
+    observe = world.cluster.observe
+
+    def while_another_is_faster(**asked):
+        world.cluster.observe = observe
+        world.execute()
+        return observe(**asked)
+
+    world.cluster.observe = while_another_is_faster
+    world.execute()
+
+    assert kinds(world, request).count("execution.effect") == 1
+    assert [one for one, _ in world.journey.reached_so_far].count(Milestone.EFFECT) == 1
+
+
+def test_an_execution_that_is_over_or_unknown_is_left_alone(world):
+    """Looking at what has ended, or never was, changes nothing."""
+    request = world.answers(world.pending()).request
+    world.execute()
+    world.execute()
+    before = kinds(world, request)
+
+    world.execute.look_at(execution_of(world, request).id)
+    world.execute.look_at("exe_none")
+
+    assert kinds(world, request) == before
