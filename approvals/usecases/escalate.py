@@ -38,6 +38,7 @@ from approvals.risk import Risk
 from approvals.tokens import Token
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
+from approvals.workload import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +287,7 @@ def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], 
     possible = possible_approvers(ruling, authority)
     if possible is not None and len(possible) < ruling.quorum:
         # Never widened silently: a rule against self-approval must not turn into "anybody".
-        sentence = f"It needs {ruling.quorum} people to approve, and {len(possible)} could."
+        sentence = f"It takes {counted(ruling.quorum, 'approval')}, and {len(possible)} could be given."
         return Refusal(code="no_eligible_approver", sentence=sentence)
     return None
 

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ class At:
     """A journey on which something happens, once, at a milestone."""
 
     milestone: Milestone
-    happens: object
+    happens: Any
 
     def reached(self, milestone, subject):
         """Let it happen, if this is the place."""
@@ -311,7 +312,7 @@ def test_what_provably_never_left_is_started_anew(came, world, approved, instant
 class Broken:
     """A store that can be cut off: from then on neither state nor pauses can be read."""
 
-    store: object
+    store: Any
     gone: bool = False
 
     @contextmanager
