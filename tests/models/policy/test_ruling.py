@@ -78,6 +78,18 @@ def fits(patterns, value):
     )
 
 
+def is_outside_the_charter(document, question):
+    """Tell whether the agent's charter lacks the verb, the namespace there, or the person it asks for."""
+    charter, action = document["agents"][question["agent"]], question["action"]
+    people = document.get("people", {})
+    acts_for = {one for name in charter.get("acts_for", []) for one in people.get(name, [name])}
+    return (
+        action.verb not in charter["verbs"]
+        or action.target.namespace not in charter["namespaces"].get(question["environment"], [])
+        or (question["on_behalf_of"] is not None and question["on_behalf_of"] not in acts_for)
+    )
+
+
 def naive_ruling(document, question):
     """Return what must come out, written from the documentation: default deny, deny wins, all that ask must be satisfied."""
     action = question["action"]
@@ -95,7 +107,7 @@ def naive_ruling(document, question):
     impossible = (
         facts["namespaces"] == "kube-system" or facts["agents"] == "stranger" or facts["environments"] == "nowhere"
     )
-    if impossible:
+    if impossible or is_outside_the_charter(document, question):
         return False, {"built-in"}, None, None
     denying = {rule["name"] for rule in matching if "deny" in rule}
     if denying or not matching:
