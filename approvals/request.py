@@ -362,8 +362,8 @@ def check_quorum(request: Request, bench: Bench) -> None:
     _check_asks(bench.ruling)
     kept, voided = _sift(request, bench)
     if missing_approvals(bench.ruling, kept):
-        why = voided[0].voided_why if voided else "ineligible"
-        raise NotEligible("Too few of the approvals still count.", code="paused" if why == "paused" else "authority")
+        paused = voided and voided[0].voided_why == "paused"
+        raise NotEligible("Too few of the approvals still count.", code="paused" if paused else "authority")
 
 
 def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
@@ -433,7 +433,7 @@ def _check_fingerprint(request: Request, ballot: Ballot) -> None:
 
 def _check_asks(ruling: Ruling) -> None:
     if not ruling.asks:
-        raise PolicyDenied("The policy in force now denies this.", code="policy_denied")
+        raise PolicyDenied("The policy in force now denies this.")
 
 
 def _is_by(account: str, vote: Vote, bench: Bench) -> bool:

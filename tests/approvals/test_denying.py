@@ -227,6 +227,17 @@ def test_the_command_line_denies_without_a_fingerprint_and_without_slack():
     )
 
 
+def test_a_denial_of_what_has_no_plan_names_none():
+    """At the command line even a question without a plan can be stopped; the vote claims no fingerprint."""
+    bare = a_request(fingerprint=None, render_hash=None)
+
+    judged = judge(bare, no("os:olga", via=Via.CLI, fingerprint=None), a_bench())
+
+    vote = judged.transition.nouns[0]
+    assert (vote.fingerprint, vote.render_hash) == ("", "")
+    assert judged.request.state is State.DENIED
+
+
 def test_a_denial_by_a_button_of_another_version_is_stale():
     """A no, too, belongs to what was shown, where it names one."""
     assert what(refusal(no(fingerprint="f" * 12))) == (
