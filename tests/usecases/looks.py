@@ -71,6 +71,8 @@ def tamper(world: Any, statement: str, **values: object) -> None:
     """Change the tables behind everybody's back, as the database's owner: the product's own role may not."""
     database = world.store.database
     engine = create_engine(database.url if database.is_sqlite else database.url.set(username=OWNER))
-    with engine.begin() as connection:
-        connection.execute(text(statement), values)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(statement), values)
+    finally:
+        engine.dispose()
