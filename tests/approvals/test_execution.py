@@ -3,19 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from approvals.audit import ITSELF, AuditEvent, Kind, Transition
+from approvals.audit import Kind, Transition
 from approvals.errors import Clash
 from approvals.execution import (
     EFFECT_DEADLINE,
     LEASE,
-    ROUNDS,
     START_TO_SEND,
     TOKEN_LEEWAY,
-    VOID_SENTENCES,
     Attempt,
     Execution,
     Fate,
@@ -37,9 +34,9 @@ from approvals.execution import (
     unknown,
     void,
 )
-from approvals.facts import facts_of
 from approvals.pause import Place
 from approvals.verb import Effect, Progress
+from tests.approvals.executions import NOW, TOKEN_END, WAIT, held, leased, moved, sent
 from tests.builders import (
     CLUSTER_UID,
     ESCALATION,
@@ -50,53 +47,6 @@ from tests.builders import (
     an_attempt,
     an_execution,
 )
-
-NOW = NOON + MINUTE
-WAIT = timedelta(seconds=7)
-TOKEN_END = NOON + 10 * MINUTE
-
-
-def held(phase: Phase, **changed: Any) -> Execution:
-    """Return an execution in *phase* with every counter off its start, so that a lost one shows."""
-    marks = {"revision": 5, "generation": 3, "attempts": 2, "rounds": 1, "message": "before", "lease_until": NOON}
-    return an_execution(phase, **{**marks, **changed})
-
-
-def sent(**changed: Any) -> Attempt:
-    """Return the second start record, of which one send went out."""
-    record = an_attempt(
-        number=2, sends=1, sending_at=NOON, token_id="JTI=1", token_expires_at=TOKEN_END, fate=Fate.OPEN
-    )
-    return replace(record, **changed)
-
-
-def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **event: Any) -> Transition:
-    """Return the transition to *execution* that one event at :data:`NOW` tells whole."""
-    nouns = {"execution": execution} if attempt is None else {"execution": execution, "attempt": attempt}
-    said = AuditEvent(
-        kind=kind,
-        stream=f"request:{ESCALATION}",
-        actor=ITSELF,
-        at=NOW,
-        data={name: facts_of(noun) for name, noun in nouns.items()},
-    )
-    return Transition(nouns=tuple(nouns.values()), events=(replace(said, **event),))
-
-
-def leased(execution: Execution, **changed: Any) -> Execution:
-    """Return *execution* after a write by the worker that holds it: a fresh lease, a new revision.
-
-    What was said of it is still said as long as its state is the same.
-    """
-    said = execution.message if changed.get("state", execution.state) is execution.state else ""
-    after = {"revision": 6, "lease_until": NOW + LEASE, "due_at": NOW + LEASE, "message": said}
-    return replace(execution, **{**after, **changed})
-
-
-def freed(execution: Execution, **changed: Any) -> Execution:
-    """Return *execution* after a write that gives the lease back."""
-    return replace(execution, **{"revision": 6, "lease_until": None, **changed})
-
 
 MOVES: Mapping[str, tuple[Callable[[Execution], Transition | None], frozenset[Phase]]] = {
     "claim": (
@@ -303,267 +253,6 @@ def test_a_start_goes_stale_after_five_seconds(waited, sends):
             "slow",
             "Too long between the start record and the send.",
         )
-
-
-@pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
-@pytest.mark.parametrize(
-    ("drift", "read_back", "effect", "reason", "message"),
-    [
-        (False, False, Effect.ROLLING, None, "Applied."),
-        (False, True, Effect.ROLLING, None, "Applied; the reply was lost and it was read back."),
-        (
-            True,
-            False,
-            Effect.FAILED_ROLLOUT,
-            Reason.DRIFT,
-            "The cluster changed something else with it than was approved.",
-        ),
-    ],
-    ids=["answered", "read back", "answered with something else"],
-)
-def test_what_landed_is_applied_and_followed_from_there(phase, drift, read_back, effect, reason, message):
-    """The effect starts rolling with a deadline of its own; an answer unlike the plan is drift, not success (I8)."""
-    one = held(phase)
-
-    transition = applied(one, sent(), now=NOW, http_status=200, audit_id="audit-1", drift=drift, read_back=read_back)
-
-    after = freed(
-        one,
-        state=Phase.APPLIED,
-        due_at=NOW,
-        effect=effect,
-        effect_deadline=NOW + EFFECT_DEADLINE,
-        reason=reason,
-        message=message,
-    )
-    closed = sent(fate=Fate.APPLIED, http_status=200, audit_id="audit-1")
-    assert transition == moved(Kind.EXECUTION_APPLIED, after, closed)
-    assert after.is_over is drift
-
-
-def test_what_the_server_refused_is_over():
-    """A refusal ends it, with the server's status and our own sentence."""
-    one = held(Phase.SENDING)
-
-    transition = rejected(one, sent(), now=NOW, http_status=422, audit_id="audit-2", message="The server refused.")
-
-    after = freed(one, state=Phase.REJECTED, reason=Reason.REFUSED_BY_CLUSTER, message="The server refused.")
-    assert transition == moved(
-        Kind.EXECUTION_REJECTED, after, sent(fate=Fate.REJECTED, http_status=422, audit_id="audit-2")
-    )
-
-
-@pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
-def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
-    """T-EXE-07: neither landed nor not; the lease is given back and the next look is due."""
-    one = held(phase)
-
-    transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
-
-    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message="The reply was lost.")
-    assert transition == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
-
-
-@pytest.mark.parametrize(
-    ("phase", "message", "news"),
-    [
-        (Phase.UNKNOWN, "The reply was lost.", False),
-        (Phase.UNKNOWN, "The target is gone.", True),
-        (Phase.SENDING, "The reply was lost.", True),
-    ],
-)
-def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, message, news):
-    """Each look is on record; the thread is told only when the state or the reason is another."""
-    transition = unknown(held(phase, message="The reply was lost."), sent(), now=NOW, message=message, look_again=WAIT)
-
-    kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
-    after = freed(held(phase), state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
-    assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
-
-
-def test_what_is_still_unknown_for_the_same_reason_is_housekeeping():
-    """Looked at again and again, the same news is written down each time and told to people once."""
-    one = held(Phase.UNKNOWN, message="The reply was lost.")
-
-    transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
-
-    after = freed(one, due_at=NOW + WAIT, message="The reply was lost.")
-    assert transition == moved(Kind.EXECUTION_STILL_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
-
-
-@pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
-def test_what_provably_did_not_land_is_planned_anew(phase):
-    """The same worker goes on: the attempt is closed, one round more is counted."""
-    one = held(phase, rounds=0)
-
-    transition = not_landed(one, sent(), now=NOW, message="Somebody was faster.")
-
-    after = leased(one, state=Phase.CLAIMED, rounds=1, message="Somebody was faster.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_LANDED))
-
-
-def test_three_rounds_and_no_more():
-    """T-TOC-01: a target that others keep changing is given up after the third conflict."""
-    assert not_landed(held(Phase.SENDING, rounds=1), sent(), now=NOW, message="").nouns[0].rounds == 2
-
-    one = held(Phase.SENDING, rounds=2)
-
-    after = freed(
-        one,
-        state=Phase.VOIDED,
-        reason=Reason.CONTENDED,
-        message="Others kept changing the target; it was not applied.",
-    )
-    assert not_landed(one, sent(), now=NOW, message="") == moved(
-        Kind.EXECUTION_VOIDED, after, sent(fate=Fate.NOT_LANDED)
-    )
-    assert ROUNDS == 3
-
-
-@pytest.mark.parametrize("phase", [Phase.ARMED, Phase.SENDING])
-def test_a_start_of_which_nothing_left_waits(phase):
-    """No byte went out, so it goes back to the queue and starts over while the approval lasts."""
-    one = held(phase)
-
-    transition = disarm(one, sent(), now=NOW, wait=WAIT, message="The server is busy.")
-
-    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, message="The server is busy.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
-
-
-def test_what_cannot_start_now_waits_its_turn():
-    """A target that is taken, or approvers who cannot be asked about: back to the queue, nothing attempted."""
-    one = held(Phase.CLAIMED)
-
-    transition = put_back(one, now=NOW, wait=WAIT, message="The target is taken.")
-
-    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, message="The target is taken.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after)
-
-
-def test_a_person_may_close_what_nothing_can_tell():
-    """Only somebody who looked at the target ends an unknown outcome; the words stand beside the chain."""
-    one = held(Phase.UNKNOWN, reason=None)
-
-    transition = abandon(one, sent(fate=Fate.UNKNOWN), now=NOW, actor="os:olga", reason="it is at 6")
-
-    after = freed(one, state=Phase.ABANDONED, message="A person has looked at the target and closed this.")
-    assert transition == moved(
-        Kind.EXECUTION_ABANDONED,
-        after,
-        sent(fate=Fate.UNKNOWN),
-        actor="os:olga",
-        private={"reason": "it is at 6"},
-    )
-
-
-@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.CLAIMED, Phase.ARMED])
-@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.NEVER_LANDED}))
-def test_what_was_never_sent_can_be_voided_for_any_reason(phase, reason):
-    """It ends without having touched the cluster, and says why in a sentence of its own."""
-    one = held(phase)
-
-    after = freed(one, state=Phase.VOIDED, reason=reason, message=VOID_SENTENCES[reason])
-    assert void(one, reason, now=NOW) == moved(Kind.EXECUTION_VOIDED, after)
-
-
-@pytest.mark.parametrize(
-    ("phase", "reason", "fate"),
-    [(Phase.ARMED, Reason.PAUSED, Fate.NOT_SENT), (Phase.UNKNOWN, Reason.NEVER_LANDED, Fate.NEVER_LANDED)],
-)
-def test_a_void_closes_the_start_record_it_is_given(phase, reason, fate):
-    """Who voided it, a sentence that says more, and what became of the attempt."""
-    one = held(phase)
-
-    transition = void(one, reason, now=NOW, actor="os:olga", attempt=sent(), message="Because.")
-
-    after = freed(one, state=Phase.VOIDED, reason=reason, message="Because.")
-    assert transition == moved(Kind.EXECUTION_VOIDED, after, sent(fate=fate), actor="os:olga")
-
-
-def test_every_reason_has_a_sentence():
-    """Whatever it was voided for, the card can say it; no two reasons read alike."""
-    assert set(VOID_SENTENCES) == set(Reason)
-    assert len(set(VOID_SENTENCES.values())) == len(Reason)
-    assert all(sentence.endswith(".") and sentence[0].isupper() for sentence in VOID_SENTENCES.values())
-
-
-def rolling(**changed: Any) -> Execution:
-    """Return an applied execution whose effect is under way until a quarter past noon."""
-    return held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 15 * MINUTE, **changed)
-
-
-def look(
-    one: Execution, effect: Effect = Effect.ROLLING, sentence: str = "3 of 6 pods ready.", now=NOW
-) -> Transition | None:
-    """Return what one look changes."""
-    return followed(one, Progress(effect=effect, sentence=sentence), now=now, look_again=WAIT)
-
-
-@pytest.mark.parametrize("effect", [Effect.ROLLING, Effect.VERIFIED])
-def test_a_look_that_sees_something_new_is_written_down(effect):
-    """Another effect, or the same with another number of pods, is a new revision and an event."""
-    after = freed(rolling(), effect=effect, message="3 of 6 pods ready.", due_at=NOW + WAIT)
-
-    assert look(rolling(), effect) == moved(Kind.EXECUTION_EFFECT, after)
-    assert after.is_over is (effect is not Effect.ROLLING)
-
-
-def test_a_failure_is_believed_when_it_is_seen_twice():
-    """The first look at it may still be at the old rollout's condition; the same seen again ends it."""
-    once = freed(rolling(), message="No progress.", due_at=NOW + WAIT)
-    twice = freed(once, revision=7, effect=Effect.FAILED_ROLLOUT)
-
-    assert look(rolling(), Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
-    assert look(once, Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
-
-
-def test_a_look_that_sees_nothing_new_writes_nothing():
-    """A rollout that takes minutes fills no trail with the same sentence."""
-    assert look(rolling(message="3 of 6 pods ready.")) is None
-    assert look(rolling(message="3 of 6 pods ready."), Effect.VERIFIED) is not None
-    assert look(rolling(message="2 of 6 pods ready.")) is not None
-
-
-@pytest.mark.parametrize(
-    ("now", "effect", "message"),
-    [
-        (NOON + 15 * MINUTE - TICK, Effect.ROLLING, "3 of 6 pods ready."),
-        (NOON + 15 * MINUTE, Effect.TIMED_OUT, "Not finished when we stopped looking. 3 of 6 pods ready."),
-        (NOON + 16 * MINUTE, Effect.TIMED_OUT, "Not finished when we stopped looking. 3 of 6 pods ready."),
-    ],
-    ids=["one tick before", "at", "after"],
-)
-def test_an_effect_is_followed_until_its_deadline(now, effect, message):
-    """At the deadline it is told as not finished, never as done; what is done or failed by then is told as that."""
-    transition = look(rolling(), now=now)
-
-    assert transition is not None
-    assert (transition.nouns[0].effect, transition.nouns[0].message) == (effect, message)
-    for ended, one in (
-        (Effect.VERIFIED, rolling()),
-        (Effect.FAILED_ROLLOUT, rolling(message="3 of 6 pods ready.")),
-    ):
-        done = look(one, ended, now=now)
-        assert done is not None
-        assert (done.nouns[0].effect, done.nouns[0].message) == (ended, "3 of 6 pods ready.")
-
-
-def test_an_effect_without_a_deadline_goes_on():
-    """Nothing is timed out against an instant that is not there."""
-    transition = look(replace(rolling(), effect_deadline=None), now=NOON + 24 * 60 * MINUTE)
-
-    assert transition is not None
-    assert transition.nouns[0].effect is Effect.ROLLING
-
-
-@pytest.mark.parametrize("effect", [Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.TIMED_OUT])
-def test_an_effect_that_has_ended_stays_ended(effect):
-    """Two workers look at once; the slower one, who saw less, cannot set the outcome back."""
-    with pytest.raises(Clash) as refused:
-        look(replace(rolling(), effect=effect))
-
-    assert (refused.value.code, refused.value.sentence) == ("execution_moved", "The effect has ended.")
 
 
 @pytest.mark.parametrize("phase", Phase)

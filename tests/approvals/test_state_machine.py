@@ -1,11 +1,9 @@
 """One request and its execution, walked through at random: what is promised holds after every step.
 
-The rules are whatever people, agents, policies, workers, the network and the clock can do, in any order. The invariants are
-written down here a second time, in the plainest way, over what really happened: not by the functions they judge.
+The rules are whatever people, agents, policies, workers, the network and the clock can do, in any order. The invariants rest
+on :mod:`tests.approvals.plainly`, which says the promises a second time, not by the functions they judge.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,87 +14,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from approvals.errors import Clash, Refused
 from approvals.execution import Execution, Phase, Reason, abandon, claim, followed, void
 from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
-from approvals.people import People
-from approvals.policy import Policy
-from approvals.request import Answer, Request, State, Vote, cancel, expire, judge
+from approvals.request import Answer, State, Vote, cancel, expire, judge
 from approvals.verb import Effect, Progress
 from tests.approvals.courtroom import SECOND, WAIT, Courtroom, told_by
+from tests.approvals.plainly import AT_FIRST, DEADLINE, LATER, PEOPLE, Plainly
 from tests.builders import (
     ADA,
     BORIS,
     CHEN,
     DINA,
     ELI,
-    GROUP,
-    MINUTE,
-    NOON,
     a_ballot,
-    a_charter,
-    a_denial,
-    a_policy,
-    a_rule,
-    an_approver_set,
-    an_asking,
 )
 
-FAY = ADA.replace("U0ADA", "U0FAY")
-LISTED = frozenset({ADA, BORIS, CHEN, DINA})
-"""Whom the set names; Eli and Fay are in it by the group. Chen asked and Dina owns the agent, so neither counts."""
-PEOPLE = [ADA, BORIS, CHEN, DINA, ELI, FAY]
-
-
-@dataclass(frozen=True)
-class Says:
-    """What one version of the policy says, as plainly as the invariants need it."""
-
-    quorum: int = 2
-    listed: frozenset[str] = LISTED
-    by_group: bool = True
-    denies: bool = False
-    same_person: frozenset[str] = frozenset()
-    minutes: int = 15
-    charter: frozenset[str] = frozenset({"scale", "restart"})
-
-    def policy(self) -> Policy:
-        """Return the policy."""
-        rule = a_rule(asking=an_asking(quorum=self.quorum, valid_for=self.minutes * MINUTE))
-        return a_policy(
-            approver_sets={"platform": an_approver_set(accounts=self.listed, groups=[GROUP] if self.by_group else [])},
-            rules=(rule, a_denial()) if self.denies else (rule,),
-            people=People(names=dict.fromkeys(self.same_person, "one")),
-            charters={"scaler": a_charter(verbs=self.charter)},
-        )
-
-
-AT_FIRST = Says()
-LATER = [
-    AT_FIRST,
-    Says(quorum=1),
-    Says(quorum=3),
-    Says(listed=LISTED - {BORIS}),
-    Says(by_group=False),
-    Says(denies=True),
-    Says(same_person=frozenset({ADA, ELI})),
-    Says(minutes=1),
-    Says(charter=frozenset({"restart"})),
-]
+DISTURBANCES = ["leaves", "group", "policy", "pauses", "cancels", "scales", "moves by itself"]
 OVER = {State.DENIED, State.EXPIRED, State.CANCELLED, State.SUPERSEDED}
-
-
-@dataclass
-class Log:
-    """What really happened, in the order it did: an instant's place in it tells before from after, as no clock can."""
-
-    steps: int = 0
-    said: dict[str, int] = field(default_factory=dict)
-    """For each vote, when it was given."""
-    paused: dict[str, tuple[int, int | None]] = field(default_factory=dict)
-    """For each covering pause, when it began and ended."""
-    outcomes: list[State] = field(default_factory=list)
-    told: dict[tuple[Any, ...], Any] = field(default_factory=dict)
-    """The nouns as the events tell them: the last word on each counts."""
-    read: int = 0
-    """How many events that rests on."""
 
 
 class OneRequest(RuleBasedStateMachine):
@@ -104,9 +36,9 @@ class OneRequest(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.says = AT_FIRST
         self.room = Courtroom(AT_FIRST.policy(), PEOPLE)
-        self.log = Log()
+        self.truth = Plainly(room=self.room)
+        self.log = self.truth.log
         self.hands: dict[int, int] = {}
         self.waits: dict[int, bool] = {}
         self.starts = 0
@@ -115,14 +47,25 @@ class OneRequest(RuleBasedStateMachine):
         steps=st.sampled_from([0, 1, 2, 2, 3, 3, 4, 4, 4]),
         says=st.sampled_from([AT_FIRST] * 8 + LATER),
         interrupted=st.sampled_from([False, False, False, True]),
+        place=st.integers(0, 5),
+        what=st.sampled_from(DISTURBANCES),
+        account=st.sampled_from(PEOPLE),
+        then=st.sampled_from(LATER),
     )
-    def it_has_come_so_far(self, steps, says, interrupted):
-        """Walks begin anywhere on the straight way, so that what comes late is walked as often as what comes first."""
-        self.the_policy_changes(says)
-        if steps > 0:
-            self._two_approve(interrupted=interrupted)
-        if steps > 1 and self.room.execution is not None:
-            self.a_worker_looks(1, steps - 2)
+    def it_has_come_so_far(self, steps, says, interrupted, place, what, account, then):
+        """Walks begin anywhere on the straight way, some with one thing that came between, so that all of it is walked."""
+        straight = [
+            lambda: self.the_policy_changes(says),
+            lambda: self._two_approve(interrupted=interrupted),
+            lambda: self.a_worker_looks(1, 0),
+            lambda: self.a_worker_goes_on(1),
+            lambda: self.a_worker_goes_on(1),
+        ]
+        for at, step in enumerate(straight[: steps + 1]):
+            if at == place:
+                self.something_comes_between(what, account, then, "all", 1)
+            if at < 2 or self.room.execution is not None:
+                step()
 
     def _two_approve(self, *, interrupted: bool) -> None:
         self.somebody_answers(ADA, Answer.APPROVE, stale=False)
@@ -133,7 +76,7 @@ class OneRequest(RuleBasedStateMachine):
         self.somebody_answers(ELI, Answer.APPROVE, stale=False)
 
     @rule(
-        what=st.sampled_from(["leaves", "group", "policy", "pauses", "cancels", "scales", "moves by itself"]),
+        what=st.sampled_from(DISTURBANCES),
         account=st.sampled_from(PEOPLE),
         says=st.sampled_from(LATER),
         scope=st.sampled_from(["all", "scaler", "other"]),
@@ -169,7 +112,7 @@ class OneRequest(RuleBasedStateMachine):
         self.log.steps += 1
         number = f"vote_{self.log.steps}"
         short = "f" * 12 if stale else (self.room.request.fingerprint or "")[:12]
-        before, enough = self.room.request, self._makes_enough(account)
+        before, enough = self.room.request, self.truth.makes_enough(account)
         try:
             judged = judge(before, a_ballot(account, answer, id=number, fingerprint=short), self.room.bench())
         except Refused:
@@ -190,7 +133,7 @@ class OneRequest(RuleBasedStateMachine):
 
     def the_policy_changes(self, says):
         """Another version comes into force: stricter, laxer, or the first one again."""
-        self.says = says
+        self.truth.says = says
         self.room.policy = says.policy()
 
     # --------------------------------------------------------------------------------------------------------- pauses
@@ -259,7 +202,7 @@ class OneRequest(RuleBasedStateMachine):
         try:
             self.room.save(expire(self.room.request, now=self.room.now))
         except Refused:
-            assert not (self.room.request.state is State.PENDING and self.room.now >= self._deadline())
+            assert not (self.room.request.state is State.PENDING and self.room.now >= DEADLINE)
 
     def the_agent_takes_it_back(self):
         """The agent cancels, if it still can."""
@@ -297,7 +240,7 @@ class OneRequest(RuleBasedStateMachine):
         if self.hands.get(worker) != execution.generation or self.waits.get(worker):
             return
         if execution.state is Phase.CLAIMED:
-            authorised = self._is_authorised()
+            authorised = self.truth.is_authorised
             self.room.start(execution)
             if self._execution().state is Phase.ARMED:
                 assert authorised, "armed without a valid authorisation"
@@ -310,7 +253,7 @@ class OneRequest(RuleBasedStateMachine):
         went = self.room.send(execution)
         if went:
             self.starts += 1
-            assert not self._is_paused(), "sent during a pause"
+            assert not self.truth.is_paused, "sent during a pause"
         return went
 
     @precondition(lambda self: any(self.waits.values()))
@@ -338,7 +281,7 @@ class OneRequest(RuleBasedStateMachine):
         if not any(self.waits.values()):
             self.room.arrives()
 
-    @precondition(lambda self: self._state() is Phase.APPLIED)
+    @precondition(lambda self: self.truth.phase is Phase.APPLIED)
     @rule(effect=st.sampled_from(Effect), sentence=st.sampled_from(["3 of 6.", "No progress."]))
     def somebody_looks_at_the_effect(self, effect, sentence):
         """The rollout goes on, ends well, or fails."""
@@ -352,7 +295,7 @@ class OneRequest(RuleBasedStateMachine):
         if seen is not None:
             self.room.save(seen)
 
-    @precondition(lambda self: self._state() is Phase.UNKNOWN)
+    @precondition(lambda self: self.truth.phase is Phase.UNKNOWN)
     @rule()
     def a_person_closes_it(self):
         """An operator gives up on an outcome that nothing can tell; what is still under way cannot land any more by then."""
@@ -360,63 +303,9 @@ class OneRequest(RuleBasedStateMachine):
             execution = self._execution()
             self.room.save(abandon(execution, self.room.attempt, now=self.room.now, actor="os:olga", reason=""))
 
-    # ----------------------------------------------------------------------------------- what is true, said once more
-
     def _execution(self) -> Execution:
         assert self.room.execution is not None
         return self.room.execution
-
-    def _state(self) -> Phase | None:
-        return None if self.room.execution is None else self.room.execution.state
-
-    def _deadline(self) -> datetime:
-        return NOON + 15 * MINUTE
-
-    def _is_paused(self) -> bool:
-        return any(end is None for _, end in self.log.paused.values())
-
-    def _counts(self, account: str) -> bool:
-        """Tell whether *account*'s yes counts now: active, not in conflict, and asked by both versions of the policy."""
-        asked = all(
-            account in says.listed or (says.by_group and account in self.room.members) for says in (AT_FIRST, self.says)
-        )
-        return asked and account in self.room.active and account not in {CHEN, DINA}
-
-    def _voices(self) -> set[str]:
-        """Return the accounts whose recorded yes stands: it counts now, and no pause has covered it since."""
-        last_end = max((end for _, end in self.log.paused.values() if end is not None), default=0)
-        return {
-            vote.account
-            for vote in self.room.of(Vote)
-            if vote.answer is Answer.APPROVE
-            and vote.voided_at is None
-            and self._counts(vote.account)
-            and self.log.said[vote.id] > last_end
-        }
-
-    def _are_enough(self, voices: set[str]) -> bool:
-        people = len(voices) - (len(voices & self.says.same_person) > 1)
-        return people >= max(AT_FIRST.quorum, self.says.quorum)
-
-    def _is_allowed(self) -> bool:
-        return not (self.says.denies or "scale" not in self.says.charter or self._is_paused())
-
-    def _makes_enough(self, account: str) -> bool:
-        """Tell whether a yes of *account* approves the request just now."""
-        pending = self.room.request.state is State.PENDING and self.room.now < self._deadline()
-        return pending and self._is_allowed() and self._counts(account) and self._are_enough(self._voices() | {account})
-
-    def _is_authorised(self) -> bool:
-        """I1: approved, in time, unchanged, by enough people whose word still counts, and nothing forbids it."""
-        request: Request = self.room.request
-        return (
-            request.state is State.APPROVED
-            and request.valid_until is not None
-            and self.room.now < request.valid_until
-            and self.room.thing.replicas == 3
-            and self._is_allowed()
-            and self._are_enough(self._voices())
-        )
 
     # ------------------------------------------------------------------------------------------------------ invariants
 
@@ -430,7 +319,7 @@ class OneRequest(RuleBasedStateMachine):
         """I1: nothing reached the object that was not on record as being sent."""
         assert len(self.room.thing.landed) <= self.starts
         if self.room.thing.landed:
-            assert self._state() in {Phase.SENDING, Phase.UNKNOWN, Phase.APPLIED, Phase.ABANDONED}
+            assert self.truth.phase in {Phase.SENDING, Phase.UNKNOWN, Phase.APPLIED, Phase.ABANDONED}
 
     @invariant()
     def there_is_one_outcome(self):
@@ -443,7 +332,7 @@ class OneRequest(RuleBasedStateMachine):
             states[0] is State.APPROVED and len(states) == 2 and states[1] in OVER - {State.EXPIRED}
         )
         if state in {State.DENIED, State.CANCELLED, State.EXPIRED} and self.room.execution is not None:
-            assert self._state() is Phase.VOIDED
+            assert self.truth.phase is Phase.VOIDED
 
     @invariant()
     def nothing_is_decided_late(self):
@@ -451,16 +340,16 @@ class OneRequest(RuleBasedStateMachine):
         for event in self.room.events:
             after: Any = event.data.get("request")
             if event.kind == "request.approved":
-                assert event.at < self._deadline()
+                assert event.at < DEADLINE
             elif event.kind == "request.expired":
-                assert event.at >= self._deadline()
+                assert event.at >= DEADLINE
                 assert after["decided_by"] == []
 
     @invariant()
     def nothing_waits_to_start_under_a_pause(self):
         """I4: what a pause covers and has not been armed is stopped with it."""
-        if self._is_paused():
-            assert self._state() is not Phase.QUEUED or self._execution().attempts
+        if self.truth.is_paused:
+            assert self.truth.phase is not Phase.QUEUED or self._execution().attempts
 
     @invariant()
     def only_live_votes_of_different_people_stand(self):
