@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select
+from sqlalchemy import Connection, LargeBinary, and_, bindparam, cast, exists, func, select
 
 from approvals.audit import Sealed
 from approvals.canonical import decode
@@ -47,8 +47,10 @@ class Tail:
 
 
 _SAME: Final = and_(seals.c.stream == events.c.stream, seals.c.sequence == events.c.sequence)
+# SQLite keeps a text where somebody put one in place of the bytes. Cast, it is a record to be named, not a fault to fall over.
+_BODY: Final = cast(events.c.body, LargeBinary).label("body")
 _SEALED: Final = (
-    select(seals.c.number, seals.c.stream, seals.c.sequence, events.c.body, events.c.hash, seals.c.chain)
+    select(seals.c.number, seals.c.stream, seals.c.sequence, _BODY, events.c.hash, seals.c.chain)
     .join(events, _SAME)
     .where(seals.c.number > bindparam("after", type_=NUMBER), seals.c.number <= bindparam("through", type_=NUMBER))
     .order_by(seals.c.number)
@@ -62,7 +64,7 @@ _UNSEALED: Final = (
     .order_by(events.c.stream)
 )
 _STORY: Final = (
-    select(events.c.sequence, events.c.body, seals.c.number)
+    select(events.c.sequence, _BODY, seals.c.number)
     .outerjoin(seals, _SAME)
     .where(events.c.stream == bindparam("stream", type_=TEXT))
     .order_by(events.c.sequence)

@@ -42,7 +42,7 @@ class Agent:
         wait_until(
             lambda: (self.look(escalation).get("execution") or {}).get("effect") == effect,
             what=f"the effect is {effect}",
-            within_s=60.0,
+            within_s=100.0,
             every_s=0.2,
         )
         return self.look(escalation)

@@ -1,0 +1,197 @@
+"""A second verifier of the audit trail, written from ``docs/audit-format.md`` alone; it shares no code with the product.
+
+It reads the two tables with the bare driver, has a decoder of its own, and can be run by whoever does not believe us:
+``python tests/acceptance/second_verifier.py FILE.db [HEAD]``.
+"""
+
+import hashlib
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+MOST_BITS = 127
+DEEPEST = 64
+QUERY = """
+    SELECT seals.number, seals.stream, seals.sequence, seals.chain, events.body, events.hash
+    FROM seals JOIN events ON events.stream = seals.stream AND events.sequence = seals.sequence
+    ORDER BY seals.number
+"""
+
+
+class Row(NamedTuple):
+    """A seal and the event that it seals."""
+
+    number: int
+    stream: str
+    sequence: int
+    chain: str
+    body: bytes
+    hash: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict: how many records hold from the beginning on, which one is the first bad, where the head was met."""
+
+    good: int
+    head: str
+    bad: tuple[int, str, int] | None
+    """Number, stream and sequence, as they stand in the row."""
+    met: int | None
+
+
+class NotCanonical(ValueError):
+    """The bytes are not the one encoding of a value."""
+
+
+# Encoding.
+
+
+def encoded(value: Any, depth: int = 0) -> bytes:
+    """Return the one encoding of *value*."""
+    if depth > DEEPEST:
+        raise NotCanonical("nested too deep")
+    if value is None:
+        return b"n"
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, int):
+        return b"i%d;" % value
+    if isinstance(value, str):
+        raw = value.encode()
+        return b"s%d:%s" % (len(raw), raw)
+    if isinstance(value, list):
+        return b"l%d:" % len(value) + b"".join(encoded(item, depth + 1) for item in value)
+    entries = sorted(value.items(), key=lambda entry: entry[0].encode())
+    return b"m%d:" % len(entries) + b"".join(encoded(k, depth + 1) + encoded(v, depth + 1) for k, v in entries)
+
+
+def decoded(data: bytes) -> Any:
+    """Return the value whose one encoding *data* is."""
+    value, end = _value(data, 0, 0)
+    if end != len(data):
+        raise NotCanonical("something follows the value")
+    if encoded(value) != data:
+        raise NotCanonical("another encoding of the same value")
+    return value
+
+
+def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    if depth > DEEPEST:
+        raise NotCanonical("nested too deep")
+    kind = data[at : at + 1]
+    if kind in {b"n", b"f", b"t"}:
+        return {b"n": None, b"f": False, b"t": True}[kind], at + 1
+    if kind == b"i":
+        return _integer(data, at + 1)
+    if kind == b"s":
+        length, start = _length(data, at + 1)
+        raw = data[start : start + length]
+        if len(raw) != length:
+            raise NotCanonical("a text is cut off")
+        return raw.decode(), start + length
+    if kind == b"l":
+        return _list(data, at + 1, depth)
+    if kind == b"m":
+        return _mapping(data, at + 1, depth)
+    raise NotCanonical(f"no value begins with {kind!r}")
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    end = data.find(b";", at, at + 42)
+    digits = data[at:end]
+    if end < 0 or not digits.removeprefix(b"-").isdigit():
+        raise NotCanonical("no integer")
+    value = int(digits)
+    if value.bit_length() > MOST_BITS:
+        raise NotCanonical("too large an integer")
+    return value, end + 1
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    end = data.find(b":", at, at + 20)
+    if end < 0 or not data[at:end].isdigit():
+        raise NotCanonical("no length")
+    return int(data[at:end]), end + 1
+
+
+def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    number, at = _length(data, at)
+    items = []
+    for _ in range(number):
+        item, at = _value(data, at, depth + 1)
+        items.append(item)
+    return items, at
+
+
+def _mapping(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    number, at = _length(data, at)
+    entries: dict[str, Any] = {}
+    for _ in range(number):
+        key, at = _value(data, at, depth + 1)
+        if not isinstance(key, str):
+            raise NotCanonical("a key is no text")
+        entries[key], at = _value(data, at, depth + 1)
+    return entries, at
+
+
+def tagged(tag: str, *parts: bytes) -> str:
+    """Return the tagged hash of *parts*."""
+    hashed = hashlib.sha256()
+    for part in (tag.encode(), *parts):
+        hashed.update(b"%d:" % len(part))
+        hashed.update(part)
+    return hashed.hexdigest()
+
+
+# Checking.
+
+
+def check(rows: Iterable[Row], head: str | None = None) -> Finding:
+    """Return what the rows, in the order of their numbers, come to."""
+    good, chain, met = 0, "0" * 64, None
+    last_of: dict[str, int] = {}
+    for row in rows:
+        if not _holds(row, good + 1, last_of.get(row.stream, 0) + 1, chain):
+            return Finding(good=good, head=chain, bad=(row.number, row.stream, row.sequence), met=met)
+        good, chain = row.number, row.chain
+        last_of[row.stream] = row.sequence
+        if chain == head:
+            met = good
+    return Finding(good=good, head=chain, bad=None, met=met)
+
+
+def _holds(row: Row, number: int, sequence: int, chain: str) -> bool:
+    if (row.number, row.sequence) != (number, sequence):
+        return False
+    if hashlib.sha256(row.body).hexdigest() != row.hash:
+        return False
+    sealed = encoded([row.number, row.stream, row.sequence, row.hash])
+    if tagged("countersign/seal/1", chain.encode(), sealed) != row.chain:
+        return False
+    try:
+        event = decoded(row.body)
+    except (NotCanonical, UnicodeDecodeError):
+        return False
+    place = (event.get("stream"), event.get("sequence")) if isinstance(event, dict) else None
+    return place == (row.stream, row.sequence)
+
+
+def rows_of(database: sqlite3.Connection) -> Iterator[Row]:
+    """Give every seal with its event. Whoever tampers may leave a text where bytes should be; its bytes are looked at."""
+    for number, stream, sequence, chain, body, hashed in database.execute(QUERY):
+        yield Row(number, stream, sequence, chain, body.encode() if isinstance(body, str) else body, hashed)
+
+
+def main(path: str, head: str | None = None) -> int:
+    """Check one file and say what came of it."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        finding = check(rows_of(database), head)
+    sys.stdout.write(f"{finding}\n")
+    return 1 if finding.bad or (head and finding.met is None) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

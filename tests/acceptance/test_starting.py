@@ -1,0 +1,204 @@
+"""What ``serve`` refuses to start with: each fault is named in words that tell what to do, and the exit code is 1."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bot.local.workspace import Seed, default_seed
+from tests.acceptance.conftest import NewPlace
+from tests.acceptance.ground import Ground
+from tests.acceptance.place import Place
+from tests.acceptance.town import Town, a_town
+
+
+@pytest.fixture(scope="module")
+def settings(ground: Ground, town: Town) -> dict[str, str]:
+    """Settings with which everything is right."""
+    return {**ground.settings, **town.settings}
+
+
+def refused(place: Place, **changed: str) -> list[str]:
+    """Return what ``serve`` says when it does not start, logs and mere notes left out."""
+    said = place.run("serve", **changed)
+    assert said.code == 1, said
+    assert said.out == ""
+    return [line for line in said.err.splitlines() if line.startswith(("refused: ", "countersign: "))]
+
+
+def test_a_good_place_serves_and_stops_in_good_order(new_place: NewPlace, settings: dict[str, str]):
+    """With everything right it serves, and SIGTERM ends it with exit code 0."""
+    place = new_place(settings)
+
+    with place.serving() as service:
+        service.process.send_signal(signal.SIGTERM)
+        code = service.process.wait(30)
+
+    assert code == 0
+
+
+def test_one_database_has_one_service(new_place: NewPlace, settings: dict[str, str]):
+    """A second service over the same SQLite file is refused, and the first one goes on."""
+    place = new_place(settings)
+
+    with place.serving() as service:
+        said = refused(place)
+        assert service.process.poll() is None
+
+    assert len(said) == 1
+    assert "serve" in said[0], said
+    assert "already" in said[0], said
+
+
+def test_a_database_that_is_not_migrated_is_named(new_place: NewPlace, settings: dict[str, str]):
+    """An empty database is refused with the command to run, which makes it good."""
+    place = new_place(settings)
+    place.database.unlink()
+
+    assert refused(place) == [
+        "countersign: The database is not at this version's schema. Run: countersign db upgrade [schema]"
+    ]
+    assert place.run("db", "upgrade").code == 0
+    with place.serving():
+        pass
+
+
+@pytest.fixture
+def bare_town(request: pytest.FixtureRequest) -> Iterator[Town]:
+    """A workspace made from the seed that the test names."""
+    with a_town(request.param) as made:
+        yield made
+
+
+def _seed(**changed: object) -> Seed:
+    return replace(default_seed(), **changed)  # type: ignore[arg-type]
+
+
+def _uninvited() -> Seed:
+    channels = [replace(channel, bot_is_member=False) for channel in default_seed().channels]
+    return _seed(channels=tuple(channels))
+
+
+@pytest.mark.parametrize(
+    ("bare_town", "sentence"),
+    [
+        (
+            _seed(bot_scopes=("chat:write", "commands", "usergroups:read", "channels:read", "groups:read")),
+            "refused: The app lacks the scopes users:read. Update it from manifest.yml and install it again.",
+        ),
+        (
+            _seed(app_scopes=()),
+            "refused: SLACK_APP_TOKEN is of the wrong kind or lacks a scope (missing_scope). Install the app with manifest.yml.",
+        ),
+        (
+            _uninvited(),
+            "refused: The bot is not in #prod-eu-1-approvals. Invite it: type /invite @Countersign in the channel.",
+        ),
+    ],
+    indirect=["bare_town"],
+    ids=["a scope is missing", "the app token may not connect", "not in the channel"],
+)
+def test_what_slack_does_not_grant_is_named(new_place: NewPlace, ground: Ground, bare_town: Town, sentence: str):
+    """A missing scope, an app token without its right, and a channel without the bot keep it from starting."""
+    place = new_place({**ground.settings, **bare_town.settings})
+
+    assert refused(place) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "sentence"),
+    [
+        (
+            "SLACK_BOT_TOKEN",
+            "xoxp-a-persons-own-token",
+            "countersign: SLACK_BOT_TOKEN is of the wrong kind: it should start with xoxb-. [malformed]",
+        ),
+        (
+            "SLACK_APP_TOKEN",
+            "xoxb-the-bots-in-its-place",
+            "countersign: SLACK_APP_TOKEN is of the wrong kind: it should start with xapp-. [malformed]",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            "xoxb-nobody-knows-this-one",
+            "refused: SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth). Copy it anew from the app's settings.",
+        ),
+    ],
+    ids=["a person's", "swapped", "unknown"],
+)
+def test_a_wrong_token_is_named(new_place: NewPlace, settings: dict[str, str], name: str, token: str, sentence: str):
+    """A token of the wrong kind or that Slack does not know is named by its setting, and never shown."""
+    said = refused(new_place(settings), **{name: token})
+
+    assert said == [sentence]
+    assert token not in "".join(said)
+
+
+def test_without_slack_it_does_not_serve(new_place: NewPlace, ground: Ground):
+    """Without any token the settings to make are named."""
+    assert refused(new_place(ground.settings)) == [
+        "countersign: Slack is not set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or SLACK_SIGNING_SECRET. [malformed]"
+    ]
+
+
+_BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings"
+
+
+def test_an_account_that_may_do_too_much_is_named(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
+    """A planner that somebody also let read secrets keeps the service from starting, and the right is named."""
+    role = {
+        "metadata": {"name": "too-much"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
+    }
+    ground.admin.create(_BINDINGS.replace("rolebindings", "roles"), role)
+    ground.admin.create(
+        _BINDINGS,
+        {
+            "metadata": {"name": "too-much"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "too-much"},
+            "subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "plan-scaler"}],
+        },
+    )
+    try:
+        said = refused(new_place(settings))
+    finally:
+        ground.admin.call("DELETE", f"{_BINDINGS}/too-much")
+
+    assert len(said) == 1
+    assert said[0].startswith(
+        "refused: demo: the account shop/plan-scaler may also get secrets in shop. Find the binding"
+    )
+
+
+def test_an_account_that_may_do_too_little_is_named(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
+    """An executor whose binding was taken away is named with what it has to be able to do, and what to apply."""
+    found = [
+        one
+        for one in ground.admin.get(_BINDINGS)["items"]
+        if any(subject["name"] == "exec-scaler-scale" for subject in one["subjects"])
+    ]
+    for one in found:
+        ground.admin.call("DELETE", f"{_BINDINGS}/{one['metadata']['name']}")
+    try:
+        said = refused(new_place(settings))
+    finally:
+        for one in found:
+            kept = {"name": one["metadata"]["name"], "labels": one["metadata"].get("labels", {})}
+            ground.admin.create(_BINDINGS, {**one, "metadata": kept})
+
+    assert said
+    assert all("shop/exec-scaler-scale may not" in line and "has to" in line for line in said), said
+
+
+def test_somebody_elses_kubeconfig_is_named(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
+    """An administrator's kubeconfig is refused before anything else is asked: the bot's account may only mint."""
+    admin = {
+        "COUNTERSIGN_KUBECONFIG": str(ground.cluster.kubeconfig),
+        "COUNTERSIGN_KUBE_CONTEXT": ground.cluster.context,
+    }
+
+    said = refused(new_place({**settings, **admin}))
+
+    assert len(said) == 1
+    assert "and should be system:serviceaccount:countersign:countersign" in said[0]
