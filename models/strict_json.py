@@ -84,7 +84,9 @@ def parse(data: bytes) -> object:
             ``lone_surrogate`` or, for an escaped one, ``nul``.
     """
     text = _text_of(data)
-    if any(open_brackets > DEEPEST for open_brackets in accumulate(map(_STEP.__getitem__, _NOT_BRACKETS.sub("", text)))):
+    if any(
+        open_brackets > DEEPEST for open_brackets in accumulate(map(_STEP.__getitem__, _NOT_BRACKETS.sub("", text)))
+    ):
         raise _refusal("too_deep")
     try:
         value = _READER.decode(text)
