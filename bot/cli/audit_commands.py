@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from approvals.audit import Sealed, Verdict, request_stream, verify
-from approvals.canonical import decode
+from approvals.canonical import NotCanonical, Value, decode
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
 from approvals.story import sentence_of
@@ -95,7 +95,7 @@ def _json_line(sealed: Sealed) -> str:
             "number": sealed.number,
             "stream": sealed.stream,
             "sequence": sealed.sequence,
-            "event": decode(sealed.body),
+            "event": _event(sealed.body),
             "body_hex": sealed.body.hex(),
             "hash": sealed.hashed,
             "chain": sealed.chain,
@@ -103,3 +103,11 @@ def _json_line(sealed: Sealed) -> str:
         separators=(",", ":"),
         sort_keys=True,
     )
+
+
+def _event(body: bytes) -> Value:
+    """Return an event's decoded body; None where it cannot be decoded, as after somebody changed it."""
+    try:
+        return decode(body)
+    except NotCanonical:
+        return None

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from approvals.canonical import NotCanonical
 from approvals.errors import Refused, Unavailable
 from approvals.visible import visible
 
@@ -22,6 +23,9 @@ REFUSED: Final = 1
 UNAVAILABLE: Final = 3
 """The answer is not known now; asking again later is fine. (2 is a command that cannot be understood.)"""
 
+_UNFOLDED: Final = 4096
+"""Columns where no terminal shows them; a table is only as wide as its cells."""
+
 
 def say(text: str, *, indent: int = 0) -> None:
     """Print one line, or several, *indent* columns from the left."""
@@ -29,14 +33,17 @@ def say(text: str, *, indent: int = 0) -> None:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print rows under their columns, if those have names, as wide as the terminal lets them be."""
+    """Print rows under their columns, if those have names, as wide as the terminal lets them be.
+
+    The first column is never folded: it holds the ids that people copy. Nothing is where a program reads it.
+    """
     names = tuple(columns)
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(names))
-    for column in names:
-        drawn.add_column(column, overflow="fold")
+    for number, column in enumerate(names):
+        drawn.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*(Text(visible(cell)) for cell in row))
-    Console(highlight=False).print(drawn)
+    Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED).print(drawn)
 
 
 def fail(sentence: str, *, code: str, exit_code: int = REFUSED) -> NoReturn:
@@ -60,5 +67,8 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
             fail(error.sentence, code=error.code, exit_code=UNAVAILABLE)
         except Refused as refusal:
             fail(refusal.sentence, code=refusal.code)
+        except NotCanonical:
+            # Only what is stored is ever decoded here, and we store nothing else: somebody was at the database.
+            fail("A record of the audit trail cannot be read. Run: countersign audit verify", code="broken_trail")
 
     return answered
