@@ -8,7 +8,7 @@ anywhere leaves a state from which the next look goes on. What a start checks is
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from approvals.accounts import executor
 from approvals.audit import Transition
@@ -49,7 +49,7 @@ from approvals.ports import (
 )
 from approvals.request import CHAIN_LIMIT, Request, State, supersede
 from approvals.usecases.escalate import Draft, Escalate
-from approvals.usecases.start import Start, Started
+from approvals.usecases.start import Start
 from approvals.verb import Effect, Landed, Occasion, Progress
 from approvals.verbs import verb_called
 
@@ -154,7 +154,7 @@ class Execute:
         if started.attempt is None:
             return started.execution
         self.journey.reached(Milestone.ARMED, execution.id)
-        return self._mint_and_send(started, bound, body)
+        return self._mint_and_send(started.execution, started.attempt, bound, body)
 
     def _plan_again(self, request: Request, bound: Bound, execution: Execution) -> tuple[int, str, bool]:
         """Return the generation and resource version seen now, and whether the plan is another one by now."""
@@ -177,10 +177,7 @@ class Execute:
         evidence = preview.evidence
         return evidence.generation, evidence.resource_version, _fingerprint(again.bound) != execution.fingerprint
 
-    def _mint_and_send(self, started: Started, bound: Bound, body: bytes) -> Execution:
-        execution, attempt = started.execution, started.attempt
-        if attempt is None:
-            return execution
+    def _mint_and_send(self, execution: Execution, attempt: Attempt, bound: Bound, body: bytes) -> Execution:
         try:
             credential = self._mint(execution, bound)
         except Forbidden as error:
@@ -257,7 +254,8 @@ class Execute:
             message = "The target is gone; whether the write landed cannot be told."
             self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
             return
-        match verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen):
+        landed = verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen)
+        match landed:
             case Landed.APPLIED:
                 self._move(
                     execution,
@@ -276,6 +274,8 @@ class Execute:
             case Landed.CANNOT_TELL:
                 message = "It may have landed and been overwritten; a person must look."
                 self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
+            case _:
+                assert_never(landed)
 
     def _resend(self, execution: Execution, attempt: Attempt, bound: Bound) -> None:
         """Send the same bytes again, conditional on the same resource version: at most one of the two can land."""
@@ -298,9 +298,7 @@ class Execute:
         except Refused as error:
             self._still_unknown(execution, attempt, error.sentence)
             return
-        after = self._send(execution, attempt, bound, body, credential)
-        if after.state is Phase.CLAIMED:
-            self._carry_on(after)
+        self._send(execution, attempt, bound, body, credential)
 
     def _still_unknown(
         self, execution: Execution, attempt: Attempt, message: str, *, look_again: timedelta = LOST_AGAIN
@@ -462,6 +460,8 @@ def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork
             return disarm(execution, attempt, now=now, wait=LATER, message=reply.message)
         case Came.CONFLICT | Came.EXPIRED:
             return not_landed(execution, attempt, now=now, message=reply.message)
+        case _:
+            assert_never(reply.came)
 
 
 def _fingerprint(bound: Bound) -> str:

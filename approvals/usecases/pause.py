@@ -229,8 +229,6 @@ def _check_may_resume(
 ) -> None:
     signing = _slack_accounts_of(policy, account) if is_operator(account) else (account,)
     for one in signing:
-        if is_operator(one):
-            continue
         check_standing(one, authority, now=now, within=FRESH)
         if in_any(sets, one, authority, now=now, within=FRESH):
             return

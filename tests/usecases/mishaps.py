@@ -24,7 +24,7 @@ class Between:
 
 
 class Blind:
-    """A store that cannot lock one row: it was there for the look before."""
+    """A store that cannot lock one row, or find one plan: they were there for the look before."""
 
     def __init__(self, store: Any, unseen: str) -> None:
         self._store = store
@@ -47,6 +47,6 @@ class _BlindUnit:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._uow, name)
-        if not name.startswith("lock_"):
+        if not (name.startswith("lock_") or name == "plan"):
             return found
         return lambda key=None, **how: None if key == self._unseen else found(*([] if key is None else [key]), **how)

@@ -14,6 +14,7 @@ from approvals.people import People, Standing
 from approvals.request import Answer, State, Via, Vote
 from approvals.review import Rendered
 from approvals.usecases.decide import Given
+from approvals.usecases.standing import ruling_today
 from tests.builders import (
     ADA,
     BORIS,
@@ -32,6 +33,7 @@ from tests.builders import (
     an_escalation,
 )
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
+from tests.usecases.mishaps import Blind
 
 TRIO = an_approver_set(accounts=(ADA, BORIS, ELI))
 
@@ -457,6 +459,34 @@ def test_a_row_that_keeps_moving_is_given_up(world):
         replace(world, store=Clashing()).answers(request)
 
     assert kinds(world, request) == ["request.opened"]
+
+
+def test_an_answer_to_what_cannot_be_locked(world):
+    """A request that is not there by the time it is to be locked takes no answer."""
+    request = world.pending()
+
+    with pytest.raises(Missing):
+        replace(world, store=Blind(world.store, request.id)).answers(request)
+
+    assert kinds(world, request) == ["request.opened"]
+
+
+def test_without_its_plan_nothing_is_approved(world):
+    """What could not be carried out is not approved either: the vote and the approval are not written (I6)."""
+    request = world.pending()
+
+    with pytest.raises(Missing):
+        replace(world, store=Blind(world.store, request.fingerprint)).answers(request)
+
+    assert (world.request(request), votes_on(world, request)) == (request, {})
+
+
+def test_what_was_refused_has_no_ruling_to_judge_by(world):
+    """A question that never was one cannot be judged."""
+    nothing = world.asks(agent="stranger").request
+
+    with pytest.raises(ValueError, match="ruling"):
+        ruling_today(nothing, world.policies.current())
 
 
 def test_an_agent_takes_back_its_own(world):

@@ -26,6 +26,7 @@ from tests.builders import (
 )
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds, stands, tamper
+from tests.usecases.mishaps import Blind
 
 EXHIBIT = {"evidence 1 title": "p99", "evidence 1 text": "4.1 s"}
 DRIFTED = (Phase.VOIDED, Reason.DRIFT, "The target is not as it was approved any more.")
@@ -299,3 +300,13 @@ def test_rules_may_ask_more_of_a_successor(make_world):
 
     successor = successor_of(world, request)
     assert (successor.ruling.quorum, successor.ruling.policy) == (2, "b" * 64)
+
+
+def test_drift_of_a_request_that_cannot_be_locked(world):
+    """The execution is void all the same; what cannot be locked is followed by nothing."""
+    request = approved(world)
+    world.cluster.somebody_scales(4)
+
+    replace(world, store=Blind(world.store, request.id)).execute()
+
+    assert (stands(world, request), world.request(request).state) == (DRIFTED, State.APPROVED)

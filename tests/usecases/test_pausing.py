@@ -28,6 +28,7 @@ from tests.builders import (
     an_environment,
 )
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
+from tests.usecases.mishaps import Between, Blind
 
 ALL = Scope(kind=ScopeKind.ALL)
 SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
@@ -182,17 +183,8 @@ def test_a_pause_that_ends_while_it_is_asked_about_is_not_asked_about(world, ins
     """The sweep looks again under the row's lock: what has ended in between is left alone."""
     engaged = pause(world, duration=MINUTE).pause
     instant.pass_by(MINUTE)
-    writing = world.store.writing
 
-    class EndsInBetween:
-        def __getattr__(self, name):
-            return getattr(world.store, name)
-
-        def writing(self, *lane):
-            resume(world, engaged.id)
-            return writing(*lane)
-
-    replace(world.ask_for_resumes, store=EndsInBetween())()
+    replace(world.ask_for_resumes, store=Between(world.store, lambda: resume(world, engaged.id)))()
 
     assert "pause.resume_asked" not in kinds(world)
 
@@ -251,6 +243,17 @@ def test_there_is_no_such_pause(world):
     """An id that names no pause is said so."""
     with pytest.raises(Missing):
         resume(world, "pause_none", ADA)
+
+
+def test_a_pause_that_cannot_be_locked_is_not_ended(world):
+    """A row that is not there by the time it is to be locked is nobody's to end, and is asked about by nobody."""
+    engaged = pause(world, duration=MINUTE).pause
+    blind = Blind(world.store, engaged.id)
+
+    with pytest.raises(Missing):
+        resume(replace(world, store=blind), engaged.id, ADA)
+
+    assert stored(world, engaged.id) == engaged
 
 
 def test_an_operator_whom_the_policy_does_not_know_may_stop_and_not_go_on(world):

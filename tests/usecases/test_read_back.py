@@ -263,6 +263,27 @@ def test_a_pause_between_the_read_and_the_resend_stops_it(world, approved, insta
     assert len(world.cluster.sent) == 1
 
 
+def test_what_a_person_closes_between_the_read_and_the_resend_is_not_sent(world, approved, instant):
+    """Abandoned in that moment, it is over: the worker that had meant to resend finds that out and sends nothing."""
+    world.cluster.replies = [LOST]
+    crash_at(world, Milestone.REPLIED)
+    world.cluster.down = True
+    instant.pass_by(LEASE)
+    world.execute()
+    world.cluster.down = False
+    instant.pass_by(LEASE)
+
+    class Closes:
+        def reached(self, milestone, subject):
+            if milestone is Milestone.BEFORE_SENDING:
+                world.abandon(approved.id, account="os:olga", reason="")
+
+    world.restarted(journey=Closes()).execute()
+
+    assert execution_of(world, approved).state is Phase.ABANDONED
+    assert (len(world.cluster.sent), held_targets(world)) == (1, [])
+
+
 @pytest.mark.parametrize(
     "refusal", [Forbidden("The bot may not mint it."), Unavailable("The cluster does not answer.")], ids=["no", "down"]
 )

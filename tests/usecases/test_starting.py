@@ -17,6 +17,7 @@ from approvals.request import Answer, State
 from tests.builders import ADA, BORIS, GROUP, MINUTE, NOON, a_denial, a_policy, a_rule, an_approver_set, an_asking
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import attempt_of, execution_of, held_targets, kinds, stands, story
+from tests.usecases.mishaps import Blind
 
 ALL = Scope(kind=ScopeKind.ALL)
 BEFORE_THE_START = (Milestone.CLAIMED, Milestone.REPLANNED)
@@ -368,4 +369,22 @@ def test_what_had_begun_before_a_crash_and_a_pause_does_not_go_on(milestone, wor
     world.execute()
 
     assert stands(world, approved) == PAUSED
+    assert_nothing_happened(world)
+
+
+def test_an_execution_that_cannot_be_locked_is_nobodys(world, approved):
+    """A row that is not there by the time it is to be locked is not claimed."""
+    execution = execution_of(world, approved)
+
+    replace(world, store=Blind(world.store, execution.id)).execute()
+
+    assert execution_of(world, approved) == execution
+    assert_nothing_happened(world)
+
+
+def test_a_request_that_cannot_be_locked_does_not_start(world, approved):
+    """Without its request nothing can be judged, so nothing starts."""
+    replace(world, store=Blind(world.store, approved.id)).execute()
+
+    assert execution_of(world, approved).state is Phase.CLAIMED
     assert_nothing_happened(world)
