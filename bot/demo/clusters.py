@@ -5,10 +5,12 @@ a shop of four workloads, and the accounts, roles and admission policies that th
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +18,19 @@ from urllib.parse import urlsplit
 
 from approvals.errors import Malformed
 from approvals.policy import Policy
+from bot import clock
 from bot.cluster.access import BOT, grants_of
+from bot.cluster.asking import Declined
 from bot.cluster.connections import Source, Unusable
+from bot.cluster.door import KubernetesCluster
 from bot.cluster.install import Administrator
 from bot.cluster.manifests import manifests
 from bot.local.cluster import Seed, StandIn, accounts_of, deployment
 from bot.local.cluster.shop import usual_fences
 
 KUBECONFIG_GOOD_FOR: Final = timedelta(hours=24)
+FENCES_SECONDS: Final = 15.0
+_ENVIRONMENT: Final = "demo"
 _NAMESPACES: Final = ("shop", "payments")
 
 
@@ -119,9 +126,16 @@ def _installed(directory: Path, policy: Policy, admin: Source, description: str)
     """Put accounts and the shop into a real cluster, and return it."""
     kubeconfig = directory / "bot.kubeconfig"
     namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in _NAMESPACES]
-    with Administrator(admin) as line:
-        line.apply([*namespaces, *manifests(grants_of(policy, policy.environments)), *_shop()])
-        line.write_kubeconfig(BOT, kubeconfig, good_for=KUBECONFIG_GOOD_FOR)
+    try:
+        with Administrator(admin) as line:
+            line.apply([*namespaces, *manifests(grants_of(policy, policy.environments)), *_shop()])
+            line.write_kubeconfig(BOT, kubeconfig, good_for=KUBECONFIG_GOOD_FOR)
+    except Declined as refusal:
+        raise Malformed(
+            f"The cluster does not let this account put in what the demo needs ({refusal}). Name an administrator's.",
+            code="not_administrator",
+        ) from refusal
+    _wait_for_fences(kubeconfig, policy)
 
     def somebody_scales(namespace: str, name: str, replicas: int) -> None:
         with Administrator(admin) as line:
@@ -130,6 +144,23 @@ def _installed(directory: Path, policy: Policy, admin: Source, description: str)
     return DemoCluster(
         description=description, kubeconfig=kubeconfig, context="countersign", somebody_scales=somebody_scales
     )
+
+
+def _wait_for_fences(kubeconfig: Path, policy: Policy) -> None:
+    """Return when the cluster is as the service wants it: a server needs about a second to notice new admission policies.
+
+    What is not right by then, the service will name when it refuses to start.
+    """
+    cluster = KubernetesCluster(
+        {_ENVIRONMENT: Source(kubeconfig=kubeconfig)},
+        mac_key=clock.new_key(),
+        now=clock.utc_now,
+        version=version("countersign"),
+    )
+    grants = grants_of(policy, policy.environments)
+    until = time.monotonic() + FENCES_SECONDS
+    while cluster.findings(_ENVIRONMENT, grants) and time.monotonic() < until:
+        clock.wait(0.2)
 
 
 @contextmanager

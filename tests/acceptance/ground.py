@@ -22,6 +22,10 @@ from tests.devcluster.api import Api, administrator
 from tests.waiting import wait_until
 
 NAMESPACES = ("shop", "payments")
+_FENCES = {
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,22 @@ class Ground:
         """Change how many pods it asks for, behind everybody's back."""
         self.admin.merge(_path(namespace, name), {"spec": {"replicas": replicas}})
 
+    def remove_fences(self) -> None:
+        """Take the admission policies away."""
+        policy, _ = read_policy(POLICY)
+        for one in manifests(grants_of(policy, policy.environments)):
+            if plural := _FENCES.get(one["kind"]):
+                self.admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
+
+
+def findings(kubeconfig: Path) -> list[str]:
+    """Return what the service would find wrong with the cluster now."""
+    policy, _ = read_policy(POLICY)
+    door = KubernetesCluster(
+        {"demo": Source(kubeconfig=kubeconfig)}, mac_key=b"only the checks are asked for", now=utc_now, version="test"
+    )
+    return [found.sentence for found in door.findings("demo", grants_of(policy, policy.environments))]
+
 
 def _path(namespace: str, name: str = "") -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/deployments{'/' + name if name else ''}"
@@ -75,22 +95,14 @@ def a_ground(cluster: devcluster.Cluster, folder: Path) -> Iterator[Ground]:
     policy, _ = read_policy(POLICY)
     grants = grants_of(policy, policy.environments)
     namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
-    installed = manifests(grants)
     kubeconfig = folder / "bot.kubeconfig"
     with Administrator(Source(kubeconfig=cluster.kubeconfig, context=cluster.context)) as line:
-        line.apply([*namespaces, *installed])
+        line.apply([*namespaces, *manifests(grants)])
         line.write_kubeconfig(BOT, kubeconfig, good_for=timedelta(hours=2))
-    door = KubernetesCluster(
-        {"demo": Source(kubeconfig=kubeconfig)}, mac_key=b"only the checks are asked for", now=utc_now, version="test"
-    )
-    wait_until(lambda: not door.findings("demo", grants), what="the fences hold", within_s=30.0, every_s=0.3)
+    wait_until(lambda: not findings(kubeconfig), what="the fences hold", within_s=30.0, every_s=0.3)
     with administrator(cluster) as admin:
+        made = Ground(cluster=cluster, admin=admin, kubeconfig=kubeconfig)
         try:
-            yield Ground(cluster=cluster, admin=admin, kubeconfig=kubeconfig)
+            yield made
         finally:
-            for one in installed:
-                if one["kind"].startswith("ValidatingAdmissionPolicy"):
-                    plural = (
-                        "validatingadmissionpolicies" if one["kind"].endswith("Policy") else f"{one['kind'].lower()}s"
-                    )
-                    admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
+            made.remove_fences()

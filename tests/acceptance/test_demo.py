@@ -17,7 +17,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import devcluster
-from tests.acceptance.ground import Ground
+from bot.demo.clusters import a_cluster
+from bot.demo.show import POLICY
+from bot.policies import read_policy
+from tests.acceptance.ground import Ground, findings
 from tests.acceptance.place import ROOT, Place, Said
 from tests.waiting import wait_until
 
@@ -221,3 +224,24 @@ def test_it_runs_on_the_cluster_that_was_named(tmp_path: Path, ground: Ground):
 
         assert "the cluster that was named" in demo.text
         assert ground.replicas("checkout") == 3
+
+
+def test_the_demo_waits_for_its_fences(tmp_path: Path, ground: Ground):
+    """A cluster notices new admission policies a second late; the demo begins when they hold, or would refuse to start."""
+    ground.remove_fences()
+    wait_until(lambda: findings(ground.kubeconfig), what="the fences are gone", every_s=0.2)
+    policy, _ = read_policy(POLICY)
+
+    with a_cluster(tmp_path, policy, kubeconfig=ground.cluster.kubeconfig, context=ground.cluster.context) as made:
+        found = findings(made.kubeconfig)
+
+    assert found == []
+
+
+def test_an_account_that_may_not_install_is_said_not_to(tmp_path: Path, ground: Ground):
+    """The demo needs an administrator's kubeconfig; another account's ends it with a sentence that says so."""
+    said = _refused(tmp_path, "--kubeconfig", str(ground.kubeconfig), "--context", "countersign")
+
+    assert (said.code, "Traceback" in said.err) == (1, False), said
+    assert "does not let this account put in what the demo needs" in said.err
+    assert said.err.endswith("[not_administrator]\n")
