@@ -63,7 +63,7 @@ def facts_of(noun: object) -> Value:
 
 def _facts_of_noun(noun: object) -> Value:
     if is_dataclass(noun) and not isinstance(noun, type):
-        return {field.name: facts_of(getattr(noun, field.name)) for field in fields(noun)}
+        return {name: facts_of(getattr(noun, name)) for name in _names(type(noun))}
     raise TypeError(f"{type(noun).__name__} has no plain form")
 
 
@@ -74,6 +74,11 @@ def noun_of(kind: type[N], facts: Value) -> N:
         ValueError, TypeError, KeyError: They are not the facts of one.
     """
     return cast("N", _build(kind, facts))
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast("Any", kind)))
 
 
 @cache
@@ -115,9 +120,7 @@ def _fits(kind: Any, facts: Any) -> bool:
 def _build_plain(kind: Any, facts: Any) -> Any:
     if is_dataclass(kind):
         hints = _hints(cast("type", kind))
-        return cast("type", kind)(
-            **{field.name: _build(hints[field.name], facts[field.name]) for field in fields(kind)}
-        )
+        return cast("type", kind)(**{name: _build(hints[name], facts[name]) for name in _names(cast("type", kind))})
     if kind is datetime:
         return instant_of(facts)
     if kind is timedelta:

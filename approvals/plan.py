@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from approvals.risk import Risk
 SCHEMA: Final = 1
 SHORT: Final = 12
 """How many hex digits of a fingerprint people see, and buttons carry."""
+
+REMEMBERED: Final = 256
+"""How many plans are kept read, by the very bytes they were read from; some kilobytes each."""
 
 
 class PatchType(StrEnum):
@@ -130,8 +134,9 @@ def bound_bytes(bound: Bound) -> bytes:
     return encode(facts_of(bound))
 
 
+@lru_cache(REMEMBERED)
 def bound_of(data: bytes) -> Bound:
-    """Return the bound plan that :func:`bound_bytes` wrote.
+    """Return the bound plan that :func:`bound_bytes` wrote. A plan is read by its card, each answer and each start.
 
     Raises:
         ValueError, TypeError, KeyError: *data* is not the bytes of one.

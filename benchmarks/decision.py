@@ -36,9 +36,9 @@ class Sizes:
     """How much is measured."""
 
     repetitions: int = 5
-    alone: int = 150
+    alone: int = 100
     """Clicks of each repetition, one after the other."""
-    at_once: int = 320
+    at_once: int = 160
     """Clicks of each repetition with several people at it."""
 
 

@@ -30,7 +30,7 @@ PART: Final = "where it goes"
 class Sizes:
     """How much is measured."""
 
-    clicks: int = 200
+    clicks: int = 100
 
 
 @dataclass(slots=True)
@@ -156,7 +156,6 @@ def _watch(database: Database, purse: _Purse) -> None:
         if not database.is_sqlite:
             purse.statements += 2  # The driver sends BEGIN and COMMIT by itself.
 
-    # By pool: on PostgreSQL readers share the writers' and hear what those are told.
-    for engine in {one.pool: one for one in (database.readers, *database.writers.values())}.values():
+    for engine in {database.readers, *database.writers.values()}:
         event.listen(engine, "connect", connected)
         event.listen(engine, "commit", ended)

@@ -19,6 +19,7 @@ from approvals.audit import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Missing
 from models.columns import INSTANT, NUMBER, TEXT
+from models.prepared import Prepared
 from models.statements import insert_unless_taken
 from models.store import SqlStore
 from models.tables import Subject, cards, message_refs
@@ -100,9 +101,11 @@ _REF_LOST: Final = update(message_refs).where(
     message_refs.c.ts == bindparam("the_ts", type_=TEXT),
     message_refs.c.lost_at.is_(None),
 )
-_KNOWN: Final = select(message_refs.c.subject).where(
-    message_refs.c.channel == bindparam("the_channel", type_=TEXT),
-    message_refs.c.ts == bindparam("the_ts", type_=TEXT),
+_KNOWN: Final = Prepared(
+    select(message_refs.c.subject).where(
+        message_refs.c.channel == bindparam("the_channel", type_=TEXT),
+        message_refs.c.ts == bindparam("the_ts", type_=TEXT),
+    )
 )
 _CARD: Final = select(cards).where(*_KEYS).with_for_update()
 _BACKLOG: Final = select(
@@ -177,9 +180,9 @@ class Cards:
 
     def subject_of(self, channel: str, ts: str) -> str | None:
         """Return what the message *ts* of a channel shows, as far as we know of it."""
-        with self._store.reading() as reading:
-            found = reading.connection.execute(_KNOWN, {"the_channel": channel, "the_ts": ts}).scalar_one_or_none()
-        return None if found is None else str(found)
+        with self._store.database.asking() as connection:
+            found = _KNOWN.rows(connection, {"the_channel": channel, "the_ts": ts})
+        return next((str(subject) for (subject,) in found), None)
 
     def adopt(self, subject: str, channel: str, ts: str) -> None:
         """Take in a copy that we lost track of: it is drawn again with the others, and can carry the thread.

@@ -5,7 +5,8 @@ transaction mode is off: it delays BEGIN, so that reading and then writing deadl
 plainly and see one snapshot; the one writer connection begins IMMEDIATE, in turns (:mod:`models.lanes`).
 
 PostgreSQL: READ COMMITTED for writers, because what is read after a lock must be what is true then; one repeatable, read-only
-snapshot for readers. Two pools, so that a pause or a denial never waits for a connection behind a storm of intake (I13).
+snapshot for readers. Three pools: a connection keeps its ways, which costs to change, and a pause or a denial never waits for
+one behind a storm of intake (I13).
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import IsolationLevel
 
 from approvals.ports import Lane
 from models.faults import translated
@@ -29,7 +31,7 @@ STATEMENT_SECONDS: Final = 10
 """The longest that one statement may take on PostgreSQL; none of ours takes a tenth of it."""
 
 CONNECTIONS: Final = 8
-"""Connections for readers and ordinary writers of one process."""
+"""Connections for readers of one process, and as many for its ordinary writers."""
 
 URGENT_CONNECTIONS: Final = 2
 """Connections kept free for pause and deny."""
@@ -47,6 +49,8 @@ class Database:
 
     url: URL
     readers: Engine
+    askers: Engine | None
+    """Where a single question is spared the trips of a transaction around it: the readers, each statement by itself."""
     writers: dict[Lane, Engine]
     lanes: WriteLanes | None
     """Where the engine takes one writer at a time."""
@@ -64,6 +68,20 @@ class Database:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
         with translated(), self.readers.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """Return a connection for a single prepared question, which is a transaction by itself and changes nothing.
+
+        Raises:
+            approvals.errors.Unavailable: The database cannot be reached or is too busy.
+        """
+        if self.askers is None:
+            with self.reading() as connection:
+                yield connection
+            return
+        with translated(), self.askers.connect() as connection:
             yield connection
 
     @contextmanager
@@ -127,7 +145,13 @@ def _open_sqlite(url: URL) -> Database:
     )
     _prepare_sqlite(readers, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
     _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
-    return Database(url=url, readers=readers, writers=dict.fromkeys(Lane, writer), lanes=WriteLanes(patience=PATIENCE))
+    return Database(
+        url=url,
+        readers=readers,
+        askers=None,
+        writers=dict.fromkeys(Lane, writer),
+        lanes=WriteLanes(patience=PATIENCE),
+    )
 
 
 def sqlite_file(url: URL) -> Path:
@@ -158,17 +182,27 @@ def _prepare_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> 
 
 
 def _open_postgresql(url: URL) -> Database:
-    shared = _postgresql_engine(url, connections=CONNECTIONS)
+    ordinary = _postgresql_engine(url, connections=CONNECTIONS)
     urgent = _postgresql_engine(url, connections=URGENT_CONNECTIONS)
-    readers = shared.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(url=url, readers=readers, writers={Lane.NORMAL: shared, Lane.URGENT: urgent}, lanes=None)
+    readers = _postgresql_engine(
+        url, connections=CONNECTIONS, isolation="REPEATABLE READ", default_transaction_read_only="on"
+    )
+    return Database(
+        url=url,
+        readers=readers,
+        askers=readers.execution_options(isolation_level="AUTOCOMMIT"),
+        writers={Lane.NORMAL: ordinary, Lane.URGENT: urgent},
+        lanes=None,
+    )
 
 
-def _postgresql_engine(url: URL, *, connections: int) -> Engine:
+def _postgresql_engine(
+    url: URL, *, connections: int, isolation: IsolationLevel = "READ COMMITTED", **settings: str
+) -> Engine:
     return create_engine(
         url,
-        connect_args=postgresql_arguments(),
-        isolation_level="READ COMMITTED",
+        connect_args=postgresql_arguments(**settings),
+        isolation_level=isolation,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE,
@@ -177,13 +211,18 @@ def _postgresql_engine(url: URL, *, connections: int) -> Engine:
     )
 
 
-def postgresql_arguments() -> dict[str, Any]:
-    """Return how we connect to PostgreSQL: bounded waits, a dead peer noticed, a name that an operator recognises."""
+def postgresql_arguments(**more: str) -> dict[str, Any]:
+    """Return how we connect to PostgreSQL: bounded waits, a dead peer noticed, a name that an operator recognises.
+
+    Args:
+        more: Settings of the server for these connections, beside those that all have.
+    """
     settings = {
         "statement_timeout": STATEMENT_SECONDS * 1000,
         "lock_timeout": int(PATIENCE * 1000),
         "idle_in_transaction_session_timeout": STATEMENT_SECONDS * 1000,
         "timezone": "UTC",
+        **more,
     }
     return {
         "connect_timeout": int(PATIENCE),

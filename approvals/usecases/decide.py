@@ -89,7 +89,8 @@ class Decide:
         request = uow.lock_request(given.request)
         if request is None:
             raise Missing("There is no such request.")
-        execution = uow.execution_of(request.id)
+        # An execution begins in the transaction that approves, under this very lock: what is pending has none.
+        execution = None if request.state is State.PENDING else uow.execution_of(request.id)
         if execution is not None:
             execution = uow.lock_execution(execution.id)
         bench = bench_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)

@@ -9,14 +9,16 @@ from pathlib import Path
 from threading import Barrier, Event, Thread
 
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import exc, select, text, update
 
 from approvals.errors import Unavailable
 from approvals.ports import Lane
 from models import database as databases
 from models.database import address, open_database
 from models.faults import Inconsistent, translated
+from models.prepared import Prepared
 from models.store import SqlStore
+from models.tables import gate
 from tests.fixtures.stores import a_store
 from tests.models.records import now_of
 from tests.waiting import wait_until
@@ -83,6 +85,48 @@ def test_postgresql_is_asked_with_bounds(postgres_store):
 
     bounds = ["10s", "5s", "10s", "countersign", "off"]  # The test server does not wait for the disk; ours decides it.
     assert found == {"reader": ["repeatable read", "on", *bounds], "writer": ["read committed", "off", *bounds]}
+
+
+_EPOCH = Prepared(select(gate.c.epoch))
+_FORGE = Prepared(update(gate).values(epoch=7))
+
+
+def test_a_single_question_is_answered_by_what_is_committed(store):
+    """Asked again over the same connection it sees what was committed in between: it is no part of a snapshot."""
+    answers = []
+    with store.database.asking() as connection:
+        answers.append(_EPOCH.rows(connection)[0][0])
+    with store.writing() as uow:
+        uow.raise_epoch()
+    with store.database.asking() as connection:
+        answers.append(_EPOCH.rows(connection)[0][0])
+    with store.reading() as reading:
+        after = reading.epoch()
+
+    assert (answers, after) == ([0, 1], 1)
+
+
+def test_who_may_only_ask_cannot_write(store):
+    """Neither a reader nor a single question changes anything, whatever statement somebody passes there one day."""
+    for way in (store.database.reading, store.database.asking):
+        with pytest.raises((exc.DBAPIError, Unavailable)), way() as connection:
+            _FORGE.run(connection, {})
+    with store.reading() as reading:
+        assert reading.epoch() == 0
+
+
+@pytest.mark.postgres
+def test_a_reader_has_its_snapshot_again_after_a_single_question(postgres_store):
+    """Both share connections: the one that just answered a question gives the next reader one snapshot."""
+    with postgres_store.database.asking() as connection:
+        _EPOCH.rows(connection)
+    with postgres_store.reading() as reading:
+        before = reading.epoch()
+        with postgres_store.writing() as uow:
+            uow.raise_epoch()
+        during = reading.epoch()
+
+    assert (before, during) == (0, 0)
 
 
 def test_a_busy_file_is_unavailable(sqlite_store, sqlite_url, monkeypatch):
