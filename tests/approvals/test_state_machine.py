@@ -377,5 +377,5 @@ class OneRequest(RuleBasedStateMachine):
         assert self.log.told == self.room.nouns
 
 
-OneRequest.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+OneRequest.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestOneRequest = pytest.mark.slow(OneRequest.TestCase)
