@@ -26,6 +26,14 @@ def ground(real_cluster: devcluster.Cluster, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _swept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave the cluster without the workloads that a story made."""
+    yield
+    if "ground" in request.fixturenames:
+        request.getfixturevalue("ground").sweep()
+
+
 @pytest.fixture(scope="session")
 def new_place(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> NewPlace:
     """A function that makes a place with the given settings: a policy, and a migrated database that holds nothing."""

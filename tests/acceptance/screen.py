@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.acceptance.town import Town
 from tests.waiting import wait_until
 
-PATIENCE_MS: Final = 15_000
+PATIENCE_MS: Final = 30_000
 """When to give up on a state that should come; a loaded machine is slow, not wrong."""
 
 expect.set_options(timeout=PATIENCE_MS)
