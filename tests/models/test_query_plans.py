@@ -132,7 +132,7 @@ def test_a_decision_takes_few_statements(store, statements_of):
     """What each answer costs is counted, so that nobody makes it dearer unawares: round trips are its price.
 
     Three of them look up what authority is asked for; the others are the decision: two locks and reads under them, the
-    writes, one for the card, three for the trail.
+    writes, one for the card, three for the trail; PostgreSQL, where each is a trip, takes the trail in two.
     """
     quorum = a_policy(rules=(a_rule(asking=an_asking(quorum=2)),))
     world = World(store=store, policies=FixedPolicies(quorum)).settled()
@@ -144,7 +144,8 @@ def test_a_decision_takes_few_statements(store, statements_of):
         "denial": statements_of(lambda: world.answers(other, answer=Answer.DENY)),
     }
 
-    assert counts == {"first of two": 14, "second of two": 16, "denial": 13}
+    spared = 0 if store.database.is_sqlite else 1
+    assert counts == {"first of two": 14 - spared, "second of two": 16 - spared, "denial": 13 - spared}
 
 
 def test_an_idle_second_of_the_sealer_takes_few_statements(store, statements_of):

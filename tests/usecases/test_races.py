@@ -48,6 +48,17 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, acts))
 
 
+def within(seconds: float, act: Callable[[], Any], chance: random.Random) -> Callable[[], Any]:
+    """Let *act* begin at a random instant of the next *seconds*, so that either of two comes first in some rounds."""
+    wait = chance.uniform(0, seconds)
+
+    def run() -> Any:
+        time.sleep(wait)
+        return act()
+
+    return run
+
+
 def quorum(number: int, timeout: timedelta = QUARTER) -> Policy:
     """Return a policy whose one rule asks that many people, and gives them that long."""
     asking = an_asking(quorum=number, timeout=a_timeout(default=timeout, least=timedelta(0), most=timeout))
@@ -141,18 +152,13 @@ def test_vote_and_expire(make_world):
 
     for number in range(ROUNDS):
         request = world.pending(f"key-{number}")
-        wait = chance.uniform(0, 0.03)
-
-        def vote(one: Request = request, pause: float = wait) -> object:
-            time.sleep(pause)
-            return world.answers(one)
 
         def sweep(one: Request = request) -> None:
             until = time.monotonic() + 5
             while world.request(one).state is State.PENDING and time.monotonic() < until:
                 world.expire()
 
-        at_once(vote, sweep)
+        at_once(within(0.03, partial(world.answers, request), chance), sweep)
         after = world.request(request)
         outcomes[after.state] += 1
         assert after.deadline is not None
@@ -174,15 +180,21 @@ def resume(world: World, pause_id: str) -> None:
 SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
 
 
+def engaged_by_ada(world: World) -> Callable[[], Any]:
+    """Return the act of pausing the one agent there is."""
+    return partial(world.pause, SCALER, account=ADA, duration=None, reason="")
+
+
 def test_vote_and_pause(make_world):
     """What was approved before or beside a pause never runs, neither during it nor after its resume (I4)."""
-    world = make_world()
+    world, chance = make_world(), random.Random(2)
+    approved = 0
 
     for number in range(ROUNDS):
         request = world.pending(f"key-{number}")
         _, engaged = at_once(
-            partial(world.answers, request),
-            lambda: world.pause(SCALER, account=ADA, duration=None, reason=""),
+            within(0.01, partial(world.answers, request), chance),
+            within(0.01, engaged_by_ada(world), chance),
         )
         world.execute()
         resume(world, engaged.pause.id)
@@ -191,14 +203,17 @@ def test_vote_and_pause(make_world):
         assert execution is None or (execution.state, execution.reason) == (Phase.VOIDED, Reason.PAUSED)
         if execution is None:
             world.answers(request, BORIS, Answer.DENY)
+        else:
+            approved += 1
 
+    assert 0 < approved < ROUNDS, "every round ended the same way"
     assert world.cluster.sent == []
     assert differences(world.store) == []
 
 
 def test_pause_and_start(make_world):
     """Each start lies wholly before the pause or does not happen: judged by the epoch that it carries, and by instants (I4)."""
-    world = make_world()
+    world, chance = make_world(), random.Random(3)
     started = 0
 
     for number in range(ROUNDS):
@@ -208,7 +223,7 @@ def test_pause_and_start(make_world):
         execution = execution_of(world, request)
         _, engaged = at_once(
             partial(world.execute.look_at, execution.id),
-            lambda: world.pause(SCALER, account=ADA, duration=None, reason=""),
+            within(0.05, engaged_by_ada(world), chance),
         )
         world.execute()
         after = execution_of(world, request)
@@ -223,13 +238,14 @@ def test_pause_and_start(make_world):
             assert attempt is None or attempt.epoch < engaged.pause.engaged_epoch
         resume(world, engaged.pause.id)
 
+    assert 0 < started < ROUNDS, "every round ended the same way"
     assert len(world.cluster.sent) == started
     assert differences(world.store) == []
 
 
 def test_deny_and_start(make_world):
     """A denial either comes before the start and nothing is sent, or after it and says so: never both, never neither."""
-    world = make_world()
+    world, chance = make_world(), random.Random(3)
     started = 0
 
     for number in range(ROUNDS):
@@ -239,7 +255,7 @@ def test_deny_and_start(make_world):
         execution = execution_of(world, request)
         _, denial = at_once(
             partial(world.execute.look_at, execution.id),
-            partial(world.answers, request, BORIS, Answer.DENY),
+            within(0.05, partial(world.answers, request, BORIS, Answer.DENY), chance),
         )
         world.execute()
         after = execution_of(world, request)
@@ -251,6 +267,7 @@ def test_deny_and_start(make_world):
             assert world.request(request).state is State.DENIED
             assert (after.state, after.reason) == (Phase.VOIDED, Reason.DENIED)
 
+    assert 0 < started < ROUNDS, "every round ended the same way"
     assert len(world.cluster.sent) == started
     assert differences(world.store) == []
 
