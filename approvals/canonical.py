@@ -19,6 +19,7 @@ value that can be written can be read.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | None"
@@ -68,17 +69,17 @@ def tagged_hash(tag: str, *parts: bytes) -> str:
 def _write(value: Value, parts: list[bytes], depth: int) -> None:
     _check_depth(depth)
     match value:
+        case str():  # First, because most are.
+            parts.append(_text(value))
         case None:
             parts.append(b"n")
         case bool():
             parts.append(b"t" if value else b"f")
         case int():
             parts.append(_integer(value))
-        case str():
-            parts.append(_text(value))
-        case Mapping():
+        case dict() | Mapping():  # Asking what else is a mapping takes longer than all the rest.
             parts.append(b"m%d:" % len(value))
-            for key, inner in sorted(((_text_key(k), v) for k, v in value.items()), key=lambda pair: pair[0]):
+            for key, inner in sorted([(_text_key(k), v) for k, v in value.items()], key=itemgetter(0)):
                 parts.append(_framed(key))
                 _write(inner, parts, depth + 1)
         case list() | tuple():

@@ -230,6 +230,13 @@ class Store(Protocol):
         """Return a look at the store."""
         ...
 
+    def glancing(self) -> AbstractContextManager[Reading]:
+        """Return a look that is quicker and no snapshot: each answer is of its own instant.
+
+        For what only prepares a transaction, in which everything that matters is read again under its locks.
+        """
+        ...
+
     def writing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[UnitOfWork]:
         """Return a transaction.
 

@@ -5,11 +5,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from approvals.ports import Lane
 from benchmarks.bars import Figure
@@ -19,9 +19,7 @@ from benchmarks.product import Clicks, a_world, slack_door
 from benchmarks.timing import spread_of, took
 from bot import clock
 from models.database import Database
-from models.reading import SqlReading
 from models.store import SqlStore
-from models.unit_of_work import SqlUnitOfWork
 
 PART: Final = "where it goes"
 
@@ -55,26 +53,32 @@ class _Spent:
     base_s: float
 
 
-class _WatchedStore(SqlStore):
-    """A store that takes down how long its transactions take, from the wait for a connection to the end of the commit."""
+@dataclass(frozen=True, kw_only=True)
+class _WatchedDatabase(Database):
+    """A database that takes down how long its transactions take, from the wait for a connection to the end of the commit."""
 
-    def __init__(self, database: Database, purse: _Purse) -> None:
-        super().__init__(database, host_clock=clock.utc_now, new_salt=clock.new_salt)
-        self._purse = purse
-
-    @contextmanager
-    def reading(self) -> Iterator[SqlReading]:
-        started = time.perf_counter()
-        with super().reading() as reading:
-            yield reading
-        self._purse.reading_s += time.perf_counter() - started
+    purse: _Purse
 
     @contextmanager
-    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+    def reading(self) -> Iterator[Connection]:
         started = time.perf_counter()
-        with super().writing(lane) as uow:
-            yield uow
-        self._purse.writing_s += time.perf_counter() - started
+        with super().reading() as connection:
+            yield connection
+        self.purse.reading_s += time.perf_counter() - started
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        started = time.perf_counter()
+        with super().asking() as connection:
+            yield connection
+        self.purse.reading_s += time.perf_counter() - started
+
+    @contextmanager
+    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+        started = time.perf_counter()
+        with super().writing(lane) as connection:
+            yield connection
+        self.purse.writing_s += time.perf_counter() - started
 
 
 def measure(place: Place, sizes: Sizes, said: Callable[[str], None]) -> Iterable[Figure]:
@@ -87,7 +91,8 @@ async def _measured(place: Place, sizes: Sizes) -> Iterable[Figure]:
     with opened(place) as database:
         purse = _Purse()
         _watch(database, purse)
-        store = _WatchedStore(database, purse)
+        kept = {field.name: getattr(database, field.name) for field in fields(database)}
+        store = SqlStore(_WatchedDatabase(**kept, purse=purse), host_clock=clock.utc_now, new_salt=clock.new_salt)
         world = a_world(store)
         bare, spent = place.new_bare(), []
         base = Base(bare)

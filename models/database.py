@@ -49,8 +49,6 @@ class Database:
 
     url: URL
     readers: Engine
-    askers: Engine | None
-    """Where a single question is spared the trips of a transaction around it: the readers, each statement by itself."""
     writers: dict[Lane, Engine]
     lanes: WriteLanes | None
     """Where the engine takes one writer at a time."""
@@ -72,16 +70,13 @@ class Database:
 
     @contextmanager
     def asking(self) -> Iterator[Connection]:
-        """Return a connection for a single prepared question, which is a transaction by itself and changes nothing.
+        """Return a connection for prepared questions, each of which is a transaction by itself and changes nothing.
 
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
-        if self.askers is None:
-            with self.reading() as connection:
-                yield connection
-            return
-        with translated(), self.askers.connect() as connection:
+        # What is prepared goes straight to the driver, and the readers' begins a transaction only when we say so.
+        with translated(), self.readers.connect() as connection:
             yield connection
 
     @contextmanager
@@ -148,7 +143,6 @@ def _open_sqlite(url: URL) -> Database:
     return Database(
         url=url,
         readers=readers,
-        askers=None,
         writers=dict.fromkeys(Lane, writer),
         lanes=WriteLanes(patience=PATIENCE),
     )
@@ -176,24 +170,25 @@ def _prepare_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> 
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
+    _begin_with(engine, begin)
+
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    """Let transactions of *engine*, whose driver begins none by itself, begin with *statement*."""
+
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql(statement)
 
 
 def _open_postgresql(url: URL) -> Database:
     ordinary = _postgresql_engine(url, connections=CONNECTIONS)
     urgent = _postgresql_engine(url, connections=URGENT_CONNECTIONS)
     readers = _postgresql_engine(
-        url, connections=CONNECTIONS, isolation="REPEATABLE READ", default_transaction_read_only="on"
+        url, connections=CONNECTIONS, isolation="AUTOCOMMIT", default_transaction_read_only="on"
     )
-    return Database(
-        url=url,
-        readers=readers,
-        askers=readers.execution_options(isolation_level="AUTOCOMMIT"),
-        writers={Lane.NORMAL: ordinary, Lane.URGENT: urgent},
-        lanes=None,
-    )
+    _begin_with(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return Database(url=url, readers=readers, writers={Lane.NORMAL: ordinary, Lane.URGENT: urgent}, lanes=None)
 
 
 def _postgresql_engine(

@@ -8,19 +8,22 @@ digests into the bytes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, bindparam, cast, func, insert, select, text, union_all
 
 from approvals.audit import AuditEvent, Kind, body_hash, body_of, private_digest
 from models.columns import NUMBER, TEXT
-from models.prepared import Prepared, PreparedRows, insert_of
+from models.prepared import MOST_ROWS, Prepared, PreparedRows, insert_of, numbered, rows_into
 from models.tables import cards, events, streams, thread_lines, untrusted_texts
 
 NewSalt = Callable[[], str]
 """Returns a fresh salt of at least 128 random bits, as text."""
+
+Rows = Sequence[Mapping[str, Any]]
 
 _PLACES: Final = Prepared(
     text(
@@ -31,12 +34,19 @@ _PLACES: Final = Prepared(
 )
 
 _EVENT: Final = ("stream", "sequence", "body", "hash")
+_TEXT: Final = tuple(untrusted_texts.c.keys())
 _EVENTS: Final = insert_of(events, *_EVENT)
-# The transaction's own number, so that the sealer can tell which transactions may still commit (models/sealer.py).
-_EVENTS_ON_POSTGRESQL: Final = insert_of(
-    events, *_EVENT, written_in=cast(cast(func.pg_current_xact_id(), TEXT), NUMBER)
-)
-_TEXTS: Final = insert_of(untrusted_texts, *untrusted_texts.c.keys())
+
+_TEXTS: Final = insert_of(untrusted_texts, *_TEXT)
+
+
+def _events_on_postgresql(count: int, *, prefix: str = "") -> Insert:
+    # The transaction's own number, so that the sealer can tell which transactions may still commit (models/sealer.py).
+    written_in = cast(cast(func.pg_current_xact_id(), TEXT), NUMBER)
+    return rows_into(events, _EVENT, count=count, prefix=prefix, written_in=written_in)
+
+
+_EVENTS_ON_POSTGRESQL: Final = PreparedRows(_events_on_postgresql)
 
 
 def _lines(count: int) -> Insert:
@@ -54,6 +64,23 @@ def _lines(count: int) -> Insert:
 
 
 _LINES: Final = PreparedRows(_lines)
+
+_EVENT_OF: Final = "event_"
+_TEXT_OF: Final = "text_"
+
+
+@lru_cache(256)
+def _whole(told: int, said: int, lines: int) -> Prepared:
+    """Return the insert of so many events, texts and delivery rows at once.
+
+    PostgreSQL takes them in one trip, and checks at its end that what refers to an event found it. SQLite has no such
+    statement, and no trips.
+    """
+    parts = [_events_on_postgresql(told, prefix=_EVENT_OF).cte("told")]
+    if said:
+        parts.append(rows_into(untrusted_texts, _TEXT, count=said, prefix=_TEXT_OF).cte("said"))
+    return Prepared(_lines(lines).add_cte(*parts))
+
 
 _UNTOLD: Final = frozenset(
     {
@@ -112,16 +139,29 @@ class Journal:
             return
         placed = [self._at_place(event, sequence) for event, sequence in _places(connection, self._events)]
         self._events = []
-        statement = _EVENTS if connection.dialect.name == "sqlite" else _EVENTS_ON_POSTGRESQL
-        statement.run(connection, [_event_row(one) for one in placed])
-        _TEXTS.run(connection, [row for one in placed for row in _text_rows(one)])
-        _LINES.run(connection, [_line(one) for one in placed if is_told(one.event.kind)])
+        _store(
+            connection,
+            told=[_event_row(one) for one in placed],
+            said=[row for one in placed for row in _text_rows(one)],
+            lines=[_line(one) for one in placed if is_told(one.event.kind)],
+        )
 
     def _at_place(self, event: AuditEvent, sequence: int) -> _Placed:
         salts = {name: self._new_salt() for name in event.private}
         digests = {name: private_digest(salts[name], private) for name, private in event.private.items()}
         body = body_of(event, sequence=sequence, digests=digests)
         return _Placed(event=event, sequence=sequence, body=body, salts=salts)
+
+
+def _store(connection: Connection, *, told: Rows, said: Rows, lines: Rows) -> None:
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite or not lines or max(len(told), len(said), len(lines)) > MOST_ROWS:
+        (_EVENTS if sqlite else _EVENTS_ON_POSTGRESQL).run(connection, told)
+        _TEXTS.run(connection, said)
+        _LINES.run(connection, lines)
+        return
+    values = numbered(told, prefix=_EVENT_OF) | numbered(said, prefix=_TEXT_OF) | numbered(lines)
+    _whole(len(told), len(said), len(lines)).run(connection, values)
 
 
 def _places(connection: Connection, told: list[AuditEvent]) -> list[tuple[AuditEvent, int]]:

@@ -41,6 +41,16 @@ class SqlStore:
             yield SqlReading(connection, self._clock)
 
     @contextmanager
+    def glancing(self) -> Iterator[SqlReading]:
+        """Return a look that is quicker and no snapshot: each answer is of its own instant.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.asking() as connection:
+            yield SqlReading(connection, self._clock)
+
+    @contextmanager
     def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
         """Return a transaction: it commits when the block ends well, and changes nothing otherwise.
 

@@ -66,7 +66,7 @@ class Decide:
 
     def _ask(self, given: Given) -> tuple[frozenset[str], Authority]:
         """Return whose standing was asked for, and what the workspace said, before any lock is taken."""
-        with self.store.reading() as reading:
+        with self.store.glancing() as reading:
             request = reading.request(given.request)
             if request is None or request.state is State.REFUSED:
                 raise Missing("There is no such request.")
