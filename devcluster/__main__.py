@@ -4,6 +4,7 @@ Standard library only, so that ``make cluster`` works before anything is install
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(_options: argparse.Namespace) -> int:
+    # Told to end, it ends as when interrupted: the compiler with it, and nothing half-made kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     built = build.build(_say)
     _say(f"Kubernetes {recipe.VERSION} is built: {built.directory}")
     return 0

@@ -73,6 +73,18 @@ def programs() -> Programs:
     return result
 
 
+def wait(report: Callable[[str], None]) -> bool:
+    """Return when no other process is building, and say whether :func:`programs` would succeed then. Nothing is built.
+
+    Args:
+        report: Gets one line where there is something to wait for.
+    """
+    if not is_built():
+        with cache.build_lock(cache.root(), on_wait=lambda: report("waiting for the cluster to be built")):
+            pass
+    return is_built()
+
+
 def build(report: Callable[[str], None]) -> Programs:
     """Return the programs, compiling them first where the cache has none.
 

@@ -66,6 +66,10 @@ class FakeGo:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# {file}\n")
 
+    def has_begun(self) -> bool:
+        """Tell whether it was asked to build anything yet."""
+        return (self.folder / "calls").exists() and bool(self.built())
+
     def built(self) -> list[str]:
         """Return the packages it was asked to build, in order."""
         calls = (self.folder / "calls").read_text().splitlines()

@@ -107,6 +107,26 @@ def test_two_builds_at_once_compile_once(go):
     assert (len(results), len(set(results)), go.built()) == (2, 1, PACKAGES)
 
 
+def test_waiting_builds_nothing(go):
+    """Whoever only waits gets yes once another's build is done, and no where nobody builds."""
+    said: list[str] = []
+    nobody_builds = build.wait(said.append)
+    go.hold()
+    builder = threading.Thread(target=build.build, args=(quiet,))
+    builder.start()
+    wait_until(go.has_begun, what="the build begins")
+    answers: list[bool] = []
+    waiter = threading.Thread(target=lambda: answers.append(build.wait(said.append)))
+
+    waiter.start()
+    wait_until(lambda: said == ["waiting for the cluster to be built"], what="somebody waits")
+    go.release()
+    for thread in (waiter, builder):
+        thread.join(timeout=30)
+
+    assert (nobody_builds, answers, go.built()) == (False, [True], PACKAGES)
+
+
 def test_an_interrupted_build_ends_its_compiler_and_cleans_up(go, cache_root, monkeypatch):
     """Ctrl-C during a long compilation leaves neither a compiler running nor half a result."""
     monkeypatch.setattr(build, "_SIGN_OF_LIFE_SECONDS", 0.01)

@@ -1,10 +1,14 @@
 """What ``python3 -m devcluster`` says and returns, short of really starting a cluster."""
 
+import subprocess
+import sys
+
 import pytest
 
 from devcluster import __main__ as command_line
 from devcluster import build, recipe
 from devcluster.layout import Layout, Phase, State
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -42,6 +46,21 @@ def test_a_failed_build_is_one_message_on_stderr(fake_go, cache_root, capsys):
     message = capsys.readouterr().err
     assert (status, message.startswith("devcluster: the build failed:\n")) == (1, True)
     assert "What to do: The module proxy could not be reached." in message
+
+
+def test_a_build_that_is_told_to_end_takes_its_compiler_along(fake_go, cache_root):
+    """SIGTERM, as from `make test` when it has failed already: nothing runs on, nothing half-made is kept."""
+    fake_go.hold()
+    build = subprocess.Popen(
+        [sys.executable, "-m", "devcluster", "build"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until(fake_go.has_begun, what="the build begins")
+
+    build.terminate()
+    _, said = build.communicate(timeout=30)  # Ends only when the compiler, which holds the other end too, has ended.
+
+    assert (build.returncode, said) == (130, b"devcluster: interrupted; nothing half-made was kept\n")
+    assert [path.name for path in cache_root.iterdir()] == ["build.lock"]
 
 
 def test_starting_what_is_not_built_names_the_command(fake_go, directory, capsys):
