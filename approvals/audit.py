@@ -36,6 +36,7 @@ class Kind(StrEnum):
     REQUEST_EXPIRED = "request.expired"
     REQUEST_CANCELLED = "request.cancelled"
     REQUEST_SUPERSEDED = "request.superseded"
+    REQUEST_TOKEN_REVOKED = "request.token_revoked"  # noqa: S105 - the name of an event
     ANSWER_REFUSED = "answer.refused"
     EXECUTION_QUEUED = "execution.queued"
     EXECUTION_CLAIMED = "execution.claimed"

@@ -60,6 +60,8 @@ class Reason(StrEnum):
 
     DENIED = "denied"
     CANCELLED = "cancelled"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of a reason
+    """The agent token it was asked with was revoked."""
     PAUSED = "paused"
     LAPSED = "lapsed"
     """The approval's validity ended before it could start."""
@@ -392,6 +394,7 @@ def void(
 VOID_SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.DENIED: "Denied before it started.",
     Reason.CANCELLED: "Taken back by the agent before it started.",
+    Reason.TOKEN_REVOKED: "The token it was asked with was revoked before it started.",
     Reason.PAUSED: "A pause stopped it before it started.",
     Reason.LAPSED: "The approval lapsed before it could start.",
     Reason.DRIFT: "The target is not as it was approved any more.",

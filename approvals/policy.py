@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
 from approvals.action import ProposedAction
@@ -35,6 +36,14 @@ class Owners:
         return frozenset({self.business, self.technical, self.risk})
 
 
+class WhenTokenRevoked(StrEnum):
+    """What becomes of an agent's open questions once the token that they were asked with is revoked."""
+
+    CANCEL = "cancel"
+    FLAG = "flag"
+    """They stay open, and their cards say so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
     """What an agent is for, who owns it, and what it may ask for at all."""
@@ -47,6 +56,7 @@ class Charter:
     """By environment."""
     acts_for: frozenset[str]
     """Accounts of the people on whose behalf it may ask."""
+    when_token_revoked: WhenTokenRevoked
 
     def check(self, environment: str, action: ProposedAction, on_behalf_of: str | None) -> None:
         """Return if the charter allows asking for this.

@@ -103,6 +103,13 @@ class Reading(Protocol):
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         ...
 
+    def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.
+
+        Open are those that wait for an answer, and approved ones whose execution is queued or claimed.
+        """
+        ...
+
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
         ...
@@ -133,6 +140,10 @@ class Reading(Protocol):
 
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
+        ...
+
+    def token(self, token_id: str) -> Token | None:
+        """Return one token, good or not."""
         ...
 
     def tokens(self) -> tuple[Token, ...]:

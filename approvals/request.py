@@ -6,6 +6,8 @@
     approved -> denied | cancelled | superseded            while nothing has been armed
     refused                                                at intake; never was a question
 
+*Cancelled* is the agent's own wish, or what follows from the revocation of the token it asked with.
+
 Every function here judges values that were read after the locks were taken, at the one instant ``now`` that was read
 after them too. An eligible denial is final until the effect has started; silence denies at the deadline, which is an
 instant in the row: an answer at or after it is late whether or not a sweep has run. *Expired* is nobody's denial.
@@ -32,6 +34,9 @@ from approvals.policy import Ruling, check_eligible
 
 CHAIN_LIMIT: Final = 3
 """How many requests may follow one another by drift."""
+
+TOKEN_REVOKED: Final = "token_revoked"  # noqa: S105 - the name of an outcome
+"""The outcome's code where a request was cancelled because its token was revoked."""
 
 
 class State(StrEnum):
@@ -109,6 +114,8 @@ class Request:
     superseded_by: str | None = None
     chain: int = 1
     """Its place in a row of requests that followed one another by drift, from 1."""
+    token_revoked_at: datetime | None = None
+    """When its token was revoked, where the policy has it flagged and not cancelled; set once."""
 
     @property
     def place(self) -> Place:
@@ -319,12 +326,45 @@ def cancel(request: Request, bench: Bench, *, actor: str) -> Transition:
         Settled: It has ended otherwise, or its effect has started.
         Late: Its deadline has passed.
     """
+    return _cancelled(request, bench, "cancelled", Reason.CANCELLED, actor=actor, data={})
+
+
+def cancel_for_token(request: Request, bench: Bench) -> Transition:
+    """Return the transition that ends a question whose token was revoked: nobody's denial, and not the agent's wish.
+
+    Raises:
+        Settled: It has ended otherwise, or its effect has started.
+        Late: Its deadline has passed.
+    """
+    data = {"token_id": request.token}
+    return _cancelled(request, bench, TOKEN_REVOKED, Reason.TOKEN_REVOKED, actor=ITSELF, data=data)
+
+
+def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> Transition:
+    """Return the transition that marks an open question as asked with a token that was revoked since.
+
+    Raises:
+        Settled: It is marked already, has ended, or its effect has started.
+        Late: Its deadline has passed.
+    """
+    _check_deniable(request, bench)
+    if request.token_revoked_at is not None:
+        raise Settled("It says already that its token was revoked.", code="already_flagged")
+    flagged = replace(request, revision=request.revision + 1, token_revoked_at=revoked_at)
+    data = {"token_id": request.token}
+    told = _event(Kind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=bench.now, data=data)
+    return Transition(nouns=(flagged,), events=(told,))
+
+
+def _cancelled(
+    request: Request, bench: Bench, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
+) -> Transition:
     _check_deniable(request, bench)
     cancelled = replace(
-        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code="cancelled"
+        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code=code
     )
-    end = _event(Kind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now)
-    return Transition(nouns=(cancelled,), events=(end,)).then(_stop(bench, Reason.CANCELLED, actor=actor))
+    end = _event(Kind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now, data=data)
+    return Transition(nouns=(cancelled,), events=(end,)).then(_stop(bench, reason, actor=actor))
 
 
 def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from approvals.audit import ITSELF, Kind
+from approvals.request import TOKEN_REVOKED
 
 Name = Callable[[str], str]
 """Turns an actor into what the reader calls it: a mention in Slack, the account at the command line."""
@@ -66,6 +67,13 @@ def _consented(who: str, data: Mapping[str, Any], name: Name) -> str:
 def _pause_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
     del name
     return f"{who} tried to {data['what']} a pause; refused ({str(data['code']).replace('_', ' ')})."
+
+
+def _cancelled(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    if data["request"]["outcome_code"] == TOKEN_REVOKED:
+        return "Cancelled, because the token it was asked with was revoked. Nothing will run."
+    return "The agent took it back."
 
 
 def _superseded(who: str, data: Mapping[str, Any], name: Name) -> str:
@@ -149,8 +157,9 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.REQUEST_APPROVED: _plain("Approved."),
     Kind.REQUEST_DENIED: _plain("Denied. Nothing will run."),
     Kind.REQUEST_EXPIRED: _plain("Nobody answered in time: silence denies."),
-    Kind.REQUEST_CANCELLED: _plain("The agent took it back."),
+    Kind.REQUEST_CANCELLED: _cancelled,
     Kind.REQUEST_SUPERSEDED: _superseded,
+    Kind.REQUEST_TOKEN_REVOKED: _plain("The token it was asked with has been revoked. The question stays open."),
     Kind.ANSWER_REFUSED: _answer_refused,
     Kind.EXECUTION_QUEUED: _execution("Queued to be carried out."),
     Kind.EXECUTION_CLAIMED: _execution("A worker took it on."),

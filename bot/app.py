@@ -28,6 +28,7 @@ from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
 from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
+from approvals.usecases.revocations import FollowRevocations
 from bot import clock, logs
 from bot.cli.desk import DemoWishes, Status
 from bot.cluster.access import grants_of
@@ -219,6 +220,10 @@ class Application:
     def admit(self) -> Admit:
         """Return the verbs of tokens."""
         return self.verbs.admit
+
+    def follow_revocations(self) -> FollowRevocations:
+        """Return the verb that sees to what was asked with revoked tokens."""
+        return self.verbs.follow_revocations
 
     def new_secret(self) -> str:
         """Return a fresh token secret."""

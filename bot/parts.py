@@ -18,6 +18,7 @@ from approvals.usecases.execute import Execute
 from approvals.usecases.expire import Expire
 from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
+from approvals.usecases.revocations import FollowRevocations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,11 @@ class Verbs:
     def expire(self) -> Expire:
         """Lets silence deny."""
         return Expire(store=self.store)
+
+    @cached_property
+    def follow_revocations(self) -> FollowRevocations:
+        """Cancels or flags what was asked with a token that was revoked since."""
+        return FollowRevocations(store=self.store, policies=self.policies)
 
     @cached_property
     def cancel(self) -> Cancel:

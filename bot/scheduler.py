@@ -18,7 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger(__name__)
 
-_THREADS: Final = 8
+_THREADS: Final = 9
 """One for each tick: none may wait for another's thread, least of all the expiry."""
 
 

@@ -215,6 +215,7 @@ class Serving:
         )
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
+            Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
             Tick(name="execute", seconds=0.5, run=worker.tick),
             Tick(name="relay", seconds=0.3, run=relay.step),
             Tick(name="seal", seconds=1.0, run=Sealer(store.database).seal),

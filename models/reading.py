@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, or_, select
 
 from approvals.alert import Alert
 from approvals.execution import Attempt, Execution
@@ -33,6 +33,9 @@ from models.tables import (
 
 PENDING: Final = escalations.c.state == literal_column("'pending'")
 """Spelt out, never a parameter: only so does either engine see that the partial index fits."""
+
+STOPPABLE: Final = executions.c.state.in_([literal_column("'queued'"), literal_column("'claimed'")])
+"""Likewise; as one piece of text SQLite is given ``... = 1``, and does not see it."""
 
 _NOW: Final = bindparam("now", type_=INSTANT)
 _LIMIT: Final = bindparam("limit", type_=NUMBER)
@@ -72,6 +75,51 @@ OVERDUE: Final = (
     .limit(_LIMIT)
 )
 _OVERDUE: Final = Prepared(OVERDUE)
+
+
+def _questions_under(token: ColumnElement[str]) -> Select[Any]:
+    """Return the question for the pending requests under one token, as a range of one in the order of tokens.
+
+    Only this index gives that order. Asked for as equal, PostgreSQL expects so many that reading the whole table looks like
+    the quickest way to the first of them, and as a rule there is none.
+    """
+    return (
+        select(escalations.c.id)
+        .where(
+            PENDING,
+            escalations.c.token_revoked_at.is_(None),
+            escalations.c.token >= token,
+            escalations.c.token <= token,
+        )
+        .order_by(escalations.c.token, escalations.c.id)
+    )
+
+
+_A_QUESTION: Final = _questions_under(agent_tokens.c.id).limit(literal_column("1")).scalar_subquery()
+REVOKED_WITH_QUESTIONS: Final = select(agent_tokens.c.id).where(
+    agent_tokens.c.revoked_at.is_not(None), _A_QUESTION.is_not(None)
+)
+_REVOKED_WITH_QUESTIONS: Final = Prepared(REVOKED_WITH_QUESTIONS)
+QUESTIONS_UNDER: Final = _questions_under(_KEY).limit(_LIMIT)
+_QUESTIONS_UNDER: Final = Prepared(QUESTIONS_UNDER)
+_ITS_REVOKED_TOKEN: Final = (
+    select(agent_tokens.c.id)
+    .join(escalations, escalations.c.token == agent_tokens.c.id)
+    .where(
+        escalations.c.id == executions.c.escalation,
+        escalations.c.state == literal_column("'approved'"),
+        escalations.c.token_revoked_at.is_(None),
+        agent_tokens.c.revoked_at.is_not(None),
+    )
+    .scalar_subquery()
+)
+STOPPABLE_UNDER_REVOKED: Final = (
+    select(executions.c.escalation)
+    .where(STOPPABLE, _ITS_REVOKED_TOKEN.is_not(None))
+    .order_by(executions.c.id)
+    .limit(_LIMIT)
+)
+_STOPPABLE_UNDER_REVOKED: Final = Prepared(STOPPABLE_UNDER_REVOKED)
 _VOTES: Final = VOTE.prepared(
     VOTE.select().where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None)).order_by(votes.c.at, votes.c.id)
 )
@@ -95,6 +143,7 @@ _TEXTS: Final = Prepared(
     .order_by(untrusted_texts.c.sequence)
 )
 _TOKEN_BY_HASH: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.hash == _KEY))
+_TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _KEY))
 _TOKENS: Final = TOKEN.prepared(TOKEN.select().order_by(agent_tokens.c.created_at, agent_tokens.c.id))
 _ALERT: Final = ALERT.prepared(
     ALERT.select().where(
@@ -181,6 +230,17 @@ class SqlReading:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
+    def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.
+
+        Approved ones, which may start any moment, come first. Where no token is revoked or all is said, it is two looks.
+        """
+        found = [one for (one,) in _STOPPABLE_UNDER_REVOKED.rows(self.connection, {"limit": limit})]
+        for (token,) in _REVOKED_WITH_QUESTIONS.rows(self.connection):
+            left = {"key": token, "limit": limit - len(found)}
+            found += [one for (one,) in _QUESTIONS_UNDER.rows(self.connection, left)]
+        return tuple(found)
+
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
         return self._all(VOTE, _VOTES, key=request_id)
@@ -214,6 +274,10 @@ class SqlReading:
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
         return self._one(TOKEN, _TOKEN_BY_HASH, key=hashed)
+
+    def token(self, token_id: str) -> Token | None:
+        """Return one token, good or not."""
+        return self._one(TOKEN, _TOKEN, key=token_id)
 
     def tokens(self) -> tuple[Token, ...]:
         """Return all tokens, oldest first."""

@@ -146,6 +146,7 @@ escalations = Table(
     text("supersedes", ForeignKey("escalations.id"), null=True),
     text("superseded_by", ForeignKey("escalations.id"), null=True),
     number("chain"),
+    instant("token_revoked_at", null=True),
     UniqueConstraint("agent", "idempotency_key"),
     _known("state", State),
     CheckConstraint(
@@ -155,6 +156,7 @@ escalations = Table(
     ),
     CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided_once"),
     _partial("ix_escalations_pending_deadline", "deadline", where="state = 'pending'"),
+    _partial("ix_escalations_pending_token", "token", "id", where="state = 'pending' AND token_revoked_at IS NULL"),
     Index(None, "agent", "state", "id"),
     Index(None, "agent", "id"),
 )

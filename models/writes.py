@@ -29,7 +29,16 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
     alerts: frozenset({"state", "revision", "resolved_at"}),
     attempts: frozenset({"sending_at", "sends", "token_id", "token_expires_at", "fate", "http_status", "audit_id"}),
     escalations: frozenset(
-        {"state", "revision", "valid_until", "decided_at", "decided_by", "outcome_code", "superseded_by"}
+        {
+            "state",
+            "revision",
+            "valid_until",
+            "decided_at",
+            "decided_by",
+            "outcome_code",
+            "superseded_by",
+            "token_revoked_at",
+        }
     ),
     executions: frozenset(
         {
@@ -69,10 +78,16 @@ def _over_revision(table: Table, *conditions: ColumnElement[bool]) -> Prepared:
 
 _PENDING_IN_TIME: Final = and_(escalations.c.state == State.PENDING.value, escalations.c.deadline > _NOW)
 _WAS_APPROVED: Final = escalations.c.state == State.APPROVED.value
+_IS_FLAGGED: Final = and_(
+    _WAS_APPROVED,
+    escalations.c.token_revoked_at.is_(None),
+    bindparam("the_flag", type_=INSTANT).is_not(None),
+)
+"""An approved one stays approved in one write only: the one that says that its token was revoked."""
 
 _REQUEST_FROM: Final[Mapping[State, Prepared]] = {
     State.PENDING: _over_revision(escalations, _PENDING_IN_TIME),
-    State.APPROVED: _over_revision(escalations, _PENDING_IN_TIME),
+    State.APPROVED: _over_revision(escalations, or_(_PENDING_IN_TIME, _IS_FLAGGED)),
     State.DENIED: _over_revision(escalations, or_(_PENDING_IN_TIME, _WAS_APPROVED)),
     State.CANCELLED: _over_revision(escalations, or_(_PENDING_IN_TIME, _WAS_APPROVED)),
     State.EXPIRED: _over_revision(
@@ -177,7 +192,12 @@ def _write_request(connection: Connection, request: Request, now: datetime) -> N
         policy = None if request.ruling is None else request.ruling.policy
         _insert(connection, escalations, REQUEST.row_of(request) | {"policy": policy})
         return
-    keys = {"the_id": request.id, "the_revision": request.revision - 1, "the_now": now}
+    keys = {
+        "the_id": request.id,
+        "the_revision": request.revision - 1,
+        "the_now": now,
+        "the_flag": request.token_revoked_at,
+    }
     _move(connection, _REQUEST_FROM[request.state], _moving(REQUEST, request) | keys)
 
 

@@ -43,6 +43,7 @@ from approvals.policy import (
     Rule,
     Ruling,
     Timeout,
+    WhenTokenRevoked,
     rule_on,
 )
 from approvals.request import Answer, Ballot, Bench, Request, State, Via, Vote
@@ -107,6 +108,7 @@ def a_charter(**changed: Any) -> Charter:
         verbs=frozenset({"scale", "restart"}),
         namespaces={"prod-eu-1": frozenset({"shop"})},
         acts_for=frozenset({CHEN}),
+        when_token_revoked=WhenTokenRevoked.CANCEL,
     )
     return replace(charter, **changed)
 

@@ -25,6 +25,7 @@ from approvals.usecases.execute import Execute
 from approvals.usecases.expire import Expire
 from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
+from approvals.usecases.revocations import FollowRevocations
 from tests.builders import ADA, NOON, a_policy, a_token, an_escalation
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.directory import FakeDirectory
@@ -102,6 +103,7 @@ class World:
             journey=journey,
         )
         self.expire = Expire(store=store)
+        self.follow_revocations = FollowRevocations(store=store, policies=policies)
         self.cancel = Cancel(store=store, policies=policies)
         self.pause = EngagePause(store=store, policies=policies, directory=directory, new_id=new_id)
         self.resume = Resume(store=store, policies=policies, directory=directory)

@@ -12,6 +12,7 @@ from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
 from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
+from approvals.usecases.revocations import FollowRevocations
 from models.audit_book import AuditBook
 
 
@@ -70,6 +71,10 @@ class Desk(Protocol):
 
     def admit(self) -> Admit:
         """Return the verbs of tokens."""
+        ...
+
+    def follow_revocations(self) -> FollowRevocations:
+        """Return the verb that sees to what was asked with revoked tokens."""
         ...
 
     def new_secret(self) -> str:

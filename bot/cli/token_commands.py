@@ -47,9 +47,12 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
     @token.command()
     @answering
     def revoke(token_id: Annotated[str, typer.Argument(help="The token's id, as `list` shows it.")]) -> None:
-        """End a token; from now on it lets nobody in."""
+        """End a token; it lets nobody in any more, and open questions asked with it are cancelled or flagged."""
         at = desk()
+        # Said before the sweep: the token is out, whatever becomes of that, and the service sweeps every second as well.
         say(f"{at.admit().revoke(token_id, by=at.account).id} is revoked.")
+        followed = at.follow_revocations().sweep()
+        say(f"Open questions: {followed.cancelled} cancelled, {followed.flagged} flagged.")
 
     @token.command("list")
     @answering

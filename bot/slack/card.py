@@ -30,7 +30,14 @@ from bot.slack.kit import (
 )
 from bot.slack.limits import REASON
 from bot.slack.message import Message
-from bot.slack.outcome_part import execution_line, needs_sentence, outcome_line, short_outcome, waiting_line
+from bot.slack.outcome_part import (
+    execution_line,
+    needs_sentence,
+    outcome_line,
+    revoked_line,
+    short_outcome,
+    waiting_line,
+)
 from bot.slack.review_part import RISKS, ReviewPart, draw_review
 from bot.slack.text import quoted
 
@@ -91,6 +98,8 @@ def outcome_card(request: Request, execution: Execution | None, *, revision: int
 
 def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
     notes = []
+    if standing.request.token_revoked_at is not None:
+        notes.append(markup(f"revoked:{revision}", revoked_line(standing.request.token_revoked_at)))
     if standing.request.supersedes is not None:
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
@@ -162,4 +171,5 @@ def _notification(standing: Standing, review: Review) -> str:
         return f"{title} ({review.environment}): {short_outcome(request)}.{how}"
     by = "" if request.deadline is None else f" by {utc_text(request.deadline)}, or it denies itself"
     how = "Answer with the buttons on its card." if request.shown_whole else "It can only be denied on its card."
-    return f"{what}. {needs_sentence(request, missing=standing.missing)}{by}. {how}"
+    revoked = "" if request.token_revoked_at is None else "Its token has been revoked. "
+    return f"{revoked}{what}. {needs_sentence(request, missing=standing.missing)}{by}. {how}"

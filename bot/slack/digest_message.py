@@ -14,7 +14,7 @@ _OUTCOMES: Final = (
     ("approved", "Approved"),
     ("denied", "Denied by a person"),
     ("expired", "Timed out, nobody decided"),
-    ("cancelled", "Taken back by the agent"),
+    ("cancelled", "Taken back, or token revoked"),
     ("superseded", "Void, the target changed"),
     ("pending", "Still waiting"),
 )

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from approvals.execution import Execution, Phase
-from approvals.request import Request, State
+from approvals.request import TOKEN_REVOKED, Request, State
 from approvals.verb import Effect
 from bot.slack.kit import date_markup, mention_markup
 from bot.slack.kit import escaped_line as said
@@ -45,6 +46,14 @@ def waiting_line(request: Request, *, approved_by: tuple[str, ...], missing: int
     return f"⏳ *Waiting.* {deadline} · needs {_count(missing, further=bool(approved_by))} of {_sets(request)}{so_far}"
 
 
+def revoked_line(revoked_at: datetime) -> str:
+    """Return, as markup, that the token a request was asked with was revoked at *revoked_at*."""
+    return (
+        f"⚠️ *The token this was asked with has been revoked since*, {date_markup(revoked_at)}. "
+        "Whoever asked may not have been the agent."
+    )
+
+
 def needs_sentence(request: Request, *, missing: int) -> str:
     """Return the same need without markup's dates and mentions, for a notification."""
     return f"It needs {_count(missing, further=False)} of {_sets(request)}"
@@ -69,6 +78,8 @@ def outcome_line(request: Request, *, named: bool) -> str:
             return f"*🚫 Denied by {by}*{when}"
         case State.EXPIRED:
             return f"*⌛ Timed out: nobody decided, and silence denies*{when}"
+        case State.CANCELLED if request.outcome_code == TOKEN_REVOKED:
+            return f"*⛔ Cancelled: the token it was asked with was revoked*{when}"
         case State.CANCELLED:
             return f"*↩️ Taken back by the agent*{when}"
         case State.SUPERSEDED if request.superseded_by is None:
@@ -88,6 +99,8 @@ def execution_line(execution: Execution) -> str:
 
 def short_outcome(request: Request) -> str:
     """Return the outcome in plain words, for a notification."""
+    if request.outcome_code == TOKEN_REVOKED:
+        return "cancelled, because its token was revoked"
     return {
         State.PENDING: "waiting for an answer",
         State.APPROVED: "approved",

@@ -191,6 +191,7 @@ def make_escalations() -> None:
         text("supersedes", null=True),
         text("superseded_by", null=True),
         number("chain"),
+        instant("token_revoked_at", null=True),
         key("escalations", "id"),
         refers("escalations", ["token"], "agent_tokens", ["id"]),
         refers("escalations", ["policy"], "policy_versions", ["version"]),
@@ -218,6 +219,13 @@ def make_escalations() -> None:
         check("escalations", "decided_once", "(state = 'pending') = (decided_at IS NULL)"),
     )
     index("escalations", "deadline", name="ix_escalations_pending_deadline", where="state = 'pending'")
+    index(
+        "escalations",
+        "token",
+        "id",
+        name="ix_escalations_pending_token",
+        where="state = 'pending' AND token_revoked_at IS NULL",
+    )
     index("escalations", "agent", "state", "id")
     index("escalations", "agent", "id")
     op.create_table(

@@ -10,7 +10,7 @@ from pydantic import Field
 from approvals.execution import Execution
 from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
 from approvals.policy import Ruling
-from approvals.request import Request, State
+from approvals.request import TOKEN_REVOKED, Request, State
 from models.payloads.shapes import Instant, Shape
 
 
@@ -128,6 +128,8 @@ def _decision(request: Request, reason: str | None) -> DecisionView | None:
         return None
     if request.refusal is not None:
         reason = request.refusal.sentence
+    elif request.outcome_code == TOKEN_REVOKED:
+        reason = "The token it was asked with was revoked."
     return DecisionView(
         outcome=request.state,
         by=list(request.decided_by),

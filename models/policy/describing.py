@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from approvals.policy import Charter, Environment, Policy, Rule
+from approvals.policy import Charter, Environment, Policy, Rule, WhenTokenRevoked
 from models.policy.fields import WEEKDAYS, duration_text
 from models.policy.overlap import asks_of, spoken_of
 
@@ -50,6 +50,8 @@ def _agent(policy: Policy, charter: Charter) -> Iterator[str]:
     for rule in policy.rules:
         if spoken_of(rule.match, asks):
             yield f"  {_clause(rule)}"
+    if charter.when_token_revoked is WhenTokenRevoked.FLAG:
+        yield "  What was asked with a token that is revoked since stays open, and its card says so."
 
 
 def _clause(rule: Rule) -> str:

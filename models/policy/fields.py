@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
 from approvals.people import OPERATOR, SLACK_ACCOUNT
+from approvals.policy import WhenTokenRevoked
 from approvals.risk import Risk
 from models.policy.mistakes import did_you_mean, quoted
 from models.policy.reading import UNSEEN, Scalar
@@ -187,6 +188,10 @@ def _risk(value: object) -> Risk:
     return Risk(_one_of(tuple(Risk))(value))
 
 
+def _when_token_revoked(value: object) -> WhenTokenRevoked:
+    return WhenTokenRevoked(_one_of(tuple(WhenTokenRevoked))(value))
+
+
 def _account(value: object) -> str:
     text = _text(value)
     if not SLACK_ACCOUNT.fullmatch(text) and not _OPERATOR_ACCOUNT.fullmatch(text):
@@ -240,6 +245,7 @@ Zone = Annotated[str, _read_by(_zone)]
 Weekday = Annotated[str, _read_by(_one_of(WEEKDAYS))]
 TimeOfDay = Annotated[str, _read_by(_word(_TIME_OF_DAY, "A time of day is wanted here, such as 09:00"))]
 RiskWord = Annotated[Risk, _read_by(_risk)]
+RevokedWord = Annotated[WhenTokenRevoked, _read_by(_when_token_revoked)]
 Account = Annotated[str, _read_by(_account)]
 Who = Annotated[str, _read_by(_who)]
 Channel = Annotated[str, _read_by(_word(_CHANNEL, "A channel is TEAM:CHANNEL, such as T0123ABCD:C0123ABCD"))]

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from approvals.policy import WhenTokenRevoked
 from models.policy.fields import (
     MOST_VALIDITY,
     Account,
@@ -24,6 +25,7 @@ from models.policy.fields import (
     NamespaceName,
     Pattern,
     Quorum,
+    RevokedWord,
     RiskWord,
     RuleName,
     Sentence,
@@ -84,6 +86,7 @@ class AgentShape(Shape):
     verbs: Annotated[list[Text], AtLeastOne, Each] = key("what it may ask for")
     namespaces: dict[str, Annotated[list[NamespaceName], AtLeastOne, Each]] = key("where it may ask, by environment")
     acts_for: Annotated[list[Who], Each] = key("the people on whose behalf it may ask", default_factory=list)
+    when_token_revoked: RevokedWord = WhenTokenRevoked.CANCEL
 
 
 class ApproversShape(Shape):

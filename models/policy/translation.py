@@ -81,6 +81,7 @@ def _charter(name: str, shape: AgentShape, identities: Identities) -> Charter:
         verbs=frozenset(shape.verbs),
         namespaces={environment: frozenset(namespaces) for environment, namespaces in shape.namespaces.items()},
         acts_for=identities.slack_accounts_of(shape.acts_for),
+        when_token_revoked=shape.when_token_revoked,
     )
 
 

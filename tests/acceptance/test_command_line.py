@@ -5,6 +5,7 @@ other stories.
 """
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -132,10 +133,34 @@ def test_a_token_is_shown_once_and_can_be_taken_back(terminal: Terminal):
 
     assert (made.code, made.out.startswith("cst_"), made.out.count("\n")) == (0, True, 1)
     assert made.out.strip() not in listed.out + after.out
-    assert (revoked.code, revoked.out) == (0, f"{token} is revoked.\n")
+    assert (revoked.code, revoked.out) == (0, f"{token} is revoked.\nOpen questions: 0 cancelled, 0 flagged.\n")
     (line,) = [line for line in after.out.splitlines() if line.startswith(token)]
     assert line.rstrip().endswith("revoked")
     assert made.out.strip().encode() not in terminal.place.database.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("word", "counts", "status", "told"),
+    [
+        ("", "1 cancelled, 0 flagged", "0", "because the token it was asked with was revoked"),
+        ("flag", "0 cancelled, 1 flagged", "1", "The token it was asked with has been revoked"),
+    ],
+    ids=["cancel", "flag"],
+)
+def test_t_auth_04_revoking_a_token_sees_to_what_was_asked_with_it(terminal: Terminal, word, counts, status, told):
+    """T-AUTH-04: at once, and without a service: open questions are cancelled or flagged, as the charter has it, and counted."""
+    if word:
+        policy = terminal.place.policy.read_text()
+        changed = policy.replace("    acts_for: [chen]\n", f"    acts_for: [chen]\n    when_token_revoked: {word}\n")
+        terminal.place.policy.write_text(changed)
+    (token,) = re.findall(r"^tok_\w+", terminal.types("agent", "token", "list").out, re.MULTILINE)
+
+    revoked = terminal.types("agent", "token", "revoke", token)
+
+    assert (revoked.code, revoked.out) == (0, f"{token} is revoked.\nOpen questions: {counts}.\n")
+    assert re.search(rf"^requests pending +{status} *$", terminal.types("status").out, re.MULTILINE)
+    assert told in terminal.types("audit", "show", terminal.history.pending).out
+    assert "revoked" not in terminal.types("audit", "show", terminal.history.approved).out
 
 
 def test_a_token_for_nobody_is_refused(terminal: Terminal):

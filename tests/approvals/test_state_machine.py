@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from approvals.errors import Clash, Refused
 from approvals.execution import Execution, Phase, Reason, abandon, claim, followed, void
 from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
-from approvals.request import Answer, State, Vote, cancel, expire, judge
+from approvals.request import Answer, State, Vote, cancel, cancel_for_token, expire, flag_for_token, judge
 from approvals.verb import Effect, Progress
 from tests.approvals.courtroom import SECOND, WAIT, Courtroom, told_by
 from tests.approvals.plainly import AT_FIRST, DEADLINE, LATER, PEOPLE, Plainly
@@ -27,7 +27,7 @@ from tests.builders import (
     a_ballot,
 )
 
-DISTURBANCES = ["leaves", "group", "policy", "pauses", "cancels", "scales", "moves by itself"]
+DISTURBANCES = ["leaves", "group", "policy", "pauses", "cancels", "revokes", "scales", "moves by itself"]
 OVER = {State.DENIED, State.EXPIRED, State.CANCELLED, State.SUPERSEDED}
 
 
@@ -95,6 +95,8 @@ class OneRequest(RuleBasedStateMachine):
                 self.somebody_pauses(scope, asks=sure > 0)
             case "cancels" if sure == 0:
                 self.the_agent_takes_it_back()
+            case "revokes":
+                self.the_token_is_revoked(flags=sure > 0)
             case "scales":
                 self.room.thing.scaled(3 if sure else 5)
             case _:
@@ -208,6 +210,16 @@ class OneRequest(RuleBasedStateMachine):
         """The agent cancels, if it still can."""
         try:
             self.room.save(cancel(self.room.request, self.room.bench(), actor="agent:scaler"))
+        except Refused:
+            return
+
+    def the_token_is_revoked(self, *, flags):
+        """The sweep finds the question under a revoked token, and cancels or flags it, if it still can."""
+        request, bench = self.room.request, self.room.bench()
+        try:
+            self.room.save(
+                flag_for_token(request, bench, revoked_at=self.room.now) if flags else cancel_for_token(request, bench)
+            )
         except Refused:
             return
 

@@ -24,7 +24,20 @@ from approvals.execution import (
 )
 from approvals.facts import facts_of
 from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
-from approvals.request import Answer, Refusal, Request, State, Via, cancel, expire, judge, opened, supersede
+from approvals.request import (
+    Answer,
+    Refusal,
+    Request,
+    State,
+    Via,
+    cancel,
+    cancel_for_token,
+    expire,
+    flag_for_token,
+    judge,
+    opened,
+    supersede,
+)
 from approvals.story import sentence_of
 from approvals.verb import Effect, Progress
 from tests.approvals.test_alert import a_report, an_alert
@@ -120,6 +133,14 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (last(answered(a_request(), answer=Answer.DENY)), "Denied. Nothing will run."),
     (last(expire(a_request(), now=NOON + HOUR)), "Nobody answered in time: silence denies."),
     (last(cancel(a_request(), a_bench(), actor="agent:scaler")), "The agent took it back."),
+    (
+        last(cancel_for_token(a_request(), a_bench())),
+        "Cancelled, because the token it was asked with was revoked. Nothing will run.",
+    ),
+    (
+        last(flag_for_token(a_request(), a_bench(), revoked_at=NOON)),
+        "The token it was asked with has been revoked. The question stays open.",
+    ),
     (
         last(supersede(a_request(state=State.APPROVED), successor="esc_2", now=NOON)),
         "The target has changed, so the approval is void. esc_2 asks again.",

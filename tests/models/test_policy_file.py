@@ -22,6 +22,7 @@ from approvals.policy import (
     Policy,
     Rule,
     Timeout,
+    WhenTokenRevoked,
 )
 from approvals.risk import Risk
 from models.policy_file import PolicyMistake, PolicyMistakes, load_policy
@@ -52,6 +53,7 @@ def test_a_policy_becomes_the_noun():
                 verbs=frozenset({"scale"}),
                 namespaces={"demo": frozenset({"shop"})},
                 acts_for=frozenset({"T0LOCAL:U0RIA"}),
+                when_token_revoked=WhenTokenRevoked.CANCEL,
             )
         },
         approver_sets={
@@ -88,7 +90,7 @@ def test_what_may_be_left_out_or_said_may_be():
             ("{weekday: monday, at: 09:00}", "{weekday: sunday, at: 23:59}"),
             ("      quorum: 1", "      quorum: 2\n      valid_for: 90s\n      owners_may_approve: true"),
             ("{business: T0LOCAL:U0RIA,", "{business: ana,"),
-            ("acts_for: [T0LOCAL:U0RIA]", "acts_for: [ben]"),
+            ("acts_for: [T0LOCAL:U0RIA]", "acts_for: [ben]\n    when_token_revoked: flag"),
             ("rules:\n", "rules:\n  - {name: never, match: {}, deny: Not this year.}\n"),
         )
     )
@@ -97,6 +99,7 @@ def test_what_may_be_left_out_or_said_may_be():
     assert policy.environments["demo"].digest == DigestSchedule(weekday="sun", hour=23, minute=59)
     assert policy.charters["scaler"].owners.business == "T0LOCAL:U0ANA"
     assert policy.charters["scaler"].acts_for == frozenset({"T0LOCAL:U0BEN"})
+    assert policy.charters["scaler"].when_token_revoked is WhenTokenRevoked.FLAG
     asking = policy.rules[1].asking
     assert asking is not None
     assert (asking.quorum, asking.valid_for, asking.owners_may_approve) == (2, timedelta(seconds=90), True)

@@ -11,7 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from approvals.request import Answer, State
 from models.mapping import REQUEST
 from models.prepared import Prepared
-from models.reading import DUE_EXECUTIONS, OVERDUE
+from models.reading import (
+    DUE_EXECUTIONS,
+    OVERDUE,
+    QUESTIONS_UNDER,
+    REVOKED_WITH_QUESTIONS,
+    STOPPABLE_UNDER_REVOKED,
+)
 from models.sealer import Sealer
 from models.store import SqlStore
 from models.tables import escalations
@@ -56,12 +62,12 @@ def sqlite_plan(store: SqlStore, statement: Executable) -> str:
 def generic_plan(store: SqlStore, statement: Executable) -> str:
     """Return how PostgreSQL goes about *statement* once it plans it without looking at the values: after five runs."""
     compiled = str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[attr-defined]
-    places = {"now": "$1", "limit": "$2"}
+    places = {"now": "$1", "limit": "$2", "key": "$3"}
     prepared = re.sub(r"%\((\w+)\)s(::\w+)?", lambda found: places[found[1].removesuffix("_1")], compiled)
     with store.writing() as uow:
         run(uow.connection, "SET LOCAL plan_cache_mode = force_generic_plan")
-        run(uow.connection, f"PREPARE question (bigint, bigint) AS {prepared}")
-        plan = run(uow.connection, "EXPLAIN EXECUTE question (0, 100)")
+        run(uow.connection, f"PREPARE question (bigint, bigint, text) AS {prepared}")
+        plan = run(uow.connection, "EXPLAIN EXECUTE question (0, 100, '')")
         run(uow.connection, "DEALLOCATE question")
     return "\n".join(plan)
 
@@ -72,9 +78,16 @@ def run(connection: Connection, statement: str) -> list[str]:
     return [str(row[0]) for row in found] if found.returns_rows else []
 
 
-@pytest.mark.parametrize(
-    ("question", "index"), [(OVERDUE, "ix_escalations_pending_deadline"), (DUE_EXECUTIONS, "ix_executions_look_at")]
-)
+SWEEPS = {
+    "overdue": (OVERDUE, "ix_escalations_pending_deadline"),
+    "due": (DUE_EXECUTIONS, "ix_executions_look_at"),
+    "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
+    "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
+    "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
+}
+
+
+@pytest.mark.parametrize(("question", "index"), SWEEPS.values(), ids=SWEEPS.keys())
 def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
     """A tick looks at what is due and at nothing else, and sorts nothing."""
     crowd(sqlite_store)
@@ -83,12 +96,11 @@ def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
 
     assert f"INDEX {index}" in plan
     assert "B-TREE" not in plan
+    assert "SCAN escalations" not in plan.replace("SCAN escalations USING", "")
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize(
-    ("question", "index"), [(OVERDUE, "ix_escalations_pending_deadline"), (DUE_EXECUTIONS, "ix_executions_look_at")]
-)
+@pytest.mark.parametrize(("question", "index"), SWEEPS.values(), ids=SWEEPS.keys())
 def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, index):
     """So it stays after five runs, when the plan is made without the values (75 ms at a million rows otherwise)."""
     crowd(postgres_store)
@@ -97,6 +109,7 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
 
     assert f"Index Scan using {index}" in plan.replace("Only ", "")
     assert "Sort" not in plan
+    assert "Seq Scan on escalations" not in plan
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def test_an_empty_store_knows_nothing(store):
             reading.requests_of("scaler", state=None, limit=5, cursor=None),
             reading.pending_count("scaler"),
             reading.overdue(limit=5),
+            reading.asked_with_revoked_tokens(limit=5),
             reading.votes("esc_1"),
             reading.execution_of("esc_1"),
             reading.execution("exe_1"),
@@ -36,6 +37,7 @@ def test_an_empty_store_knows_nothing(store):
             reading.plan("f" * 64),
             reading.texts("esc_1"),
             reading.token_by_hash("0" * 64),
+            reading.token("tok_1"),
             reading.tokens(),
             reading.alert("tok_1", "f", reading.now),
             reading.policy_text("a" * 64),
@@ -43,7 +45,8 @@ def test_an_empty_store_knows_nothing(store):
 
     nothing = Page(requests=(), next_cursor=None)
     assert answers == (
-        *(0, (), (), None, (), None, None, nothing, 0, (), (), None, None, (), None, None, {}, None, (), None, None),
+        *(0, (), (), None, (), None, None, nothing, 0, (), (), (), None, None, (), None, None, {}),
+        *(None, None, (), None, None),
     )
 
 
@@ -111,6 +114,33 @@ def test_overdue_are_the_pending_whose_deadline_has_come(store, host_clock):
         found = (reading.overdue(limit=5), reading.overdue(limit=1))
 
     assert found == ((late.id, early.id), (late.id,))
+
+
+def test_asked_with_revoked_tokens_are_the_open_ones(store):
+    """Pending, and approved with an execution that can still be stopped, which come first; nothing else, and none told of."""
+    token = with_grounds(store)
+    good = replace(token, id="tok_good", hash="0" * 64)
+    put(store, good)
+    now = now_of(store)
+    pending, other = ask(store, 1), ask(store, 2)
+    queued, claimed, armed, voided = (approved(store, ask(store, number)) for number in range(3, 7))
+    queue(store, queued)
+    for request, state in ((claimed, Phase.CLAIMED), (armed, Phase.ARMED), (voided, Phase.VOIDED)):
+        queue(store, request, state=state)
+    flagged = ask(store, 7)
+    put(store, replace(flagged, revision=2, token_revoked_at=now))
+    ask(store, 8, state=State.DENIED, decided_at=now)
+    ask(store, 9, token=good.id)
+    queue(store, approved(store, ask(store, 10, token=good.id)))
+    with store.reading() as reading:
+        before = reading.asked_with_revoked_tokens(limit=9)
+
+    put(store, replace(token, revoked_at=now, revision=2))
+
+    with store.reading() as reading:
+        found = [reading.asked_with_revoked_tokens(limit=limit) for limit in (9, 3, 2, 1)]
+    everything = (queued.id, claimed.id, pending.id, other.id)
+    assert (before, found) == ((), [everything, everything[:3], everything[:2], everything[:1]])
 
 
 def test_votes_are_the_live_ones_in_order(store):

@@ -46,6 +46,20 @@ def test_only_what_may_follow_follows(store, before):
             assert reading.request(request.id) == wanted
 
 
+def test_an_approved_request_is_written_again_only_to_be_flagged(store):
+    """The one write that leaves it approved says that its token was revoked, and says so once."""
+    with_grounds(store)
+    request = ask(store, state=State.APPROVED, decided_at=now_of(store))
+    flagged = moved(request, State.APPROVED, token_revoked_at=now_of(store))
+
+    put(store, flagged)
+
+    with pytest.raises(Clash):
+        put(store, moved(flagged, State.APPROVED, token_revoked_at=now_of(store) + MINUTE))
+    with store.reading() as reading:
+        assert reading.request(request.id) == flagged
+
+
 def put_in_state(store, state: State, number: int):
     """Return a stored request that stands in *state*."""
     if state is State.REFUSED:

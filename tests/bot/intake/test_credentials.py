@@ -15,6 +15,7 @@ from tests.bot.intake.support import (
     AGENT,
     ALERTS,
     ESCALATIONS,
+    FRESH,
     MONITOR,
     NARROW,
     OTHER_AGENT,
@@ -180,6 +181,23 @@ def test_t_auth_04_expired_and_revoked_tokens_are_out(door, hand_clock):
 
     assert [revoked.status, before.status, expired.status] == [401, 200, 401]
     assert revoked.raw == expired.raw
+
+
+def test_t_auth_04_what_was_asked_with_a_revoked_token_is_cancelled(door):
+    """T-AUTH-04: by its other token the agent is told what became of it; that token's own question is left alone."""
+    asked, other = door.escalate().json, door.escalate("key-2", token=FRESH).json
+    door.world.admit.revoke("tok_01JD0000000000000000000000", by="os:olga")
+
+    door.world.follow_revocations()
+
+    told = door.call("GET", f"{ESCALATIONS}/{asked['id']}", token=FRESH).json
+    assert (told["status"], told["version"], told["decision"]["by"], told["decision"]["reason"]) == (
+        "cancelled",
+        asked["version"] + 1,
+        [],
+        "The token it was asked with was revoked.",
+    )
+    assert door.call("GET", f"{ESCALATIONS}/{other['id']}", token=FRESH).json == other
 
 
 DECISIONS = [

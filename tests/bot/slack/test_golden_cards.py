@@ -76,6 +76,17 @@ REQUEST_CARDS = {
     "denied-at-the-command-line": (a_standing_of(_decided(State.DENIED, ("os:olga",))), a_review(), Occasion.UPDATE),
     "expired": (a_standing_of(_decided(State.EXPIRED, ())), a_review(), Occasion.UPDATE),
     "cancelled": (a_standing_of(_decided(State.CANCELLED, ())), a_review(), Occasion.UPDATE),
+    "cancelled-with-its-token": (
+        a_standing_of(_decided(State.CANCELLED, (), outcome_code="token_revoked")),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "token-revoked-since": (a_standing_of(a_request(token_revoked_at=NOON)), a_review(), Occasion.UPDATE),
+    "approved-token-revoked-since": (
+        a_standing_of(_decided(State.APPROVED, token_revoked_at=NOON), execution=an_execution()),
+        a_review(),
+        Occasion.UPDATE,
+    ),
     "superseded": (
         a_standing_of(
             _decided(State.SUPERSEDED, superseded_by="esc_01JD0000000000000000000009"),

@@ -156,6 +156,20 @@ def test_a_refused_escalation_says_why():
     }
 
 
+def test_a_cancelled_escalation_says_whose_doing_it_was():
+    """Its agent's own wish, or the end of the token that it was asked with; nobody is named either way."""
+    over = replace(PENDING, state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="cancelled")
+    with_its_token = replace(over, outcome_code="token_revoked")
+
+    reasons = [sent(view_of(one, bound=BOUND, execution=None))["decision"] for one in (over, with_its_token)]
+
+    decision = {"outcome": "cancelled", "by": [], "at": "2026-11-21T12:00:00.000000Z"}
+    assert reasons == [
+        decision | {"reason": "The agent took it back."},
+        decision | {"reason": "The token it was asked with was revoked."},
+    ]
+
+
 def test_an_execution_shows_how_far_it_is():
     """Every change of the execution raises the version, so that a long poll sees it."""
     approved = replace(PENDING, state=State.APPROVED, revision=2, decided_at=NOON, decided_by=("T0123:U0ADA",))

@@ -156,6 +156,14 @@ MISTAKES = {
             )
         ],
     ),
+    "an unknown word for what a revocation does": (
+        [("    acts_for: [T0LOCAL:U0RIA]", "    when_token_revoked: cancle")],
+        ["25:25: agents.scaler.when_token_revoked: Write one of cancel, flag, not `cancle`. Did you mean `cancel`?"],
+    ),
+    "a revocation that does nothing": (
+        [("    acts_for: [T0LOCAL:U0RIA]", "    when_token_revoked: false")],
+        ["25:25: agents.scaler.when_token_revoked: Write one of cancel, flag, not `false`."],
+    ),
     "an unknown verb of an agent": (
         [("verbs: [scale]", "verbs: [sclae]")],
         [

@@ -21,6 +21,7 @@ from approvals.policy import (
     Policy,
     Rule,
     Timeout,
+    WhenTokenRevoked,
 )
 from approvals.risk import Risk
 
@@ -57,7 +58,10 @@ CHARTERS = st.fixed_dictionaries(
         "verbs": some("scale", "restart"),
         "namespaces": st.dictionaries(st.sampled_from(ENVIRONMENTS), some(*NAMESPACES), min_size=1),
     },
-    optional={"acts_for": some("ria", "T0LOCAL:U0TIM")},
+    optional={
+        "acts_for": some("ria", "T0LOCAL:U0TIM"),
+        "when_token_revoked": st.sampled_from(["cancel", "flag"]),
+    },
 )
 MATCHES = st.fixed_dictionaries(
     {},
@@ -212,6 +216,7 @@ def expected_charter(name, one):
         verbs=frozenset(one["verbs"]),
         namespaces={environment: frozenset(names) for environment, names in one["namespaces"].items()},
         acts_for=frozenset(account for who in one.get("acts_for", []) for account in accounts_of(who)),
+        when_token_revoked=WhenTokenRevoked(one.get("when_token_revoked", "cancel")),
     )
 
 

@@ -53,7 +53,7 @@ def test_the_examples_of_the_page_are_a_policy():
     checked = check_policy("".join(fragments).encode())
 
     assert [str(remark) for remark in checked.remarks] == [
-        "52:5: note: rules[2]: It denies part of what rule `payments` asks about; a denial wins wherever it stands."
+        "53:5: note: rules[2]: It denies part of what rule `payments` asks about; a denial wins wherever it stands."
     ]
 
 

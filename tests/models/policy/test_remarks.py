@@ -130,7 +130,7 @@ def test_a_policy_is_described_as_it_was_understood():
     policy = check_policy(
         changed(
             ("    zone: Europe/Berlin", "    zone: Europe/Berlin\n    cluster: {context: kind-demo}"),
-            ("    verbs: [scale]", "    verbs: [scale, restart]"),
+            ("    verbs: [scale]", "    verbs: [scale, restart]\n    when_token_revoked: flag"),
             ("rules:\n", 'rules:\n  - {name: never, match: {names: ["ledger*"]}, deny: Not this year.}\n'),
             ("      quorum: 1", "      quorum: 2\n      valid_for: 90s\n      owners_may_approve: true"),
         )
@@ -143,4 +143,5 @@ def test_a_policy_is_described_as_it_was_understood():
         "Agent scaler may ask for restart, scale in demo/shop.",
         "  never denies: Not this year.",
         "  shop asks 2 of ops (owners included) within 15m (1m to 1h), risk at least low; good for 90s.",
+        "  What was asked with a token that is revoked since stays open, and its card says so.",
     ]

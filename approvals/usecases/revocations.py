@@ -1,0 +1,84 @@
+"""Revocations: what was asked with a token that has been revoked since is cancelled, or flagged, as the agent's charter says.
+
+A sweep asks the table, and each question is judged again under its lock: so one that was on its way in while its token was
+being revoked is met by the next sweep, and one that somebody decided meanwhile keeps its outcome. What has been armed goes on:
+from there on a revocation stops it no more than a denial would.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from approvals.errors import Late, Settled
+from approvals.people import Authority
+from approvals.policy import Policy, WhenTokenRevoked
+from approvals.ports import Policies, Store, UnitOfWork
+from approvals.request import Request, State, cancel_for_token, flag_for_token
+from approvals.usecases.standing import bench_for, save_stopping
+
+BATCH: Final = 100
+"""How many are looked up at once; each has a transaction of its own, so that nobody waits for more than one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What a sweep did."""
+
+    cancelled: int = 0
+    flagged: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRevocations:
+    """The verb."""
+
+    store: Store
+    policies: Policies
+
+    def __call__(self) -> int:
+        """Return how many open questions were cancelled or flagged."""
+        followed = self.sweep()
+        return followed.cancelled + followed.flagged
+
+    def sweep(self) -> Followed:
+        """Return how many open questions were cancelled, and how many flagged: all that were open when this was called."""
+        cancelled = flagged = 0
+        while done := self._batch():
+            cancelled += done.count(State.CANCELLED)
+            flagged += len(done) - done.count(State.CANCELLED)
+        return Followed(cancelled=cancelled, flagged=flagged)
+
+    def _batch(self) -> list[State]:
+        """Return the states that some questions are left in; none where none of those that were found was open any more."""
+        with self.store.reading() as reading:
+            found = reading.asked_with_revoked_tokens(limit=BATCH)
+        policy = self.policies.current()
+        left = [self._follow(request_id, policy) for request_id in found]
+        return [state for state in left if state is not None]
+
+    def _follow(self, request_id: str, policy: Policy) -> State | None:
+        """Return the state that one question is left in, or None where nothing was to be done any more."""
+        with self.store.writing() as uow:
+            request = uow.lock_request(request_id)
+            token = None if request is None else uow.token(request.token or "")
+            if request is None or token is None or token.revoked_at is None:
+                return None
+            try:
+                return _judge(uow, request, policy, revoked_at=token.revoked_at)
+            except (Settled, Late):
+                return None  # Decided, armed or told of between the look and the lock, or silence has denied it.
+
+
+def _judge(uow: UnitOfWork, request: Request, policy: Policy, *, revoked_at: datetime) -> State:
+    execution = uow.execution_of(request.id)
+    if execution is not None:
+        execution = uow.lock_execution(execution.id)
+    nobody = Authority(standings={}, groups={})
+    bench = bench_for(uow, request, policy=policy, authority=nobody, execution=execution)
+    charter = policy.charters.get(request.agent)
+    if charter is not None and charter.when_token_revoked is WhenTokenRevoked.FLAG:
+        uow.save(flag_for_token(request, bench, revoked_at=revoked_at))
+        return request.state
+    # So does an agent that is not in the policy any more: nobody answers for it, so its questions are not kept open.
+    save_stopping(uow, cancel_for_token(request, bench))
+    return State.CANCELLED
