@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Boolean, Connection, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from approvals.audit import AuditEvent, Transition
 from approvals.execution import Execution
@@ -26,7 +26,7 @@ from models.journal import Journal, NewSalt
 from models.mapping import EXECUTION, PAUSE, REQUEST, evidence_text
 from models.marks import Marks
 from models.prepared import Prepared
-from models.reading import SqlReading
+from models.reading import STOPPABLE, SqlReading
 from models.statements import insert_unless_taken
 from models.tables import escalations, executions, gate, pauses, plans, policy_versions, target_locks
 from models.writes import in_writing_order, write
@@ -42,12 +42,8 @@ _ID: Final = bindparam("key", type_=TEXT)
 _LOCK_REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _ID).with_for_update())
 _LOCK_EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _ID).with_for_update())
 _LOCK_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _ID).with_for_update())
-_STOPPABLE: Final = EXECUTION.prepared(
-    EXECUTION.select()
-    .where(literal_column("state IN ('queued', 'claimed')", Boolean()))
-    .order_by(executions.c.id)
-    .with_for_update()
-)
+STOPPABLE_EXECUTIONS: Final = EXECUTION.select().where(STOPPABLE).order_by(executions.c.id).with_for_update()
+_STOPPABLE: Final = EXECUTION.prepared(STOPPABLE_EXECUTIONS)
 _RAISE_EPOCH: Final = Prepared(
     update(gate).values(epoch=gate.c.epoch + 1).returning(gate.c.epoch), columns=[gate.c.epoch]
 )

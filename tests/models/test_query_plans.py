@@ -21,6 +21,7 @@ from models.reading import (
 from models.sealer import Sealer
 from models.store import SqlStore
 from models.tables import escalations
+from models.unit_of_work import STOPPABLE_EXECUTIONS
 from tests.builders import BORIS, MINUTE, a_policy, a_rule, an_asking
 from tests.models.records import a_question, now_of, with_grounds
 from tests.world import FixedPolicies, World
@@ -85,9 +86,10 @@ SWEEPS = {
     "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
     "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
 }
+A_PAUSE = (STOPPABLE_EXECUTIONS, "ix_executions_stoppable")
 
 
-@pytest.mark.parametrize(("question", "index"), SWEEPS.values(), ids=SWEEPS.keys())
+@pytest.mark.parametrize(("question", "index"), [*SWEEPS.values(), A_PAUSE], ids=[*SWEEPS.keys(), "a pause"])
 def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
     """A tick looks at what is due and at nothing else, and sorts nothing."""
     crowd(sqlite_store)
