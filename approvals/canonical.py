@@ -19,7 +19,6 @@ value that can be written can be read.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from operator import itemgetter
 from typing import Final, TypeAlias
 
 Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | None"
@@ -27,6 +26,10 @@ Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | N
 _MOST_BITS: Final = 127
 _LONGEST_NUMBER: Final = len(str(-(2**_MOST_BITS)))
 _DEEPEST: Final = 64
+
+_LISTS: Final = (list, tuple)
+_MAPPINGS: Final = (dict, Mapping)
+"""The one that most are first: asking what else is a mapping takes longer than all the rest."""
 
 
 class NotCanonical(ValueError):
@@ -68,26 +71,25 @@ def tagged_hash(tag: str, *parts: bytes) -> str:
 
 def _write(value: Value, parts: list[bytes], depth: int) -> None:
     _check_depth(depth)
-    match value:
-        case str():  # First, because most are.
-            parts.append(_text(value))
-        case None:
-            parts.append(b"n")
-        case bool():
-            parts.append(b"t" if value else b"f")
-        case int():
-            parts.append(_integer(value))
-        case dict() | Mapping():  # Asking what else is a mapping takes longer than all the rest.
-            parts.append(b"m%d:" % len(value))
-            for key, inner in sorted([(_text_key(k), v) for k, v in value.items()], key=itemgetter(0)):
-                parts.append(_framed(key))
-                _write(inner, parts, depth + 1)
-        case list() | tuple():
-            parts.append(b"l%d:" % len(value))
-            for inner in value:
-                _write(inner, parts, depth + 1)
-        case _:
-            raise NotCanonical(f"{type(value).__name__} has no canonical form")
+    if isinstance(value, str):  # First, because most are.
+        parts.append(_text(value))
+    elif value is None:
+        parts.append(b"n")
+    elif isinstance(value, bool):
+        parts.append(b"t" if value else b"f")
+    elif isinstance(value, int):
+        parts.append(_integer(value))
+    elif isinstance(value, _LISTS):
+        parts.append(b"l%d:" % len(value))
+        for inner in value:
+            _write(inner, parts, depth + 1)
+    elif isinstance(value, _MAPPINGS):
+        parts.append(b"m%d:" % len(value))
+        for key in sorted(value, key=_checked_key):  # Of text, the order of characters is that of their UTF-8 bytes.
+            parts.append(_text(key))
+            _write(value[key], parts, depth + 1)
+    else:
+        raise NotCanonical(f"{type(value).__name__} has no canonical form")
 
 
 def _check_depth(depth: int) -> None:
@@ -101,25 +103,18 @@ def _integer(value: int) -> bytes:
     return b"i%d;" % value
 
 
-def _text_key(key: object) -> bytes:
+def _checked_key(key: object) -> str:
     if not isinstance(key, str):
         raise NotCanonical("a key must be text")
-    return _utf8(key)
+    return key
 
 
 def _text(value: str) -> bytes:
-    return _framed(_utf8(value))
-
-
-def _framed(data: bytes) -> bytes:
-    return b"s%d:%s" % (len(data), data)
-
-
-def _utf8(value: str) -> bytes:
     try:
-        return value.encode()
+        data = value.encode()
     except UnicodeEncodeError as error:
         raise NotCanonical("text holds a lone surrogate") from error
+    return b"s%d:%s" % (len(data), data)
 
 
 def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:

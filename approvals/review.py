@@ -7,8 +7,7 @@ It holds no vote count, clock or status, so it is the same whenever the card is 
 from dataclasses import dataclass
 from typing import Protocol
 
-from approvals.plan import SHORT, Change, Plan, changes_of, fingerprint_of
-from approvals.plan import bound_bytes as bytes_of
+from approvals.plan import SHORT, Change, Plan, changes_of
 from approvals.policy import Ruling
 from approvals.risk import Risk
 from approvals.verb import Verb
@@ -58,9 +57,9 @@ class Renderer(Protocol):
 
 
 def review_of(
-    plan: Plan, ruling: Ruling, *, verb: Verb, agent: str, environment: str, on_behalf_of: str | None
+    plan: Plan, ruling: Ruling, *, fingerprint: str, verb: Verb, agent: str, environment: str, on_behalf_of: str | None
 ) -> Review:
-    """Return what approvers are shown of *plan* under *ruling*."""
+    """Return what approvers are shown of *plan*, whose bytes have that *fingerprint*, under *ruling*."""
     return Review(
         escalation=plan.bound.escalation,
         title=verb.summary(plan.bound),
@@ -77,5 +76,5 @@ def review_of(
         reasons=ruling.reasons,
         approvers=tuple(" or ".join(one.name for one in panel.sets) for panel in ruling.panels),
         quorum=ruling.quorum,
-        short_fingerprint=fingerprint_of(bytes_of(plan.bound))[:SHORT],
+        short_fingerprint=fingerprint[:SHORT],
     )

@@ -28,7 +28,7 @@ class Admit:
         Raises:
             Unauthorised: There is none: unknown, expired, revoked, or of the other kind; the answer does not tell which.
         """
-        with self.store.reading() as reading:
+        with self.store.glancing() as reading:
             token = reading.token_by_hash(token_hash(secret))
             if token is None or token.kind is not kind or not token.is_good(now=reading.now):
                 raise Unauthorised("The credential is missing or not good.")

@@ -17,7 +17,7 @@ from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
 from approvals.pause import Pause, Place, open_pause_over
 from approvals.people import Authority
-from approvals.plan import Plan, Preview, bind, bound_bytes, check_changes, effect_key, fingerprint_of
+from approvals.plan import Bound, Plan, Preview, bind, bound_bytes, check_changes, effect_key, fingerprint_of
 from approvals.policy import Policy, Ruling, groups_of, possible_approvers, rule_on
 from approvals.ports import (
     Cluster,
@@ -47,6 +47,8 @@ class Opened:
 
     request: Request
     created: bool
+    bound: Bound | None = None
+    """The plan, where it was made just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,8 @@ class Escalate:
             TooMany: The agent has too many questions open.
             Unavailable: The cluster or the store cannot be asked just now.
         """
-        with self.store.reading() as reading:
+        # No snapshot: key, pauses and rules are judged again in the transaction that opens the question.
+        with self.store.glancing() as reading:
             found = _found(reading, escalation)
             if found is not None:
                 return Opened(request=found, created=False)
@@ -119,7 +122,7 @@ class Escalate:
         check_changes(draft.preview)
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
 
-    def open_in(self, uow: UnitOfWork, draft: Draft) -> Request:
+    def open_in(self, uow: UnitOfWork, draft: Draft) -> Opened:
         """Store *draft* as a request, pending or refused, inside a transaction that holds the gate."""
         policy = self.policies.current()
         escalation = draft.escalation
@@ -132,23 +135,25 @@ class Escalate:
                 chain=draft.chain,
             )
             uow.save(opened(request, plea=draft.texts, facts={}))
-            return request
+            return Opened(request=request, created=True)
         plan = _bound(draft, ruling)
         data = bound_bytes(plan.bound)
+        fingerprint = fingerprint_of(data)
         rendered = self.render(
             review_of(
                 plan,
                 ruling,
+                fingerprint=fingerprint,
                 verb=draft.verb,
                 agent=escalation.agent,
                 environment=escalation.environment,
                 on_behalf_of=escalation.on_behalf_of,
             )
         )
-        request = _pending(draft, policy, ruling, plan, rendered, fingerprint=fingerprint_of(data), now=uow.now)
-        uow.save_plan(StoredPlan(fingerprint=request.fingerprint or "", bound=data, evidence=plan.evidence))
+        request = _pending(draft, policy, ruling, plan, rendered, fingerprint=fingerprint, now=uow.now)
+        uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
         uow.save(opened(request, plea=draft.texts, facts=_plan_facts(plan)))
-        return request
+        return Opened(request=request, created=True, bound=plan.bound)
 
     def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
         policy = self.policies.current()
@@ -190,12 +195,12 @@ class Escalate:
         try:
             with self.store.writing() as uow:
                 uow.lock_gate(exclusive=False)
-                request = self.open_in(uow, draft)
+                made = self.open_in(uow, draft)
         except Clash:
             # Two deliveries of one key raced: the other one's insert won, and its answer is the answer.
             return self._winner(draft.escalation)
-        self.journey.reached(Milestone.OPENED, request.id)
-        return Opened(request=request, created=True)
+        self.journey.reached(Milestone.OPENED, made.request.id)
+        return made
 
     def _refuse(self, escalation: Escalation, token: Token, refusal: Forbidden, asked_at: datetime) -> Opened:
         request = _refused(

@@ -177,9 +177,9 @@ class Escalations:
         request = opened.request
         if request.refusal is not None:
             raise OnRecord(request.refusal.sentence, code=request.refusal.code, escalation_id=request.id)
+        if opened.created:
+            return True, view_of(request, bound=opened.bound, execution=None)
         with self._deps.store.reading() as reading:
-            if opened.created:
-                return True, view_of(request, bound=_bound_in(reading, request), execution=None)
             return False, view_in(reading, request)
 
     async def _view(self, asked: str, token: Token) -> EscalationView:

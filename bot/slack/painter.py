@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from approvals.pause import survives
-from approvals.plan import Plan, bound_of
+from approvals.plan import Plan, bound_of, fingerprint_of
 from approvals.ports import Reading
 from approvals.request import Answer, Request, State, Vote, missing_approvals
 from approvals.review import Review, review_of
@@ -54,6 +54,7 @@ def review_now(reading: Reading, request: Request) -> Review | None:
     return review_of(
         Plan(bound=bound, evidence=stored.evidence),
         request.ruling,
+        fingerprint=fingerprint_of(stored.bound),
         verb=verb_called(bound.verb),
         agent=request.agent,
         environment=request.environment,

@@ -81,19 +81,20 @@ def cut(text: str, most: int) -> str:
 def visible(text: str) -> Seen:
     """Return a stranger's *text* with everything that hides or forges shown as what it is."""
     masked = SECRET.sub(MASK, text.replace("\r\n", "\n"))
+    folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, masked.replace("\t", "    "))).strip()
+    if folded.isascii() and folded.isprintable():  # So are most; there is nothing in it to look at one by one.
+        return Seen(text=_inert(folded), hidden=0, mixed=0)
     mixed = sum(_mixes_alphabets(word) for word in _WORD.findall(masked))
-    folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, masked.replace("\t", "    ")))
     shown: list[str] = []
     hidden = marks = 0
-    for character in folded.strip():
+    for character in folded:
         marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
         if character in " \n" or (_is_plain(character) and marks <= _MARKS_IN_A_ROW):
             shown.append(character)
         else:
             shown.append(_by_number(character))
             hidden += 1
-    inert = _ADDRESS.sub(r"\1[:]", "".join(shown))  # Some clients make a link of any bare address.
-    return Seen(text=_COLON_CODE.sub(": ", inert), hidden=hidden, mixed=mixed)
+    return Seen(text=_inert("".join(shown)), hidden=hidden, mixed=mixed)
 
 
 def quoted(text: str, most: int) -> str:
@@ -120,6 +121,11 @@ def exact(text: str) -> str:
 
 
 _NAMED: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _inert(text: str) -> str:
+    """Return *text* without what clients make links and pictures of: bare addresses, names between colons."""
+    return _COLON_CODE.sub(": ", _ADDRESS.sub(r"\1[:]", text))
 
 
 def _by_number(character: str) -> str:

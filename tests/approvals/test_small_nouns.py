@@ -10,6 +10,7 @@ from approvals.accounts import ServiceAccount, executor, observer, planner
 from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.escalation import Exhibit, Plea
+from approvals.plan import bound_bytes, fingerprint_of
 from approvals.policy import Panel
 from approvals.ports import plea_among, texts_of
 from approvals.review import Review, review_of
@@ -122,7 +123,13 @@ def test_a_review_is_made_of_the_plan_and_the_ruling_alone():
     )
 
     review = review_of(
-        plan, ruling, verb=verb_called("scale"), agent="scaler", environment="prod-eu-1", on_behalf_of=CHEN
+        plan,
+        ruling,
+        fingerprint=fingerprint_of(bound_bytes(plan.bound)),
+        verb=verb_called("scale"),
+        agent="scaler",
+        environment="prod-eu-1",
+        on_behalf_of=CHEN,
     )
 
     assert review == Review(

@@ -37,7 +37,13 @@ def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> R
     asked = request or a_request()
     assert asked.ruling is not None
     return review_of(
-        plan, asked.ruling, verb=verb_called("scale"), agent="scaler", environment="prod-eu-1", on_behalf_of=CHEN
+        plan,
+        asked.ruling,
+        fingerprint=fingerprint_of(bound_bytes(plan.bound)),
+        verb=verb_called("scale"),
+        agent="scaler",
+        environment="prod-eu-1",
+        on_behalf_of=CHEN,
     )
 
 
