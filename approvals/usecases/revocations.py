@@ -11,10 +11,10 @@ from typing import Final
 
 from approvals.errors import Late, Settled
 from approvals.people import Authority
-from approvals.policy import Policy, WhenTokenRevoked
+from approvals.policy import Policy
 from approvals.ports import Policies, Store, UnitOfWork
 from approvals.request import Request, State, cancel_for_token, flag_for_token
-from approvals.usecases.standing import bench_for, save_stopping
+from approvals.usecases.standing import bench_for, cancels_for_token, save_stopping
 
 BATCH: Final = 100
 """How many are looked up at once; each has a transaction of its own, so that nobody waits for more than one."""
@@ -75,10 +75,8 @@ def _judge(uow: UnitOfWork, request: Request, policy: Policy, *, revoked_at: dat
         execution = uow.lock_execution(execution.id)
     nobody = Authority(standings={}, groups={})
     bench = bench_for(uow, request, policy=policy, authority=nobody, execution=execution)
-    charter = policy.charters.get(request.agent)
-    if charter is not None and charter.when_token_revoked is WhenTokenRevoked.FLAG:
-        uow.save(flag_for_token(request, bench, revoked_at=revoked_at))
-        return request.state
-    # So does an agent that is not in the policy any more: nobody answers for it, so its questions are not kept open.
-    save_stopping(uow, cancel_for_token(request, bench))
-    return State.CANCELLED
+    if cancels_for_token(policy, request.agent):
+        save_stopping(uow, cancel_for_token(request, bench))
+        return State.CANCELLED
+    uow.save(flag_for_token(request, bench, revoked_at=revoked_at))
+    return request.state

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from approvals.audit import Transition
 from approvals.execution import Execution
 from approvals.people import Authority, is_operator
-from approvals.policy import Policy, Ruling, rule_on, stricter_of
+from approvals.policy import Policy, Ruling, WhenTokenRevoked, rule_on, stricter_of
 from approvals.ports import Reading, UnitOfWork
 from approvals.request import Bench, Request, Vote
 
@@ -65,6 +65,15 @@ def oldest_epoch(votes: Iterable[Vote], epoch: int) -> int:
 def voters_of(reading: Reading, request_id: str) -> frozenset[str]:
     """Return the accounts whose live votes stand on one request."""
     return frozenset(vote.account for vote in reading.votes(request_id))
+
+
+def cancels_for_token(policy: Policy, agent: str) -> bool:
+    """Tell whether a question of *agent* ends with the token it was asked with; *policy* may say to flag it instead.
+
+    So does that of an agent that is not in the policy any more: nobody answers for it, so its questions are not kept open.
+    """
+    charter = policy.charters.get(agent)
+    return charter is None or charter.when_token_revoked is WhenTokenRevoked.CANCEL
 
 
 def save_stopping(uow: UnitOfWork, transition: Transition) -> None:

@@ -15,10 +15,10 @@ from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.execution import Attempt, Execution, Reason, arm, put_back, void
 from approvals.pause import open_pause_over
 from approvals.people import Authority
-from approvals.policy import groups_of
+from approvals.policy import Policy, groups_of
 from approvals.ports import Directory, Policies, Store, UnitOfWork
 from approvals.request import Bench, Request, State, check_quorum
-from approvals.usecases.standing import bench_for, ruling_today, slack_accounts, voters_of
+from approvals.usecases.standing import bench_for, cancels_for_token, ruling_today, slack_accounts, voters_of
 
 WAIT: Final = timedelta(seconds=5)
 """How long a start waits whose target is taken, or whose approvers cannot be asked about."""
@@ -69,8 +69,9 @@ class Start:
             held = uow.lock_execution(execution.id)
             if held is None or held_request is None or held.generation != execution.generation:
                 raise Clash("Another worker holds it.")
-            bench = bench_for(uow, held_request, policy=self.policies.current(), authority=authority, execution=held)
-            transition = _verdict(uow, held, held_request, bench)
+            policy = self.policies.current()
+            bench = bench_for(uow, held_request, policy=policy, authority=authority, execution=held)
+            transition = _verdict(uow, held, held_request, bench, policy)
             if transition is None:
                 transition = arm(
                     held,
@@ -93,7 +94,9 @@ class Start:
         return self.directory.authority(accounts=slack_accounts(voters), groups=groups, at=at, anew=True)
 
 
-def _verdict(uow: UnitOfWork, execution: Execution, request: Request, bench: Bench) -> Transition | None:
+def _verdict(
+    uow: UnitOfWork, execution: Execution, request: Request, bench: Bench, policy: Policy
+) -> Transition | None:
     """Return what stops the start, or None."""
     if request.state is not State.APPROVED:
         return void(execution, Reason.CANCELLED, now=bench.now)
@@ -101,6 +104,8 @@ def _verdict(uow: UnitOfWork, execution: Execution, request: Request, bench: Ben
         return void(execution, Reason.LAPSED, now=bench.now)
     if open_pause_over(bench.pauses, request.place) is not None:
         return void(execution, Reason.PAUSED, now=bench.now)
+    if cancels_for_token(policy, request.agent) and _is_revoked(uow, request.token):
+        return void(execution, Reason.TOKEN_REVOKED, now=bench.now)
     try:
         check_quorum(request, bench)
     except PolicyDenied:
@@ -112,6 +117,11 @@ def _verdict(uow: UnitOfWork, execution: Execution, request: Request, bench: Ben
     if not uow.lock_target(execution):
         return put_back(execution, now=bench.now, wait=WAIT, message="Another change of the same target is under way.")
     return None
+
+
+def _is_revoked(uow: UnitOfWork, token_id: str | None) -> bool:
+    token = None if token_id is None else uow.token(token_id)
+    return token is not None and token.revoked_at is not None
 
 
 def _started(transition: Transition) -> Started:

@@ -76,6 +76,27 @@ def test_t_auth_04_flagged_questions_stay_open(flagging, instant):
     assert flagging.follow_revocations() == 0
 
 
+def test_t_auth_04_nothing_starts_between_a_revocation_and_its_sweep(world):
+    """T-AUTH-04: the start gate asks for itself, so no change of a revoked token's runs while the sweep has not come yet."""
+    request = world.answers(world.pending()).request
+    revoke(world)
+
+    world.execute()
+
+    assert stands(world, request) == VOIDED
+    assert world.cluster.sent == []
+
+
+def test_t_auth_04_what_is_flagged_still_starts(flagging):
+    """T-AUTH-04: where the charter says to flag, whoever approved has seen or will see it; the change runs."""
+    request = flagging.answers(flagging.pending()).request
+    revoke(flagging)
+
+    flagging.execute()
+
+    assert stands(flagging, request)[0] is Phase.APPLIED
+
+
 def test_t_auth_04_what_was_approved_and_not_started_is_voided(world):
     """T-AUTH-04: approved and queued, it ends before it starts, and gives its target back."""
     request = world.answers(world.pending()).request
@@ -139,13 +160,13 @@ def test_what_was_armed_and_never_sent_is_caught_when_it_is_claimed_again(world,
     assert (stands(world, request), held_targets(world)) == (VOIDED, [])
 
 
-def test_what_was_armed_between_the_look_and_the_lock_goes_on(world):
-    """The start was faster: it is judged again under the lock, and left alone."""
+def test_a_start_between_the_look_and_the_lock_ends_it_by_itself(world):
+    """The start was faster, and voided it: there is nothing left to cancel."""
     request = world.answers(world.pending()).request
     revoke(world)
 
     assert replace(world.follow_revocations, store=Between(world.store, world.execute))() == 0
-    assert (world.request(request), len(world.cluster.sent)) == (request, 1)
+    assert (world.request(request), stands(world, request), world.cluster.sent) == (request, VOIDED, [])
 
 
 def test_a_decision_between_the_look_and_the_lock_counts(world):
