@@ -17,7 +17,7 @@ Integers lie within 127 bits and a sign, and values nest at most 64 deep, so tha
 value that can be written can be read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -85,7 +85,7 @@ def _write(value: Value, parts: list[bytes], depth: int) -> None:
             _write(inner, parts, depth + 1)
     elif isinstance(value, _MAPPINGS):
         parts.append(b"m%d:" % len(value))
-        for key in sorted(value, key=_checked_key):  # Of text, the order of characters is that of their UTF-8 bytes.
+        for key in _in_order(value):
             parts.append(_text(key))
             _write(value[key], parts, depth + 1)
     else:
@@ -103,10 +103,15 @@ def _integer(value: int) -> bytes:
     return b"i%d;" % value
 
 
-def _checked_key(key: object) -> str:
-    if not isinstance(key, str):
-        raise NotCanonical("a key must be text")
-    return key
+def _in_order(keys: Iterable[object]) -> list[str]:
+    """Return the keys in the order of their UTF-8 bytes, which is that of their characters."""
+    found: list[str] = []
+    for key in keys:
+        if not isinstance(key, str):
+            raise NotCanonical("a key must be text")
+        found.append(key)
+    found.sort()
+    return found
 
 
 def _text(value: str) -> bytes:

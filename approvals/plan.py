@@ -131,7 +131,12 @@ class Plan:
 
 def bound_bytes(bound: Bound) -> bytes:
     """Return the canonical bytes of *bound*: what is stored, hashed and later executed from."""
-    return encode(facts_of(bound))
+    return bytes_of(facts_of(bound))
+
+
+def bytes_of(bound: Value) -> bytes:
+    """Return the same for a bound plan's facts."""
+    return encode(bound)
 
 
 @lru_cache(REMEMBERED)

@@ -59,6 +59,43 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a judgement on one request rests on, beside its row."""
+
+    now: datetime
+    epoch: int
+    votes: tuple[Vote, ...]
+    """The live ones, oldest first."""
+    pauses: tuple[Pause, ...]
+    """The open ones, and at least those that ended after the oldest of the votes, or *epoch*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an agent stands just before it asks."""
+
+    now: datetime
+    asked: Request | None
+    """What it has asked under the same key, if anything."""
+    pending: int
+    """How many of its questions wait for an answer."""
+    pauses: tuple[Pause, ...]
+    """The open ones, whomever they cover."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request as it lies there, and what whoever answers it needs to know before any lock is taken."""
+
+    now: datetime
+    request: Request
+    votes: tuple[Vote, ...]
+    """The live ones, oldest first."""
+    plan: StoredPlan | None
+    """The one that its fingerprint names. It never changes, so it need not be read again."""
+
+
 class Reading(Protocol):
     """What can be asked of the store without changing it; one consistent look."""
 
@@ -87,16 +124,16 @@ class Reading(Protocol):
         """Return one request."""
         ...
 
-    def request_by_key(self, agent: str, key: str) -> Request | None:
-        """Return the request that *agent* made under an idempotency key."""
+    def question(self, request_id: str) -> Question | None:
+        """Return one request with its votes and its plan."""
         ...
 
     def requests_of(self, agent: str, *, state: str | None, limit: int, cursor: str | None) -> Page:
         """Return an agent's requests, newest first, at most *limit* of them."""
         ...
 
-    def pending_count(self, agent: str) -> int:
-        """Return how many of an agent's requests wait for an answer."""
+    def standing(self, agent: str, key: str | None) -> Standing:
+        """Return how *agent* stands just before it asks under an idempotency key."""
         ...
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
@@ -170,6 +207,10 @@ class UnitOfWork(Reading, Protocol):
         """Take the start gate until the commit: shared by a start, exclusively by a pause and a resume."""
         ...
 
+    def enter_gate(self) -> tuple[Pause, ...]:
+        """Take the start gate, shared, and return the open pauses, read once it is held: where no other lock follows."""
+        ...
+
     def lock_environment(self, environment: str) -> None:
         """Take one environment's lock, so that what is counted over it holds until the commit."""
         ...
@@ -197,6 +238,14 @@ class UnitOfWork(Reading, Protocol):
         """
         ...
 
+    def grounds(self, request_id: str) -> Grounds:
+        """Return what a judgement on one request rests on, read once every lock is held.
+
+        The instant is read first, then the epoch, then votes and pauses: read in another order, an answer could be judged by a
+        pause state older than its own epoch.
+        """
+        ...
+
     def stoppable_executions(self) -> tuple[Execution, ...]:
         """Return, locked, every execution that is queued or claimed."""
         ...
@@ -206,10 +255,10 @@ class UnitOfWork(Reading, Protocol):
         ...
 
     def save(self, transition: Transition) -> None:
-        """Write the new nouns and their events.
+        """Take down the new nouns and their events, to be written before anything else is asked or the block ends.
 
-        Raises:
-            approvals.errors.Clash: A noun is not at the revision before the new one: somebody was faster.
+        Where a noun is not at the revision before the new one, because somebody was faster, the writing raises
+        :class:`approvals.errors.Clash`: from whatever is asked next, or from the end of the block.
         """
         ...
 

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final
+from unittest.mock import patch
 
-import psycopg
 from sqlalchemy import Connection, event
 
 from approvals.ports import Lane
 from benchmarks.bars import Figure
 from benchmarks.decision import Base
-from benchmarks.places import Place, opened
+from benchmarks.places import SQLITE, Place, opened
 from benchmarks.product import Clicks, a_world, slack_door
 from benchmarks.timing import spread_of, took
 from bot import clock
+from models import pipeline
 from models.database import Database
 from models.store import SqlStore
 
@@ -35,7 +36,7 @@ class Sizes:
 class _Purse:
     """What was spent since it was last emptied."""
 
-    statements: int = 0
+    turns: int = 0
     reading_s: float = 0.0
     writing_s: float = 0.0
 
@@ -44,7 +45,7 @@ class _Purse:
 class _Spent:
     """What one click cost, and the same click on the base."""
 
-    statements: int
+    turns: int
     whole_s: float
     reading_s: float
     writing_s: float
@@ -88,9 +89,8 @@ def measure(place: Place, sizes: Sizes, said: Callable[[str], None]) -> Iterable
 
 
 async def _measured(place: Place, sizes: Sizes) -> Iterable[Figure]:
-    with opened(place) as database:
-        purse = _Purse()
-        _watch(database, purse)
+    purse = _Purse()
+    with opened(place) as database, _counted(database, purse):
         kept = {field.name: getattr(database, field.name) for field in fields(database)}
         store = SqlStore(_WatchedDatabase(**kept, purse=purse), host_clock=clock.utc_now, new_salt=clock.new_salt)
         world = a_world(store)
@@ -99,11 +99,11 @@ async def _measured(place: Place, sizes: Sizes) -> Iterable[Figure]:
         with slack_door(world, store) as door:
             for click in Clicks(world, store).make(sizes.clicks):
                 base_s, dispatch_s = await took(base.take(click)), await took(base.dispatch(click))
-                purse.statements, purse.reading_s, purse.writing_s = 0, 0.0, 0.0
+                purse.turns, purse.reading_s, purse.writing_s = 0, 0.0, 0.0
                 whole_s = await took(door.take(click))
                 spent.append(
                     _Spent(
-                        statements=purse.statements,
+                        turns=purse.turns,
                         whole_s=whole_s,
                         reading_s=purse.reading_s,
                         writing_s=purse.writing_s,
@@ -126,7 +126,8 @@ def _figures(place: Place, spent: list[_Spent]) -> Iterator[Figure]:
         share = f"{statistics.median(seconds) / whole:.0%} of {whole * 1e3:.2f} ms"
         return figure(what, "ms", (one * 1e3 for one in seconds), share)
 
-    yield figure("statements, BEGIN and COMMIT included", "", (one.statements for one in spent))
+    unit = "statements" if place.name == SQLITE else "round trips"
+    yield figure("turns at the database", unit, (one.turns for one in spent))
     yield part("reading, before any lock", (one.reading_s for one in spent))
     yield part("the deciding transaction", (one.writing_s for one in spent))
     yield part(
@@ -136,31 +137,26 @@ def _figures(place: Place, spent: list[_Spent]) -> Iterator[Figure]:
     yield figure("of the base: the insert", "ms", ((one.base_s - one.dispatch_s) * 1e3 for one in spent))
 
 
-def _watch(database: Database, purse: _Purse) -> None:
-    """Let *purse* count what every connection sends from now on, as the driver sees it."""
+@contextmanager
+def _counted(database: Database, purse: _Purse) -> Iterator[None]:
+    """Let *purse* count, for the length of the block, what SQLite is told and how often PostgreSQL is waited for."""
 
-    def count(statement: object) -> None:
-        del statement
-        purse.statements += 1
-
-    class CountingCursor(psycopg.Cursor[Any]):
-        def execute(self, query: Any, *given: Any, **named: Any) -> "CountingCursor":
-            count(query)
-            super().execute(query, *given, **named)
-            return self
+    def count(*_: object) -> None:
+        purse.turns += 1
 
     def connected(connection: Any, record: object) -> None:
         del record
-        if isinstance(connection, psycopg.Connection):
-            connection.cursor_factory = CountingCursor
-        else:
-            connection.set_trace_callback(count)
+        connection.set_trace_callback(count)
 
-    def ended(connection: object) -> None:
-        del connection
-        if not database.is_sqlite:
-            purse.statements += 2  # The driver sends BEGIN and COMMIT by itself.
+    def send(*given: Any) -> Any:
+        count()
+        return sent(*given)
 
-    for engine in {database.readers, *database.writers.values()}:
-        event.listen(engine, "connect", connected)
-        event.listen(engine, "commit", ended)
+    sent = pipeline.send
+    if database.is_sqlite:
+        for engine in {database.readers, *database.writers.values()}:
+            event.listen(engine, "connect", connected)
+        yield
+        return
+    with patch.object(pipeline, "send", send):
+        yield

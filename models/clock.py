@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, cast, func, select, update
 
 from models.columns import INSTANT, NUMBER, instant_at, microseconds_of
-from models.prepared import Prepared
+from models.prepared import Answer, Asked, Prepared
 from models.tables import clock_floor
 
 HostClock = Callable[[], datetime]
@@ -48,11 +48,23 @@ class StoreClock:
         connection.execute(_RAISE, {"instant": clock})
         return timedelta(0)
 
+    def question(self, connection: Connection) -> Asked:
+        """Return what has to be asked to know the instant."""
+        return (_FLOOR if connection.dialect.name == "sqlite" else _SERVER, {})
+
+    def instant(self, connection: Connection, answer: Answer) -> datetime:
+        """Return the later of the clock and its floor, *answer* being what :meth:`question` was answered just now."""
+        return max(self._read(connection, answer))
+
     def _look(self, connection: Connection) -> tuple[datetime, datetime]:
+        statement, values = self.question(connection)
+        return self._read(connection, statement.answer(connection, values))
+
+    def _read(self, connection: Connection, answer: Answer) -> tuple[datetime, datetime]:
         if connection.dialect.name == "sqlite":
-            ((floor,),) = _FLOOR.rows(connection)
+            ((floor,),) = answer.rows
             return _whole(self._host()), floor
-        ((microseconds, floor),) = _SERVER.rows(connection)
+        ((microseconds, floor),) = answer.rows
         return instant_at(microseconds), floor
 
 

@@ -223,6 +223,8 @@ def postgresql_arguments(**more: str) -> dict[str, Any]:
         "connect_timeout": int(PATIENCE),
         "application_name": "countersign",
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        # The server keeps what models/pipeline.py teaches it; the driver would have it forget all of that with each rollback.
+        "prepare_threshold": None,
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,

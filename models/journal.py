@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, bindparam, cast, func, insert, select, text, union_all
+from sqlalchemy import Dialect, Insert, bindparam, cast, func, insert, select, text, union_all
 
 from approvals.audit import AuditEvent, Kind, body_hash, body_of, private_digest
 from models.columns import NUMBER, TEXT
-from models.prepared import MOST_ROWS, Prepared, PreparedRows, insert_of, numbered, rows_into
+from models.prepared import MOST_ROWS, Answer, Asked, Prepared, PreparedRows, insert_of, numbered, rows_into
 from models.tables import cards, events, streams, thread_lines, untrusted_texts
 
 NewSalt = Callable[[], str]
@@ -133,14 +133,23 @@ class Journal:
         """Take events down, to be written by :meth:`flush`."""
         self._events.extend(told)
 
-    def flush(self, connection: Connection) -> None:
-        """Write everything taken down. Nothing may be written after it but the commit."""
-        if not self._events:
-            return
-        placed = [self._at_place(event, sequence) for event, sequence in _places(connection, self._events)]
-        self._events = []
-        _store(
-            connection,
+    def places(self) -> list[Asked]:
+        """Return what takes the places for everything taken down: each stream's row once, in the order of their names.
+
+        Only what the answers tell may come after it, and the commit: from here on nobody else writes to these streams.
+        """
+        counts = Counter(event.stream for event in self._events)
+        return [(_PLACES, {"name": stream, "count": counts[stream]}) for stream in sorted(counts)]
+
+    def taken(self, dialect: Dialect, places: Sequence[Answer]) -> list[Asked]:
+        """Return what writes everything taken down, which is forgotten; *places* is what :meth:`places` was answered.
+
+        Only the commit comes after it.
+        """
+        told, self._events = self._events, []
+        placed = [self._at_place(event, sequence) for event, sequence in _placed(told, places)]
+        return _writes(
+            dialect,
             told=[_event_row(one) for one in placed],
             said=[row for one in placed for row in _text_rows(one)],
             lines=[_line(one) for one in placed if is_told(one.event.kind)],
@@ -153,23 +162,21 @@ class Journal:
         return _Placed(event=event, sequence=sequence, body=body, salts=salts)
 
 
-def _store(connection: Connection, *, told: Rows, said: Rows, lines: Rows) -> None:
-    sqlite = connection.dialect.name == "sqlite"
+def _writes(dialect: Dialect, *, told: Rows, said: Rows, lines: Rows) -> list[Asked]:
+    sqlite = dialect.name == "sqlite"
     if sqlite or not lines or max(len(told), len(said), len(lines)) > MOST_ROWS:
-        (_EVENTS if sqlite else _EVENTS_ON_POSTGRESQL).run(connection, told)
-        _TEXTS.run(connection, said)
-        _LINES.run(connection, lines)
-        return
+        events_told = (_EVENTS if sqlite else _EVENTS_ON_POSTGRESQL).of(told)
+        return [*events_told, *_TEXTS.of(said), *_LINES.of(lines)]
     values = numbered(told, prefix=_EVENT_OF) | numbered(said, prefix=_TEXT_OF) | numbered(lines)
-    _whole(len(told), len(said), len(lines)).run(connection, values)
+    return [(_whole(len(told), len(said), len(lines)), values)]
 
 
-def _places(connection: Connection, told: list[AuditEvent]) -> list[tuple[AuditEvent, int]]:
-    """Return each event with its place, in the order told; every stream's row is taken once, in the order of names."""
+def _placed(told: list[AuditEvent], places: Sequence[Answer]) -> list[tuple[AuditEvent, int]]:
+    """Return each event with its place, in the order told."""
     counts = Counter(event.stream for event in told)
     before = {}
-    for stream in sorted(counts):
-        ((last,),) = _PLACES.rows(connection, {"name": stream, "count": counts[stream]})
+    for stream, answer in zip(sorted(counts), places, strict=True):
+        ((last,),) = answer.rows
         before[stream] = last - counts[stream]
     placed = []
     for event in told:

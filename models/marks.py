@@ -7,14 +7,14 @@ the subject as it is *now* wherever they differ. So all that a write does here i
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, or_, update
+from sqlalchemy import bindparam, or_, update
 
 from approvals.alert import Alert, AlertState
 from approvals.execution import Execution
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
 from models.columns import TEXT
-from models.prepared import Prepared, insert_of
+from models.prepared import Asked, Prepared, insert_of
 from models.tables import Subject, cards
 
 _NEW: Final = insert_of(cards, "subject", "channel", "kind", "closed", "wanted", "shown", "failures", "thread_failures")
@@ -59,13 +59,15 @@ class Marks:
             case _:
                 pass  # A token has no card; an attempt comes with its execution.
 
-    def flush(self, connection: Connection) -> None:
-        """Write the marks: new cards, then those to be drawn again, in the order of their subjects."""
-        made = {subject for subject, _ in self._new}
-        _NEW.run(connection, [self._new[key] for key in sorted(self._new)])
-        for subject in sorted(self._stale.keys() - made):
-            _WANTED.run(connection, {"the_subject": subject, "the_closed": self._stale[subject].closed})
+    def taken(self) -> list[Asked]:
+        """Return what writes the marks, which are forgotten: new cards, then those to be drawn again, each in order."""
+        new, stale = self._new, self._stale
         self._new, self._stale = {}, {}
+        made = {subject for subject, _ in new}
+        return _NEW.of([new[key] for key in sorted(new)]) + [
+            (_WANTED, {"the_subject": subject, "the_closed": stale[subject].closed})
+            for subject in sorted(stale.keys() - made)
+        ]
 
     def _touch(self, kind: Subject, subject: str, channels: tuple[str, ...], *, new: bool, closed: bool) -> None:
         if not new:

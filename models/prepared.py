@@ -73,27 +73,73 @@ class Prepared:
 
     def rows(self, connection: Connection, values: Values | None = None) -> Rows:
         """Return the rows it finds, as tuples."""
-        form, cursor = self._form(connection.dialect), _cursor_of(connection)
-        try:
-            cursor.execute(form.sql, form.values(values or {}))
-            return form.rows(cursor.fetchall())
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _told(connection, cursor, form, error) from error
+        return self.answer(connection, values or {}).rows
 
     def run(self, connection: Connection, values: Values) -> int:
         """Send it once and return how many rows it changed."""
-        form, cursor = self._form(connection.dialect), _cursor_of(connection)
-        try:
-            cursor.execute(form.sql, form.values(values))
-            return int(cursor.rowcount)
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _told(connection, cursor, form, error) from error
+        return self.answer(connection, values).count
 
-    def _form(self, dialect: Dialect) -> _Form:
+    def answer(self, connection: Connection, values: Values) -> "Answer":
+        """Send it once and return what it gave."""
+        (answer,) = together(connection, [(self, values)])
+        return answer
+
+    def form(self, dialect: Dialect) -> _Form:
+        """Return the statement as *dialect*'s engine takes it."""
         form = self._forms.get(dialect.name)
         if form is None:
             form = self._forms[dialect.name] = _compiled(self._statement, self._keys, self._columns, dialect)
         return form
+
+
+Asked = tuple[Prepared, Values]
+"""A statement with its values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one statement gave."""
+
+    count: int
+    """How many rows it changed or found."""
+    rows: Rows = ()
+
+
+def together(connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
+    """Send statements in this order and return what each gave. An error is that of the first that failed.
+
+    PostgreSQL takes them in one trip (:mod:`models.pipeline`), and with them the beginning of the transaction if they are
+    its first. Each sees what those before it did, and none after one that failed has any effect.
+    """
+    if not asked:
+        return []
+    if connection.dialect.name == "sqlite":
+        return [_one_by_one(connection, statement, values) for statement, values in asked]
+    return _in_one_trip(connection, asked)
+
+
+def _one_by_one(connection: Connection, statement: Prepared, values: Values) -> Answer:
+    form, cursor = statement.form(connection.dialect), _cursor_of(connection)
+    try:
+        cursor.execute(form.sql, form.values(values))
+        rows = () if cursor.description is None else form.rows(cursor.fetchall())
+        return Answer(count=int(cursor.rowcount), rows=rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, cursor, form.sql, error) from error
+
+
+def _in_one_trip(connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
+    from models import pipeline  # noqa: PLC0415 - it loads PostgreSQL's driver, which a service on SQLite is spared
+
+    forms = [statement.form(connection.dialect) for statement, _ in asked]
+    driver: Any = connection.connection.driver_connection
+    session = connection.info.setdefault(_SESSION, pipeline.Session())
+    sent = [(form.sql, form.values(values)) for form, (_, values) in zip(forms, asked, strict=True)]
+    try:
+        told = pipeline.send(driver, session, sent)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, _cursor_of(connection), "; ".join(form.sql for form in forms), error) from error
+    return [Answer(count=one.count, rows=form.rows(one.rows)) for form, one in zip(forms, told, strict=True)]
 
 
 class PreparedRows:
@@ -106,9 +152,13 @@ class PreparedRows:
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Insert *rows*."""
-        for start in range(0, len(rows), MOST_ROWS):
-            some = rows[start : start + MOST_ROWS]
-            self._for(len(some)).run(connection, numbered(some))
+        for statement, values in self.of(rows):
+            statement.run(connection, values)
+
+    def of(self, rows: Sequence[Values]) -> list[Asked]:
+        """Return the statements, with their values, that insert *rows*."""
+        parts = [rows[start : start + MOST_ROWS] for start in range(0, len(rows), MOST_ROWS)]
+        return [(self._for(len(some)), numbered(some)) for some in parts]
 
     def _for(self, count: int) -> Prepared:
         prepared = self._prepared.get(count)
@@ -148,6 +198,7 @@ def numbered(rows: Iterable[Values], *, prefix: str = "") -> dict[str, Any]:
 
 
 _CURSOR: Final = "cursor of prepared statements"
+_SESSION: Final = "session of the pipeline"
 
 
 def _cursor_of(connection: Connection) -> Any:
@@ -183,12 +234,12 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def _told(connection: Connection, cursor: Any, form: _Form, error: Exception) -> BaseException:
+def _told(connection: Connection, cursor: Any, sql: str, error: Exception) -> BaseException:
     """Return the driver's *error* as the toolkit's; a connection that broke is not used again."""
     dialect = connection.dialect
     lost = dialect.is_disconnect(error, connection.connection, cursor)  # type: ignore[arg-type]
     told = exc.DBAPIError.instance(
-        form.sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost
+        sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost
     )
     if lost:
         connection.invalidate(error)

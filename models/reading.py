@@ -1,6 +1,6 @@
 """Reading: what can be asked of the store. Every method is one statement, prepared once, over an index that fits it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, liter
 from approvals.alert import Alert
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause
-from approvals.ports import Page, StoredPlan
+from approvals.ports import Page, Question, Standing, StoredPlan
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
 from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape, evidence_of
-from models.prepared import Prepared
+from models.prepared import Prepared, Rows, together
 from models.tables import (
     agent_tokens,
     alerts,
@@ -43,11 +43,31 @@ _LIMIT: Final = bindparam("limit", type_=NUMBER)
 _KEY: Final = bindparam("key", type_=TEXT)
 _AGENT: Final = bindparam("agent", type_=TEXT)
 
-_EPOCH: Final = Prepared(select(gate.c.epoch), columns=[gate.c.epoch])
-_OPEN_PAUSES: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at))
+EPOCH: Final = Prepared(select(gate.c.epoch), columns=[gate.c.epoch])
+OPEN_PAUSES: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at))
 _PAUSES_SINCE: Final = PAUSE.prepared(
     PAUSE.select()
     .where(or_(pauses.c.ended_epoch.is_(None), pauses.c.ended_epoch > bindparam("after", type_=NUMBER)))
+    .order_by(pauses.c.engaged_at, pauses.c.id)
+)
+_SLACK: Final = 64
+"""How many epochs back ended pauses are looked at where nobody has answered yet: more than can end while these rows are read. One
+that need not have been looked at does no harm."""
+
+PAUSES_ABOUT: Final = PAUSE.prepared(
+    PAUSE.select()
+    .where(
+        or_(
+            pauses.c.ended_epoch.is_(None),
+            pauses.c.ended_epoch
+            > func.coalesce(
+                select(func.min(votes.c.epoch))
+                .where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None))
+                .scalar_subquery(),
+                select(gate.c.epoch).scalar_subquery() - _SLACK,
+            ),
+        )
+    )
     .order_by(pauses.c.engaged_at, pauses.c.id)
 )
 _PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _KEY))
@@ -120,7 +140,7 @@ STOPPABLE_UNDER_REVOKED: Final = (
     .limit(_LIMIT)
 )
 _STOPPABLE_UNDER_REVOKED: Final = Prepared(STOPPABLE_UNDER_REVOKED)
-_VOTES: Final = VOTE.prepared(
+VOTES: Final = VOTE.prepared(
     VOTE.select().where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None)).order_by(votes.c.at, votes.c.id)
 )
 _EXECUTION_OF: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.escalation == _KEY))
@@ -135,8 +155,14 @@ _DUE_EXECUTIONS: Final = Prepared(DUE_EXECUTIONS)
 _LAST_ATTEMPT: Final = ATTEMPT.prepared(
     ATTEMPT.select().where(attempts.c.execution == _KEY).order_by(attempts.c.number.desc()).limit(1)
 )
-_PLAN_COLUMNS: Final = (plans.c.bound, plans.c.evidence)
+_PLAN_COLUMNS: Final = (plans.c.fingerprint, plans.c.bound, plans.c.evidence)
 _PLAN: Final = Prepared(select(*_PLAN_COLUMNS).where(plans.c.fingerprint == _KEY), columns=_PLAN_COLUMNS)
+_PLAN_OF: Final = Prepared(
+    select(*_PLAN_COLUMNS)
+    .join(escalations, escalations.c.fingerprint == plans.c.fingerprint)
+    .where(escalations.c.id == _KEY),
+    columns=_PLAN_COLUMNS,
+)
 _TEXTS: Final = Prepared(
     select(untrusted_texts.c.name, untrusted_texts.c.text)
     .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
@@ -173,9 +199,14 @@ class SqlReading:
 
     def __init__(self, connection: Connection, clock: StoreClock) -> None:
         """Ask over *connection*, which is in a transaction."""
-        self.connection = connection
+        self._connection = connection
         self.clock = clock
         self._now: datetime | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is asked."""
+        return self._connection
 
     @property
     def now(self) -> datetime:
@@ -186,13 +217,13 @@ class SqlReading:
 
     def epoch(self) -> int:
         """Return the pause epoch."""
-        ((epoch,),) = _EPOCH.rows(self.connection)
+        ((epoch,),) = self._along(EPOCH)
         return int(epoch)
 
     def pauses(self, *, ended_after: int | None = None) -> tuple[Pause, ...]:
         """Return the open pauses and, if asked, those that ended in an epoch above *ended_after*."""
         if ended_after is None:
-            return self._all(PAUSE, _OPEN_PAUSES)
+            return tuple(PAUSE.noun_of(row) for row in self._along(OPEN_PAUSES))
         return self._all(PAUSE, _PAUSES_SINCE, after=ended_after)
 
     def pause(self, pause_id: str) -> Pause | None:
@@ -207,9 +238,22 @@ class SqlReading:
         """Return one request."""
         return self._one(REQUEST, _REQUEST, key=request_id)
 
-    def request_by_key(self, agent: str, key: str) -> Request | None:
-        """Return the request that *agent* made under an idempotency key."""
-        return self._one(REQUEST, _REQUEST_BY_KEY, agent=agent, key=key)
+    def question(self, request_id: str) -> Question | None:
+        """Return one request with its votes and its plan, in one trip."""
+        connection, key = self.connection, {"key": request_id}
+        clock, found, live, planned = together(
+            connection, [self.clock.question(connection), (_REQUEST, key), (VOTES, key), (_PLAN_OF, key)]
+        )
+        if self._now is None:
+            self._now = self.clock.instant(connection, clock)
+        for row in found.rows:
+            return Question(
+                now=self._now,
+                request=REQUEST.noun_of(row),
+                votes=tuple(VOTE.noun_of(vote) for vote in live.rows),
+                plan=next((_stored_plan(one) for one in planned.rows), None),
+            )
+        return None
 
     def requests_of(self, agent: str, *, state: str | None, limit: int, cursor: str | None) -> Page:
         """Return an agent's requests, newest first, at most *limit* of them; their ids sort by time."""
@@ -221,10 +265,27 @@ class SqlReading:
         more = len(found) > limit
         return Page(requests=found[:limit], next_cursor=found[limit - 1].id if more else None)
 
-    def pending_count(self, agent: str) -> int:
-        """Return how many of an agent's requests wait for an answer."""
-        ((count,),) = _PENDING_COUNT.rows(self.connection, {"agent": agent})
-        return int(count)
+    def standing(self, agent: str, key: str | None) -> Standing:
+        """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
+        connection, asker = self.connection, {"agent": agent}
+        clock, earlier, pending, paused = together(
+            connection,
+            [
+                self.clock.question(connection),
+                (_REQUEST_BY_KEY, asker | {"key": key}),
+                (_PENDING_COUNT, asker),
+                (OPEN_PAUSES, {}),
+            ],
+        )
+        if self._now is None:
+            self._now = self.clock.instant(connection, clock)
+        ((count,),) = pending.rows
+        return Standing(
+            now=self._now,
+            asked=next((REQUEST.noun_of(row) for row in earlier.rows), None),
+            pending=int(count),
+            pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
+        )
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
@@ -243,7 +304,7 @@ class SqlReading:
 
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
-        return self._all(VOTE, _VOTES, key=request_id)
+        return tuple(VOTE.noun_of(row) for row in self._along(VOTES, key=request_id))
 
     def execution_of(self, request_id: str) -> Execution | None:
         """Return the execution of one request, if it was approved."""
@@ -263,9 +324,7 @@ class SqlReading:
 
     def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return one stored plan: the bytes as they lie there; whether they still hash to it is the caller's to check."""
-        for bound, evidence in _PLAN.rows(self.connection, {"key": fingerprint}):
-            return StoredPlan(fingerprint=fingerprint, bound=bytes(bound), evidence=evidence_of(evidence))
-        return None
+        return next((_stored_plan(row) for row in _PLAN.rows(self.connection, {"key": fingerprint})), None)
 
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
@@ -273,7 +332,7 @@ class SqlReading:
 
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
-        return self._one(TOKEN, _TOKEN_BY_HASH, key=hashed)
+        return next((TOKEN.noun_of(row) for row in self._along(_TOKEN_BY_HASH, key=hashed)), None)
 
     def token(self, token_id: str) -> Token | None:
         """Return one token, good or not."""
@@ -300,8 +359,25 @@ class SqlReading:
         ((pending, under_way, unknown),) = _WAITING.rows(self.connection)
         return {"requests pending": pending, "executions under way": under_way, "outcomes unknown": unknown}
 
+    def _along(self, statement: Prepared, **values: Any) -> Rows:
+        """Return what *statement* finds, and bring the instant along if nobody asked for it yet: taken first, in the same trip.
+
+        Only for what is asked once every lock is held, or where there is none.
+        """
+        if self._now is not None:
+            return statement.rows(self.connection, values)
+        connection = self.connection
+        told, found = together(connection, [self.clock.question(connection), (statement, values)])
+        self._now = self.clock.instant(connection, told)
+        return found.rows
+
     def _one(self, shape: Shape[N], statement: Prepared, **values: Any) -> N | None:
         return next((shape.noun_of(row) for row in statement.rows(self.connection, values)), None)
 
     def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))
+
+
+def _stored_plan(row: Sequence[Any]) -> StoredPlan:
+    fingerprint, bound, evidence = row
+    return StoredPlan(fingerprint=fingerprint, bound=bytes(bound), evidence=evidence_of(evidence))

@@ -1,4 +1,4 @@
-"""Statements that neither engine's plain SQL through the toolkit covers: insert unless the key is taken."""
+"""Statements that neither engine's plain SQL through the toolkit covers: insert unless the key is taken, or renew the row."""
 
 from typing import Any
 
@@ -21,3 +21,23 @@ def _insert_unless_taken(statement: InsertUnlessTaken, compiler: SQLCompiler, **
 def insert_unless_taken(table: Table) -> InsertUnlessTaken:
     """Return the statement for *table*; nothing is read back but how many rows went in."""
     return InsertUnlessTaken(table).inline().execution_options(preserve_rowcount=True)
+
+
+class InsertOrRenew(Insert):
+    """An insert that, where the primary key is taken, writes the other columns over that row. Both engines spell it alike."""
+
+    inherit_cache = True
+
+
+@compiles(InsertOrRenew)
+def _insert_or_renew(statement: InsertOrRenew, compiler: SQLCompiler, **options: Any) -> str:
+    table: Any = statement.table
+    quoted = compiler.preparer.format_column
+    key = ", ".join(quoted(column) for column in table.primary_key)
+    renewed = ", ".join(f"{quoted(one)} = excluded.{quoted(one)}" for one in table.columns if not one.primary_key)
+    return f"{compiler.visit_insert(statement, **options)} ON CONFLICT ({key}) DO UPDATE SET {renewed}"
+
+
+def insert_or_renew(table: Table) -> InsertOrRenew:
+    """Return the statement for *table*."""
+    return InsertOrRenew(table).inline()

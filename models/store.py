@@ -61,4 +61,4 @@ class SqlStore:
         with self.database.writing(lane) as connection:
             unit = SqlUnitOfWork(connection, self._clock, self._new_salt)
             yield unit
-            unit.finish()
+            unit.finish(commit=True)

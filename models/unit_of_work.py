@@ -12,24 +12,26 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, exc, func, or_, select, text, update
 
 from approvals.audit import AuditEvent, Transition
+from approvals.errors import Clash
 from approvals.execution import Execution
 from approvals.pause import Pause
 from approvals.policy import Policy
-from approvals.ports import StoredPlan
+from approvals.ports import Grounds, StoredPlan
 from approvals.request import Request
 from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
+from models.faults import is_taken
 from models.journal import Journal, NewSalt
-from models.mapping import EXECUTION, PAUSE, REQUEST, evidence_text
+from models.mapping import EXECUTION, PAUSE, REQUEST, VOTE, evidence_text
 from models.marks import Marks
-from models.prepared import Prepared
-from models.reading import STOPPABLE, SqlReading
+from models.prepared import Answer, Asked, Prepared, together
+from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, VOTES, SqlReading
 from models.statements import insert_unless_taken
 from models.tables import escalations, executions, gate, pauses, plans, policy_versions, target_locks
-from models.writes import in_writing_order, write
+from models.writes import Write, in_writing_order, write_of
 
 GATE: Final = "countersign/gate"
 ENVIRONMENT: Final = "countersign/environment/"
@@ -52,6 +54,7 @@ _LOOK_LATER: Final = Prepared(
     .where(executions.c.id == bindparam("the_execution", type_=TEXT))
     .values(look_at=bindparam("the_instant", type_=INSTANT))
 )
+_COMMIT: Final = Prepared(text("COMMIT"))
 _SAVE_PLAN: Final = Prepared(insert_unless_taken(plans), keys=plans.c.keys())
 _KEEP_POLICY: Final = Prepared(insert_unless_taken(policy_versions), keys=policy_versions.c.keys())
 _TARGET: Final = (
@@ -83,11 +86,32 @@ class SqlUnitOfWork(SqlReading):
         super().__init__(connection, clock)
         self._journal = Journal(new_salt)
         self._marks = Marks()
+        self._saved: list[Write] = []
         self._failed: Exception | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is asked: whatever is asked next sees everything that was saved so far.
+
+        Raises:
+            approvals.errors.Clash: Something that was saved cannot be written: somebody was faster.
+        """
+        if self._saved:
+            self._send()
+        return self._connection
 
     def lock_gate(self, *, exclusive: bool) -> None:
         """Take the start gate until the commit: shared by a start, exclusively by a pause and a resume."""
         self._advisory(GATE, exclusive=exclusive)
+
+    def enter_gate(self) -> tuple[Pause, ...]:
+        """Take the start gate, shared, and return the open pauses, read once it is held: where no other lock follows."""
+        connection = self.connection
+        gate_lock: list[Asked] = [] if connection.dialect.name == "sqlite" else [(_SHARED, {"key": advisory_key(GATE)})]
+        *_, clock, paused = together(connection, [*gate_lock, self.clock.question(connection), (OPEN_PAUSES, {})])
+        if self._now is None:
+            self._now = self.clock.instant(connection, clock)
+        return tuple(PAUSE.noun_of(row) for row in paused.rows)
 
     def lock_environment(self, environment: str) -> None:
         """Take one environment's lock, so that what is counted over it holds until the commit."""
@@ -114,6 +138,22 @@ class SqlUnitOfWork(SqlReading):
         """Write the instant before which the clock may not fall back; return how far it has, zero as a rule."""
         return self.clock.advance(self.connection)
 
+    def grounds(self, request_id: str) -> Grounds:
+        """Return what a judgement on one request rests on, read once every lock is held: in one trip, the instant first."""
+        connection, key = self.connection, {"key": request_id}
+        clock, epoch, live, paused = together(
+            connection, [self.clock.question(connection), (EPOCH, {}), (VOTES, key), (PAUSES_ABOUT, key)]
+        )
+        if self._now is None:
+            self._now = self.clock.instant(connection, clock)
+        ((number,),) = epoch.rows
+        return Grounds(
+            now=self._now,
+            epoch=number,
+            votes=tuple(VOTE.noun_of(row) for row in live.rows),
+            pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
+        )
+
     def stoppable_executions(self) -> tuple[Execution, ...]:
         """Return, locked, every execution that is queued or claimed."""
         return self._all(EXECUTION, _STOPPABLE)
@@ -123,18 +163,14 @@ class SqlUnitOfWork(SqlReading):
         _LOOK_LATER.run(self.connection, {"the_execution": execution.id, "the_instant": at})
 
     def save(self, transition: Transition) -> None:
-        """Write the new nouns and their events.
+        """Take down the new nouns and their events: written, all in one go, before anything else is asked or it ends.
 
-        Raises:
-            approvals.errors.Clash: A noun is not at the revision before the new one: somebody was faster.
+        Where a noun is not at the revision before the new one, the writing raises :class:`approvals.errors.Clash`.
         """
-        try:
-            for noun in in_writing_order(transition.nouns):
-                write(self.connection, noun, now=self.now)
-                self._marks.note(noun)
-        except Exception as error:
-            self._failed = error
-            raise
+        now = self.now  # First, since asking for it writes what was saved before.
+        for noun in in_writing_order(transition.nouns):
+            self._saved.append(write_of(noun, now=now))
+            self._marks.note(noun)
         self._journal.add(transition.events)
 
     def record(self, event: AuditEvent) -> None:
@@ -144,7 +180,7 @@ class SqlUnitOfWork(SqlReading):
     def save_plan(self, plan: StoredPlan) -> None:
         """Store a plan; the same plan twice is once."""
         row = {"fingerprint": plan.fingerprint, "bound": plan.bound, "evidence": evidence_text(plan.evidence)}
-        _SAVE_PLAN.run(self.connection, row)
+        self._saved.append(Write(statement=_SAVE_PLAN, values=row, is_sole=False))
 
     def lock_target(self, execution: Execution) -> bool:
         """Take the target's lock for *execution*; False where another execution holds it."""
@@ -166,16 +202,41 @@ class SqlUnitOfWork(SqlReading):
         row = {"version": policy.version, "text": text, "first_loaded_at": self.now}
         return _KEEP_POLICY.run(self.connection, row) == 1
 
-    def finish(self) -> None:
-        """Write what is written last: marks of cards, then the events. Only the commit comes after it.
+    def finish(self, *, commit: bool = False) -> None:
+        """Write what was saved, and then what is written last: marks of cards and the events. Only the commit comes after it.
+
+        Args:
+            commit: Whether it goes along where that spares a trip; then the one that follows has nothing to do.
 
         Raises:
-            RuntimeError: A write has failed, so that a commit would keep half of a transition.
+            approvals.errors.Clash: Something that was saved cannot be written: somebody was faster.
+            RuntimeError: A write has failed before, so that a commit would keep half of a transition.
         """
         if self._failed is not None:
             raise RuntimeError("a unit of work in which a write has failed cannot be committed") from self._failed
-        self._marks.flush(self.connection)
-        self._journal.flush(self.connection)
+        marks, places = self._marks.taken(), self._journal.places()
+        answers = self._send(*marks, *places)
+        told = self._journal.taken(self._connection.dialect, answers[len(marks) :])
+        if told and commit and self._connection.dialect.name == "postgresql":
+            told.append((_COMMIT, {}))
+        together(self._connection, told)
+
+    def _send(self, *more: Asked) -> list[Answer]:
+        """Write what was saved, together with *more*, and return what that gave."""
+        saved, self._saved = self._saved, []
+        try:
+            answers = together(self._connection, [*((one.statement, one.values) for one in saved), *more])
+            for one, answer in zip(saved, answers, strict=False):
+                one.check(answer.count)
+        except exc.IntegrityError as error:
+            self._failed = error
+            if not is_taken(error):
+                raise
+            raise Clash("Somebody was faster.") from error
+        except Exception as error:
+            self._failed = error
+            raise
+        return answers[len(saved) :]
 
     def _advisory(self, name: str, *, exclusive: bool) -> None:
         if self.connection.dialect.name == "postgresql":

@@ -3,14 +3,16 @@
 A new noun is inserted. A changed one is written over the revision before it, and only from a state that may precede it: a
 person's answer only while the deadline is ahead, a lease only from a worker whose lease has lapsed. Judged in the court
 already, these conditions hold here once more, in the statement that writes, because that statement is where two writers
-meet. A row that is not there to be written, or a key that is taken, raises :class:`~approvals.errors.Clash`.
+meet. A row that is not there to be written, or a key that is taken, is a :class:`~approvals.errors.Clash`. The unit of work
+(:mod:`models.unit_of_work`) sends them.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, exc, insert, or_, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, insert, or_, update
 
 from approvals.alert import Alert
 from approvals.errors import Clash
@@ -19,9 +21,9 @@ from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
 from approvals.tokens import Token
 from models.columns import INSTANT, NUMBER, TEXT
-from models.faults import is_taken
 from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
 from models.prepared import Prepared
+from models.statements import insert_or_renew
 from models.tables import agent_tokens, alerts, attempts, escalations, executions, pauses, resume_consents, votes
 
 MOVES: Final[Mapping[Table, frozenset[str]]] = {
@@ -117,9 +119,7 @@ _ATTEMPT_MOVES: Final = _moves(
     attempts.c.number == bindparam("the_number", type_=NUMBER),
     attempts.c.request_hash == bindparam("the_hash", type_=TEXT),
 )
-_CONSENT_RENEWED: Final = _moves(
-    resume_consents, resume_consents.c.pause == _ID, resume_consents.c.person == bindparam("the_person", type_=TEXT)
-)
+_CONSENT: Final = Prepared(insert_or_renew(resume_consents), keys=resume_consents.c.keys())
 
 
 def _new(shape: Shape[Any], *more: str) -> Prepared:
@@ -133,7 +133,6 @@ _INSERTS: Final = {
     escalations: _new(REQUEST, "policy"),
     executions: _new(EXECUTION, "look_at"),
     pauses: _new(PAUSE),
-    resume_consents: _new(CONSENT),
     votes: _new(VOTE),
 }
 
@@ -160,106 +159,105 @@ def _rank(noun: object) -> int:
             return 0
 
 
-def write(connection: Connection, noun: object, *, now: datetime) -> None:
-    """Write one noun.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """What writes one noun."""
 
-    Raises:
-        Clash: It is not at the revision before, its state does not lead there, or its key is taken.
+    statement: Prepared
+    values: Mapping[str, Any]
+    is_sole: bool = True
+    """Whether it has to meet one row exactly; otherwise somebody was faster."""
+
+    def check(self, count: int) -> None:
+        """Return if *count* rows are as many as it had to meet.
+
+        Raises:
+            Clash: They are not.
+        """
+        if self.is_sole and count != 1:
+            raise Clash("Somebody was faster.")
+
+
+def write_of(noun: object, *, now: datetime) -> Write:
+    """Return what writes one noun.
+
+    It meets no row where the noun is not at the revision before or its state does not lead there; where its key is taken, the
+    engine refuses it.
     """
     match noun:
         case Request():
-            _write_request(connection, noun, now)
+            return _request(noun, now)
         case Vote():
-            _write_vote(connection, noun)
+            return _vote(noun)
         case Execution():
-            _write_execution(connection, noun, now)
+            return _execution(noun, now)
         case Attempt():
-            _write_attempt(connection, noun)
+            return _attempt(noun)
         case Pause():
-            _write_revised(connection, PAUSE, noun, _PAUSE_MOVES)
+            return _revised(PAUSE, noun, _PAUSE_MOVES)
         case Token():
-            _write_revised(connection, TOKEN, noun, _TOKEN_MOVES)
+            return _revised(TOKEN, noun, _TOKEN_MOVES)
         case Alert():
-            _write_revised(connection, ALERT, noun, _ALERT_MOVES)
+            return _revised(ALERT, noun, _ALERT_MOVES)
         case Consent():
-            _write_consent(connection, noun)
+            # Given again, it is renewed. The pause's row, which is locked, is what writers meet at.
+            return Write(statement=_CONSENT, values=CONSENT.row_of(noun))
         case _:
             raise TypeError(f"{type(noun).__name__} is not kept in a row")
 
 
-def _write_request(connection: Connection, request: Request, now: datetime) -> None:
+def _request(request: Request, now: datetime) -> Write:
     if request.revision == 1:
         policy = None if request.ruling is None else request.ruling.policy
-        _insert(connection, escalations, REQUEST.row_of(request) | {"policy": policy})
-        return
+        return _insert(escalations, REQUEST.row_of(request) | {"policy": policy})
     keys = {
         "the_id": request.id,
         "the_revision": request.revision - 1,
         "the_now": now,
         "the_flag": request.token_revoked_at,
     }
-    _move(connection, _REQUEST_FROM[request.state], _moving(REQUEST, request) | keys)
+    return Write(statement=_REQUEST_FROM[request.state], values=_moving(REQUEST, request) | keys)
 
 
-def _write_vote(connection: Connection, vote: Vote) -> None:
+def _vote(vote: Vote) -> Write:
     if vote.voided_at is None:
-        _insert(connection, votes, VOTE.row_of(vote))
-    else:
-        _move(connection, _VOTE_FALLS, _moving(VOTE, vote) | {"the_id": vote.id})
+        return _insert(votes, VOTE.row_of(vote))
+    return Write(statement=_VOTE_FALLS, values=_moving(VOTE, vote) | {"the_id": vote.id})
 
 
-def _write_execution(connection: Connection, execution: Execution, now: datetime) -> None:
+def _execution(execution: Execution, now: datetime) -> Write:
     look_at = {"look_at": None if execution.is_over else execution.due_at}
     if execution.revision == 1:
-        _insert(connection, executions, EXECUTION.row_of(execution) | look_at)
-        return
+        return _insert(executions, EXECUTION.row_of(execution) | look_at)
     keys = {
         "the_id": execution.id,
         "the_revision": execution.revision - 1,
         "the_generation": execution.generation,
         "the_now": now,
     }
-    _move(connection, _EXECUTION_MOVES, _moving(EXECUTION, execution) | look_at | keys)
+    return Write(statement=_EXECUTION_MOVES, values=_moving(EXECUTION, execution) | look_at | keys)
 
 
-def _write_attempt(connection: Connection, attempt: Attempt) -> None:
+def _attempt(attempt: Attempt) -> Write:
     if _is_start_record(attempt):
-        _insert(connection, attempts, ATTEMPT.row_of(attempt))
-        return
+        return _insert(attempts, ATTEMPT.row_of(attempt))
     keys = {"the_id": attempt.execution, "the_number": attempt.number, "the_hash": attempt.request_hash}
-    _move(connection, _ATTEMPT_MOVES, _moving(ATTEMPT, attempt) | keys)
+    return Write(statement=_ATTEMPT_MOVES, values=_moving(ATTEMPT, attempt) | keys)
 
 
 def _is_start_record(attempt: Attempt) -> bool:
     return attempt.fate is Fate.OPEN and attempt.sends == 0
 
 
-def _write_revised(connection: Connection, shape: Shape[Any], noun: Pause | Token | Alert, statement: Prepared) -> None:
+def _revised(shape: Shape[Any], noun: Pause | Token | Alert, statement: Prepared) -> Write:
     if noun.revision == 1:
-        _insert(connection, shape.table, shape.row_of(noun))
-    else:
-        _move(connection, statement, _moving(shape, noun) | {"the_id": noun.id, "the_revision": noun.revision - 1})
+        return _insert(shape.table, shape.row_of(noun))
+    keys = {"the_id": noun.id, "the_revision": noun.revision - 1}
+    return Write(statement=statement, values=_moving(shape, noun) | keys)
 
 
-def _write_consent(connection: Connection, consent: Consent) -> None:
-    """Write one person's agreement; given again, it is renewed. The pause's row, which is locked, is what writers meet at."""
-    keys = {"the_id": consent.pause, "the_person": consent.person}
-    if _CONSENT_RENEWED.run(connection, _moving(CONSENT, consent) | keys) == 0:
-        _insert(connection, resume_consents, CONSENT.row_of(consent))
-
-
-def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    try:
-        _INSERTS[table].run(connection, row)
-    except exc.IntegrityError as error:
-        if not is_taken(error):
-            raise
-        raise Clash("Somebody was faster.") from error
-
-
-def _move(connection: Connection, statement: Prepared, values: Mapping[str, Any]) -> None:
-    if statement.run(connection, values) != 1:
-        raise Clash("Somebody was faster.")
+def _insert(table: Table, row: Mapping[str, Any]) -> Write:
+    return Write(statement=_INSERTS[table], values=row)
 
 
 def _moving(shape: Shape[N], noun: N) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from approvals.execution import queued
 from approvals.people import Authority
 from approvals.plan import bound_of
 from approvals.policy import groups_of
-from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, UnitOfWork
+from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, StoredPlan, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
 from approvals.usecases.standing import bench_for, ruling_today, save_stopping, slack_accounts, voters_of
 
@@ -51,9 +51,9 @@ class Decide:
             Unavailable: Whether it counts cannot be known just now; nothing has changed.
         """
         for last in (False, False, True):
-            asked, authority = self._ask(given)
+            asked, authority, plan = self._ask(given)
             try:
-                judged = self._judge(given, authority)
+                judged = self._judge(given, authority, plan)
             except (Clash, Unavailable) as error:
                 if last or not self._moved_on(error, given, asked):
                     raise
@@ -64,27 +64,28 @@ class Decide:
             "Others kept answering at the same time; try again."
         )  # pragma: no cover - the last round returns or raises
 
-    def _ask(self, given: Given) -> tuple[frozenset[str], Authority]:
-        """Return whose standing was asked for, and what the workspace said, before any lock is taken."""
+    def _ask(self, given: Given) -> tuple[frozenset[str], Authority, StoredPlan | None]:
+        """Return whose standing was asked for, what the workspace said, and the plan: before any lock is taken."""
         with self.store.glancing() as reading:
-            request = reading.request(given.request)
-            if request is None or request.state is State.REFUSED:
-                raise Missing("There is no such request.")
-            voters = voters_of(reading, request.id) if given.answer is Answer.APPROVE else frozenset()
-            at = reading.now
-        ruling = ruling_today(request, self.policies.current())
+            found = reading.question(given.request)
+        if found is None or found.request.state is State.REFUSED:
+            raise Missing("There is no such request.")
+        voters = {vote.account for vote in found.votes} if given.answer is Answer.APPROVE else set()
         asked = slack_accounts({given.account} | voters)
-        return asked, self.directory.authority(accounts=asked, groups=groups_of(ruling), at=at)
+        groups = groups_of(ruling_today(found.request, self.policies.current()))
+        return asked, self.directory.authority(accounts=asked, groups=groups, at=found.now), found.plan
 
-    def _judge(self, given: Given, authority: Authority) -> Judged:
+    def _judge(self, given: Given, authority: Authority, plan: StoredPlan | None) -> Judged:
         lane = Lane.URGENT if given.answer is Answer.DENY else Lane.NORMAL
         with self.store.writing(lane) as uow:
-            judged = self._judged_in(uow, given, authority)
+            judged = self._judged_in(uow, given, authority, plan)
         if isinstance(judged, Refused):
             raise judged
         return judged
 
-    def _judged_in(self, uow: UnitOfWork, given: Given, authority: Authority) -> Judged | Refused:
+    def _judged_in(
+        self, uow: UnitOfWork, given: Given, authority: Authority, plan: StoredPlan | None
+    ) -> Judged | Refused:
         """Return what the answer leads to, saved; or its refusal, recorded: the transaction commits either way."""
         request = uow.lock_request(given.request)
         if request is None:
@@ -111,11 +112,10 @@ class Decide:
             return refusal
         save_stopping(uow, judged.transition)
         if judged.request.state is State.APPROVED and judged.counted:
-            uow.save(self._queued(uow, judged.request))
+            uow.save(self._queued(judged.request, plan, now=bench.now))
         return judged
 
-    def _queued(self, uow: UnitOfWork, request: Request) -> Transition:
-        plan = uow.plan(request.fingerprint or "")
+    def _queued(self, request: Request, plan: StoredPlan | None, *, now: datetime) -> Transition:
         if plan is None or request.valid_until is None:
             raise Missing("The plan of this request is not stored.")
         bound = bound_of(plan.bound)
@@ -127,7 +127,7 @@ class Decide:
             object_uid=bound.steps[0].uid,
             fingerprint=plan.fingerprint,
             valid_until=request.valid_until,
-            now=uow.now,
+            now=now,
         )
 
     def _moved_on(self, error: Refused, given: Given, asked: frozenset[str]) -> bool:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from approvals.accounts import executor
-from approvals.canonical import Value
 from approvals.errors import Clash, Forbidden, KeyReused, Malformed, OutOfScope, Paused, PolicyDenied, TooMany
 from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
 from approvals.pause import Pause, Place, open_pause_over
 from approvals.people import Authority
-from approvals.plan import Bound, Plan, Preview, bind, bound_bytes, check_changes, effect_key, fingerprint_of
+from approvals.plan import Bound, Plan, Preview, bind, bytes_of, check_changes, effect_key, fingerprint_of
 from approvals.policy import Policy, Ruling, groups_of, possible_approvers, rule_on
 from approvals.ports import (
     Cluster,
@@ -26,7 +25,6 @@ from approvals.ports import (
     Milestone,
     NewId,
     Policies,
-    Reading,
     Store,
     StoredPlan,
     UnitOfWork,
@@ -92,16 +90,16 @@ class Escalate:
         """
         # No snapshot: key, pauses and rules are judged again in the transaction that opens the question.
         with self.store.glancing() as reading:
-            found = _found(reading, escalation)
-            if found is not None:
-                return Opened(request=found, created=False)
-            if reading.pending_count(escalation.agent) >= self.most_pending:
-                raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
-            asked_at, pauses = reading.now, reading.pauses()
+            standing = reading.standing(escalation.agent, escalation.idempotency_key)
+        if (found := _same(standing.asked, escalation)) is not None:
+            return Opened(request=found, created=False)
+        if standing.pending >= self.most_pending:
+            raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
+        asked_at = standing.now
         verb = _checked_verb(escalation)
         _check_limits(self.policies.current(), escalation)
         try:
-            self._check_first(escalation, token, pauses)
+            self._check_first(escalation, token, standing.pauses)
         except Forbidden as refusal:
             return self._refuse(escalation, token, refusal, asked_at)
         draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
@@ -122,12 +120,12 @@ class Escalate:
         check_changes(draft.preview)
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
 
-    def open_in(self, uow: UnitOfWork, draft: Draft) -> Opened:
-        """Store *draft* as a request, pending or refused, inside a transaction that holds the gate."""
+    def open_in(self, uow: UnitOfWork, draft: Draft, *, pauses: tuple[Pause, ...]) -> Opened:
+        """Store *draft* as a request, pending or refused, in a transaction that holds the gate; *pauses* are the open ones."""
         policy = self.policies.current()
         escalation = draft.escalation
         ruling = _ruling(policy, escalation, risk=draft.preview.evidence.risk)
-        refusal = _refusal(ruling, escalation, uow.pauses(), draft.authority)
+        refusal = _refusal(ruling, escalation, pauses, draft.authority)
         if refusal is not None:
             request = replace(
                 _refused(draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal),
@@ -137,7 +135,8 @@ class Escalate:
             uow.save(opened(request, plea=draft.texts, facts={}))
             return Opened(request=request, created=True)
         plan = _bound(draft, ruling)
-        data = bound_bytes(plan.bound)
+        bound = facts_of(plan.bound)
+        data = bytes_of(bound)
         fingerprint = fingerprint_of(data)
         rendered = self.render(
             review_of(
@@ -152,7 +151,7 @@ class Escalate:
         )
         request = _pending(draft, policy, ruling, plan, rendered, fingerprint=fingerprint, now=uow.now)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
-        uow.save(opened(request, plea=draft.texts, facts=_plan_facts(plan)))
+        uow.save(opened(request, plea=draft.texts, facts={"bound": bound, "evidence": facts_of(plan.evidence)}))
         return Opened(request=request, created=True, bound=plan.bound)
 
     def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
@@ -194,8 +193,7 @@ class Escalate:
     def _open(self, draft: Draft) -> Opened:
         try:
             with self.store.writing() as uow:
-                uow.lock_gate(exclusive=False)
-                made = self.open_in(uow, draft)
+                made = self.open_in(uow, draft, pauses=uow.enter_gate())
         except Clash:
             # Two deliveries of one key raced: the other one's insert won, and its answer is the answer.
             return self._winner(draft.escalation)
@@ -220,16 +218,14 @@ class Escalate:
 
     def _winner(self, escalation: Escalation) -> Opened:
         with self.store.reading() as reading:
-            found = _found(reading, escalation)
+            found = _same(reading.standing(escalation.agent, escalation.idempotency_key).asked, escalation)
         if found is None:
             raise Clash("Somebody was faster; send it again.")
         return Opened(request=found, created=False)
 
 
-def _found(reading: Reading, escalation: Escalation) -> Request | None:
-    if escalation.idempotency_key is None:
-        return None
-    found = reading.request_by_key(escalation.agent, escalation.idempotency_key)
+def _same(found: Request | None, escalation: Escalation) -> Request | None:
+    """Return what was found under the key of *escalation*, if it is the same escalation."""
     if found is not None and found.body_hash != escalation.body_hash:
         raise KeyReused("That Idempotency-Key was used for another body.")
     return found
@@ -308,10 +304,6 @@ def _bound(draft: Draft, ruling: Ruling) -> Plan:
         executor=executor(draft.escalation.agent, action.verb, action.target.namespace).username,
         valid_for=ruling.valid_for,
     )
-
-
-def _plan_facts(plan: Plan) -> dict[str, Value]:
-    return {"bound": facts_of(plan.bound), "evidence": facts_of(plan.evidence)}
 
 
 def _pending(

@@ -351,7 +351,7 @@ class Execute:
             over = _saved(uow, void(held, Reason.DRIFT, now=uow.now))
             uow.release_target(over)
             if held_request is not None and held_request.state is State.APPROVED:
-                successor = None if draft is None else self.escalate.open_in(uow, draft).request
+                successor = None if draft is None else self.escalate.open_in(uow, draft, pauses=uow.pauses()).request
                 uow.save(supersede(held_request, successor=None if successor is None else successor.id, now=uow.now))
         return over
 

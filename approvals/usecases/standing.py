@@ -38,21 +38,15 @@ def slack_accounts(accounts: Iterable[str]) -> frozenset[str]:
 def bench_for(
     uow: UnitOfWork, request: Request, *, policy: Policy, authority: Authority, execution: Execution | None
 ) -> Bench:
-    """Return everything a judgement on *request* rests on; its row's lock is held, so all of this is fresh.
-
-    The instant is read first, right after the lock, then the epoch, then pauses and votes: read in another order, an
-    answer could be judged by a pause state older than its own epoch.
-    """
-    now = uow.now
-    epoch = uow.epoch()
-    votes = uow.votes(request.id)
+    """Return everything a judgement on *request* rests on; its row's lock is held, so all of this is fresh."""
+    grounds = uow.grounds(request.id)
     return Bench(
-        now=now,
-        epoch=epoch,
-        pauses=uow.pauses(ended_after=oldest_epoch(votes, epoch)),
+        now=grounds.now,
+        epoch=grounds.epoch,
+        pauses=grounds.pauses,
         ruling=ruling_today(request, policy),
         authority=authority,
-        votes=votes,
+        votes=grounds.votes,
         execution=execution,
     )
 

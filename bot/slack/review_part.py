@@ -6,11 +6,12 @@ it, and its hash is fixed when the request is opened. :func:`render_review` is w
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from approvals.canonical import encode, tagged_hash
+from approvals.canonical import tagged_hash
 from approvals.people import SLACK_ACCOUNT
-from approvals.plan import Change, Leaf, Redacted
+from approvals.plan import Change, Leaf, Redacted, json_text
 from approvals.review import Rendered, Review
 from approvals.risk import Risk
 from bot.slack.kit import Block, Element, context, header, line, listed, preformatted, rich_text, table, user, words
@@ -84,7 +85,7 @@ def draw_review(review: Review, *, revision: int = 0, named: bool = False) -> Re
     else:
         found_all = True
     change, all_fields = _change(review, f"{CHANGES}:{revision}", room - characters([checks]))
-    unnamed = _facts(review, "", named=False)
+    unnamed = _facts(review, "", named=False) if named else top[1]
     return ReviewPart(
         top=top,
         change=(*change, checks),
@@ -95,7 +96,7 @@ def draw_review(review: Review, *, revision: int = 0, named: bool = False) -> Re
 
 
 def _hash(blocks: Iterable[Block]) -> str:
-    return tagged_hash("countersign/render/1", encode([{**block, "block_id": ""} for block in blocks]))
+    return tagged_hash("countersign/render/1", json_text([{**block, "block_id": ""} for block in blocks]).encode())
 
 
 def _facts(review: Review, block_id: str, *, named: bool) -> Block:
@@ -202,6 +203,7 @@ def _checks_block(review: Review, block_id: str, found: list[Element]) -> Block:
     )
 
 
+@lru_cache(256)
 def _said(sentence: str) -> str:
     """Return a sentence or a name of ours; it may name things of the cluster, so nothing in it stays hidden."""
     return visible_line(sentence, _SENTENCE)

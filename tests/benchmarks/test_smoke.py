@@ -34,7 +34,7 @@ PARTS = {
 NAMES = {
     "decision": {"alone", "16 at once"},
     "spending": {
-        "statements, BEGIN and COMMIT included",
+        "turns at the database",
         "reading, before any lock",
         "the deciding transaction",
         "the rest: signature, Bolt, payload, threads",

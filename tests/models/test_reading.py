@@ -7,7 +7,7 @@ from approvals.alert import Alert, AlertState, Report, first_seen
 from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
 from approvals.execution import Phase
 from approvals.pause import Consent, Scope, ScopeKind
-from approvals.ports import Page
+from approvals.ports import Grounds, Page, Question, Standing
 from approvals.request import State
 from approvals.verb import Effect
 from tests.builders import ADA, BORIS, CHANNEL, HOUR, MINUTE, TICK, a_pause, a_policy, a_token, a_vote, an_attempt
@@ -24,9 +24,9 @@ def test_an_empty_store_knows_nothing(store):
             reading.pause("pause_1"),
             reading.consents("pause_1"),
             reading.request("esc_1"),
-            reading.request_by_key("scaler", "key-1"),
+            reading.question("esc_1"),
             reading.requests_of("scaler", state=None, limit=5, cursor=None),
-            reading.pending_count("scaler"),
+            reading.standing("scaler", "key-1"),
             reading.overdue(limit=5),
             reading.asked_with_revoked_tokens(limit=5),
             reading.votes("esc_1"),
@@ -43,9 +43,11 @@ def test_an_empty_store_knows_nothing(store):
             reading.policy_text("a" * 64),
         )
 
-    nothing = Page(requests=(), next_cursor=None)
+        now = reading.now
+
+    nothing, nobody = Page(requests=(), next_cursor=None), Standing(now=now, asked=None, pending=0, pauses=())
     assert answers == (
-        *(0, (), (), None, (), None, None, nothing, 0, (), (), (), None, None, (), None, None, {}),
+        *(0, (), (), None, (), None, None, nothing, nobody, (), (), (), None, None, (), None, None, {}),
         *(None, None, (), None, None),
     )
 
@@ -58,11 +60,47 @@ def test_a_request_is_found_by_its_id_and_by_its_key(store):
     with store.reading() as reading:
         found = (
             reading.request(request.id),
-            reading.request_by_key("scaler", "key-1"),
-            reading.request_by_key("tuner", "key-1"),
+            reading.standing("scaler", "key-1").asked,
+            reading.standing("tuner", "key-1").asked,
+            reading.standing("scaler", None).asked,
         )
 
-    assert found == (request, request, None)
+    assert found == (request, request, None, None)
+
+
+def test_a_question_is_one_look(store):
+    """A request with its live votes and its plan, all as they are, at one instant; beside it how its agent stands."""
+    with_grounds(store)
+    request = ask(store)
+    vote = a_vote(escalation=request.id, at=now_of(store))
+    pause = a_pause(engaged_at=now_of(store))
+    put(store, vote, pause)
+
+    with store.reading() as reading:
+        assert reading.question(request.id) == Question(
+            now=reading.now, request=request, votes=(vote,), plan=reading.plan(request.fingerprint or "")
+        )
+        assert reading.standing("scaler", None) == Standing(now=reading.now, asked=None, pending=1, pauses=(pause,))
+
+
+def test_what_a_judgement_rests_on(store):
+    """Live votes, the epoch, open pauses, and ended ones at least as far back as the oldest vote; under locks, at one instant."""
+    with_grounds(store)
+    request, other = ask(store, 1), ask(store, 2)
+    at = now_of(store)
+    ended, still_open = (
+        a_pause(id="pause_1", engaged_at=at, ended_at=at, ended_epoch=2),
+        a_pause(id="pause_2", engaged_at=at),
+    )
+    vote = a_vote(escalation=request.id, at=at, epoch=1)
+    put(store, ended)
+    put(store, still_open, vote)
+
+    with store.writing() as uow:
+        assert uow.enter_gate() == (still_open,)
+        uow.lock_request(request.id)
+        assert uow.grounds(request.id) == Grounds(now=uow.now, epoch=0, votes=(vote,), pauses=(ended, still_open))
+        assert uow.grounds(other.id) == Grounds(now=uow.now, epoch=0, votes=(), pauses=(ended, still_open))
 
 
 def test_a_plan_comes_back_as_its_bytes(store):
@@ -90,7 +128,7 @@ def test_an_agent_pages_through_its_requests(store):
         last = reading.requests_of("scaler", state=None, limit=2, cursor=second.next_cursor)
         pending = reading.requests_of("scaler", state="pending", limit=5, cursor=None)
         others = reading.requests_of("tuner", state=None, limit=5, cursor=None)
-        counts = (reading.pending_count("scaler"), reading.pending_count("tuner"))
+        counts = (reading.standing("scaler", None).pending, reading.standing("tuner", None).pending)
 
     assert first == Page(requests=(asked[4], asked[3]), next_cursor=asked[3].id)
     assert second == Page(requests=(done, asked[1]), next_cursor=asked[1].id)
@@ -327,8 +365,9 @@ def test_a_refused_request_comes_back_whole(store):
     put(store, request)
 
     with store.reading() as reading:
-        assert reading.request_by_key("scaler", "key-1") == request
-        assert (reading.pending_count("scaler"), request.state) == (0, State.REFUSED)
+        standing = reading.standing("scaler", "key-1")
+
+    assert (standing.asked, standing.pending, request.state) == (request, 0, State.REFUSED)
 
 
 def test_a_look_is_one_snapshot(store):

@@ -138,7 +138,7 @@ def test_a_key_is_taken_once(store):
         ask(store, 2, idempotency_key=first.idempotency_key)
 
     with store.reading() as reading:
-        assert reading.request_by_key("scaler", "key-1") == first
+        assert reading.standing("scaler", "key-1").asked == first
 
 
 def test_successors_have_no_key(store):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 
@@ -24,7 +25,7 @@ class Between:
 
 
 class Blind:
-    """A store that cannot lock one row, or find one plan: they were there for the look before."""
+    """A store that cannot lock one row: it was there for the look before."""
 
     def __init__(self, store: Any, unseen: str) -> None:
         self._store = store
@@ -40,6 +41,30 @@ class Blind:
             yield _BlindUnit(uow, self._unseen)
 
 
+class Planless:
+    """A store in which no question's plan can be found."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def glancing(self) -> Iterator[Any]:
+        """Look, without plans."""
+        with self._store.glancing() as reading:
+            yield _PlanlessReading(reading)
+
+
+class _PlanlessReading:
+    def __init__(self, reading: Any) -> None:
+        self._reading = reading
+
+    def question(self, request_id: str) -> Any:
+        return replace(self._reading.question(request_id), plan=None)
+
+
 class _BlindUnit:
     def __init__(self, uow: Any, unseen: str) -> None:
         self._uow = uow
@@ -47,6 +72,6 @@ class _BlindUnit:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._uow, name)
-        if not (name.startswith("lock_") or name == "plan"):
+        if not name.startswith("lock_"):
             return found
         return lambda key=None, **how: None if key == self._unseen else found(*([] if key is None else [key]), **how)

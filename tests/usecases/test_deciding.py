@@ -33,7 +33,7 @@ from tests.builders import (
     an_escalation,
 )
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
-from tests.usecases.mishaps import Blind
+from tests.usecases.mishaps import Blind, Planless
 
 TRIO = an_approver_set(accounts=(ADA, BORIS, ELI))
 
@@ -476,7 +476,7 @@ def test_without_its_plan_nothing_is_approved(world):
     request = world.pending()
 
     with pytest.raises(Missing):
-        replace(world, store=Blind(world.store, request.fingerprint)).answers(request)
+        replace(world, store=Planless(world.store)).answers(request)
 
     assert (world.request(request), votes_on(world, request)) == (request, {})
 

@@ -85,7 +85,7 @@ def test_i15_what_was_answered_2xx_is_there_after_kill_9(sqlite_url, enough):
     with store.reading() as reading:
         for agent, caller in (("scaler", callers[0]), ("pruner", callers[1])):
             for key, answer in caller.answered:
-                found = reading.request_by_key(agent, key)
+                found = reading.standing(agent, key).asked
                 assert answer is None or (found is not None and found.id == answer["id"])
         starts = set(reading.connection.exec_driver_sql("SELECT starts_at FROM alerts").scalars())
     assert len(starts) >= sum(answer["new"] for _, answer in callers[2].answered)
