@@ -6,10 +6,11 @@ Every process is a real one, ``python -m bot``, whose environment holds the plac
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +64,11 @@ class Place:
     def policy(self) -> Path:
         """The policy file."""
         return self.folder / "policy.yml"
+
+    def let_leases_lapse(self) -> None:
+        """Let the minute pass after which a dead worker's execution may be taken over, as far as the rows tell."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute("UPDATE executions SET lease_until = 0 WHERE lease_until IS NOT NULL")
 
     @property
     def database(self) -> Path:

@@ -38,14 +38,14 @@ def token(place: Place) -> str:
 
 @pytest.mark.parametrize(
     "milestone",
-    [Milestone.VOTED, pytest.param(Milestone.REPLIED, marks=pytest.mark.slow), Milestone.OUTCOME],
+    [Milestone.VOTED, Milestone.REPLIED, Milestone.OUTCOME],
 )
 def test_a_kill_neither_loses_nor_doubles_what_was_approved(
     ground: Ground, place: Place, token: str, screen: Screen, milestone: Milestone
 ):
     """Killed after the vote, after the write's reply or after its outcome: the next start ends it, with one write.
 
-    After the reply nobody may touch it before the dead worker's lease of a minute has run out; hence the patience.
+    After the reply nobody may touch it before the dead worker's lease of a minute has run out.
     """
     name = ground.new_deployment(replicas=2)
     with place.serving(killed_at=milestone) as service:
@@ -53,6 +53,7 @@ def test_a_kill_neither_loses_nor_doubles_what_was_approved(
         screen.card(escalation)
         screen.approve(escalation, as_=ADA)
         service.wait_until_killed()
+    place.let_leases_lapse()
 
     with place.serving() as service:
         Agent(service=service, token=token).wait_for_effect(escalation, "verified")
