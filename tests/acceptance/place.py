@@ -68,7 +68,9 @@ class Place:
     def let_leases_lapse(self) -> None:
         """Let the minute pass after which a dead worker's execution may be taken over, as far as the rows tell."""
         with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.execute("UPDATE executions SET lease_until = 0 WHERE lease_until IS NOT NULL")
+            connection.execute(
+                "UPDATE executions SET lease_until = 0, due_at = 0, look_at = 0 WHERE lease_until IS NOT NULL"
+            )
 
     @property
     def database(self) -> Path:
