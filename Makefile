@@ -14,8 +14,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COVERAGE_FLOOR ?= 90
 # The least share of mutants that the court's tests must kill, in percent.
 MUTATION_FLOOR ?= 90
-# What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser.
-FAST := not (cluster or postgres or alertmanager or browser or slow)
+# What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser, or talks over a socket.
+FAST := -m 'not (cluster or postgres or alertmanager or browser or door or slow)' \
+	$(addprefix --ignore=tests/,acceptance benchmarks bot/cluster bot/intake bot/local devcluster)
 
 .PHONY: help
 help: ## list the targets
@@ -55,8 +56,8 @@ suite: check
 	@$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
 .PHONY: test-fast
-test-fast: dev ## the inner loop: no cluster, no database server, no browser (T="-k name" narrows it)
-	@$(BIN)/pytest -m '$(FAST)' $(T)
+test-fast: dev ## the inner loop: no cluster, no database server, no browser, no sockets (T="-k name" narrows it)
+	@$(BIN)/pytest $(FAST) $(T)
 
 .PHONY: check
 check: dev ## format, lint, types, import contracts
