@@ -95,7 +95,7 @@ def test_the_environment_cannot_change_what_is_built():
         "GOWORK": "/their/go.work",
         "GOTOOLCHAIN": "go1.99",
         "CGO_ENABLED": "1",
-        "GOPROXY": "https://proxy.example",
+        "GOPROXY": "https://modules.example",
         "GOCACHE": "/their/cache",
         "PATH": "/bin",
     }
@@ -106,7 +106,7 @@ def test_the_environment_cannot_change_what_is_built():
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
         "GO111MODULE": "on",
-        "GOPROXY": "https://proxy.example",
+        "GOPROXY": "https://modules.example",
         "GOCACHE": "/their/cache",
         "PATH": "/bin",
     }

@@ -154,7 +154,7 @@ def test_what_an_administrator_can_mend_is_told_apart(code, mendable):
 )
 def test_a_server_on_this_machine_is_reached_without_a_proxy(monkeypatch, address, loopback):
     """The library takes a proxy from the environment for everything; for loopback that would lead nowhere."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://outbound.example:3128")
 
     assert is_loopback(address) is loopback
     assert (client("xoxb-1", address, timeout_seconds=1).proxy is None) is loopback
