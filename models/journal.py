@@ -130,7 +130,7 @@ class Journal:
         self._events: list[AuditEvent] = []
 
     def add(self, told: Iterable[AuditEvent]) -> None:
-        """Take events down, to be written by :meth:`flush`."""
+        """Take events down, to be written by what :meth:`taken` returns."""
         self._events.extend(told)
 
     def places(self) -> list[Asked]:

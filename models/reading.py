@@ -15,7 +15,7 @@ from approvals.tokens import Token
 from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
 from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape, evidence_of
-from models.prepared import Prepared, Rows, together
+from models.prepared import Answer, Asked, Prepared, together
 from models.tables import (
     agent_tokens,
     alerts,
@@ -217,13 +217,15 @@ class SqlReading:
 
     def epoch(self) -> int:
         """Return the pause epoch."""
-        ((epoch,),) = self._along(EPOCH)
+        (answer,) = self._along((EPOCH, {}))
+        ((epoch,),) = answer.rows
         return int(epoch)
 
     def pauses(self, *, ended_after: int | None = None) -> tuple[Pause, ...]:
         """Return the open pauses and, if asked, those that ended in an epoch above *ended_after*."""
         if ended_after is None:
-            return tuple(PAUSE.noun_of(row) for row in self._along(OPEN_PAUSES))
+            (answer,) = self._along((OPEN_PAUSES, {}))
+            return tuple(PAUSE.noun_of(row) for row in answer.rows)
         return self._all(PAUSE, _PAUSES_SINCE, after=ended_after)
 
     def pause(self, pause_id: str) -> Pause | None:
@@ -240,15 +242,11 @@ class SqlReading:
 
     def question(self, request_id: str) -> Question | None:
         """Return one request with its votes and its plan, in one trip."""
-        connection, key = self.connection, {"key": request_id}
-        clock, found, live, planned = together(
-            connection, [self.clock.question(connection), (_REQUEST, key), (VOTES, key), (_PLAN_OF, key)]
-        )
-        if self._now is None:
-            self._now = self.clock.instant(connection, clock)
+        key = {"key": request_id}
+        found, live, planned = self._along((_REQUEST, key), (VOTES, key), (_PLAN_OF, key))
         for row in found.rows:
             return Question(
-                now=self._now,
+                now=self.now,
                 request=REQUEST.noun_of(row),
                 votes=tuple(VOTE.noun_of(vote) for vote in live.rows),
                 plan=next((_stored_plan(one) for one in planned.rows), None),
@@ -267,21 +265,13 @@ class SqlReading:
 
     def standing(self, agent: str, key: str | None) -> Standing:
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
-        connection, asker = self.connection, {"agent": agent}
-        clock, earlier, pending, paused = together(
-            connection,
-            [
-                self.clock.question(connection),
-                (_REQUEST_BY_KEY, asker | {"key": key}),
-                (_PENDING_COUNT, asker),
-                (OPEN_PAUSES, {}),
-            ],
+        asker = {"agent": agent}
+        earlier, pending, paused = self._along(
+            (_REQUEST_BY_KEY, asker | {"key": key}), (_PENDING_COUNT, asker), (OPEN_PAUSES, {})
         )
-        if self._now is None:
-            self._now = self.clock.instant(connection, clock)
         ((count,),) = pending.rows
         return Standing(
-            now=self._now,
+            now=self.now,
             asked=next((REQUEST.noun_of(row) for row in earlier.rows), None),
             pending=int(count),
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
@@ -304,7 +294,8 @@ class SqlReading:
 
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
-        return tuple(VOTE.noun_of(row) for row in self._along(VOTES, key=request_id))
+        (answer,) = self._along((VOTES, {"key": request_id}))
+        return tuple(VOTE.noun_of(row) for row in answer.rows)
 
     def execution_of(self, request_id: str) -> Execution | None:
         """Return the execution of one request, if it was approved."""
@@ -332,7 +323,8 @@ class SqlReading:
 
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
-        return next((TOKEN.noun_of(row) for row in self._along(_TOKEN_BY_HASH, key=hashed)), None)
+        (answer,) = self._along((_TOKEN_BY_HASH, {"key": hashed}))
+        return next((TOKEN.noun_of(row) for row in answer.rows), None)
 
     def token(self, token_id: str) -> Token | None:
         """Return one token, good or not."""
@@ -359,17 +351,18 @@ class SqlReading:
         ((pending, under_way, unknown),) = _WAITING.rows(self.connection)
         return {"requests pending": pending, "executions under way": under_way, "outcomes unknown": unknown}
 
-    def _along(self, statement: Prepared, **values: Any) -> Rows:
-        """Return what *statement* finds, and bring the instant along if nobody asked for it yet: taken first, in the same trip.
+    def _along(self, *asked: Asked, after: Sequence[Asked] = ()) -> list[Answer]:
+        """Return what *asked* gives, all in one trip, and bring the instant along if nobody asked for it yet.
 
-        Only for what is asked once every lock is held, or where there is none.
+        Only for what is asked once every lock is held, or where there is none: *after* names locks that go first in the same
+        trip. The instant is taken next, before anything is read.
         """
-        if self._now is not None:
-            return statement.rows(self.connection, values)
         connection = self.connection
-        told, found = together(connection, [self.clock.question(connection), (statement, values)])
-        self._now = self.clock.instant(connection, told)
-        return found.rows
+        clock = [] if self._now is not None else [self.clock.question(connection)]
+        answers = together(connection, [*after, *clock, *asked])
+        if clock:
+            self._now = self.clock.instant(connection, answers[len(after)])
+        return answers[len(answers) - len(asked) :]
 
     def _one(self, shape: Shape[N], statement: Prepared, **values: Any) -> N | None:
         return next((shape.noun_of(row) for row in statement.rows(self.connection, values)), None)

@@ -106,11 +106,7 @@ class SqlUnitOfWork(SqlReading):
 
     def enter_gate(self) -> tuple[Pause, ...]:
         """Take the start gate, shared, and return the open pauses, read once it is held: where no other lock follows."""
-        connection = self.connection
-        gate_lock: list[Asked] = [] if connection.dialect.name == "sqlite" else [(_SHARED, {"key": advisory_key(GATE)})]
-        *_, clock, paused = together(connection, [*gate_lock, self.clock.question(connection), (OPEN_PAUSES, {})])
-        if self._now is None:
-            self._now = self.clock.instant(connection, clock)
+        (paused,) = self._along((OPEN_PAUSES, {}), after=self._advisory_lock(GATE, exclusive=False))
         return tuple(PAUSE.noun_of(row) for row in paused.rows)
 
     def lock_environment(self, environment: str) -> None:
@@ -140,15 +136,11 @@ class SqlUnitOfWork(SqlReading):
 
     def grounds(self, request_id: str) -> Grounds:
         """Return what a judgement on one request rests on, read once every lock is held: in one trip, the instant first."""
-        connection, key = self.connection, {"key": request_id}
-        clock, epoch, live, paused = together(
-            connection, [self.clock.question(connection), (EPOCH, {}), (VOTES, key), (PAUSES_ABOUT, key)]
-        )
-        if self._now is None:
-            self._now = self.clock.instant(connection, clock)
+        key = {"key": request_id}
+        epoch, live, paused = self._along((EPOCH, {}), (VOTES, key), (PAUSES_ABOUT, key))
         ((number,),) = epoch.rows
         return Grounds(
-            now=self._now,
+            now=self.now,
             epoch=number,
             votes=tuple(VOTE.noun_of(row) for row in live.rows),
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
@@ -239,8 +231,12 @@ class SqlUnitOfWork(SqlReading):
         return answers[len(saved) :]
 
     def _advisory(self, name: str, *, exclusive: bool) -> None:
-        if self.connection.dialect.name == "postgresql":
-            (_EXCLUSIVE if exclusive else _SHARED).rows(self.connection, {"key": advisory_key(name)})
+        together(self.connection, self._advisory_lock(name, exclusive=exclusive))
+
+    def _advisory_lock(self, name: str, *, exclusive: bool) -> list[Asked]:
+        if self._connection.dialect.name == "sqlite":
+            return []
+        return [(_EXCLUSIVE if exclusive else _SHARED, {"key": advisory_key(name)})]
 
 
 def _target_of(execution: Execution) -> dict[str, str]:

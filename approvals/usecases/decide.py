@@ -6,6 +6,7 @@ everything else is read in statements after it, so two answers at once are judge
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from approvals.audit import AuditEvent, Kind, Transition, request_stream
 from approvals.errors import Clash, Missing, Refused, Unavailable
@@ -16,6 +17,9 @@ from approvals.policy import groups_of
 from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, StoredPlan, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
 from approvals.usecases.standing import bench_for, ruling_today, save_stopping, slack_accounts, voters_of
+
+ROUNDS: Final = 3
+"""How often an answer is judged anew because somebody else's came first, before whoever gave it is asked to try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +54,18 @@ class Decide:
             Refused: It does not count, and why; the refusal is written down.
             Unavailable: Whether it counts cannot be known just now; nothing has changed.
         """
-        for last in (False, False, True):
+        left = ROUNDS
+        while True:
+            left -= 1
             asked, authority, plan = self._ask(given)
             try:
                 judged = self._judge(given, authority, plan)
             except (Clash, Unavailable) as error:
-                if last or not self._moved_on(error, given, asked):
+                if left == 0 or not self._moved_on(error, given, asked):
                     raise
                 continue
             self.journey.reached(Milestone.VOTED, given.request)
             return judged
-        raise Unavailable(
-            "Others kept answering at the same time; try again."
-        )  # pragma: no cover - the last round returns or raises
 
     def _ask(self, given: Given) -> tuple[frozenset[str], Authority, StoredPlan | None]:
         """Return whose standing was asked for, what the workspace said, and the plan: before any lock is taken."""

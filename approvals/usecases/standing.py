@@ -7,7 +7,7 @@ from approvals.execution import Execution
 from approvals.people import Authority, is_operator
 from approvals.policy import Policy, Ruling, WhenTokenRevoked, rule_on, stricter_of
 from approvals.ports import Reading, UnitOfWork
-from approvals.request import Bench, Request, Vote
+from approvals.request import Bench, Request
 
 
 def ruling_today(request: Request, policy: Policy) -> Ruling:
@@ -49,11 +49,6 @@ def bench_for(
         votes=grounds.votes,
         execution=execution,
     )
-
-
-def oldest_epoch(votes: Iterable[Vote], epoch: int) -> int:
-    """Return the epoch of the oldest of *votes*, or *epoch* where there are none."""
-    return min((vote.epoch for vote in votes), default=epoch)
 
 
 def voters_of(reading: Reading, request_id: str) -> frozenset[str]:

@@ -12,7 +12,6 @@ from approvals.plan import Plan, bound_of, fingerprint_of
 from approvals.ports import Reading
 from approvals.request import Answer, Request, State, Vote, missing_approvals
 from approvals.review import Review, review_of
-from approvals.usecases.standing import oldest_epoch
 from approvals.verbs import verb_called
 from bot.delivery import Drawn, NotAsApproved, Occasion, Told
 from bot.slack.agent_part import Words
@@ -96,7 +95,7 @@ def _standing(reading: Reading, request: Request) -> Standing:
 def _counted(reading: Reading, request: Request) -> tuple[Vote, ...]:
     """Return the approvals that no pause has undone; whether their givers still may is judged when it matters."""
     votes = reading.votes(request.id)
-    pauses = reading.pauses(ended_after=oldest_epoch(votes, reading.epoch()))
+    pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
     return tuple(
         vote for vote in votes if vote.answer is Answer.APPROVE and survives(pauses, request.place, epoch=vote.epoch)
     )
