@@ -27,8 +27,11 @@ class Screen:
 
     def act_as(self, who: str) -> None:
         """Be that person from now on."""
-        self.page.get_by_test_id("act-as").select_option(who)
-        expect(self.page.locator("#role")).not_to_be_empty()
+        people = self.page.get_by_test_id("act-as")
+        people.select_option(who)
+        name = people.locator("option:checked").inner_text().split(" (")[0]
+        # Drawn from the state that arrives: until then the page still shows the one before.
+        expect(self.page.locator("#viewer")).to_have_text(f"You act as {name}")
 
     def card(self, escalation: str) -> Locator:
         """Return the card of one escalation, once it is in the channel."""

@@ -152,8 +152,8 @@ def _head(answer: Answer) -> bytes:
 def _receive(connection: socket.socket) -> Received | None:
     with connection.makefile("rb") as stream:
         words = stream.readline().decode("latin-1").split(" ")
-        if len(words) != 3:
-            return None  # nothing, or the beginning of TLS
+        if len(words) != 3 or not words[2].startswith("HTTP/"):
+            return None  # nothing, or the beginning of TLS, which is random bytes: two of them may be spaces
         method, target, _ = words
         headers: dict[str, str] = {}
         while (line := stream.readline().decode().strip()) != "":

@@ -1,4 +1,5 @@
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -95,6 +96,16 @@ def test_a_server_that_is_not_who_it_should_be_gets_nothing():
             _patch(client)
 
         assert server.received == []
+
+
+def test_the_scripted_server_takes_the_beginning_of_tls_for_no_request():
+    """A greeting of TLS is random bytes: whichever they are, they are no request and no fault of the server."""
+    with serving(scripted.Answer()) as server:
+        with socket.create_connection(("127.0.0.1", urlsplit(server.url).port)) as connection:
+            connection.sendall(b"\x16\x03\x01 \xf7 \x9c\n\xf7\xff\r\n\r\n")
+            answered = connection.recv(1)
+
+        assert (answered, server.received) == (b"", [])
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,14 @@ function drawAll() {
   drawPeople();
   drawChannels();
   drawHead();
-  fillList(byId("messages"), sorted(inMain), context());
+  drawMain();
   drawThread();
   toBottom(byId("scroll"));
+}
+
+function drawMain() {
+  const list = byId("messages");
+  keepingFocus(list, () => fillList(list, sorted(inMain), context()));
 }
 
 function drawPeople() {
@@ -74,6 +79,7 @@ function drawChannels() {
           class: unread ? "channel unread" : "channel",
           type: "button",
           "data-testid": `channel-${channel.id}`,
+          "data-focus": channel.id,
           "aria-current": current ? "page" : null,
           on: { click: () => openChannel(channel.id) },
         },
@@ -83,7 +89,7 @@ function drawChannels() {
       ),
     );
   });
-  byId("channels").replaceChildren(...items);
+  keepingFocus(byId("channels"), () => byId("channels").replaceChildren(...items));
   const total = [...state.unread.values()].reduce((sum, count) => sum + count, 0);
   const channel = current();
   const place = channel ? `${channel.direct ? "" : "#"}${channel.name}` : "No channel";
@@ -118,7 +124,8 @@ function drawThread() {
   byId("layout").classList.toggle("with-thread", !panel.hidden);
   if (panel.hidden) return;
   byId("thread-place").textContent = `# ${current()?.name ?? ""}`;
-  fillList(byId("thread-messages"), sorted(inThread), context({ inThread: true }));
+  const list = byId("thread-messages");
+  keepingFocus(list, () => fillList(list, sorted(inThread), context({ inThread: true })));
   toBottom(byId("thread-scroll"));
 }
 
@@ -178,7 +185,7 @@ function onMessage(message) {
   const stay = !nearBottom(scroll);
   if (inMain(message)) {
     const added = addLast(byId("messages"), message, context());
-    if (!added) fillKeepingFocus(byId("messages"), sorted(inMain), context());
+    if (!added) drawMain();
     // An answer to this person is shown even to a reader who is further up: it is what their click or command got.
     if (!stay || message.ephemeral) toBottom(scroll);
   } else if (!inChannel(message)) {
@@ -193,13 +200,15 @@ function onMessage(message) {
   announce(message);
 }
 
-function fillKeepingFocus(list, messages, drawn) {
+/** Draw `list` again; what had the focus in it has it afterwards, and never its like in another message. */
+function keepingFocus(list, draw) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const ts = focused?.closest("[data-ts]")?.dataset.ts;
-  fillList(list, messages, drawn);
-  if (!ts) return;
-  const message = list.querySelector(`[data-ts="${ts}"]`);
-  const again = focused.dataset.focus && message?.querySelector(`[data-focus="${CSS.escape(focused.dataset.focus)}"]`);
+  draw();
+  if (!focused) return;
+  const message = ts && list.querySelector(`[data-ts="${ts}"]`);
+  const place = ts ? message : list;
+  const again = focused.dataset.focus && place?.querySelector(`[data-focus="${CSS.escape(focused.dataset.focus)}"]`);
   (again || message)?.focus({ preventScroll: true });
 }
 
@@ -219,8 +228,9 @@ function onDeleted(ts) {
 
 function onView(view) {
   if (!view) {
-    hideView();
-    focusLastUse();
+    // Only a dialog that closes gives the focus back: a whole state also comes while somebody types, and their
+    // Return would press the button used last.
+    if (hideView()) focusLastUse();
     return;
   }
   showView(view, {

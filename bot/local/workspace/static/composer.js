@@ -39,7 +39,8 @@ export function makeComposer(form, { id, testid, label, placeholder, commands, s
     if (!problem) text.value = "";
     suggest();
     grow();
-    text.focus();
+    // The button lost the focus when it was disabled; who has gone elsewhere meanwhile is left there.
+    if (document.activeElement === document.body) text.focus();
   };
 
   text.addEventListener("input", () => {

@@ -18,11 +18,13 @@ export function showView(view, handlers) {
   if (!same) (modal.querySelector(".field") ?? modal.querySelector(".modal-title")).focus();
 }
 
-/** Take the view off the screen. */
+/** Take the view off the screen; return whether there was one. */
 export function hideView() {
+  const wasOpen = modal.open;
   shown = null;
-  if (modal.open) modal.close();
+  if (wasOpen) modal.close();
   modal.replaceChildren();
+  return wasOpen;
 }
 
 function drawView() {

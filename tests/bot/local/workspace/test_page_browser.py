@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot.local.workspace import Strictness, Workspace
 from tests.bot.local.workspace.support import (
@@ -424,6 +424,55 @@ async def test_a_redraw_keeps_what_the_reader_opened_and_where_they_are(stage):
         await expect(card).to_contain_text("two")
         await expect(card.get_by_text("inside")).to_be_visible()
         await expect(card.get_by_test_id("approve")).to_be_focused()
+
+
+@asynccontextmanager
+async def _whole_state_later(page: Page) -> AsyncIterator[None]:
+    """Change the person, and let the state that follows arrive only at the end of the block."""
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/page/feed", hold)
+    await page.get_by_test_id("act-as").select_option("U0BORIS")
+    yield
+    held.set()
+    await expect(page.locator("#viewer")).to_have_text("You act as Boris Okafor")
+
+
+@played
+async def test_a_new_state_leaves_the_focus_to_who_types(stage):
+    """A state that arrives between two keys must not put the Return of a message on the button used last."""
+    async with running() as workspace:
+        app = bolt_app(workspace)
+
+        @app.action("approve")
+        async def approve(ack):
+            await ack()
+
+        async with connected(workspace, app), _browsing(stage, workspace) as page:
+            ts = await _post(workspace, actions())
+            await page.get_by_test_id(f"message-{ts}").get_by_test_id("approve").click()
+            await expect(page.get_by_test_id("approve")).to_be_enabled()
+            async with _whole_state_later(page):
+                await page.get_by_test_id("composer").fill("a word")
+
+            await expect(page.get_by_test_id("composer")).to_be_focused()
+
+
+@played
+@pytest.mark.parametrize("place", ["approve", "channel-C0STAGING"])
+async def test_a_new_state_leaves_the_focus_where_it_was(stage, place):
+    """Who works with the keyboard keeps their place, in a card or in the list of channels, when all is drawn again."""
+    async with running() as workspace, _browsing(stage, workspace) as page:
+        ts = await _post(workspace, actions())
+        await expect(page.get_by_test_id(f"message-{ts}")).to_be_visible()
+        async with _whole_state_later(page):
+            await page.get_by_test_id(place).focus()
+
+        await expect(page.get_by_test_id(place)).to_be_focused()
 
 
 @played
