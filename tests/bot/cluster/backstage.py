@@ -19,11 +19,12 @@ from bot.cluster.calls import Endpoint, Identity, Times
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.identities import Minted
-from tests.bot.cluster.scripted import Answer, Outcome, Received, Script, Server, serving, status
+from tests.bot.cluster.scripted import Answer, Outcome, Received, Script, Server, Silence, serving, status
 from tests.builders import CLUSTER_UID, NOON, a_plan, a_workload, scale_of
 
 ENVIRONMENT = "prod-eu-1"
-QUICK = Times(connect=0.3, read=0.3, whole=0.6)
+CALM = Times(connect=10, read=10, whole=20)
+QUICK = Times(connect=1, read=1, whole=2)
 
 
 @dataclass
@@ -104,23 +105,24 @@ def kubeconfig(directory: Path, server: str, *, token: str | None = None, name: 
     return path
 
 
-def door_to(server: Server, directory: Path, *, now=lambda: NOON) -> KubernetesCluster:
-    """Return the cluster door to a scripted server, impatient."""
+def door_to(server: Server, directory: Path, *, now=lambda: NOON, times: Times = CALM) -> KubernetesCluster:
+    """Return the cluster door to a scripted server."""
     return KubernetesCluster(
         {ENVIRONMENT: Source(kubeconfig=kubeconfig(directory, server.url))},
         mac_key=b"k" * 32,
         now=now,
         version="1",
-        asking_times=QUICK,
-        writing_times=QUICK,
+        asking_times=times,
+        writing_times=times,
     )
 
 
 @contextmanager
 def on_stage(directory: Path, backstage: Backstage):
-    """Give the server and the door to it."""
+    """Give the server and the door to it, which is impatient only where somebody never answers."""
+    silent = any(isinstance(outcome, Silence) for outcome in backstage.odd.values())
     with serving(backstage) as server:
-        yield server, door_to(server, directory)
+        yield server, door_to(server, directory, times=QUICK if silent else CALM)
 
 
 def bound() -> Bound:

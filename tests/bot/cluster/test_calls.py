@@ -8,10 +8,11 @@ from bot.cluster.calls import Client, Endpoint, Identity, Lost, Times, Unsent
 from tests.bot.cluster import scripted
 from tests.bot.cluster.scripted import Reset, Silence, Trickle, serving
 
-QUICK = Times(connect=0.3, read=0.3, whole=0.6)
+CALM = Times(connect=10, read=10, whole=20)
+QUICK = Times(connect=1, read=0.3, whole=0.9)
 
 
-def _client(host, *, token="Bearer abc", times=QUICK):
+def _client(host, *, token="Bearer abc", times=CALM):
     return Client(Identity(endpoint=Endpoint(host=host), authorization=token), user_agent="countersign/1", times=times)
 
 
@@ -91,7 +92,10 @@ def test_a_name_that_does_not_resolve_sent_nothing():
 
 def test_a_server_that_is_not_who_it_should_be_gets_nothing():
     """TLS that does not come about is no reason to speak in the clear, and nothing was sent."""
-    with serving(scripted.Answer()) as server, _client(server.url.replace("http:", "https:")) as client:
+    with (
+        serving(scripted.Answer()) as server,
+        _client(server.url.replace("http:", "https:"), times=QUICK) as client,
+    ):
         with pytest.raises(Unsent):
             _patch(client)
 
@@ -122,7 +126,7 @@ def test_the_scripted_server_takes_the_beginning_of_tls_for_no_request():
 def test_what_may_have_arrived_is_lost_and_sent_once(fault):
     """From the body's first byte on, a missing answer proves nothing, and nothing is sent a second time by itself."""
     with serving(fault) as server:
-        with _client(server.url, times=Times(connect=0.3, read=0.3, whole=0.9)) as client, pytest.raises(Lost):
+        with _client(server.url, times=QUICK) as client, pytest.raises(Lost):
             _patch(client)
 
         assert len(server.received) == 1

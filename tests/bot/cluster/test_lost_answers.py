@@ -13,12 +13,12 @@ from bot.cluster.door import KubernetesCluster
 from bot.local.cluster import WRITE, Cut, Delay, Garbage, Meanwhile, Reset, answered
 from tests.bot.cluster.stages import AGENT, ENVIRONMENT, Stage, StandInGround, stand_in, utc_now, workload
 
-QUICK = Times(connect=0.5, read=0.5, whole=1.0)
+QUICK = Times(connect=2, read=2, whole=2.5)
 
 
 @pytest.fixture
 def stage(tmp_path):
-    """A door to the stand-in that waits half a second for an answer."""
+    """A door to the stand-in that waits two seconds for an answer."""
     with stand_in(tmp_path) as cluster:
         ground = StandInGround(cluster, "shop")
         door = KubernetesCluster(

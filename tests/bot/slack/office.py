@@ -52,7 +52,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 IDLE_STEPS = 4
 """After so many steps without a message everything is up to date, as far as it can be."""
 
-PATIENT = Strictness(post_rate=None, method_rates={})
+PATIENT = Strictness(post_rate=None, method_rates={}, ack_seconds=30)
 """Slack without its pace, for tests that are not about it."""
 
 

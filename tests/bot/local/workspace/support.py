@@ -12,7 +12,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local.workspace import Workspace
+from bot.local.workspace import Strictness, Workspace
 
 CHANNEL = "C0PROD"
 ADA = "U0ADA"
@@ -51,8 +51,8 @@ class Clock:
 
 @asynccontextmanager
 async def running(**world: Any) -> AsyncIterator[Workspace]:
-    """Give a workspace that listens for the length of the block."""
-    workspace = Workspace(**world)
+    """Give a workspace that listens for the length of the block; as patient with the app as a loaded machine needs."""
+    workspace = Workspace(**{"strictness": Strictness(ack_seconds=30), **world})
     await workspace.start()
     try:
         yield workspace

@@ -143,7 +143,7 @@ async def test_an_app_that_does_not_answer_in_time_has_failed_for_the_clicker():
 
     assert outcome.acked is False
     assert outcome.error == "The app did not answer within 0.3 seconds. Nothing tells whether it acted."
-    assert 0.3 <= outcome.seconds < 2
+    assert outcome.seconds >= 0.3
 
 
 @story
