@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 10.0, every_s: float = 0.02) -> None:
+def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 30.0, every_s: float = 0.02) -> None:
     """Return once *condition* gives something true.
 
     Args:
         condition: Asked again and again; what it raises goes to the caller.
         what: What is waited for, as a half sentence for the failure: "the card shows Approved".
-        within_s: Seconds until it is given up.
+        within_s: Seconds until it is given up; a loaded machine is slow, not wrong.
         every_s: Seconds between two questions.
 
     Raises:

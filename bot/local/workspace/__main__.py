@@ -5,8 +5,8 @@ Posts one plain message, so that the page is not empty; no app is connected.
 
 import argparse
 import asyncio
+import signal
 import sys
-from contextlib import suppress
 
 from bot.local.workspace.seed import default_seed
 from bot.local.workspace.server import Workspace
@@ -17,11 +17,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bot.local.workspace", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0, the default, takes a free one")
     port: int = parser.parse_args().port
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_run(port))
+    asyncio.run(_run(port))
 
 
 async def _run(port: int) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     workspace = Workspace(default_seed(), port=port)
     await workspace.start()
     workspace.set_status_line("app", "not connected yet")
@@ -38,7 +40,7 @@ async def _run(port: int) -> None:
     sys.stdout.writelines(f"{name}: {value}\n" for name, value in lines.items())
     sys.stdout.flush()
     try:
-        await asyncio.Event().wait()
+        await ended.wait()
     finally:
         await workspace.stop()
 

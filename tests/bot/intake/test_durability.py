@@ -3,7 +3,6 @@
 import http.client
 import itertools
 import json
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import pytest
 
 from models.database import open_database
 from tests.bot.intake.support import AGENT, ALERTS, ESCALATIONS, MONITOR, OTHER_AGENT, a_body, a_delivery, a_world
+from tests.fixtures.programs import child
 from tests.fixtures.stores import a_store
 from tests.waiting import wait_until
 from tests.world import HandClock
@@ -67,7 +67,7 @@ def test_i15_what_was_answered_2xx_is_there_after_kill_9(sqlite_url, enough):
     store = a_store(database)
     a_world(database, HandClock())
     arguments = [sys.executable, "-m", "tests.bot.intake.serving", sqlite_url]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
+    with child(arguments) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         callers = [

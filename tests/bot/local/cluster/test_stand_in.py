@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ from kubernetes.config import load_kube_config
 
 from bot.local.cluster import Account, Refused, Seed, StandIn, deployment, stateful_set
 from tests.bot.local.cluster.wire import MERGE, Wire
+from tests.fixtures.programs import child
 from tests.waiting import wait_until
 
 CHECKOUT = "/apis/apps/v1/namespaces/shop/deployments/checkout"
@@ -269,7 +269,7 @@ class TestLife:
         """``python -m bot.local.cluster`` prints its kubeconfig path, serves, and leaves nothing behind."""
         command = [sys.executable, "-m", "bot.local.cluster"]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        with child(command, env=environment) as process:
             assert process.stdout is not None
             path = Path(process.stdout.readline().strip())
             config = json.loads(path.read_text())

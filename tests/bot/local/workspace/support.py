@@ -100,7 +100,7 @@ async def call_fully(
         return await response.json(), response.status, dict(response.headers)
 
 
-async def until(condition: Callable[[], Any], *, what: str, within_s: float = 8.0) -> Any:
+async def until(condition: Callable[[], Any], *, what: str, within_s: float = 30.0) -> Any:
     """Return what *condition* gives, as soon as it is true; AssertionError when it does not become so."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):

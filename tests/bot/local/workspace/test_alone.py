@@ -1,4 +1,4 @@
-"""``python -m bot.local.workspace``: started by itself, it prints where it is, serves, and ends on Ctrl-C."""
+"""``python -m bot.local.workspace``: started by itself, it prints where it is, serves, and ends when it is told to."""
 
 import signal
 import subprocess
@@ -8,11 +8,17 @@ import urllib.request
 
 import pytest
 
+from tests.fixtures.programs import child
 
-def test_it_runs_by_itself():
-    """The printed addresses work, the page opens with the printed key, and Ctrl-C ends it without a traceback."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "bot.local.workspace"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_runs_by_itself(end):
+    """The printed addresses work, the page opens with the printed key, and Ctrl-C or kill end it without a traceback.
+
+    So they do where it was started in the background of a script, whose programs begin with Ctrl-C ignored.
+    """
+    with child(
+        ["env", "--ignore-signal=INT", sys.executable, "-m", "bot.local.workspace"], stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert "not Slack" in process.stdout.readline()
@@ -22,7 +28,7 @@ def test_it_runs_by_itself():
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(printed["page"].partition("?")[0], timeout=10)
         refused.value.close()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         _, errors = process.communicate(timeout=20)
 
     assert "Local stand-in, not Slack." in page
