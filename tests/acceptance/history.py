@@ -34,7 +34,7 @@ class History:
 def a_history(place: Place) -> History:
     """Let an agent ask three times: one is approved and carried out, one is denied with a reason, one still waits."""
     policy, text = read_policy(place.policy)
-    database = open_database(f"sqlite:///{place.database}")
+    database = open_database(place.database_url)
     try:
         store = SqlStore(database, host_clock=clock.utc_now, new_salt=clock.new_salt)
         cluster = FakeCluster.with_checkout(now=clock.utc_now)

@@ -77,6 +77,11 @@ class Place:
         """The database's file."""
         return self.folder / "countersign.db"
 
+    @property
+    def database_url(self) -> str:
+        """The address that the product is given: the file's, unless the settings name a server's."""
+        return self.settings.get("COUNTERSIGN_DATABASE_URL", f"sqlite:///{self.database}")
+
     def run(self, *arguments: str, typed: str = "", **changed: str) -> Said:
         """Run one command to its end.
 
@@ -102,7 +107,7 @@ class Place:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         own = {
             "COUNTERSIGN_POLICY": str(self.policy),
-            "COUNTERSIGN_DATABASE_URL": f"sqlite:///{self.database}",
+            "COUNTERSIGN_DATABASE_URL": self.database_url,
             "COUNTERSIGN_LISTEN": "127.0.0.1:0",
         }
         return {**inherited, **own, **self.settings, **changed}

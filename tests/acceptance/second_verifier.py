@@ -1,14 +1,17 @@
 """A second verifier of the audit trail, written from ``docs/audit-format.md`` alone; it shares no code with the product.
 
-It reads the two tables with the bare driver, has a decoder of its own, and can be run by whoever does not believe us:
-``python tests/acceptance/second_verifier.py FILE.db [HEAD]``.
+It reads SQLite's two tables with the bare driver, or an export from whichever database; it has a decoder of its own, and can be
+run by whoever does not believe us: ``python tests/acceptance/second_verifier.py FILE.db|EXPORT.jsonl [HEAD]``.
 """
 
 import hashlib
+import json
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 MOST_BITS = 127
@@ -29,6 +32,8 @@ class Row(NamedTuple):
     chain: str
     body: bytes
     hash: str
+    told: tuple[Any, ...] = ()
+    """What an export shows to be the event, beside its bytes."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ def encoded(value: Any, depth: int = 0) -> bytes:
     if isinstance(value, str):
         raw = value.encode()
         return b"s%d:%s" % (len(raw), raw)
+    if isinstance(value, float):
+        raise NotCanonical("there are no floating-point numbers")
     if isinstance(value, list):
         return b"l%d:" % len(value) + b"".join(encoded(item, depth + 1) for item in value)
     entries = sorted(value.items(), key=lambda entry: entry[0].encode())
@@ -176,7 +183,14 @@ def _holds(row: Row, number: int, sequence: int, chain: str) -> bool:
     except (NotCanonical, UnicodeDecodeError):
         return False
     place = (event.get("stream"), event.get("sequence")) if isinstance(event, dict) else None
-    return place == (row.stream, row.sequence)
+    return place == (row.stream, row.sequence) and all(_shows(told, row.body) for told in row.told)
+
+
+def _shows(told: Any, body: bytes) -> bool:
+    try:
+        return encoded(told) == body
+    except (NotCanonical, UnicodeEncodeError):
+        return False
 
 
 def rows_of(database: sqlite3.Connection) -> Iterator[Row]:
@@ -185,10 +199,22 @@ def rows_of(database: sqlite3.Connection) -> Iterator[Row]:
         yield Row(number, stream, sequence, chain, body.encode() if isinstance(body, str) else body, hashed)
 
 
+def rows_of_export(lines: Iterable[str]) -> Iterator[Row]:
+    """Give every seal with its event, from the lines of an export."""
+    for line in lines:
+        one = json.loads(line)
+        body = bytes.fromhex(one["body_hex"])
+        yield Row(one["number"], one["stream"], one["sequence"], one["chain"], body, one["hash"], (one["event"],))
+
+
 def main(path: str, head: str | None = None) -> int:
     """Check one file and say what came of it."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        finding = check(rows_of(database), head)
+    if path.endswith(".jsonl"):
+        with Path(path).open(encoding="utf-8") as lines:
+            finding = check(rows_of_export(lines), head)
+    else:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            finding = check(rows_of(database), head)
     sys.stdout.write(f"{finding}\n")
     return 1 if finding.bad or (head and finding.met is None) else 0
 

@@ -3,12 +3,14 @@
 T-AUD-01, 02, 03, 04 and 09: on a good trail, and on copies of it that somebody with the database's file has tampered with.
 """
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +215,51 @@ def _rebuilt(records: list[Sealed]) -> Iterator[Sealed]:
         yield replace(record, body=forged, hashed=hashed, chain=previous)
 
 
+@pytest.fixture
+def exported(new_place: NewPlace, database_url: str) -> list[dict[str, Any]]:
+    """The lines of an export, from each engine in turn."""
+    place = new_place({"COUNTERSIGN_DATABASE_URL": database_url})
+    a_history(place)
+    return [json.loads(line) for line in place.run("audit", "export").out.splitlines()]
+
+
+def of_export(records: list[dict[str, Any]], head: str | None = None) -> Finding:
+    """Return the second verifier's verdict on the lines of an export."""
+    return second_verifier.check(second_verifier.rows_of_export(map(json.dumps, records)), head)
+
+
+def test_an_export_is_enough(exported: list[dict[str, Any]], database_url: str):
+    """Whoever gets the export alone comes to the product's verdict on the database, whichever engine holds it."""
+    with closing(open_database(database_url)) as database:
+        verdict = verify(AuditBook(database).sealed())
+
+    assert of_export(exported) == as_finding(verdict)
+    assert (verdict.fault, verdict.checked) == (None, len(exported))
+    assert of_export(exported, verdict.head).met == verdict.checked
+
+
+def _lie_about(record: dict[str, Any]) -> None:
+    record["event"]["actor"] = "T0COUNTERSIGN:U0MALLORY"
+
+
+def _leave_untold(record: dict[str, Any]) -> None:
+    record["event"] = None
+
+
+def _exchange_bytes(record: dict[str, Any]) -> None:
+    record["body_hex"] = record["body_hex"][:-2] + "00"
+
+
+@pytest.mark.parametrize("tamper", [_lie_about, _leave_untold, _exchange_bytes], ids=lambda one: one.__name__)
+def test_an_export_that_shows_another_event_is_noticed(exported: list[dict[str, Any]], tamper: Callable[[Any], None]):
+    """What a reader sees in a line has to be what the hashed bytes say, or that line is named."""
+    tamper(exported[6])
+
+    found = of_export(exported)
+
+    assert (found.good, found.bad) == (6, (7, exported[6]["stream"], exported[6]["sequence"]))
+
+
 def test_fields_cannot_run_into_each_other():
     """T-AUD-09: two values whose texts only join alike have two encodings; both encoders agree on each, byte by byte."""
     first: Value = ["a", "bc", {"x": "1", "y": "23"}]
@@ -237,8 +284,15 @@ def test_neither_takes_a_second_encoding(data: bytes):
         decode(data)
 
 
-def test_the_second_verifier_runs_by_itself(trail: Path, capsys: pytest.CaptureFixture[str]):
-    """Whoever does not believe us runs it on the file alone: exit code 0, and 1 against a head that is not in it."""
+def test_the_second_verifier_runs_by_itself(
+    trail: Path, exported: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Whoever does not believe us runs it on the file or an export: exit code 0, and 1 against a head that is not in it."""
+    lines = tmp_path / "export.jsonl"
+    lines.write_text("".join(f"{json.dumps(one)}\n" for one in exported))
+
+    assert second_verifier.main(str(lines)) == 0
+    assert second_verifier.main(str(lines), "0" * 64) == 1
     assert second_verifier.main(str(trail)) == 0
     assert second_verifier.main(str(trail), "0" * 64) == 1
     assert "bad=None" in capsys.readouterr().out
