@@ -55,6 +55,7 @@ from bot.worker import Worker
 from models.audit_book import AuditBook
 from models.cards import Cards
 from models.digests import Digests
+from models.redraws import Redraws
 from models.sealer import Sealer
 from models.thread_lines import ThreadLines
 from models.worker_lock import WorkerLock, worker_lock
@@ -216,6 +217,7 @@ class Serving:
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
             Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
+            Tick(name="show pauses", seconds=1.0, run=Redraws(store)),
             Tick(name="execute", seconds=0.5, run=worker.tick),
             Tick(name="relay", seconds=0.3, run=relay.step),
             Tick(name="seal", seconds=1.0, run=Sealer(store.database).seal),

@@ -24,6 +24,7 @@ _PRESENTATION: Final = (
     "refused_at",
     "thread_failures",
     "thread_retry_at",
+    "epoch",
 )
 
 CHANGES: Final[Mapping[Table, Iterable[str]]] = {

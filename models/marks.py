@@ -7,17 +7,20 @@ the subject as it is *now* wherever they differ. So all that a write does here i
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, or_, update
+from sqlalchemy import bindparam, or_, select, update
 
 from approvals.alert import Alert, AlertState
 from approvals.execution import Execution
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
 from models.columns import TEXT
-from models.prepared import Asked, Prepared, insert_of
-from models.tables import Subject, cards
+from models.prepared import Asked, Prepared, PreparedRows, rows_into
+from models.tables import Subject, cards, gate
 
-_NEW: Final = insert_of(cards, "subject", "channel", "kind", "closed", "wanted", "shown", "failures", "thread_failures")
+_COLUMNS: Final = ("subject", "channel", "kind", "closed", "wanted", "shown", "failures", "thread_failures")
+_NEW: Final = PreparedRows(
+    lambda count: rows_into(cards, _COLUMNS, count=count, epoch=select(gate.c.epoch).scalar_subquery())
+)
 _WANTED: Final = Prepared(
     update(cards)
     .where(cards.c.subject == bindparam("the_subject", type_=TEXT))

@@ -324,8 +324,10 @@ cards = Table(
     number("refused_at", null=True),
     number("thread_failures"),
     instant("thread_retry_at", null=True),
+    number("epoch"),
     _known("kind", Subject),
     _partial("ix_cards_behind", "subject", "channel", where="shown < wanted"),
+    _partial("ix_cards_waiting", "epoch", where="kind = 'request' AND NOT closed"),
 )
 
 message_refs = Table(

@@ -15,6 +15,7 @@ from approvals.facts import instant_text
 from approvals.pause import scope_of
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Given
+from approvals.workload import counted
 from bot.cli import audit_commands, digest_commands, token_commands
 from bot.cli.desk import DemoWishes, Desk
 from bot.cli.output import answering, say, table
@@ -110,7 +111,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         engaged = at.engage_pause()(scope_of(scope), account=at.account, duration=duration_of(duration), reason=reason)
         say(
             f"Paused {engaged.pause.scope} as {engaged.pause.id}."
-            f" {engaged.voided} approved changes were stopped before they started."
+            f" Stopped before they started: {counted(engaged.voided, 'approved change')}."
         )
         say("Deadlines go on; denials count. It takes two eligible people to resume.")
 

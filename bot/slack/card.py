@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.execution import Execution
+from approvals.pause import Pause
 from approvals.people import ApproverSet
 from approvals.plan import SHORT
 from approvals.request import Request, State
@@ -34,6 +35,7 @@ from bot.slack.outcome_part import (
     execution_line,
     needs_sentence,
     outcome_line,
+    paused_line,
     revoked_line,
     short_outcome,
     waiting_line,
@@ -62,6 +64,8 @@ class Standing:
     execution: Execution | None
     reason: str
     """Why it was denied, in the person's words; may be empty."""
+    paused: Pause | None
+    """The pause that stops it now."""
 
 
 def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
@@ -104,6 +108,8 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
     if standing.request.state is State.PENDING:
+        if standing.paused is not None:
+            notes.append(markup(f"paused:{revision}", paused_line(standing.paused)))
         waiting = waiting_line(
             standing.request,
             approved_by=standing.approved_by,
@@ -171,5 +177,7 @@ def _notification(standing: Standing, review: Review) -> str:
         return f"{title} ({review.environment}): {short_outcome(request)}.{how}"
     by = "" if request.deadline is None else f" by {utc_text(request.deadline)}, or it denies itself"
     how = "Answer with the buttons on its card." if request.shown_whole else "It can only be denied on its card."
+    if standing.paused is not None:
+        how = "Paused: until two people resume it, it can only be denied."
     revoked = "" if request.token_revoked_at is None else "Its token has been revoked. "
     return f"{revoked}{what}. {needs_sentence(request, missing=standing.missing)}{by}. {how}"

@@ -12,6 +12,7 @@ from typing import Final
 from approvals.pause import RESUMERS, Scope, ScopeKind, scope_of
 from approvals.ports import Reading, Store
 from approvals.usecases.pause import EngagePause, Resume
+from approvals.workload import counted
 from bot.slack.kit import date_markup, escaped_line
 from bot.slack.limits import REASON
 from bot.slack.pause_message import pause_line, scope_words
@@ -128,7 +129,9 @@ class Handle:
     def _on(self, wish: On, account: str) -> str:
         engaged = self.engage(wish.scope, account=account, duration=wish.duration, reason=wish.reason)
         pause = engaged.pause
-        stopped = f" {engaged.voided} approved changes that had not started were stopped." if engaged.voided else ""
+        stopped = (
+            f" Stopped before they started: {counted(engaged.voided, 'approved change')}." if engaged.voided else ""
+        )
         asks = (
             ""
             if pause.ask_at is None

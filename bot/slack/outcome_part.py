@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from approvals.execution import Execution, Phase
+from approvals.pause import Pause
 from approvals.request import TOKEN_REVOKED, Request, State
 from approvals.verb import Effect
 from bot.slack.kit import date_markup, mention_markup
 from bot.slack.kit import escaped_line as said
+from bot.slack.pause_message import scope_words
 
 _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.QUEUED: "⏳ Waiting to be carried out.",
@@ -51,6 +53,14 @@ def revoked_line(revoked_at: datetime) -> str:
     return (
         f"⚠️ *The token this was asked with has been revoked since*, {date_markup(revoked_at)}. "
         "Whoever asked may not have been the agent."
+    )
+
+
+def paused_line(pause: Pause) -> str:
+    """Return, as markup, that *pause* stops a pending request."""
+    return (
+        f"⏸️ *Paused: {said(scope_words(pause.scope))}*, {date_markup(pause.engaged_at)}. Nothing can be approved until two "
+        "people resume it, and approvals given before do not count. Deny works, and silence still denies."
     )
 
 

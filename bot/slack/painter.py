@@ -4,10 +4,10 @@ It also stands guard over what is shown: a request's trusted part must hash to w
 no button is posted beside it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from approvals.pause import survives
+from approvals.pause import Pause, open_pause_over, survives
 from approvals.plan import Plan, bound_of, fingerprint_of
 from approvals.ports import Reading
 from approvals.request import Answer, Request, State, Vote, missing_approvals
@@ -76,7 +76,9 @@ def _request(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
 
 def _standing(reading: Reading, request: Request) -> Standing:
     texts = reading.texts(request.id)
-    counted = _counted(reading, request)
+    votes = reading.votes(request.id)
+    pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
+    counted = _counted(request, votes, pauses)
     ruling = request.ruling
     return Standing(
         request=request,
@@ -89,13 +91,12 @@ def _standing(reading: Reading, request: Request) -> Standing:
         missing=0 if ruling is None else missing_approvals(ruling, counted),
         execution=reading.execution_of(request.id),
         reason=texts.get("reason", "") if request.state is State.DENIED else "",
+        paused=open_pause_over(pauses, request.place),
     )
 
 
-def _counted(reading: Reading, request: Request) -> tuple[Vote, ...]:
+def _counted(request: Request, votes: Iterable[Vote], pauses: tuple[Pause, ...]) -> tuple[Vote, ...]:
     """Return the approvals that no pause has undone; whether their givers still may is judged when it matters."""
-    votes = reading.votes(request.id)
-    pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
     return tuple(
         vote for vote in votes if vote.answer is Answer.APPROVE and survives(pauses, request.place, epoch=vote.epoch)
     )

@@ -392,10 +392,12 @@ def make_delivery() -> None:
         number("refused_at", null=True),
         number("thread_failures"),
         instant("thread_retry_at", null=True),
+        number("epoch"),
         key("cards", "subject", "channel"),
         known("cards", "kind", "request", "pause", "alert"),
     )
     index("cards", "subject", "channel", name="ix_cards_behind", where="shown < wanted")
+    index("cards", "epoch", name="ix_cards_waiting", where="kind = 'request' AND NOT closed")
     op.create_table(
         "message_refs",
         text("channel"),

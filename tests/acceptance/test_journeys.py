@@ -183,6 +183,8 @@ def test_a_pause_stops_everything_until_two_people_resume(office: Office, screen
 
     screen.type_line("/agent-pause on all incident 42", as_=ADA)
     expect(screen.last_note).to_contain_text("Paused: everything.")
+    expect(screen.card(escalation)).to_contain_text("Paused: everything")
+    expect(screen.card(escalation)).to_contain_text("needs 2 approvals")
     screen.approve(escalation, as_=BORIS, sure=True)
     expect(screen.last_note).to_contain_text("nothing can be approved until two people resume it")
     refused = office.agent.post(scale_of(name, 9, namespace="payments"), key="while paused")
@@ -196,6 +198,8 @@ def test_a_pause_stops_everything_until_two_people_resume(office: Office, screen
     screen.type_line(f"/agent-pause off {pause}", as_=BORIS)
     expect(screen.last_note).to_contain_text("Resumed: everything.")
     expect(screen.page.locator("#messages")).to_contain_text("Resumed by @Ada Lindqvist and @Boris Okafor")
+    expect(screen.card(escalation)).not_to_contain_text("Paused")
+    expect(screen.card(escalation)).to_contain_text("needs 2 approvals")
 
     screen.approve(escalation, as_=BORIS, sure=True)
     expect(screen.last_note).to_contain_text("1 more needed")

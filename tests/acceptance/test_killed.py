@@ -92,7 +92,7 @@ def test_a_pause_outlives_the_process(ground: Ground, place: Place, token: str, 
         screen.approve(escalation, as_=ADA)
         service.wait_until_killed()
     paused = place.run("pause", "namespace:demo/shop", "--reason", "night")
-    assert "1 approved changes were stopped before they started." in paused.out, paused
+    assert "Stopped before they started: 1 approved change." in paused.out, paused
 
     with place.serving() as service:
         agent = Agent(service=service, token=token)

@@ -22,6 +22,7 @@ from models.reading import (
     REVOKED_WITH_QUESTIONS,
     STOPPABLE_UNDER_REVOKED,
 )
+from models.redraws import OLDER
 from models.sealer import Sealer
 from models.store import SqlStore
 from models.tables import escalations
@@ -67,7 +68,7 @@ def sqlite_plan(store: SqlStore, statement: Executable) -> str:
 def generic_plan(store: SqlStore, statement: Executable) -> str:
     """Return how PostgreSQL goes about *statement* once it plans it without looking at the values: after five runs."""
     compiled = str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[attr-defined]
-    places = {"now": "$1", "limit": "$2", "key": "$3"}
+    places = {"now": "$1", "epoch": "$1", "limit": "$2", "key": "$3"}
     prepared = re.sub(r"%\((\w+)\)s(::\w+)?", lambda found: places[found[1].removesuffix("_1")], compiled)
     with store.writing() as uow:
         run(uow.connection, "SET LOCAL plan_cache_mode = force_generic_plan")
@@ -88,6 +89,7 @@ SWEEPS = {
     "due": (DUE_EXECUTIONS, "ix_executions_look_at"),
     "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
     "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
+    "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),
     "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
 }
 A_PAUSE = (STOPPABLE_EXECUTIONS, "ix_executions_stoppable")

@@ -76,7 +76,7 @@ class Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="office", daemon=True)
         self._thread.start()
 
-    def do(self, work: Coroutine[Any, Any, T], *, within_s: float = 15.0) -> T:
+    def do(self, work: Coroutine[Any, Any, T], *, within_s: float = 60.0) -> T:
         """Return what *work* returns on the loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
 

@@ -50,7 +50,13 @@ def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> R
 def a_standing_of(request: Request | None = None, **changed: Any) -> Standing:
     """Return how a request stands: pending, nobody has answered."""
     standing = Standing(
-        request=request or a_request(), said=words(), approved_by=(), missing=1, execution=None, reason=""
+        request=request or a_request(),
+        said=words(),
+        approved_by=(),
+        missing=1,
+        execution=None,
+        reason="",
+        paused=None,
     )
     return replace(standing, **changed)
 

@@ -81,6 +81,11 @@ REQUEST_CARDS = {
         a_review(),
         Occasion.UPDATE,
     ),
+    "paused": (
+        a_standing_of(_two_of_a_group(), missing=2, paused=a_pause(Scope(kind=ScopeKind.AGENT, name="scaler"))),
+        HIGH,
+        Occasion.UPDATE,
+    ),
     "token-revoked-since": (a_standing_of(a_request(token_revoked_at=NOON)), a_review(), Occasion.UPDATE),
     "approved-token-revoked-since": (
         a_standing_of(_decided(State.APPROVED, token_revoked_at=NOON), execution=an_execution()),

@@ -8,7 +8,10 @@ from approvals.errors import Malformed
 from approvals.pause import Scope, ScopeKind
 from approvals.request import State
 from bot.slack.commands import GRAMMAR, Off, On, Status, wish_of
-from tests.builders import ADA, BORIS, DINA, MINUTE
+from models.redraws import Redraws
+from tests.bot.slack.office import text_of
+from tests.builders import ADA, BORIS, DINA, MINUTE, a_policy, a_rule, an_asking
+from tests.world import FixedPolicies
 
 ALL = Scope(kind=ScopeKind.ALL)
 AGENT = Scope(kind=ScopeKind.AGENT, name="scaler")
@@ -81,6 +84,35 @@ def test_on_stops_at_once(either_office):
     assert office.world.request(request).state is State.DENIED
 
 
+def test_a_card_that_waits_says_that_it_is_paused_and_what_counts_afterwards(make_office):
+    """What a card says of missing approvals is right before, during and after a pause, which undoes those given before (I4)."""
+    office = make_office(policies=FixedPolicies(a_policy(rules=(a_rule(asking=an_asking(quorum=2)),))))
+    request = office.world.pending()
+    office.step()
+    card, redraws = office.card(), Redraws(office.store)
+    office.click("U0ADA", "approve:v1", card)
+
+    def shown():
+        redraws()
+        office.step()
+        return text_of(office.cards_in()[0].blocks)
+
+    before = shown()
+    office.command("U0ADA", "on all")
+    during = shown()
+    with office.store.reading() as reading:
+        (pause,) = reading.pauses()
+    office.command("U0ADA", f"off {pause.id}")
+    office.command("U0BORIS", f"off {pause.id}")
+    after = shown()
+
+    assert ("needs 1 more approval" in before, "Paused" in before) == (True, False)
+    assert "⏸️ *Paused: everything*" in during
+    assert "needs 2 approvals" in during
+    assert ("needs 2 approvals" in after, "Paused" in after) == (True, False)
+    assert office.world.request(request).state is State.PENDING
+
+
 def test_approved_and_not_started_is_stopped_and_counted(office):
     """I4: what was approved and has not started is voided by the pause, and the answer says how many."""
     office.world.pending()
@@ -90,9 +122,7 @@ def test_approved_and_not_started_is_stopped_and_counted(office):
 
     said = office.command("U0BORIS", "on namespace:prod-eu-1/shop")
 
-    assert said.startswith(
-        "*Paused: the namespace prod-eu-1/shop.* 1 approved changes that had not started were stopped."
-    )
+    assert said.startswith("*Paused: the namespace prod-eu-1/shop.* Stopped before they started: 1 approved change.")
 
 
 def test_two_people_resume_by_its_id(office):
