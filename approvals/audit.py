@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from approvals.canonical import Value, decode, encode, tagged_hash
 from approvals.facts import instant_text
+from approvals.masking import masked
 
 VERSION: Final = 1
 GENESIS: Final = "0" * 64
@@ -80,7 +81,11 @@ class AuditEvent:
     data: Mapping[str, Value] = field(default_factory=dict)
     """What changed, whole: nouns under their names, and the reasons."""
     private: Mapping[str, str] = field(default_factory=dict)
-    """Free text from people or agents, by name: kept beside the chain, salted, and erasable."""
+    """Free text from people or agents, by name: kept beside the chain, salted, and erasable; credentials in it are masked."""
+
+    def __post_init__(self) -> None:
+        """Mask here, where every text passes on its way to be kept (I12)."""
+        object.__setattr__(self, "private", {name: masked(text) for name, text in self.private.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +158,21 @@ def chain_hash(previous: str, *, number: int, stream: str, sequence: int, hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A free text as it is stored beside an event."""
+
+    name: str
+    salt: str
+    """Empty where it is gone, which no text survives."""
+    text: str
+
+    def is_as_written(self, digests: Value) -> bool:
+        """Tell whether it is the text that was digested, *digests* being what the event says of its private texts."""
+        digest = digests.get(self.name) if isinstance(digests, dict) else None
+        return digest == private_digest(self.salt, self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """One stored event together with its seal, as a verifier reads them."""
 
@@ -162,6 +182,8 @@ class Sealed:
     body: bytes
     hashed: str
     chain: str
+    beside: tuple[Beside, ...] = ()
+    """The free texts that stand beside it and were not erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,14 +240,17 @@ def _fault_of(record: Sealed, *, previous: str, number: int, sequence: int) -> s
     expected = chain_hash(previous, number=number, stream=record.stream, sequence=record.sequence, hashed=record.hashed)
     if expected != record.chain:
         return "the seal does not follow from the one before"
-    if not _names_itself(record):
+    body = facts_in(record.body)
+    if (body.get("stream"), body.get("sequence")) != (record.stream, record.sequence):
         return "the event's bytes name another place than the one it stands in"
-    return None
+    changed = next((one for one in record.beside if not one.is_as_written(body.get("private"))), None)
+    return None if changed is None else f"the {changed.name} beside the event is not what was written"
 
 
-def _names_itself(record: Sealed) -> bool:
+def facts_in(data: bytes) -> Mapping[str, Value]:
+    """Return the event's facts; none where the bytes are no event."""
     try:
-        body = decode(record.body)
+        body = decode(data)
     except ValueError:
-        return False
-    return isinstance(body, dict) and (body.get("stream"), body.get("sequence")) == (record.stream, record.sequence)
+        return {}
+    return body if isinstance(body, dict) else {}

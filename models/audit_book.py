@@ -4,14 +4,15 @@ Everything is read in batches by the key it is ordered by, so a reader of a mill
 is judged of it is :mod:`approvals.audit`; how it is sealed is :mod:`models.sealer`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, LargeBinary, and_, bindparam, cast, exists, func, select
 
-from approvals.audit import Sealed
+from approvals.audit import Beside, Sealed, facts_in
 from approvals.canonical import decode
 from approvals.digest import Head, Record
 from approvals.facts import instant_of
@@ -36,6 +37,8 @@ class Told:
     body: bytes
     texts: Mapping[str, str]
     """The free texts that were not erased, by name."""
+    altered: tuple[str, ...] = ()
+    """The names of those that are not what was written, and are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +72,28 @@ _STORY: Final = (
     .where(events.c.stream == bindparam("stream", type_=TEXT))
     .order_by(events.c.sequence)
 )
-_TEXTS: Final = select(untrusted_texts.c.sequence, untrusted_texts.c.name, untrusted_texts.c.text).where(
-    untrusted_texts.c.stream == bindparam("stream", type_=TEXT), untrusted_texts.c.text.is_not(None)
+_BESIDE: Final = (
+    untrusted_texts.c.name,
+    func.coalesce(untrusted_texts.c.salt, "").label("salt"),
+    untrusted_texts.c.text,
+)
+_TEXTS: Final = (
+    select(untrusted_texts.c.sequence.label("place"), *_BESIDE)
+    .where(untrusted_texts.c.stream == bindparam("stream", type_=TEXT), untrusted_texts.c.text.is_not(None))
+    .order_by(untrusted_texts.c.sequence, untrusted_texts.c.name)
+)
+_TEXTS_SEALED: Final = (
+    select(seals.c.number.label("place"), *_BESIDE)
+    .join(
+        untrusted_texts,
+        and_(seals.c.stream == untrusted_texts.c.stream, seals.c.sequence == untrusted_texts.c.sequence),
+    )
+    .where(
+        seals.c.number > bindparam("after", type_=NUMBER),
+        seals.c.number <= bindparam("through", type_=NUMBER),
+        untrusted_texts.c.text.is_not(None),
+    )
+    .order_by(seals.c.number, untrusted_texts.c.name)
 )
 
 
@@ -113,10 +136,8 @@ class AuditBook:
         """Return every event of one stream, sealed or not, in order."""
         with self._database.reading() as connection:
             rows = connection.execute(_STORY, {"stream": stream}).all()
-            texts: dict[int, dict[str, str]] = {}
-            for row in connection.execute(_TEXTS, {"stream": stream}):
-                texts.setdefault(row.sequence, {})[row.name] = row.text
-        return tuple(_told(row, texts.get(row.sequence, {})) for row in rows)
+            beside = _beside(connection.execute(_TEXTS, {"stream": stream}))
+        return tuple(_told(row, beside[row.sequence]) for row in rows)
 
     def _last(self) -> int:
         head = self.head()
@@ -124,7 +145,10 @@ class AuditBook:
 
     def _batch(self, after: int, through: int) -> list[Sealed]:
         with self._database.reading() as connection:
-            return [_sealed(row) for row in connection.execute(_SEALED, {"after": after, "through": through})]
+            rows = connection.execute(_SEALED, {"after": after, "through": through}).all()
+            places = {"after": after, "through": rows[-1].number if rows else after}
+            beside = _beside(connection.execute(_TEXTS_SEALED, places))
+        return [_sealed(row, beside[row.number]) for row in rows]
 
     def _before(self, at: datetime) -> int:
         """Return a number before which everything is earlier than *at*, by halving: instants rise along the chain."""
@@ -157,7 +181,15 @@ def _head(connection: Connection) -> Head | None:
     return None if row is None else Head(number=row.number, chain=row.chain)
 
 
-def _sealed(row: Any) -> Sealed:
+def _beside(rows: Iterable[Any]) -> Mapping[int, tuple[Beside, ...]]:
+    """Return the texts by place; what somebody put there that is no text is not what was written either."""
+    found: dict[int, tuple[Beside, ...]] = defaultdict(tuple)
+    for row in rows:
+        found[row.place] += (Beside(name=row.name, salt=str(row.salt), text=str(row.text)),)
+    return found
+
+
+def _sealed(row: Any, beside: tuple[Beside, ...]) -> Sealed:
     return Sealed(
         number=row.number,
         stream=row.stream,
@@ -165,9 +197,17 @@ def _sealed(row: Any) -> Sealed:
         body=bytes(row.body),
         hashed=row.hash,
         chain=row.chain,
+        beside=beside,
     )
 
 
-def _told(row: Any, texts: Mapping[str, str]) -> Told:
+def _told(row: Any, beside: tuple[Beside, ...]) -> Told:
     body = bytes(row.body)
-    return Told(record=record_of(body), number=row.number, body=body, texts=texts)
+    digests = facts_in(body).get("private")
+    return Told(
+        record=record_of(body),
+        number=row.number,
+        body=body,
+        texts={one.name: one.text for one in beside if one.is_as_written(digests)},
+        altered=tuple(one.name for one in beside if not one.is_as_written(digests)),
+    )

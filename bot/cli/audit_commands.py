@@ -86,6 +86,8 @@ def _tell(told: Told) -> None:
     say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")
     for name, text in told.texts.items():
         say(f"{name}, as written: {visible_line(text)}", indent=_TEXTS_BEGIN)
+    for name in told.altered:
+        say(f"{name}: NOT as written; somebody changed it. Run: countersign audit verify", indent=_TEXTS_BEGIN)
 
 
 def _json_line(sealed: Sealed) -> str:

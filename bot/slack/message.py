@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from approvals.masking import SECRET
 from bot.delivery import Unsendable
 from bot.slack.kit import Block
 from bot.slack.limits import MESSAGE_BLOCKS, MESSAGE_CHARACTERS, TEXT_CHARACTERS
-from bot.slack.text import SECRET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-SECRET: Final = re.compile(
-    r"xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|cst_[A-Za-z0-9_-]{20,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
-"""What looks like a credential: Slack's, ours, signed tokens (a service account's is one), cloud and forge keys, key files."""
-
-MASK: Final = "[looked like a secret]"
+from approvals.masking import masked
 
 _SPACES: Final = re.compile(r" {9,}")
 _LINES: Final = re.compile(r"(?:[ \t]*\n){4,}")
@@ -80,11 +73,11 @@ def cut(text: str, most: int) -> str:
 
 def visible(text: str) -> Seen:
     """Return a stranger's *text* with everything that hides or forges shown as what it is."""
-    masked = SECRET.sub(MASK, text.replace("\r\n", "\n"))
-    folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, masked.replace("\t", "    "))).strip()
+    said = masked(text.replace("\r\n", "\n"))
+    folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, said.replace("\t", "    "))).strip()
     if folded.isascii() and folded.isprintable():  # So are most; there is nothing in it to look at one by one.
         return Seen(text=_inert(folded), hidden=0, mixed=0)
-    mixed = sum(_mixes_alphabets(word) for word in _WORD.findall(masked))
+    mixed = sum(_mixes_alphabets(word) for word in _WORD.findall(said))
     shown: list[str] = []
     hidden = marks = 0
     for character in folded:

@@ -1,6 +1,6 @@
 """A second verifier of the audit trail, written from ``docs/audit-format.md`` alone; it shares no code with the product.
 
-It reads SQLite's two tables with the bare driver, or an export from whichever database; it has a decoder of its own, and can be
+It reads SQLite's three tables with the bare driver, or an export from whichever database; it has a decoder of its own, and can be
 run by whoever does not believe us: ``python tests/acceptance/second_verifier.py FILE.db|EXPORT.jsonl [HEAD]``.
 """
 
@@ -23,6 +23,12 @@ QUERY = """
 """
 
 
+TEXTS = """
+    SELECT name, coalesce(salt, ''), text FROM untrusted_texts
+    WHERE stream = ? AND sequence = ? AND text IS NOT NULL ORDER BY name
+"""
+
+
 class Row(NamedTuple):
     """A seal and the event that it seals."""
 
@@ -32,6 +38,8 @@ class Row(NamedTuple):
     chain: str
     body: bytes
     hash: str
+    texts: tuple[tuple[str, str, str], ...] = ()
+    """Name, salt and text of what stands beside the event and was not erased."""
     told: tuple[Any, ...] = ()
     """What an export shows to be the event, beside its bytes."""
 
@@ -183,7 +191,14 @@ def _holds(row: Row, number: int, sequence: int, chain: str) -> bool:
     except (NotCanonical, UnicodeDecodeError):
         return False
     place = (event.get("stream"), event.get("sequence")) if isinstance(event, dict) else None
-    return place == (row.stream, row.sequence) and all(_shows(told, row.body) for told in row.told)
+    if place != (row.stream, row.sequence):
+        return False
+    return all(_is_digested(event, *text) for text in row.texts) and all(_shows(told, row.body) for told in row.told)
+
+
+def _is_digested(event: dict[str, Any], name: str, salt: str, text: str) -> bool:
+    digest: Any = event["private"].get(name)
+    return bool(digest == tagged("countersign/private/1", salt.encode(), text.encode()))
 
 
 def _shows(told: Any, body: bytes) -> bool:
@@ -196,7 +211,8 @@ def _shows(told: Any, body: bytes) -> bool:
 def rows_of(database: sqlite3.Connection) -> Iterator[Row]:
     """Give every seal with its event. Whoever tampers may leave a text where bytes should be; its bytes are looked at."""
     for number, stream, sequence, chain, body, hashed in database.execute(QUERY):
-        yield Row(number, stream, sequence, chain, body.encode() if isinstance(body, str) else body, hashed)
+        texts = tuple(database.execute(TEXTS, (stream, sequence)))
+        yield Row(number, stream, sequence, chain, body.encode() if isinstance(body, str) else body, hashed, texts)
 
 
 def rows_of_export(lines: Iterable[str]) -> Iterator[Row]:
@@ -204,7 +220,7 @@ def rows_of_export(lines: Iterable[str]) -> Iterator[Row]:
     for line in lines:
         one = json.loads(line)
         body = bytes.fromhex(one["body_hex"])
-        yield Row(one["number"], one["stream"], one["sequence"], one["chain"], body, one["hash"], (one["event"],))
+        yield Row(one["number"], one["stream"], one["sequence"], one["chain"], body, one["hash"], told=(one["event"],))
 
 
 def main(path: str, head: str | None = None) -> int:

@@ -224,6 +224,22 @@ def test_a_broken_trail_can_still_be_looked_at(terminal: Terminal):
     )
 
 
+def test_a_changed_text_is_not_shown_as_written(terminal: Terminal):
+    """Words that somebody changed in the file are named as changed, and verify names the record."""
+    with closing(sqlite3.connect(terminal.place.database)) as database:
+        (subject,) = database.execute("SELECT subject FROM untrusted_texts WHERE name = 'rationale'").fetchone()
+        database.execute("UPDATE untrusted_texts SET text = 'all is well' WHERE name = 'rationale'")
+        database.commit()
+
+    story = terminal.types("audit", "show", subject).out
+    said = terminal.types("audit", "verify")
+
+    assert "all is well" not in story
+    assert "rationale: NOT as written; somebody changed it. Run: countersign audit verify" in story
+    assert said.code == 1
+    assert "the rationale beside the event is not what was written.\n" in said.out
+
+
 def _flip(path: Path, *, number: int) -> str:
     """Change one byte of one event, so that it is no value any more, and return its stream."""
     with closing(sqlite3.connect(path)) as database:

@@ -173,6 +173,41 @@ def test_a_record_taken_out_moved_or_put_in_is_noticed(
     assert finding.good == good
 
 
+FIRST_TEXT = (
+    "(stream, sequence) = (SELECT stream, sequence FROM seals JOIN untrusted_texts USING (stream, sequence) LIMIT 1)"
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE untrusted_texts SET text = text || ' approved by the CTO' WHERE",
+        "UPDATE untrusted_texts SET salt = NULL WHERE",
+        "UPDATE untrusted_texts SET name = 'reason' WHERE name = 'rationale' AND",
+    ],
+    ids=["another text", "salt erased alone", "under another name"],
+)
+def test_words_put_into_somebodys_mouth_are_noticed(copy: Path, opened: sqlite3.Connection, change: str):
+    """T-AUD-01: what stands beside the chain is digested in it, so both name the event beside which it was changed."""
+    changed = opened.execute(f"{change} {FIRST_TEXT}")
+    (number,) = opened.execute(f"SELECT number FROM seals WHERE {FIRST_TEXT}").fetchone()
+    opened.commit()
+
+    finding = both(copy)
+
+    assert changed.rowcount > 0
+    assert finding.bad is not None
+    assert (finding.good, finding.bad[0]) == (number - 1, number)
+
+
+def test_an_erased_text_leaves_the_trail_whole(copy: Path, opened: sqlite3.Connection):
+    """The digest stays, the words and their salt go, and everything still verifies."""
+    opened.execute("UPDATE untrusted_texts SET text = NULL, salt = NULL")
+    opened.commit()
+
+    assert both(copy).bad is None
+
+
 def test_a_cut_off_end_shows_only_against_a_head_from_outside(trail: Path, copy: Path, opened: sqlite3.Connection):
     """T-AUD-03: without the last records the rest is consistent; only a head kept elsewhere tells that some are gone."""
     head, last = both(trail).head, both(trail).good

@@ -13,6 +13,7 @@ from approvals.audit import (
     ITSELF,
     NOTHING,
     AuditEvent,
+    Beside,
     Fault,
     Kind,
     Sealed,
@@ -55,6 +56,22 @@ def sealed(events: Sequence[AuditEvent], *, start: str = GENESIS) -> list[Sealed
             Sealed(number=number, stream=event.stream, sequence=sequence, body=body, hashed=hashed, chain=chain)
         )
     return records
+
+
+@pytest.mark.parametrize(
+    ("digests", "is_as_written"),
+    [
+        ({"reason": private_digest("salt", "a sale")}, True),
+        ({"reason": private_digest("salt", "a fire")}, False),
+        ({"rationale": private_digest("salt", "a sale")}, False),
+        ({}, False),
+        (None, False),
+    ],
+    ids=["its digest", "another's", "under another name", "of none", "no digests at all"],
+)
+def test_a_text_is_as_written_where_the_event_holds_its_digest(digests, is_as_written):
+    """Words beside the chain count as somebody's only where the chain remembers exactly them."""
+    assert Beside(name="reason", salt="salt", text="a sale").is_as_written(digests) is is_as_written
 
 
 def a_chain(length: int = 6) -> list[Sealed]:

@@ -110,6 +110,18 @@ def test_a_story_is_told_with_what_stands_beside_it(store):
     assert told == Told(record=record_of(body), number=None, body=body, texts={"reason": "checkout is on fire"})
 
 
+def test_a_text_that_was_changed_is_not_told(sqlite_store):
+    """The digest in the event tells: a story never passes off as written what somebody put there later."""
+    with sqlite_store.writing() as uow:
+        uow.record(replace(SAID, private={"rationale": "p99 is 4.1 s", "reason": "a sale"}))
+        uow.finish()
+        uow.connection.exec_driver_sql("UPDATE untrusted_texts SET text = x'00' WHERE name = 'rationale'")
+
+    (told,) = AuditBook(sqlite_store.database).story(STREAM)
+
+    assert (told.texts, told.altered) == ({"reason": "a sale"}, ("rationale",))
+
+
 @pytest.mark.parametrize(
     ("event", "subject"),
     [

@@ -80,7 +80,7 @@ def test_stacked_marks_do_not_draw_over_other_lines():
         "cst_abcdefghijklmnopqrstuvwxyz0123",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl",
         "AKIAIOSFODNN7EXAMPLE",
-        "-----BEGIN RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY----- MIIE -----END RSA PRIVATE KEY-----",
     ],
 )
 def test_what_looks_like_a_secret_is_masked(secret):
