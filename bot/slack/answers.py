@@ -4,17 +4,16 @@ A private note in the channel first; where that cannot be (they are not in it, w
 Notes are best effort and vanish when the page is loaded anew: what was refused is in the audit trail, too.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.clients import is_loopback
+from bot.slack.errors import CONNECTION_ERRORS, code_of
 from bot.slack.kit import markup
 from bot.slack.limits import SECTION
 from bot.slack.text import cut
@@ -22,7 +21,6 @@ from bot.slack.text import cut
 log = structlog.get_logger(__name__)
 
 SECONDS: Final = 10
-_FAILURES: Final = (SlackClientError, aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +47,8 @@ class Answers:
             await self._client.chat_postEphemeral(
                 channel=person.channel, user=person.user, parse="none", link_names=False, **note
             )
-        except _FAILURES as error:
-            why = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+        except CONNECTION_ERRORS as error:
+            why = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
             if not await self._by_url(person, note):
                 log.warning("answer.not_shown", account=person.account, why=why)
 
@@ -62,7 +60,7 @@ class Answers:
             webhook.proxy = None
         try:
             answer = await webhook.send_dict({"response_type": "ephemeral", "replace_original": False, **note})
-        except _FAILURES:
+        except CONNECTION_ERRORS:
             return False
         return answer.status_code == 200  # noqa: PLR2004 - OK
 

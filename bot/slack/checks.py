@@ -129,7 +129,7 @@ def _channel(client: WebClient, channel: str) -> Iterable[Finding]:
         )
         yield Finding(sentence=sentence, grave=True)
         return
-    except (*CONNECTION_ERRORS, KeyError) as error:
+    except CONNECTION_ERRORS as error:
         yield Finding(sentence=f"Slack cannot be asked about the channel {name} ({type(error).__name__}).", grave=True)
         return
     shown = f"#{found.get('name', name)}"
@@ -158,7 +158,7 @@ def _group(client: WebClient, group: str) -> Iterable[Finding]:
         )
         yield Finding(sentence=sentence, grave=False)
         return
-    except (*CONNECTION_ERRORS, KeyError) as error:
+    except CONNECTION_ERRORS as error:
         yield Finding(sentence=f"Slack cannot be asked about the group {name} ({type(error).__name__}).", grave=False)
         return
     if not users:

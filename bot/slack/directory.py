@@ -124,7 +124,7 @@ class SlackDirectory:
                 _log_unanswered("users.info", error)
                 return None
             standing = Standing(account=account, seen_at=at, active=False, full_member=team == self._team)
-        except (*CONNECTION_ERRORS, KeyError, TypeError) as error:
+        except (*CONNECTION_ERRORS, TypeError) as error:
             _log_unanswered("users.info", error)
             return None
         self._standings.put(account, standing)
@@ -158,7 +158,7 @@ class SlackDirectory:
                 _log_unanswered("usergroups.users.list", error)
                 return None
             users = frozenset()
-        except (*CONNECTION_ERRORS, KeyError, TypeError) as error:
+        except (*CONNECTION_ERRORS, TypeError) as error:
             _log_unanswered("usergroups.users.list", error)
             return None
         membership = Membership(accounts=users if team == self._team else frozenset(), seen_at=at)

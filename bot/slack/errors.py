@@ -1,9 +1,11 @@
 """What Slack's errors mean: in words of ours, once. Nobody else reads Slack's error codes."""
 
 from datetime import timedelta
+from http.client import HTTPException
 from typing import Final
 from urllib.error import URLError
 
+import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.delivery import Gone, Later, Rejected, Uncertain, Undelivered
@@ -12,6 +14,9 @@ RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 _TRANSIENT: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
 _PERHAPS_DONE: Final = frozenset({"internal_error", "fatal_error"})
 """Slack says of these that part of what was asked may have happened."""
+
+_UNREADABLE: Final = "http_200"
+"""Slack took the request, and its answer is cut, or is none of Slack's: what was asked may well have happened."""
 
 _GONE: Final = frozenset(
     {"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
@@ -29,9 +34,13 @@ _SERVER_ERRORS: Final = 500
 
 def code_of(error: SlackApiError) -> str:
     """Return Slack's error code, or the HTTP status where the answer was none of Slack's."""
-    code = error.response.get("error") if isinstance(error.response.data, dict) else None
+    answer = error.response
+    if isinstance(answer, aiohttp.ClientResponse):
+        # The loop's client hands on what it could not read as it came, not as an answer of Slack's.
+        return f"http_{answer.status}"
+    code = answer.get("error") if isinstance(answer.data, dict) else None
     plain = isinstance(code, str) and code.replace("_", "").isalnum()
-    return str(code) if plain else f"http_{error.response.status_code}"
+    return str(code) if plain else f"http_{answer.status_code}"
 
 
 def retry_after(error: SlackApiError) -> timedelta:
@@ -55,7 +64,7 @@ def meaning_of(error: Exception) -> Undelivered:
         return Later(code, wait=retry_after(error))
     if code in _TRANSIENT:
         return Later(code)
-    if code in _PERHAPS_DONE or error.response.status_code >= _SERVER_ERRORS:
+    if code in _PERHAPS_DONE or code == _UNREADABLE or error.response.status_code >= _SERVER_ERRORS:
         return Uncertain(code)
     if code in _GONE:
         return Gone(code)
@@ -63,9 +72,22 @@ def meaning_of(error: Exception) -> Undelivered:
 
 
 def _of_connection(error: Exception) -> Undelivered:
-    """Return what a broken connection means: the library wraps what goes wrong before the request is out, and only that."""
+    """Return what a broken connection means: the library wraps what goes wrong before the request is out, and only that.
+
+    Everything else comes up while the reply is read: its first line, its headers, its body and what the body means. By then the
+    request was out, so it may have done what it asked for.
+    """
     return Later("no_connection") if isinstance(error, URLError) else Uncertain("reply_lost")
 
 
-CONNECTION_ERRORS: Final = (SlackClientError, URLError, OSError, ValueError)
-"""Everything that the client raises for a call that did not come back well; :class:`SlackApiError` is among the first."""
+CONNECTION_ERRORS: Final = (
+    SlackClientError, OSError,
+    HTTPException,  # the threads' client: a reply that is cut or that is no HTTP
+    aiohttp.ClientError,  # the loop's client: the same, and a connection that does not come about
+    ValueError, LookupError, AttributeError, RecursionError,  # either: a body that is no text, no JSON, or no object
+)  # fmt: skip
+"""Everything that a client raises for a call that did not come back well; :class:`SlackApiError` is among the first.
+
+:class:`URLError` and every timeout are an ``OSError``; a body that is no text is a ``ValueError``, one in an encoding that nobody
+knows a ``LookupError``; one that is a list or a number is asked for its ``ok`` all the same, which is an ``AttributeError``.
+"""

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import structlog
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.request import Answer, Via
@@ -23,6 +22,7 @@ from bot.slack.commands import Handle, wish_of
 from bot.slack.copies import Copies, Place
 from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, reason_of, title_of
 from bot.slack.directory import SlackDirectory
+from bot.slack.errors import CONNECTION_ERRORS
 from bot.slack.kit import plain_sentence, sentence_markup
 from bot.slack.payloads import Click, Command, GroupChanged, Submission
 from bot.slack.pin import Installed
@@ -71,7 +71,7 @@ class Listeners:
         view = form(Denial(asked=asked, channel=place.channel, ts=place.ts), title=title_of(click))
         try:
             await self.forms.views_open(trigger_id=click.trigger_id, view=view)
-        except (SlackClientError, OSError, TimeoutError) as error:
+        except CONNECTION_ERRORS as error:
             log.warning("form.not_opened", account=person.account, why=type(error).__name__)
             self.acting.tell(person, NO_FORM)
         return _ok()

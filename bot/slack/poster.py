@@ -11,7 +11,7 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
-from bot.delivery import Later, Rejected, Unsendable
+from bot.delivery import Later, Rejected, Uncertain, Unsendable
 from bot.slack.errors import CONNECTION_ERRORS, meaning_of
 from bot.slack.message import Message, checked
 
@@ -84,7 +84,7 @@ class SlackPoster:
         with self._lock:
             self._bucket(channel, now).take(now)
         more: dict[str, Any] = {} if thread is None else {"thread_ts": thread}
-        answer = self._call(
+        ts = self._call(
             "chat.postMessage",
             lambda: self._client.chat_postMessage(
                 channel=_channel_id(channel),
@@ -95,9 +95,12 @@ class SlackPoster:
                 parse="none",
                 link_names=False,
                 **more,
-            ),
+            )["ts"],
         )
-        return str(answer["ts"])
+        if not isinstance(ts, str):
+            # Without it nobody would find the message again, and the next update would go to no message at all.
+            raise Uncertain("reply_lost")
+        return ts
 
     def update(self, channel: str, ts: str, message: Message) -> None:
         """Change one of our messages in place.

@@ -1,4 +1,4 @@
-"""What can go wrong with Slack itself, on purpose: outages, slow replies, replies that are lost.
+"""What can go wrong with Slack itself, on purpose: outages, slow replies, replies that are lost or cut.
 
 The web API asks here before and after each call. Tests set these; the page cannot.
 """
@@ -15,12 +15,14 @@ class Faults:
         outage: Every call answers 503 and nothing is delivered.
         delay_seconds: Replies wait this long, after the call took effect; by method, "*" for all.
         lost: How many more replies to lose after the call took effect; by method.
+        cut: How many more replies to break off in the middle after the call took effect; by method.
         errors: Errors to answer before the call takes effect, in order; by method.
     """
 
     outage: bool = False
     delay_seconds: dict[str, float] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def delay_of(self, method: str) -> float:
@@ -29,12 +31,20 @@ class Faults:
 
     def takes_reply(self, method: str) -> bool:
         """Tell whether this reply is lost, and count it."""
-        if self.lost[method] <= 0:
-            return False
-        self.lost[method] -= 1
-        return True
+        return _one_of(self.lost, method)
+
+    def cuts_reply(self, method: str) -> bool:
+        """Tell whether this reply breaks off in the middle, and count it."""
+        return _one_of(self.cut, method)
 
     def next_error(self, method: str) -> str | None:
         """Return the error planned for this call, and count it."""
         planned = self.errors.get(method)
         return planned.pop(0) if planned else None
+
+
+def _one_of(planned: Counter[str], method: str) -> bool:
+    if planned[method] <= 0:
+        return False
+    planned[method] -= 1
+    return True

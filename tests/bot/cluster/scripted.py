@@ -52,6 +52,13 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+@dataclass(frozen=True)
+class Verbatim:
+    """Send these bytes instead of an answer, and close the connection."""
+
+    data: bytes
+
+
 class Reset:
     """Reset the connection instead of answering."""
 
@@ -64,7 +71,7 @@ class Trickle:
     """Answer one byte at a time, for ever."""
 
 
-Outcome = Answer | Reset | Silence | Trickle
+Outcome = Answer | Verbatim | Reset | Silence | Trickle
 Script = Callable[[Received], Outcome]
 
 
@@ -123,6 +130,8 @@ class Server:
         match answer:
             case Answer():
                 connection.sendall(_head(answer) + answer.data()[: answer.cut_after])
+            case Verbatim():
+                connection.sendall(answer.data)
             case Reset():
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             case Silence():

@@ -1,4 +1,4 @@
-"""Slack itself failing on purpose: outages, slow replies, replies that are lost after the call took effect."""
+"""Slack itself failing on purpose: outages, slow replies, replies that are lost or cut after the call took effect."""
 
 import asyncio
 import time
@@ -52,6 +52,20 @@ async def test_a_post_can_be_accepted_and_its_reply_lost():
         client = client_of(workspace)
         client.retry_handlers.clear()
         with pytest.raises(aiohttp.ClientError):
+            await client.chat_postMessage(channel=CHANNEL, text="once")
+        await client.chat_postMessage(channel=CHANNEL, text="twice")
+
+        assert [message.text for message in workspace.messages(CHANNEL)] == ["once", "twice"]
+
+
+@story
+async def test_a_reply_can_break_off_in_the_middle():
+    """The caller gets half an answer although the message stands there, exactly once."""
+    async with running() as workspace:
+        workspace.faults.cut["chat.postMessage"] = 1
+        client = client_of(workspace)
+        client.retry_handlers.clear()
+        with pytest.raises(aiohttp.ClientPayloadError):
             await client.chat_postMessage(channel=CHANNEL, text="once")
         await client.chat_postMessage(channel=CHANNEL, text="twice")
 
