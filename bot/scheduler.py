@@ -1,11 +1,14 @@
 """Ticks: what happens every so often. The scheduler holds no state and no rule: a tick asks the table what is due.
 
 Jobs live in memory only; a restart or a late tick loses nothing, because deadlines are instants in rows. A tick that is
-still running when the next one comes is not doubled. One that fails is logged and counted, and comes again.
+still running when the next one comes is not doubled. One that fails is logged and counted, and comes again. No tick waits for
+another's thread, least of all the expiry; what is weekly shares one of its own, because however many environments look back
+at the same hour, and however long Slack takes over it, silence denies on time.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from threading import Event
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,8 +21,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger(__name__)
 
-_THREADS: Final = 9
-"""One for each tick: none may wait for another's thread, least of all the expiry."""
+_TICKS: Final = "default"
+_WEEKLIES: Final = "weeklies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,24 +47,26 @@ class Weekly:
 
 
 class Scheduler:
-    """Runs ticks in threads of its own until it is stopped."""
+    """Runs ticks in threads of their own, and weeklies one after the other in one more, until it is stopped."""
 
     def __init__(self, ticks: Iterable[Tick], weeklies: Iterable[Weekly], *, failed: Callable[[str], None]) -> None:
         """Keep what to run; *failed* is told the name of a tick that raised."""
+        ticks = tuple(ticks)
         self._failed = failed
+        self._stopping = Event()
         self._scheduler = BackgroundScheduler(
             timezone=ZoneInfo("UTC"),
-            executors={"default": ThreadPoolExecutor(_THREADS)},
+            executors={_TICKS: ThreadPoolExecutor(max(1, len(ticks))), _WEEKLIES: ThreadPoolExecutor(1)},
             # Without these APScheduler drops a run that is late, and piles up those that it missed.
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
         for tick in ticks:
-            self._add(tick.name, tick.run, IntervalTrigger(seconds=tick.seconds))
+            self._add(tick.name, tick.run, IntervalTrigger(seconds=tick.seconds), _TICKS)
         for weekly in weeklies:
             trigger = CronTrigger(
                 day_of_week=weekly.weekday, hour=weekly.hour, minute=weekly.minute, timezone=ZoneInfo(weekly.zone)
             )
-            self._add(weekly.name, weekly.run, trigger)
+            self._add(weekly.name, weekly.run, trigger, _WEEKLIES)
 
     def start(self) -> None:
         """Begin."""
@@ -69,6 +74,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Begin nothing more, and return when what runs has ended; nothing happens where it never began."""
+        self._stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
@@ -76,11 +82,13 @@ class Scheduler:
         """Return what is planned; each has its name and its next instant."""
         return list(self._scheduler.get_jobs())
 
-    def _add(self, name: str, run: Callable[[], object], trigger: IntervalTrigger | CronTrigger) -> None:
-        self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name)
+    def _add(self, name: str, run: Callable[[], object], trigger: IntervalTrigger | CronTrigger, where: str) -> None:
+        self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name, executor=where)
 
     def _guarded(self, name: str, run: Callable[[], object]) -> Callable[[], None]:
         def tick() -> None:
+            if self._stopping.is_set():
+                return  # It waited for its thread, and the library runs what waits before it lets a stop return.
             try:
                 run()
             except Exception:

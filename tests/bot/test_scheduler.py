@@ -1,6 +1,9 @@
 """Ticks: they come, one at a time, and one that fails comes again."""
 
-from threading import Event
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+import pytest
 
 from bot.scheduler import Scheduler, Tick, Weekly
 from tests.waiting import wait_until
@@ -59,3 +62,91 @@ def test_a_weekly_is_planned_on_the_wall_of_its_zone():
         scheduler.stop()
 
     assert (planned.strftime("%a %H:%M"), str(planned.tzinfo)) == ("Mon 09:00", "Europe/Berlin")
+
+
+def _due_at_once(scheduler, name):
+    """Have the weekly job called *name* run now instead of on its day."""
+    (job,) = [job for job in scheduler.jobs() if job.name == name]
+    job.modify(next_run_time=datetime.now(UTC))
+
+
+@pytest.fixture
+def released():
+    """An event that lets everything go at the end, whatever came of the test."""
+    event = Event()
+    yield event
+    event.set()
+
+
+def test_however_many_ticks_there_are_none_waits_for_anothers_thread(released):
+    """I3: there is a thread for each, so that the expiry comes while every other tick hangs."""
+    begun: list[str] = []
+    seen: list[str] = []
+
+    def hang():
+        begun.append("slow")
+        released.wait(60)
+
+    slow = [Tick(name=f"slow {number}", seconds=0.05, run=hang) for number in range(20)]
+    expire = Tick(name="expire", seconds=0.05, run=lambda: seen.append("expire"))
+    scheduler = Scheduler([*slow, expire], [], failed=lambda _: None)
+    scheduler.start()
+    try:
+        wait_until(lambda: len(begun) == len(slow), what="twenty ticks to hang")
+        already = len(seen)
+        wait_until(lambda: len(seen) > already + 1, what="the expiry to come while twenty ticks hang")
+    finally:
+        released.set()
+        scheduler.stop()
+
+
+def test_digests_never_hold_a_tick_up(released):
+    """I3: however many environments have theirs at one time, and however long Slack hangs, the expiry comes."""
+    begun: list[str] = []
+    seen: list[str] = []
+
+    def hang():
+        begun.append("digest")
+        released.wait(60)
+
+    weeklies = [
+        Weekly(name=f"digest {number}", weekday="mon", hour=9, minute=0, zone="UTC", run=hang) for number in range(12)
+    ]
+    tick = Tick(name="expire", seconds=0.05, run=lambda: seen.append("expire"))
+    scheduler = Scheduler([tick], weeklies, failed=lambda _: None)
+    scheduler.start()
+    try:
+        for weekly in weeklies:
+            _due_at_once(scheduler, weekly.name)
+        wait_until(lambda: begun, what="a digest to hang")
+        already = len(seen)
+        wait_until(lambda: len(seen) > already + 1, what="the expiry to come while twelve digests hang or wait")
+    finally:
+        released.set()
+        scheduler.stop()
+
+
+def test_what_waits_when_it_is_stopped_does_not_begin(released):
+    """A stop waits for the digest that runs and not for those that would come after it."""
+    begun: list[str] = []
+
+    def hang():
+        begun.append("digest")
+        released.wait(60)
+
+    weeklies = [
+        Weekly(name=f"digest {number}", weekday="mon", hour=9, minute=0, zone="UTC", run=hang) for number in range(3)
+    ]
+    scheduler = Scheduler([], weeklies, failed=lambda _: None)
+    scheduler.start()
+    for weekly in weeklies:
+        _due_at_once(scheduler, weekly.name)
+    wait_until(lambda: begun, what="a digest to hang")
+    stopping = Thread(target=scheduler.stop)
+    stopping.start()
+    wait_until(scheduler._stopping.is_set, what="the stop to begin")
+
+    released.set()
+    stopping.join(60)
+
+    assert begun == ["digest"]
