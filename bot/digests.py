@@ -1,12 +1,14 @@
 """The weekly digest: made from the sealed audit trail, posted once for each week and channel.
 
 The cron tick posts it on time. A second tick looks every minute whether the last one due is there, so that an outage of Slack,
-or of ours, delays a digest and does not lose it.
+or of ours, delays a digest and does not lose it. Both go by the policy in force at that moment, so that a channel, a time or an
+environment that a new policy brings counts within a minute.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -38,14 +40,30 @@ class DigestPost(Generic[M]):
     poster: Poster[M]
     draw: Callable[[WeeklyDigest, Environment, bool], M]
     """Draws one, given whether it replaces a post that may have been lost."""
+    _posting: Lock = field(default_factory=Lock, init=False)
 
     def catch_up(self) -> None:
         """Post every digest that is due and does not stand in its channel."""
-        for environment in self.policies.current().environments.values():
-            self.post(environment)
+        for name in self.policies.current().environments:
+            self.post(name)
 
-    def post(self, environment: Environment) -> None:
-        """Post the last digest that was due, unless it was posted already or there was nothing to look back on."""
+    def post(self, name: str) -> None:
+        """Post the last digest that was due for the environment *name*, if the policy still has it.
+
+        Nothing is posted where it was posted already, or where there was nothing to look back on.
+        """
+        # The weekly job and the one that catches up may come in the same second, and to either of them a post of the other's that
+        # is on its way would look like one that was lost. What is left undone here is caught up with within a minute.
+        if not self._posting.acquire(blocking=False):
+            return
+        try:
+            environment = self.policies.current().environments.get(name)
+            if environment is not None:
+                self._post(environment)
+        finally:
+            self._posting.release()
+
+    def _post(self, environment: Environment) -> None:
         with self.store.reading() as reading:
             now = reading.now
         zone, schedule = ZoneInfo(environment.zone), environment.digest

@@ -237,7 +237,7 @@ class Serving:
                 hour=schedule.hour,
                 minute=schedule.minute,
                 zone=environment.zone,
-                run=partial(digests.post, environment),
+                run=partial(digests.post, environment.name),
             )
 
     def _watch(self) -> None:

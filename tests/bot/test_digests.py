@@ -1,19 +1,20 @@
 """The digest's post: on time, once, caught up with after an outage, and never for a time before there was anything."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from approvals.digest import WeeklyDigest
-from approvals.policy import Environment
+from approvals.policy import DigestSchedule, Environment
 from bot.delivery import Later
 from bot.digests import DigestPost
 from models.audit_book import AuditBook
 from models.digests import Digests
 from models.sealer import Sealer
 from models.store import SqlStore
-from tests.builders import CHANNEL, MINUTE, a_policy
+from tests.builders import CHANNEL, MINUTE, TEAM, a_policy, an_environment
 from tests.world import FixedPolicies, World
 
 MONDAY_NINE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -28,6 +29,8 @@ class FakePoster:
 
     posted: list[tuple[str, str]] = field(default_factory=list)
     down: bool = False
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while a message is on its way."""
 
     def may_post(self, channel: str) -> bool:
         """Always."""
@@ -45,6 +48,7 @@ class FakePoster:
         """Keep it."""
         if self.down:
             raise Later("outage", wait=timedelta(seconds=1))
+        self.meanwhile()
         self.posted.append((channel, message))
         return f"{len(self.posted)}.0"
 
@@ -114,3 +118,44 @@ def test_a_new_installation_does_not_begin_with_a_digest(office, host_clock):
     post.catch_up()
 
     assert poster.posted == []
+
+
+@pytest.mark.parametrize("second", ["catching up", "the weekly job"])
+def test_two_ticks_in_the_same_minute_post_it_once(office, host_clock, second):
+    """The one that comes while the other's post is on its way does nothing; neither names itself a replacement."""
+    post, poster = office
+    host_clock.at = MONDAY_NINE
+    poster.meanwhile = post.catch_up if second == "catching up" else lambda: post.post("prod-eu-1")
+
+    post.post("prod-eu-1")
+
+    assert poster.posted == [(CHANNEL, SAID)]
+
+
+def test_it_goes_by_the_policy_in_force_when_it_is_due(office, host_clock):
+    """A policy that moved the channel, or has the environment no more, counts at once: the old channel gets nothing."""
+    post, poster = office
+    host_clock.at = MONDAY_NINE
+
+    post.policies.policy = a_policy(environments={})
+    post.post("prod-eu-1")
+    post.policies.policy = a_policy(environments={"prod-eu-1": an_environment(channel=f"{TEAM}:C0NEW")})
+    post.post("prod-eu-1")
+    post.catch_up()
+
+    assert poster.posted == [(f"{TEAM}:C0NEW", SAID)]
+
+
+def test_a_changed_time_counts_from_the_next_catching_up(office, host_clock):
+    """The weekly job keeps the time it was planned for; what is posted when is the policy's all the same."""
+    post, poster = office
+    later = an_environment(digest=DigestSchedule(weekday="mon", hour=10, minute=30))
+    post.policies.policy = a_policy(environments={"prod-eu-1": later})
+
+    host_clock.at = MONDAY_NINE
+    post.post("prod-eu-1")
+    before = list(poster.posted)
+    host_clock.at = MONDAY_NINE + 90 * MINUTE
+    post.catch_up()
+
+    assert (before, poster.posted) == ([], [(CHANNEL, SAID)])
