@@ -36,7 +36,7 @@ class NewId(Protocol):
 
 
 class Lane(StrEnum):
-    """How urgent a write is: pause and deny go before everything else."""
+    """How urgent a write or a question is: pause and deny go before everything else."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -318,7 +318,13 @@ class Directory(Protocol):
     """Asks the workspace who is who. What it cannot find out is missing from the answer, or as old as it says."""
 
     def authority(
-        self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False
+        self,
+        *,
+        accounts: Iterable[str],
+        groups: Iterable[str],
+        at: datetime,
+        anew: bool = False,
+        lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*.
 
@@ -327,6 +333,7 @@ class Directory(Protocol):
             groups: ``TEAM:SUBTEAM`` ids; lists at most 10 s old may be used again.
             at: The store's instant before the call: the stamp of what is asked about now.
             anew: Whether group lists must be asked for again, too.
+            lane: Urgent for who pauses or denies: what is asked in it never waits for what others ask.
         """
         ...
 

@@ -76,11 +76,11 @@ class Decide:
         voters = {vote.account for vote in found.votes} if given.answer is Answer.APPROVE else set()
         asked = slack_accounts({given.account} | voters)
         groups = groups_of(ruling_today(found.request, self.policies.current()))
-        return asked, self.directory.authority(accounts=asked, groups=groups, at=found.now), found.plan
+        authority = self.directory.authority(accounts=asked, groups=groups, at=found.now, lane=_lane_of(given.answer))
+        return asked, authority, found.plan
 
     def _judge(self, given: Given, authority: Authority, plan: StoredPlan | None) -> Judged:
-        lane = Lane.URGENT if given.answer is Answer.DENY else Lane.NORMAL
-        with self.store.writing(lane) as uow:
+        with self.store.writing(_lane_of(given.answer)) as uow:
             judged = self._judged_in(uow, given, authority, plan)
         if isinstance(judged, Refused):
             raise judged
@@ -139,6 +139,10 @@ class Decide:
             with self.store.reading() as reading:
                 return not slack_accounts(voters_of(reading, given.request)) <= asked
         return error.code == Clash.code
+
+
+def _lane_of(answer: Answer) -> Lane:
+    return Lane.URGENT if answer is Answer.DENY else Lane.NORMAL
 
 
 def _refusal_event(request: Request, ballot: Ballot, refusal: Refused, now: datetime) -> AuditEvent:

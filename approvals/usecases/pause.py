@@ -81,7 +81,7 @@ class EngagePause:
 
     def _ask(self, account: str, sets: Iterable[ApproverSet], at: datetime) -> Authority:
         groups = frozenset(group for one in sets for group in one.groups)
-        return self.directory.authority(accounts=slack_accounts({account}), groups=groups, at=at)
+        return self.directory.authority(accounts=slack_accounts({account}), groups=groups, at=at, lane=Lane.URGENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

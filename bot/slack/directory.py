@@ -3,6 +3,9 @@
 Accounts are asked about at every call; group lists may be a few seconds old and are dropped when Slack says that one changed.
 What Slack does not answer in time is left out, or as old as it says: the last answers are kept for an hour, each with the
 instant it was seen, because a denial may go by them. Whether an answer is fresh enough is never judged here.
+
+Who pauses or denies is asked about in threads of their own, and waits for no question of anybody else's: eight approvals at once,
+with their earlier voters, keep the ordinary threads busy for longer than a denial may wait.
 """
 
 from collections import OrderedDict
@@ -17,6 +20,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
 from approvals.people import REMEMBERED, Authority, Membership, Standing
+from approvals.ports import Lane
 from bot.slack.errors import CONNECTION_ERRORS, code_of
 
 log = structlog.get_logger(__name__)
@@ -28,6 +32,9 @@ PATIENCE_SECONDS: Final = 1.8
 """How long one call waits for all answers together: the click must be answered within three seconds."""
 
 AT_ONCE: Final = 8
+"""How many questions are on their way at once in each lane: in the urgent one two for each act that its pool takes on at once,
+which are who it is and a group."""
+
 KEPT: Final = 5_000
 """How many accounts and groups are remembered, each."""
 
@@ -83,16 +90,22 @@ class SlackDirectory:
         self._standings: Kept[Standing] = Kept(KEPT)
         self._groups: Kept[Membership] = Kept(KEPT)
         self._dropped: dict[str, int] = {}
-        self._asking: dict[str, Future[Membership | None]] = {}
+        self._asking: dict[tuple[Lane, str], Future[Membership | None]] = {}
         self._lock = Lock()
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="directory")
+        self._threads = {lane: ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"directory-{lane}") for lane in Lane}
 
     def authority(
-        self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False
+        self,
+        *,
+        accounts: Iterable[str],
+        groups: Iterable[str],
+        at: datetime,
+        anew: bool = False,
+        lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*, within :data:`PATIENCE_SECONDS`."""
-        asked_accounts = {one: self._threads.submit(self._standing, one, at) for one in set(accounts)}
-        asked_groups = {one: self._membership_soon(one, at, anew=anew) for one in set(groups)}
+        asked_accounts = {one: self._threads[lane].submit(self._standing, one, at) for one in set(accounts)}
+        asked_groups = {one: self._membership_soon(one, at, anew=anew, lane=lane) for one in set(groups)}
         futures: list[Future[Any]] = [*asked_accounts.values(), *asked_groups.values()]
         wait(futures, timeout=PATIENCE_SECONDS)
         for late in asked_accounts.values():
@@ -107,12 +120,14 @@ class SlackDirectory:
         with self._lock:
             # An answer that is on its way may be older than the change.
             self._dropped[group] = self._dropped.get(group, 0) + 1
-            self._asking.pop(group, None)
+            for lane in Lane:
+                self._asking.pop((lane, group), None)
         self._groups.drop(group)
 
     def close(self) -> None:
         """Ask nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _standing(self, account: str, at: datetime) -> Standing | None:
         team, _, user_id = account.partition(":")
@@ -130,23 +145,26 @@ class SlackDirectory:
         self._standings.put(account, standing)
         return standing
 
-    def _membership_soon(self, group: str, at: datetime, *, anew: bool) -> "Future[Membership | None]":
-        """Return the group's members, now or soon; whoever asks while somebody is asking waits for the same answer."""
+    def _membership_soon(self, group: str, at: datetime, *, anew: bool, lane: Lane) -> "Future[Membership | None]":
+        """Return the group's members, now or soon; whoever asks while somebody in the lane is asking waits for the same answer.
+
+        What is urgent never waits for another lane's question: that one may not even have been put to Slack yet.
+        """
         known = self._groups.get(group)
         if known is not None and not anew and timedelta(0) <= at - known.seen_at <= GROUP_AGE:
             return _done(known)
         with self._lock:
-            if not anew and group in self._asking:
-                return self._asking[group]
-            future = self._threads.submit(self._membership, group, at, self._dropped.get(group, 0))
-            self._asking[group] = future
-        future.add_done_callback(lambda answered: self._asked(group, answered))
+            if not anew and (lane, group) in self._asking:
+                return self._asking[lane, group]
+            future = self._threads[lane].submit(self._membership, group, at, self._dropped.get(group, 0))
+            self._asking[lane, group] = future
+        future.add_done_callback(lambda answered: self._asked(lane, group, answered))
         return future
 
-    def _asked(self, group: str, answered: "Future[Membership | None]") -> None:
+    def _asked(self, lane: Lane, group: str, answered: "Future[Membership | None]") -> None:
         with self._lock:
-            if self._asking.get(group) is answered:
-                del self._asking[group]
+            if self._asking.get((lane, group)) is answered:
+                del self._asking[lane, group]
 
     def _membership(self, group: str, at: datetime, dropped: int) -> Membership | None:
         team, _, group_id = group.partition(":")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals.people import Authority, Membership, Standing
+from approvals.ports import Lane
 
 
 class FakeDirectory:
@@ -16,12 +17,20 @@ class FakeDirectory:
         self.groups: dict[str, frozenset[str]] = {}
         self.down = False
         self.asked_anew = 0
+        self.lanes: list[Lane] = []
 
     def authority(
-        self, *, accounts: Iterable[str], groups: Iterable[str], at: datetime, anew: bool = False
+        self,
+        *,
+        accounts: Iterable[str],
+        groups: Iterable[str],
+        at: datetime,
+        anew: bool = False,
+        lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what the table says, stamped *at*; nothing while it is down."""
         self.asked_anew += anew
+        self.lanes.append(lane)
         if self.down:
             return Authority(standings={}, groups={})
         standings = {

@@ -11,6 +11,7 @@ from approvals.errors import Clash, Late, Missing, NotEligible, PolicyDenied, Re
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.people import People, Standing
+from approvals.ports import Lane
 from approvals.request import Answer, State, Via, Vote
 from approvals.review import Rendered
 from approvals.usecases.decide import Given
@@ -529,3 +530,14 @@ def test_what_was_approved_can_be_taken_back_until_it_starts(world, instant):
     with pytest.raises(Late):
         world.cancel(late.id, agent="scaler")
     assert refusal.value.code == "already_started"
+
+
+@pytest.mark.parametrize(("answer", "lane"), [(Answer.APPROVE, Lane.NORMAL), (Answer.DENY, Lane.URGENT)])
+def test_a_denier_is_asked_about_before_approvers(two, answer, lane):
+    """I13: who denies is looked up in capacity that approvals cannot use up."""
+    request = two.pending()
+    two.directory.lanes.clear()
+
+    two.answers(request, ADA, answer)
+
+    assert two.directory.lanes == [lane]

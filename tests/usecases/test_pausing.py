@@ -10,6 +10,7 @@ from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import Pause, Scope, ScopeKind
 from approvals.people import People, Standing
+from approvals.ports import Lane
 from approvals.request import Answer, State
 from tests.builders import (
     ADA,
@@ -375,3 +376,11 @@ def test_a_group_may_say_who_stops(make_world):
     world.directory.groups[GROUP] = frozenset({BORIS})
 
     assert pause(world, account=BORIS, duration=timedelta(minutes=5)).pause.is_open
+
+
+def test_who_pauses_is_asked_about_before_others(world):
+    """I13: who stops things is looked up in capacity that nothing else can use up; who lets them go on is not."""
+    engaged = pause(world).pause
+    resume(world, engaged.id)
+
+    assert world.directory.lanes == [Lane.URGENT, Lane.NORMAL, Lane.NORMAL]

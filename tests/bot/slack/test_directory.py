@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
 
 from approvals.people import Membership, Standing
+from approvals.ports import Lane
 from bot.local.workspace import UserGroup, default_seed
-from bot.slack.directory import Kept
+from bot.slack.directory import AT_ONCE, Kept, SlackDirectory
 from tests.builders import ADA, BORIS, ELI, GROUP, HOUR, NOON, TEAM
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -209,3 +212,44 @@ def test_a_disabled_group_of_the_seed_is_nobody(make_office):
     office = make_office(connect=False, seed=replace(seed, groups=groups))
 
     assert office.directory.authority(accounts=(), groups=[GROUP], at=NOON).groups[GROUP].accounts == frozenset()
+
+
+class HangingSlack:
+    """Answers about Ada and the group; about anybody else it says nothing until it is let go."""
+
+    def __init__(self):
+        self.hanging = 0
+        self.released = Event()
+
+    def users_info(self, *, user):
+        """Return an account of a full member."""
+        if user != "U0ADA":
+            self.hanging += 1
+            self.released.wait(60)
+        return {"user": {"id": user, "team_id": TEAM, "is_bot": False, "deleted": False}}
+
+    def usergroups_users_list(self, *, usergroup):
+        """Return a group of one."""
+        return {"users": ["U0ADA"]}
+
+
+def test_who_denies_is_known_however_many_approvals_are_being_looked_up():
+    """I13: the urgent act waits neither for the others' threads nor for a group's list that waits for them."""
+    slack: Any = HangingSlack()
+    directory = SlackDirectory(slack, team=TEAM)
+    crowd = [f"{TEAM}:U0CROWD{number}" for number in range(AT_ONCE)]
+    approving = Thread(target=lambda: directory.authority(accounts=[*crowd], groups=(), at=NOON))
+    approving.start()
+    wait_until(lambda: slack.hanging == AT_ONCE, what="every ordinary thread to hang")
+    waiting = Thread(target=lambda: directory.authority(accounts=(), groups=[GROUP], at=NOON))
+    waiting.start()
+    wait_until(lambda: directory._asking, what="the group to be asked about behind them")
+
+    answer = directory.authority(accounts=[ADA], groups=[GROUP], at=NOON, lane=Lane.URGENT)
+    slack.released.set()
+    approving.join(60)
+    waiting.join(60)
+    directory.close()
+
+    assert dict(answer.standings) == {ADA: Standing(account=ADA, seen_at=NOON)}
+    assert dict(answer.groups) == {GROUP: Membership(accounts=frozenset({ADA}), seen_at=NOON)}
