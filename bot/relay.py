@@ -32,6 +32,8 @@ from models.thread_lines import Line, ThreadLines
 M = TypeVar("M")
 
 CARDS_A_STEP: Final = 20
+"""How many posts of one channel, and how many updates, a step looks at: more than any pace lets through at once."""
+
 LINES_A_STEP: Final = 100
 LINES_A_MESSAGE: Final = 5
 """How many events of one thread are told in one message: a channel takes about one message a second."""
@@ -69,6 +71,8 @@ class Relay(Generic[M]):
         if task.closed and task.shown and not task.refs:
             self._cards.shown(task)  # Its last copy is gone and there is nothing left to answer.
             return 0
+        if not (self._poster.may_update() if task.refs else self._poster.may_post(task.channel)):
+            return 0
         try:
             message = self._draw(task)
         except (NotAsApproved, Unsendable, LookupError) as error:
@@ -84,8 +88,6 @@ class Relay(Generic[M]):
             return self._painter.card(reading, drawn, _occasion(task))
 
     def _post(self, task: Task, message: M) -> int:
-        if not self._poster.may_post(task.channel):
-            return 0
         self._cards.posting(task)
         self._journey.reached(Milestone.CARD_POSTING, task.subject)
         try:

@@ -68,19 +68,30 @@ _BEHIND: Final = cards.c.shown < cards.c.wanted
 _GIVEN_UP: Final = cards.c.refused_at >= cards.c.wanted
 _POSTED: Final = cards.c.thread_ts.is_not(None)
 _RANK: Final = case(
-    (or_(cards.c.kind == Subject.PAUSE.value, and_(cards.c.closed, _POSTED)), 0),
-    (cards.c.thread_ts.is_(None), 1),
-    else_=2,
+    (cards.c.kind == Subject.PAUSE.value, 0),
+    (and_(cards.c.closed, _POSTED), 1),
+    (cards.c.thread_ts.is_(None), 2),
+    else_=3,
 )
-_TASKS: Final = (
-    select(cards)
+_QUEUE: Final = case((_POSTED, ""), else_=cards.c.channel)
+"""What waits for the same pace: the posts of one channel, or the updates of the whole workspace."""
+_RANKED: Final = (
+    select(
+        cards,
+        _RANK.label("rank"),
+        func.row_number().over(partition_by=_QUEUE, order_by=(_RANK, cards.c.subject, cards.c.channel)).label("place"),
+    )
     .where(
         _BEHIND,
         or_(cards.c.retry_at.is_(None), cards.c.retry_at <= bindparam("now", type_=INSTANT)),
         or_(cards.c.refused_at.is_(None), cards.c.refused_at < cards.c.wanted),
     )
-    .order_by(_RANK, cards.c.subject, cards.c.channel)
-    .limit(bindparam("limit", type_=NUMBER))
+    .subquery()
+)
+TASKS: Final = (
+    select(_RANKED)
+    .where(_RANKED.c.place <= bindparam("limit", type_=NUMBER))
+    .order_by(_RANKED.c.rank, _RANKED.c.subject, _RANKED.c.channel)
 )
 _REFS: Final = (
     select(message_refs.c.subject, message_refs.c.channel, message_refs.c.ts)
@@ -121,13 +132,14 @@ class Cards:
         self._store = store
 
     def behind(self, *, limit: int) -> tuple[Task, ...]:
-        """Return what has to be shown now, the most pressing first, at most *limit* of it.
+        """Return what has to be shown now, the most pressing first: at most *limit* posts of each channel, and as many updates.
 
-        Pause notices and cards whose buttons must go come first, then cards that were never posted, then the rest. What
-        failed just now, or is refused for good, is left out until its time.
+        Pause notices come first, then cards whose buttons must go, then those that have to be posted, then the rest. They are
+        counted apart because they wait apart: what one pace holds back would otherwise fill the places of what is free to go.
+        What failed just now, or is refused for good, is left out until its time.
         """
         with self._store.reading() as reading:
-            rows = reading.connection.execute(_TASKS, {"now": reading.now, "limit": limit}).all()
+            rows = reading.connection.execute(TASKS, {"now": reading.now, "limit": limit}).all()
             refs = _refs_of(reading.connection, {row.subject for row in rows})
         return tuple(_task(row, refs[row.subject, row.channel]) for row in rows)
 

@@ -93,7 +93,7 @@ def test_a_transaction_is_one_redraw(store, cards):
 
 
 def test_the_most_pressing_comes_first(store, cards):
-    """Pause notices and cards whose buttons must go, then new cards, then the rest; as many as asked."""
+    """Pause notices, cards whose buttons must go, new cards, then the rest."""
     token = with_grounds(store)
     voted, decided, new, silent = (ask(store, number) for number in range(1, 5))
     for number, request in enumerate((voted, decided), start=1):
@@ -108,15 +108,35 @@ def test_the_most_pressing_comes_first(store, cards):
     order = [(task.subject, task.channel) for task in cards.behind(limit=10)]
 
     assert order == [
-        (decided.id, CHANNEL),
         (pause.id, CHANNEL),
         (pause.id, STAGING),
+        (decided.id, CHANNEL),
         ("alert_1", CHANNEL),
         (new.id, CHANNEL),
         (silent.id, CHANNEL),
         (voted.id, CHANNEL),
     ]
-    assert [task.subject for task in cards.behind(limit=1)] == [decided.id]
+
+
+def test_each_channel_and_the_updates_are_counted_apart(store, cards):
+    """At most as many posts of each channel as asked, and as many updates: none of them takes the place of another."""
+    with_grounds(store)
+    first, second, new, newer = (ask(store, number) for number in range(1, 5))
+    elsewhere = ask(store, 5, channel=STAGING)
+    for number, request in enumerate((first, second), start=1):
+        post(cards, a_task(request.id), f"1.{number}")
+        put(store, replace(request, state=State.DENIED, revision=2, decided_at=now_of(store)))
+
+    (one, two) = ([(task.subject, task.channel) for task in cards.behind(limit=limit)] for limit in (1, 2))
+
+    assert one == [(first.id, CHANNEL), (new.id, CHANNEL), (elsewhere.id, STAGING)]
+    assert two == [
+        (first.id, CHANNEL),
+        (second.id, CHANNEL),
+        (new.id, CHANNEL),
+        (newer.id, CHANNEL),
+        (elsewhere.id, STAGING),
+    ]
 
 
 def an_alert(store, token: str) -> Alert:

@@ -12,6 +12,7 @@ import models.prepared
 import models.reading
 import models.unit_of_work
 from approvals.request import Answer, State
+from models.cards import TASKS
 from models.mapping import REQUEST
 from models.prepared import Answer as Given
 from models.prepared import Asked, together
@@ -25,9 +26,9 @@ from models.reading import (
 from models.redraws import OLDER
 from models.sealer import Sealer
 from models.store import SqlStore
-from models.tables import escalations
+from models.tables import Subject, cards, escalations
 from models.unit_of_work import STOPPABLE_EXECUTIONS
-from tests.builders import BORIS, MINUTE, a_policy, a_rule, an_asking
+from tests.builders import BORIS, CHANNEL, MINUTE, a_policy, a_rule, an_asking
 from tests.models.records import a_question, now_of, with_grounds
 from tests.world import FixedPolicies, World
 
@@ -67,9 +68,11 @@ def sqlite_plan(store: SqlStore, statement: Executable) -> str:
 
 def generic_plan(store: SqlStore, statement: Executable) -> str:
     """Return how PostgreSQL goes about *statement* once it plans it without looking at the values: after five runs."""
-    compiled = str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[attr-defined]
+    compiled = statement.compile(dialect=postgresql.psycopg.dialect())  # type: ignore[attr-defined]
     places = {"now": "$1", "epoch": "$1", "limit": "$2", "key": "$3"}
-    prepared = re.sub(r"%\((\w+)\)s(::\w+)?", lambda found: places[found[1].removesuffix("_1")], compiled)
+    spelt_out = {name: repr(value) for name, value in compiled.params.items() if value is not None}
+    given = spelt_out | places | {f"{name}_1": place for name, place in places.items()}
+    prepared = re.sub(r"%\((\w+)\)s(::\w+)?", lambda found: given[found[1]], str(compiled))
     with store.writing() as uow:
         run(uow.connection, "SET LOCAL plan_cache_mode = force_generic_plan")
         run(uow.connection, f"PREPARE question (bigint, bigint, text) AS {prepared}")
@@ -118,6 +121,41 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
     assert f"Index Scan using {index}" in plan.replace("Only ", "")
     assert "Sort" not in plan
     assert "Seq Scan on escalations" not in plan
+
+
+def shelf(store: SqlStore) -> None:
+    """Fill the store with cards that show their subject as it is."""
+    row = {
+        "channel": CHANNEL,
+        "kind": Subject.REQUEST.value,
+        "closed": True,
+        "wanted": 3,
+        "shown": 3,
+        "thread_ts": "1.1",
+    }
+    row |= {"failures": 0, "thread_failures": 0, "epoch": 1}
+    with store.writing() as uow:
+        uow.connection.execute(insert(cards), [row | {"subject": f"esc_{number:026d}"} for number in range(MANY)])
+
+
+def test_the_relay_looks_at_what_is_behind_on_sqlite(sqlite_store):
+    """A step sorts what has to be shown, and reads no card that shows its subject as it is."""
+    shelf(sqlite_store)
+
+    plan = sqlite_plan(sqlite_store, TASKS)
+
+    assert "SCAN cards USING INDEX ix_cards_behind" in plan
+
+
+@pytest.mark.postgres
+def test_the_relay_looks_at_what_is_behind_on_postgresql(postgres_store):
+    """The same there."""
+    shelf(postgres_store)
+
+    plan = generic_plan(postgres_store, TASKS)
+
+    assert "Index Scan on ix_cards_behind" in plan
+    assert "Seq Scan on cards" not in plan
 
 
 @pytest.fixture
