@@ -471,7 +471,7 @@ def _held(
         attempts=execution.attempts if attempts is None else attempts,
         lease_until=now + LEASE,
         due_at=now + LEASE,
-        message=execution.message if state in {None, execution.state} else "",
+        message=execution.message if state in {None, execution.state, Phase.CLAIMED} else "",
     )
 
 

@@ -1,7 +1,9 @@
 """Marks: which cards a unit of work makes out of date, noted in its own transaction.
 
 A card is level-triggered: its row says which revision is wanted and which is shown, and the relay (:mod:`models.cards`) draws
-the subject as it is *now* wherever they differ. So all that a write does here is to raise the wanted revision, once a unit.
+the subject as it is *now* wherever they differ. So all that a write does here is to raise the wanted revision, once a unit, and
+only for what a card shows: while a cluster is down, executions are claimed and put back every few seconds, and updates of
+cards are scarce.
 """
 
 from dataclasses import dataclass
@@ -10,9 +12,10 @@ from typing import Any, Final
 from sqlalchemy import bindparam, or_, select, update
 
 from approvals.alert import Alert, AlertState
-from approvals.execution import Execution
+from approvals.execution import Execution, Phase
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
+from approvals.verb import Effect
 from models.columns import TEXT
 from models.prepared import Asked, Prepared, PreparedRows, rows_into
 from models.tables import Subject, cards, gate
@@ -28,6 +31,15 @@ _WANTED: Final = Prepared(
 )
 
 
+_Shown = tuple[Phase, Effect | None, str]
+
+
+def shown_of(execution: Execution) -> _Shown:
+    """Return what a card shows of an execution. One that is claimed still waits: whether it can start is not known yet."""
+    phase = Phase.QUEUED if execution.state is Phase.CLAIMED else execution.state
+    return phase, execution.effect, execution.message
+
+
 @dataclass(slots=True, kw_only=True)
 class _Mark:
     closed: bool = False
@@ -41,6 +53,11 @@ class Marks:
         """Begin with none."""
         self._new: dict[tuple[str, str], dict[str, Any]] = {}
         self._stale: dict[str, _Mark] = {}
+        self._stood: dict[str, _Shown] = {}
+
+    def stood(self, execution: Execution) -> None:
+        """Note how an execution stands before what is written next: its row is locked, so nobody else moves it."""
+        self._stood[execution.id] = shown_of(execution)
 
     def note(self, noun: object) -> None:
         """Note what a written noun means for cards."""
@@ -49,8 +66,12 @@ class Marks:
                 if noun.state is not State.REFUSED:
                     closed = noun.state is not State.PENDING
                     self._touch(Subject.REQUEST, noun.id, (noun.channel,), new=noun.revision == 1, closed=closed)
-            case Vote() | Execution():
+            case Vote():
                 self._stale.setdefault(noun.escalation, _Mark())
+            case Execution():
+                if self._stood.get(noun.id) != shown_of(noun):
+                    self._stale.setdefault(noun.escalation, _Mark())
+                self.stood(noun)
             case Pause():
                 closed = not noun.is_open
                 self._touch(Subject.PAUSE, noun.id, noun.channels, new=noun.revision == 1, closed=closed)

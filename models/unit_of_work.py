@@ -119,7 +119,10 @@ class SqlUnitOfWork(SqlReading):
 
     def lock_execution(self, execution_id: str) -> Execution | None:
         """Take one execution's row and return it as it is once the lock is held."""
-        return self._one(EXECUTION, _LOCK_EXECUTION, key=execution_id)
+        found = self._one(EXECUTION, _LOCK_EXECUTION, key=execution_id)
+        if found is not None:
+            self._marks.stood(found)
+        return found
 
     def lock_pause(self, pause_id: str) -> Pause | None:
         """Take one pause's row and return it as it is once the lock is held."""
@@ -148,7 +151,10 @@ class SqlUnitOfWork(SqlReading):
 
     def stoppable_executions(self) -> tuple[Execution, ...]:
         """Return, locked, every execution that is queued or claimed."""
-        return self._all(EXECUTION, _STOPPABLE)
+        found = self._all(EXECUTION, _STOPPABLE)
+        for execution in found:
+            self._marks.stood(execution)
+        return found
 
     def look_later(self, execution: Execution, at: datetime) -> None:
         """Have workers look at *execution*, whose row is locked, no earlier than *at*; nothing told of it changes."""

@@ -17,7 +17,7 @@ from bot.slack.pause_message import scope_words
 
 _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.QUEUED: "⏳ Waiting to be carried out.",
-    Phase.CLAIMED: "⏳ Checking everything again before it is carried out.",
+    Phase.CLAIMED: "⏳ Waiting to be carried out.",
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
     Phase.REJECTED: "❌ The cluster refused it; nothing was changed.",

@@ -1,13 +1,16 @@
 """Cards: what the relay is told to show, in which order, and what it reports back."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from approvals.alert import Alert, AlertState
-from approvals.audit import DELIVERY_STREAM
+from approvals.audit import DELIVERY_STREAM, Transition
 from approvals.errors import Missing
+from approvals.execution import Execution, Reason, claim, put_back, void
 from approvals.pause import Consent
 from approvals.request import State
 from models.audit_book import AuditBook
@@ -90,6 +93,52 @@ def test_a_transaction_is_one_redraw(store, cards):
     (task,) = cards.behind(limit=10)
 
     assert (task.wanted, task.shown, task.closed) == (4, 1, True)
+
+
+def carry_on(store, execution: Execution, move: Callable[..., Transition]) -> Execution:
+    """Save what *move* makes of an execution, its row locked, as a worker does; return it as it then is."""
+    with store.writing() as uow:
+        held = uow.lock_execution(execution.id)
+        transition = move(held, now=uow.now)
+        uow.save(transition)
+    return next(noun for noun in transition.nouns if isinstance(noun, Execution))
+
+
+def wanted(cards: Cards, subject: str) -> int:
+    """Return which revision of a card that is behind is to be shown."""
+    return next(task.wanted for task in cards.behind(limit=10) if task.subject == subject)
+
+
+@pytest.mark.parametrize(("sentence", "redraws"), [("The cluster is down.", 0), ("The cluster is slow.", 1)])
+def test_only_what_is_shown_is_a_redraw(store, cards, sentence, redraws):
+    """Claimed and put back as it was, however often, a change costs no update; another sentence on its card does."""
+    with_grounds(store)
+    request = ask(store)
+    execution = queue(store, approved(store, request))
+    down = partial(put_back, wait=MINUTE, message="The cluster is down.")
+    waiting = carry_on(store, carry_on(store, execution, claim), down)
+    before = wanted(cards, request.id)
+
+    claimed = carry_on(store, waiting, claim)
+    when_claimed = wanted(cards, request.id)
+    carry_on(store, claimed, partial(put_back, wait=MINUTE, message=sentence))
+
+    assert when_claimed - before == 0
+    assert wanted(cards, request.id) - before == redraws
+
+
+def test_a_stop_is_a_redraw(store, cards):
+    """What a pause voids was locked with all the others: each that ends otherwise than it stood is drawn again."""
+    with_grounds(store)
+    request = ask(store)
+    queue(store, approved(store, request))
+    before = wanted(cards, request.id)
+
+    with store.writing() as uow:
+        (held,) = uow.stoppable_executions()
+        uow.save(void(held, Reason.PAUSED, now=uow.now))
+
+    assert wanted(cards, request.id) - before == 1
 
 
 def test_the_most_pressing_comes_first(store, cards):

@@ -1,20 +1,24 @@
 """The painter: what it draws when a row is missing, and values of every kind."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 import pytest
 
 from approvals.escalation import Breach
+from approvals.execution import Phase
 from approvals.ports import Reading
 from approvals.request import State
+from approvals.verb import Effect
 from bot.delivery import Drawn, NotAsApproved, Occasion
-from bot.slack.outcome_part import outcome_line
+from bot.slack.outcome_part import execution_line, outcome_line
 from bot.slack.painter import SlackPainter
 from bot.slack.review_part import draw_review
+from models.marks import shown_of
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, words
-from tests.builders import CHANNEL, TEAM, a_change, a_policy, a_request, a_ruling, an_approver_set
+from tests.builders import CHANNEL, TEAM, a_change, a_policy, a_request, a_ruling, an_approver_set, an_execution
 
 
 @pytest.mark.parametrize("kind", ["request", "pause", "alert", "something"])
@@ -78,6 +82,18 @@ def test_more_claims_and_exhibits_than_a_card_shows_are_counted():
     assert "4 more claims" in shown
     assert "4 more pieces of evidence" in shown
     assert problems(card) == []
+
+
+@pytest.mark.parametrize("message", ["", "The cluster cannot be reached."])
+def test_what_shows_alike_is_drawn_alike(message):
+    """A card is not drawn again where :func:`models.marks.shown_of` sees no change: so its line must be the same."""
+    lines: dict[object, set[str]] = {}
+    for phase in Phase:
+        for effect in (None, *Effect):
+            one = replace(an_execution(phase), effect=effect, message=message)
+            lines.setdefault(shown_of(one), set()).add(execution_line(one))
+
+    assert [found for found in lines.values() if len(found) > 1] == []
 
 
 def test_a_waiting_request_has_no_outcome():
