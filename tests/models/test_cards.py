@@ -299,6 +299,20 @@ def test_only_a_lost_reply_leaves_a_post_in_doubt(store, cards, may_have_arrived
     assert cards.behind(limit=10) == (replace(task, interrupted=may_have_arrived),)
 
 
+def test_a_clear_no_settles_no_earlier_doubt(store, cards):
+    """A replacement that was not taken says nothing of the post that it replaces: that may stand there all the same."""
+    with_grounds(store)
+    task = a_task(ask(store).id)
+    cards.posting(task)
+    cards.failed(task, reason="error", permanent=False, may_have_arrived=True, wait=timedelta(0))
+    (again,) = cards.behind(limit=10)
+    cards.posting(again)
+
+    cards.failed(again, reason="ratelimited", permanent=False, wait=timedelta(0))
+
+    assert cards.behind(limit=10) == (replace(task, interrupted=True),)
+
+
 def test_what_is_refused_for_good_waits_for_a_change(store, cards):
     """A channel that we are not in is not asked again and again; the next change of the subject is a new try."""
     with_grounds(store)
