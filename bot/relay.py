@@ -3,9 +3,11 @@
 One step looks at the cards that do not show their subject as it is *now*, draws them and hands them to the workspace; then it
 tells the threads what happened. Nothing stale is ever replayed. A post is written down before it is made and after it
 succeeded, so a crash between the two leads to a replacement that says what it is and rings no phone a second time. No call to
-the workspace is made inside a transaction.
+the workspace is made inside a transaction. What nobody foresaw costs the one card or thread that met it: it is written down as
+failed and waits for its next try, like anything else that was not delivered.
 """
 
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar, cast
 
 import structlog
@@ -53,19 +55,32 @@ class Relay(Generic[M]):
         painter: Painter[M],
         poster: Poster[M],
         journey: Journey,
+        failed: Callable[[str], None],
     ) -> None:
-        """Keep what it reads, draws and sends with."""
+        """Keep what it reads, draws and sends with; *failed* is told whenever something nobody foresaw comes of a message."""
         self._store = store
         self._cards = cards
         self._lines = lines
         self._painter = painter
         self._poster = poster
         self._journey = journey
+        self._failed = failed
 
     def step(self) -> int:
         """Return how many messages were delivered: as many as the workspace's pace allows now, the most pressing first."""
-        delivered = sum(self._show(task) for task in self._cards.behind(limit=CARDS_A_STEP))
-        return delivered + sum(self._tell(lines) for lines in self._threads())
+        delivered = sum(self._try_to_show(task) for task in self._cards.behind(limit=CARDS_A_STEP))
+        return delivered + sum(self._try_to_tell(lines) for lines in self._threads())
+
+    def _try_to_show(self, task: Task) -> int:
+        try:
+            return self._show(task)
+        except Exception:
+            # The outermost loop of one card: without it a card would be posted at each tick, and what is behind it never.
+            log.exception("card.failed", subject=task.subject, channel=task.channel)
+            self._failed("relay")
+            # A post that was begun is in doubt now; where none was, nothing is more in doubt than before.
+            self._cards.failed(task, reason="unforeseen", permanent=False, may_have_arrived=True)
+            return 0
 
     def _show(self, task: Task) -> int:
         if task.closed and task.shown and not task.refs:
@@ -141,14 +156,23 @@ class Relay(Generic[M]):
             threads.setdefault((line.channel, line.thread_ts), []).append(line)
         return [lines[:LINES_A_MESSAGE] for lines in threads.values()]
 
+    def _try_to_tell(self, lines: list[Line]) -> int:
+        try:
+            return self._tell(lines)
+        except Exception:
+            # The outermost loop of one thread, for the same reason.
+            log.exception("thread.failed", subject=lines[0].subject, channel=lines[0].channel)
+            self._failed("relay")
+            self._lines.failed(lines[0], permanent=False)
+            return 0
+
     def _tell(self, lines: list[Line]) -> int:
         first = lines[0]
         if not self._poster.may_post(first.channel):
             return 0
-        try:
-            message = self._painter.lines(tuple(_event(line) for line in lines))
-        except Unsendable as error:
-            return self._tell(lines[:1]) if len(lines) > 1 else self._give_up(first, str(error))
+        message = self._draw_lines(lines)
+        if message is None:
+            return self._tell(lines[:1]) if len(lines) > 1 else self._give_up(first)
         try:
             ts = self._poster.post(first.channel, message, thread=first.thread_ts)
         except Gone:
@@ -166,8 +190,18 @@ class Relay(Generic[M]):
             return 1
         return 0
 
-    def _give_up(self, line: Line, why: str) -> int:
-        log.warning("thread.not_drawn", subject=line.subject, why=why)
+    def _draw_lines(self, lines: list[Line]) -> M | None:
+        """Return the message that tells *lines*, or None where none can: drawing reads nothing, so it ends the same again."""
+        try:
+            return self._painter.lines(tuple(_event(line) for line in lines))
+        except Unsendable as error:
+            log.warning("thread.not_drawn", subject=lines[0].subject, why=str(error))
+        except Exception:
+            log.exception("thread.not_drawn", subject=lines[0].subject)
+            self._failed("relay")
+        return None
+
+    def _give_up(self, line: Line) -> int:
         self._lines.failed(line, permanent=True)
         return 0
 

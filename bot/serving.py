@@ -204,6 +204,7 @@ class Serving:
             painter=SlackPainter(),
             poster=poster,
             journey=self.metrics,
+            failed=self.metrics.failed,
         )
         worker = Worker(store=store, execute=self.verbs.execute, pool=self.pools.cluster, failed=self.metrics.failed)
         digests = DigestPost(

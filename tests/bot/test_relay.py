@@ -1,19 +1,33 @@
 """The relay over a real store, with a plain painter and a paced poster: what is held back, and what nobody foresaw."""
 
 from dataclasses import replace
+from http.client import IncompleteRead
 
 import pytest
 
-from approvals.pause import engage
+from approvals.audit import DELIVERY_STREAM
+from approvals.pause import ask_for_resume, engage
 from approvals.request import State
 from bot.relay import CARDS_A_STEP, Relay
+from models.audit_book import AuditBook
 from models.cards import Cards
+from models.database import open_database
 from models.thread_lines import ThreadLines
-from tests.builders import CHANNEL, TEAM, a_pause
+from tests.builders import CHANNEL, MINUTE, NOON, TEAM, a_pause
 from tests.fakes.journey import Remembered
+from tests.fixtures.stores import a_store
 from tests.models.records import ask, now_of, put, with_grounds
 
 STAGING = f"{TEAM}:C0STAGING"
+
+
+@pytest.fixture
+def store(sqlite_url, host_clock):
+    """A store whose clock stands at noon until a test moves it: what waits for its next try does so as long as it takes."""
+    host_clock.at = NOON
+    opened = open_database(sqlite_url)
+    yield a_store(opened, host_clock)
+    opened.close()
 
 
 class PlainPainter:
@@ -35,8 +49,12 @@ class PacedPoster:
         self.held: set[str] = set()
         """Channels in which nothing may be posted now."""
         self.holds_updates = False
+        self.cut: list[Exception] = []
+        """What the next calls end in: they arrive, and then the reply is cut off."""
         self.cards: list[tuple[str, str]] = []
         """What was posted that is no reply, each with its channel."""
+        self.lines: list[tuple[str, str]] = []
+        """What was told in a thread, each with its channel."""
         self.updates: list[str] = []
 
     def may_post(self, channel):
@@ -49,13 +67,19 @@ class PacedPoster:
 
     def post(self, channel, message, *, thread=None):
         """Take it, and return the next timestamp."""
-        if thread is None:
-            self.cards.append((channel, message))
-        return f"{len(self.cards)}.1"
+        told = self.cards if thread is None else self.lines
+        told.append((channel, message))
+        self._cut_off()
+        return f"{len(self.cards)}.{len(self.lines)}"
 
     def update(self, channel, ts, message):
         """Take it."""
         self.updates.append(message)
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        if self.cut:
+            raise self.cut.pop(0)
 
 
 class Desk:
@@ -64,6 +88,8 @@ class Desk:
     def __init__(self, store, *, painter=None, poster=None) -> None:
         self.poster = poster or PacedPoster()
         self.cards, self.lines = Cards(store), ThreadLines(store)
+        self.failures: list[str] = []
+        """What was counted as failed."""
         self.relay = Relay(
             store=store,
             cards=self.cards,
@@ -71,7 +97,13 @@ class Desk:
             painter=painter or PlainPainter(),
             poster=self.poster,
             journey=Remembered(),
+            failed=self.failures.append,
         )
+
+    def fate(self, store):
+        """Return what the trail says of the cards: kind, subject, and the reason of a failure."""
+        story = AuditBook(store.database).story(DELIVERY_STREAM)
+        return [(one.record.kind, one.record.data["subject"], one.record.data.get("reason")) for one in story]
 
 
 def stop(store, *channels):
@@ -148,3 +180,125 @@ def test_what_is_held_back_is_not_drawn_either(store, posted):
     delivered = desk.relay.step()
 
     assert (delivered, painter.drawn) == (0, 0)
+
+
+CUT = IncompleteRead(b"")
+"""An end of a call that no door of ours translates."""
+
+
+def test_a_post_that_ends_in_something_unforeseen_is_not_made_at_each_tick(store, host_clock):
+    """It is in doubt as any other whose reply was lost: the others go on, and after its wait a replacement says what it is."""
+    with_grounds(store)
+    desk = Desk(store)
+    first, second = ask(store, 1), ask(store, 2)
+    desk.poster.cut.append(CUT)
+
+    for _ in range(3):
+        desk.relay.step()
+    at_once = list(desk.poster.cards)
+    host_clock.at += MINUTE
+    desk.relay.step()
+
+    assert at_once == [(CHANNEL, f"{first.id} first"), (CHANNEL, f"{second.id} first")]
+    assert desk.poster.cards[2:] == [(CHANNEL, f"{first.id} replacement")]
+    assert desk.failures == ["relay"]
+    assert desk.fate(store) == [
+        ("card.posting", first.id, None),
+        ("card.failed", first.id, "unforeseen"),
+        ("card.posting", second.id, None),
+        ("card.posted", second.id, None),
+        ("card.posting", first.id, None),
+        ("card.posted", first.id, None),
+    ]
+
+
+def test_an_update_that_ends_in_something_unforeseen_holds_up_no_other(store, host_clock):
+    """The other cards are drawn again in the same step, and this one after its wait."""
+    with_grounds(store)
+    desk = Desk(store)
+    first, second = ask(store, 1), ask(store, 2)
+    desk.relay.step()
+    decide(store, first)
+    decide(store, second)
+    desk.poster.cut.append(CUT)
+
+    delivered = [desk.relay.step() for _ in range(2)]
+    at_once = list(desk.poster.updates)
+    host_clock.at += MINUTE
+    desk.relay.step()
+
+    assert delivered == [1, 0]
+    assert at_once == [f"{first.id} update", f"{second.id} update"]
+    assert desk.poster.updates[2:] == [f"{first.id} update"]
+    assert desk.failures == ["relay"]
+
+
+class _Clumsy(PlainPainter):
+    """A painter with a fault: what it is told to stumble over raises what nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.stumbles_over: set[str] = set()
+
+    def card(self, reading, drawn, occasion):
+        if drawn.subject in self.stumbles_over:
+            raise ZeroDivisionError
+        return super().card(reading, drawn, occasion)
+
+    def lines(self, told):
+        if self.stumbles_over & {one.kind for one in told}:
+            raise ZeroDivisionError
+        return super().lines(told)
+
+
+def test_a_card_that_nobody_can_draw_holds_up_no_other(store):
+    """A fault of ours costs the one card that meets it."""
+    with_grounds(store)
+    painter = _Clumsy()
+    desk = Desk(store, painter=painter)
+    first, second = ask(store, 1), ask(store, 2)
+    painter.stumbles_over.add(first.id)
+
+    for _ in range(2):
+        desk.relay.step()
+
+    assert desk.poster.cards == [(CHANNEL, f"{second.id} first")]
+    assert desk.fate(store)[0] == ("card.failed", first.id, "unforeseen")
+
+
+def test_a_thread_that_ends_in_something_unforeseen_holds_up_no_other(store, host_clock):
+    """The other threads are told in the same step, and this one after its wait: told twice is better than never."""
+    desk = Desk(store)
+    stop(store, CHANNEL, STAGING)
+    desk.poster.held |= {CHANNEL, STAGING}
+    desk.relay.step()
+    desk.poster.held.clear()
+    for task in desk.cards.behind(limit=1):
+        desk.cards.posted(task, f"1.{task.channel[-1]}")
+    desk.poster.cut.append(CUT)
+
+    delivered = [desk.relay.step() for _ in range(2)]
+    at_once = list(desk.poster.lines)
+    host_clock.at += MINUTE
+    desk.relay.step()
+
+    assert delivered == [1, 0]
+    assert at_once == [(CHANNEL, "pause.engaged"), (STAGING, "pause.engaged")]
+    assert desk.poster.lines[2:] == [(CHANNEL, "pause.engaged")]
+    assert desk.lines.count() == 0
+    assert desk.failures == ["relay"]
+
+
+def test_a_line_that_nobody_can_draw_is_given_up_and_the_rest_is_told(store):
+    """Drawing reads nothing, so it comes out the same each time: the trail keeps the event, the thread goes on without it."""
+    painter = _Clumsy()
+    desk = Desk(store, painter=painter)
+    pause = stop(store, CHANNEL)
+    with store.writing() as uow:
+        uow.save(ask_for_resume(uow.lock_pause(pause), now=uow.now))
+    painter.stumbles_over.add("pause.engaged")
+
+    while desk.lines.count():
+        desk.relay.step()
+
+    assert desk.poster.lines == [(CHANNEL, "pause.resume_asked")]
+    assert set(desk.failures) == {"relay"}

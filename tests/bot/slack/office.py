@@ -127,7 +127,13 @@ class Office:
             client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=5), monotonic=self.monotonic
         )
         return Relay(
-            store=self.store, cards=self.cards, lines=self.lines, painter=SlackPainter(), poster=poster, journey=journey
+            store=self.store,
+            cards=self.cards,
+            lines=self.lines,
+            painter=SlackPainter(),
+            poster=poster,
+            journey=journey,
+            failed=unforeseen,
         )
 
     def close(self) -> None:
@@ -289,6 +295,11 @@ class Office:
                 await self.sockets.close()
             await self.acting.close()
         await self.workspace.stop()
+
+
+def unforeseen(work: str) -> None:
+    """Fail the test: against the stand-in nothing comes of a message that nobody foresaw."""
+    raise AssertionError(work)
 
 
 def is_answerable(message: Message) -> bool:

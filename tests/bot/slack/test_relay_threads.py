@@ -8,7 +8,7 @@ from bot.relay import Relay
 from bot.slack.clients import client
 from bot.slack.painter import SlackPainter
 from bot.slack.poster import SlackPoster
-from tests.bot.slack.office import PROD
+from tests.bot.slack.office import PROD, unforeseen
 from tests.builders import ADA, DINA, MINUTE
 
 
@@ -89,7 +89,7 @@ def test_a_line_that_must_not_leave_is_given_up_and_the_rest_is_told(office):
         poster=SlackPoster(
             client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2), monotonic=office.monotonic
         ),
-        journey=office.journey,
+        journey=office.journey, failed=unforeseen,
     )  # fmt: skip
     office.step()
     office.world.answers(request, account=ADA)
