@@ -96,6 +96,17 @@ class Question:
     """The one that its fingerprint names. It never changes, so it need not be read again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One free text, and the event beside which it stands."""
+
+    kind: str
+    """The event's."""
+    actor: str
+    name: str
+    text: str
+
+
 class Reading(Protocol):
     """What can be asked of the store without changing it; one consistent look."""
 
@@ -172,7 +183,11 @@ class Reading(Protocol):
         ...
 
     def texts(self, subject: str) -> Mapping[str, str]:
-        """Return the free texts that stand beside a subject's events, by name; erased ones are left out."""
+        """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
+        ...
+
+    def said(self, subject: str) -> tuple[Said, ...]:
+        """Return all of them, oldest first, each with who said it on which occasion."""
         ...
 
     def token_by_hash(self, hashed: str) -> Token | None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
 from approvals.alert import Alert
+from approvals.canonical import decode
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause
-from approvals.ports import Page, Question, Standing, StoredPlan
+from approvals.plan import JsonObject
+from approvals.ports import Page, Question, Said, Standing, StoredPlan
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
@@ -21,6 +23,7 @@ from models.tables import (
     alerts,
     attempts,
     escalations,
+    events,
     executions,
     gate,
     pauses,
@@ -167,6 +170,17 @@ _TEXTS: Final = Prepared(
     select(untrusted_texts.c.name, untrusted_texts.c.text)
     .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
     .order_by(untrusted_texts.c.sequence)
+)
+_SAID_COLUMNS: Final = (events.c.body, untrusted_texts.c.name, untrusted_texts.c.text)
+_SAID: Final = Prepared(
+    select(*_SAID_COLUMNS)
+    .join(
+        untrusted_texts,
+        and_(untrusted_texts.c.stream == events.c.stream, untrusted_texts.c.sequence == events.c.sequence),
+    )
+    .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
+    .order_by(events.c.id, untrusted_texts.c.name),
+    columns=_SAID_COLUMNS,
 )
 _TOKEN_BY_HASH: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.hash == _KEY))
 _TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _KEY))
@@ -321,6 +335,10 @@ class SqlReading:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
         return dict(_TEXTS.rows(self.connection, {"key": subject}))
 
+    def said(self, subject: str) -> tuple[Said, ...]:
+        """Return all of them, oldest first, each with who said it on which occasion."""
+        return tuple(_said(*row) for row in _SAID.rows(self.connection, {"key": subject}))
+
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
         (answer,) = self._along((_TOKEN_BY_HASH, {"key": hashed}))
@@ -369,6 +387,11 @@ class SqlReading:
 
     def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))
+
+
+def _said(body: bytes, name: str, text: str) -> Said:
+    event = cast("JsonObject", decode(bytes(body)))
+    return Said(kind=event["kind"], actor=event["actor"], name=name, text=text)
 
 
 def _stored_plan(row: Sequence[Any]) -> StoredPlan:

@@ -7,6 +7,7 @@ no button is posted beside it.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from approvals.audit import Kind
 from approvals.pause import Pause, open_pause_over, survives
 from approvals.plan import Plan, bound_of, fingerprint_of
 from approvals.ports import Reading
@@ -106,7 +107,14 @@ def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     pause = reading.pause(drawn.subject)
     if pause is None:
         raise LookupError(drawn.subject)
-    notice = Notice(pause=pause, consents=reading.consents(pause.id), reason=reading.texts(pause.id).get("reason", ""))
+    # All of them are called the reason: what tells them apart is when it was given.
+    given = [one for one in reading.said(pause.id) if one.name == "reason"]
+    notice = Notice(
+        pause=pause,
+        consents=reading.consents(pause.id),
+        reason=next((one.text for one in given if one.kind == Kind.PAUSE_ENGAGED), ""),
+        reasons_to_resume=tuple((one.actor, one.text) for one in given if one.kind == Kind.PAUSE_CONSENTED),
+    )
     return pause_message(notice, revision=drawn.revision, occasion=occasion)
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from approvals.pause import RESUMERS, Consent, Pause, Scope, ScopeKind
+from approvals.people import SLACK_ACCOUNT
 from bot.delivery import Occasion
 from bot.slack.kit import (
     Block,
+    Element,
     context,
     date_markup,
     escaped_line,
@@ -15,6 +17,7 @@ from bot.slack.kit import (
     mention_markup,
     quote,
     rich_text,
+    user,
     words,
 )
 from bot.slack.limits import REASON
@@ -29,7 +32,9 @@ class Notice:
     pause: Pause
     consents: tuple[Consent, ...]
     reason: str
-    """In the person's words; may be empty."""
+    """Why it was engaged, in the person's words; may be empty."""
+    reasons_to_resume: tuple[tuple[str, str], ...] = ()
+    """Who said why when agreeing to end it, and what, oldest first."""
 
 
 def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Message:
@@ -43,8 +48,14 @@ def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Messa
         markup(f"status:{revision}", _open(notice, named=named) if pause.is_open else _ended(notice, named=named))
     )
     if notice.reason:
-        said = quote(words(quoted(notice.reason, REASON)))
-        blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))
+        blocks.append(
+            rich_text(f"reason:{revision}", *_said(words("The reason given", italic=True), text=notice.reason))
+        )
+    # Agreements that stopped counting leave theirs behind; those of the last to agree are what ended it.
+    for place, (account, text) in enumerate(notice.reasons_to_resume[-RESUMERS:], start=1):
+        who = _person(account, named=named)
+        said = _said(words("A reason given for the resume, by ", italic=True), who, text=text)
+        blocks.append(rich_text(f"reason-to-resume-{place}:{revision}", *said))
     blocks.append(context(f"mark:{revision}", pause.id))
     return Message(text=_notification(pause, what), blocks=tuple(blocks))
 
@@ -92,6 +103,14 @@ def _ended(notice: Notice, *, named: bool) -> str:
     persons = " and ".join(_who(consent.account, named=named) for consent in notice.consents)
     when = "" if notice.pause.ended_at is None else f", {date_markup(notice.pause.ended_at)}"
     return f"*Resumed by {persons}*{when}. Approvals given before the pause do not run."
+
+
+def _said(*whose: Element, text: str) -> tuple[Element, Element]:
+    return line(*whose), quote(words(quoted(text, REASON)))
+
+
+def _person(account: str, *, named: bool) -> Element:
+    return user(account.partition(":")[2]) if named and SLACK_ACCOUNT.fullmatch(account) else words(account)
 
 
 def _who(account: str, *, named: bool) -> str:

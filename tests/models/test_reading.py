@@ -7,7 +7,7 @@ from approvals.alert import Alert, AlertState, Report, first_seen
 from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
 from approvals.execution import Phase
 from approvals.pause import Consent, Scope, ScopeKind
-from approvals.ports import Grounds, Page, Question, Standing
+from approvals.ports import Grounds, Page, Question, Said, Standing
 from approvals.request import State
 from approvals.verb import Effect
 from tests.builders import ADA, BORIS, CHANNEL, HOUR, MINUTE, TICK, a_pause, a_policy, a_token, a_vote, an_attempt
@@ -36,6 +36,7 @@ def test_an_empty_store_knows_nothing(store):
             reading.last_attempt("exe_1"),
             reading.plan("f" * 64),
             reading.texts("esc_1"),
+            reading.said("esc_1"),
             reading.token_by_hash("0" * 64),
             reading.token("tok_1"),
             reading.tokens(),
@@ -47,7 +48,7 @@ def test_an_empty_store_knows_nothing(store):
 
     nothing, nobody = Page(requests=(), next_cursor=None), Standing(now=now, asked=None, pending=0, pauses=())
     assert answers == (
-        *(0, (), (), None, (), None, None, nothing, nobody, (), (), (), None, None, (), None, None, {}),
+        *(0, (), (), None, (), None, None, nothing, nobody, (), (), (), None, None, (), None, None, {}, ()),
         *(None, None, (), None, None),
     )
 
@@ -328,7 +329,7 @@ def test_an_alert_is_told_apart_by_token_fingerprint_and_start(store):
 
 
 def test_texts_stand_beside_their_subject(store):
-    """By name, the newest of each; what was erased is left out, and what belongs elsewhere is elsewhere."""
+    """By name, the newest of each, or all of them with who said them when; what belongs elsewhere is elsewhere."""
     with_grounds(store)
     request = ask(store)
     said = AuditEvent(
@@ -345,8 +346,14 @@ def test_texts_stand_beside_their_subject(store):
 
     with store.reading() as reading:
         found = (reading.texts(request.id), reading.texts(agent_stream("scaler")))
+        told = reading.said(request.id)
 
     assert found == ({"rationale": REASON, "reason": "changed my mind"}, {"reason": "elsewhere"})
+    assert told == (
+        Said(kind=Kind.REQUEST_OPENED, actor=f"agent:{request.agent}", name="rationale", text=REASON),
+        Said(kind=Kind.REQUEST_VOTED, actor=ADA, name="reason", text="not during the sale"),
+        Said(kind=Kind.REQUEST_VOTED, actor=ADA, name="reason", text="changed my mind"),
+    )
 
 
 def test_a_policy_is_kept_once(store):

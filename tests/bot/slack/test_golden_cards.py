@@ -166,6 +166,12 @@ PAUSES = {
         consents=tuple(Consent(pause=a_pause().id, person=one, account=one, at=NOON) for one in (ADA, BORIS)),
         reason="",
     ),
+    "ended-with-reasons": Notice(
+        pause=a_pause(ended_at=NOON + HOUR, ended_epoch=2),
+        consents=tuple(Consent(pause=a_pause().id, person=one, account=one, at=NOON) for one in (ADA, "os:olga")),
+        reason="Latency is up everywhere.",
+        reasons_to_resume=((ADA, "It is down again."), ("os:olga", "Looks fine to me.")),
+    ),
 }
 
 

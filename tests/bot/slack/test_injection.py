@@ -143,11 +143,17 @@ def test_no_reason_of_a_person_becomes_live(reason):
     told = Told(kind="request.voted", actor=pause.by, data=_vote(), texts={"reason": reason})
 
     notice = checked(
-        pause_message(Notice(pause=pause, consents=(), reason=reason), revision=1, occasion=Occasion.FIRST)
+        pause_message(
+            Notice(
+                pause=pause, consents=(), reason=reason, reasons_to_resume=((pause.by, reason), ("os:olga", reason))
+            ),
+            revision=1,
+            occasion=Occasion.FIRST,
+        )
     )
     thread = checked(thread_message((told,)))
 
-    assert live(notice) == [("user", "U0ADA")]
+    assert live(notice) == [("user", "U0ADA")] * 2
     assert live(thread) == [("user", "U0ADA")]
     assert problems(notice) + problems(thread) == []
 

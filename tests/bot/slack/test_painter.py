@@ -8,6 +8,7 @@ import pytest
 
 from approvals.escalation import Breach
 from approvals.execution import Phase
+from approvals.pause import scope_of
 from approvals.ports import Reading
 from approvals.request import State
 from approvals.verb import Effect
@@ -18,7 +19,19 @@ from bot.slack.review_part import draw_review
 from models.marks import shown_of
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, words
-from tests.builders import CHANNEL, TEAM, a_change, a_policy, a_request, a_ruling, an_approver_set, an_execution
+from tests.builders import (
+    ADA,
+    BORIS,
+    CHANNEL,
+    TEAM,
+    a_change,
+    a_policy,
+    a_request,
+    a_ruling,
+    an_approver_set,
+    an_execution,
+)
+from tests.world import World
 
 
 @pytest.mark.parametrize("kind", ["request", "pause", "alert", "something"])
@@ -29,6 +42,42 @@ def test_what_is_not_there_cannot_be_drawn(noon_store, kind):
 
     with store.reading() as reading, pytest.raises(LookupError):
         SlackPainter().card(reading, drawn, Occasion.FIRST)
+
+
+def the_notice(store, pause, occasion=Occasion.UPDATE):
+    """Return the notice of *pause* as it is now: from the reasons on, a line of text each."""
+    drawn = Drawn(subject=pause.id, kind="pause", channel=CHANNEL, revision=1)
+    with store.reading() as reading:
+        message = SlackPainter().card(reading, drawn, occasion)
+    return text_of([block for block in message.blocks if block["block_id"].startswith("reason")])
+
+
+def test_a_notice_tells_the_reasons_of_a_pause_from_those_of_its_resume(noon_store):
+    """Whoever resumes gives a reason of their own: it never stands as the reason why things were stopped."""
+    store, _ = noon_store
+    world = World(store=store).settled()
+    pause = world.pause(scope_of("all"), account=ADA, duration=None, reason="The database melts.").pause
+    engaged = the_notice(store, pause)
+    world.resume(pause.id, account=ADA, reason="It is solid again.")
+    agreed = the_notice(store, pause)
+    world.resume(pause.id, account=BORIS, reason="Looks fine.")
+
+    why = "The reason given\nThe database melts."
+    first = f"{why}\nA reason given for the resume, by \nIt is solid again."
+    assert (engaged, agreed) == (why, first)
+    assert the_notice(store, pause) == f"{first}\nA reason given for the resume, by \nLooks fine."
+
+
+def test_a_notice_without_a_reason_takes_none_from_its_resume(noon_store):
+    """A replacement rings no phone: it names who gave the reason in words."""
+    store, _ = noon_store
+    world = World(store=store).settled()
+    pause = world.pause(scope_of("all"), account=ADA, duration=None, reason="").pause
+    world.resume(pause.id, account=BORIS, reason="Looks fine.")
+
+    told = the_notice(store, pause, Occasion.REPLACEMENT)
+
+    assert told == f"A reason given for the resume, by \n{BORIS}\nLooks fine."
 
 
 class _Rows:
