@@ -37,6 +37,8 @@ CARDS_A_STEP: Final = 20
 """How many posts of one channel, and how many updates, a step looks at: more than any pace lets through at once."""
 
 LINES_A_STEP: Final = 100
+"""How many lines of one channel a step looks at."""
+
 LINES_A_MESSAGE: Final = 5
 """How many events of one thread are told in one message: a channel takes about one message a second."""
 

@@ -38,14 +38,15 @@ class Line:
 
 _OF_CARD: Final = and_(thread_lines.c.subject == cards.c.subject, thread_lines.c.channel == cards.c.channel)
 _OF_EVENT: Final = and_(thread_lines.c.stream == events.c.stream, thread_lines.c.sequence == events.c.sequence)
-_LINES: Final = (
+_PLACED: Final = (
     select(
         thread_lines.c.stream,
         thread_lines.c.sequence,
         thread_lines.c.subject,
         thread_lines.c.channel,
         cards.c.thread_ts,
-        events.c.body,
+        events.c.id,
+        func.row_number().over(partition_by=thread_lines.c.channel, order_by=events.c.id).label("place"),
     )
     .join(cards, _OF_CARD)
     .join(events, _OF_EVENT)
@@ -54,8 +55,13 @@ _LINES: Final = (
         cards.c.thread_ts.is_not(None),
         or_(cards.c.thread_retry_at.is_(None), cards.c.thread_retry_at <= bindparam("now", type_=INSTANT)),
     )
-    .order_by(events.c.id)
-    .limit(bindparam("limit", type_=NUMBER))
+    .subquery()
+)
+_LINES: Final = (
+    select(_PLACED, events.c.body)
+    .join(events, events.c.id == _PLACED.c.id)
+    .where(_PLACED.c.place <= bindparam("limit", type_=NUMBER))
+    .order_by(_PLACED.c.id)
 )
 _TEXTS: Final = select(
     untrusted_texts.c.stream, untrusted_texts.c.sequence, untrusted_texts.c.name, untrusted_texts.c.text
@@ -89,7 +95,10 @@ class ThreadLines:
         self._store = store
 
     def waiting(self, *, limit: int) -> tuple[Line, ...]:
-        """Return what can be told now, oldest first, at most *limit* of it; each thread's lines are in order."""
+        """Return what can be told now, oldest first, at most *limit* lines of each channel; each thread's lines are in order.
+
+        Channels are counted apart because each has a pace of its own: a busy one would otherwise keep the others silent.
+        """
         with self._store.reading() as reading:
             rows = reading.connection.execute(_LINES, {"now": reading.now, "limit": limit}).all()
             texts = _texts_of(reading.connection, sorted({(row.stream, row.sequence) for row in rows}))

@@ -61,6 +61,17 @@ def test_a_line_waits_for_its_card(store, lines):
     assert record_of(line.body).kind == Kind.REQUEST_OPENED
 
 
+def test_each_channel_is_counted_apart(store, lines):
+    """At most as many lines of each channel as asked: a busy one takes no place of another, which has a pace of its own."""
+    with_grounds(store)
+    first, second = ask(store, 1), ask(store, 2)
+    elsewhere = ask(store, 3, channel=STAGING)
+    post_cards(store)
+
+    assert [line.subject for line in lines.waiting(limit=1)] == [first.id, elsewhere.id]
+    assert [line.subject for line in lines.waiting(limit=2)] == [first.id, second.id, elsewhere.id]
+
+
 def test_lines_are_told_once_and_in_order(store, lines):
     """Oldest first over all threads, as many as asked; what was told is not told again, housekeeping never."""
     with_grounds(store)
