@@ -138,7 +138,7 @@ def _in_one_trip(connection: Connection, asked: Sequence[Asked]) -> list[Answer]
     try:
         told = pipeline.send(driver, session, sent)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _told(connection, _cursor_of(connection), "; ".join(form.sql for form in forms), error) from error
+        raise _told(connection, None, "; ".join(form.sql for form in forms), error) from error
     return [Answer(count=one.count, rows=form.rows(one.rows)) for form, one in zip(forms, told, strict=True)]
 
 
@@ -235,12 +235,22 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
 
 
 def _told(connection: Connection, cursor: Any, sql: str, error: Exception) -> BaseException:
-    """Return the driver's *error* as the toolkit's; a connection that broke is not used again."""
-    dialect = connection.dialect
-    lost = dialect.is_disconnect(error, connection.connection, cursor)  # type: ignore[arg-type]
+    """Return the driver's *error* as the toolkit's; a connection that broke is not used again, nor any as old as it is.
+
+    Args:
+        connection: The toolkit's.
+        cursor: The driver's, where there was one; the pipeline has none, and a connection that broke makes none any more.
+        sql: What was sent.
+        error: What it was told.
+    """
+    dialect, held = connection.dialect, connection.connection
+    lost = dialect.is_disconnect(error, held, cursor)  # type: ignore[arg-type]
     told = exc.DBAPIError.instance(
         sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=lost
     )
     if lost:
+        # As the toolkit does it: what cut this one, such as a restart of the server, cut its elders in the pool as well, and
+        # each would cost somebody an answer.
+        connection.engine.pool._invalidate(held, error)  # noqa: SLF001 - it has no other name for that
         connection.invalidate(error)
     return told

@@ -164,6 +164,59 @@ def test_a_lost_connection_is_unavailable_once(postgres_store, postgres_server, 
     assert now_of(postgres_store) > before
 
 
+WAYS = ("reading", "glancing", "writing")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", WAYS)
+def test_a_connection_lost_in_a_unit_is_unavailable(postgres_store, postgres_server, postgres_database, way):
+    """Whichever way something is asked, a connection that was cut under it is told as ours, and the next unit gets another."""
+
+    def ask(*, cut_off: bool) -> int:
+        with getattr(postgres_store, way)() as unit:
+            unit.epoch()
+            if cut_off:
+                postgres_server.cut_off(postgres_database)
+            return int(unit.epoch())
+
+    with pytest.raises(Unavailable) as refused:
+        ask(cut_off=True)
+
+    assert (refused.value.code, ask(cut_off=False)) == ("unavailable", 0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("way", WAYS)
+def test_a_restart_of_the_server_costs_one_answer(postgres_store, postgres_server, postgres_database, way):
+    """However many pooled connections the server cut, the first that shows it has all the others replaced."""
+    fill(postgres_store, way)
+    postgres_server.cut_off(postgres_database)
+
+    answers = []
+    for _ in range(databases.CONNECTIONS + 2):
+        try:
+            with getattr(postgres_store, way)() as unit:
+                answers.append(unit.epoch())
+        except Unavailable as refused:
+            answers.append(refused.code)
+
+    assert answers == ["unavailable", *[0] * (databases.CONNECTIONS + 1)]
+
+
+def fill(store: SqlStore, way: str) -> None:
+    """Have as many connections made as the pool keeps, each used once, and none in use any more."""
+    together = Barrier(databases.CONNECTIONS)
+
+    def use() -> None:
+        with getattr(store, way)() as unit:
+            unit.epoch()
+            together.wait(30)
+
+    with ThreadPoolExecutor(databases.CONNECTIONS) as threads:
+        for used in [threads.submit(use) for _ in range(databases.CONNECTIONS)]:
+            used.result()
+
+
 @pytest.mark.postgres
 def test_a_lock_that_is_not_given_is_unavailable(postgres_store, monkeypatch, postgres_database):
     """A unit that waits too long for a lock gives up and keeps nothing."""

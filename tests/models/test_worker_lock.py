@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from psycopg import sql
 
 from approvals.errors import Clash, Unavailable
 from models.worker_lock import worker_lock
@@ -42,17 +41,10 @@ def test_a_killed_worker_leaves_no_lock(database_url):
 def test_a_worker_notices_that_its_lock_is_gone(postgres_database, postgres_server):
     """Where the connection that holds it breaks, another may begin; whoever asks is told to stop."""
     with worker_lock(postgres_database.restricted_url) as lock:
-        cut_off(postgres_server, postgres_database.name)
+        postgres_server.cut_off(postgres_database)
 
         with pytest.raises(Unavailable):
             lock.check()
-
-
-def cut_off(server, name: str) -> None:
-    """End every connection to the database called *name*."""
-    server.execute(
-        sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(name))
-    )
 
 
 def test_a_database_out_of_reach_is_unavailable():
