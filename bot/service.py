@@ -56,9 +56,8 @@ class Service:
     ready: Callable[[], Awaitable[None]]
     """Is told when everything runs; the demo goes on from there."""
 
-    async def run(self) -> None:
-        """Run until the process is told to end."""
-        ended = asyncio.Event()
+    async def run(self, ended: asyncio.Event) -> None:
+        """Run until the process is told to end, by a signal or by *ended*."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(

@@ -51,6 +51,7 @@ from bot.slack.pin import Installed
 from bot.slack.poster import SlackPoster
 from bot.slack.signed_http import SignedHttp
 from bot.slack.sockets import Sockets
+from bot.under_lock import UnderLock
 from bot.worker import Worker
 from models.audit_book import AuditBook
 from models.cards import Cards
@@ -138,8 +139,14 @@ class Serving:
             yield cls(application, checked.installed, lock)
 
     async def run(self, ready: Callable[[str], Awaitable[None]] | None = None) -> None:
-        """Run until the process is told to end; *ready* is given the API's address when everything runs."""
-        settings = self._application.settings
+        """Run until the process is told to end; *ready* is given the API's address when everything runs.
+
+        Raises:
+            Clash: The worker lock was lost, and another process holds it by now; everything has stopped in good order.
+            Unavailable: The worker lock was lost, and the database stayed out of reach; likewise.
+        """
+        settings, ended, loop = self._application.settings, asyncio.Event(), asyncio.get_running_loop()
+        under_lock = UnderLock(self._lock, monotonic=time.monotonic, end=lambda: loop.call_soon_threadsafe(ended.set))
         intake = Intake(self._deps())
         app = make_app(
             self._listeners(),
@@ -153,12 +160,14 @@ class Serving:
         service = Service(
             api=server,
             slack=Reached(sockets=self._sockets(app)),
-            scheduler=self._scheduler(),
+            scheduler=self._scheduler(under_lock),
             pools=self.pools,
             expire=self.verbs.expire,
             ready=partial(_tell, ready, server),
         )
-        await service.run()
+        await service.run(ended)
+        if under_lock.given_up is not None:
+            raise under_lock.given_up
 
     def _deps(self) -> Deps:
         verbs = self.verbs
@@ -193,7 +202,7 @@ class Serving:
         web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
         return Sockets(app, app_token=self._slack.app_token, client=web)
 
-    def _scheduler(self) -> Scheduler:
+    def _scheduler(self, under_lock: UnderLock) -> Scheduler:
         store = self._application.store
         web = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
         poster = SlackPoster(web, monotonic=time.monotonic)
@@ -219,17 +228,17 @@ class Serving:
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
             Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
             Tick(name="show pauses", seconds=1.0, run=Redraws(store)),
-            Tick(name="execute", seconds=0.5, run=worker.tick),
-            Tick(name="relay", seconds=0.3, run=relay.step),
-            Tick(name="seal", seconds=1.0, run=Sealer(store.database).seal),
+            Tick(name="execute", seconds=0.5, run=under_lock.only(worker.tick)),
+            Tick(name="relay", seconds=0.3, run=under_lock.only(relay.step)),
+            Tick(name="seal", seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),
             Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
-            Tick(name="watch", seconds=5.0, run=self._watch),
+            Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
-            Tick(name="catch up with digests", seconds=60.0, run=digests.catch_up),
+            Tick(name="catch up with digests", seconds=60.0, run=under_lock.only(digests.catch_up)),
         )
-        return Scheduler(ticks, self._weeklies(digests), failed=self.metrics.failed)
+        return Scheduler(ticks, self._weeklies(digests, under_lock), failed=self.metrics.failed)
 
-    def _weeklies(self, digests: DigestPost[Message]) -> Iterable[Weekly]:
+    def _weeklies(self, digests: DigestPost[Message], under_lock: UnderLock) -> Iterable[Weekly]:
         for environment in self._application.policies.current().environments.values():
             schedule = environment.digest
             yield Weekly(
@@ -238,13 +247,13 @@ class Serving:
                 hour=schedule.hour,
                 minute=schedule.minute,
                 zone=environment.zone,
-                run=partial(digests.post, environment.name),
+                run=under_lock.only(partial(digests.post, environment.name)),
             )
 
-    def _watch(self) -> None:
-        """Look at what everything else rests on: the clock, and that no other process serves this database by now."""
+    def _watch(self, under_lock: UnderLock) -> None:
+        """Look at what everything else rests on: that no other process serves this database by now, and the clock."""
+        under_lock.watch()
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
-        self._lock.check()
 
     def _reload(self) -> None:
         """Take a changed policy on, where its cluster grants what it needs; else keep the old one, which is logged."""

@@ -2,7 +2,7 @@
 
 On SQLite it is a lock on a file beside the database, held by the system for as long as the process lives, so that a killed one
 leaves nothing behind. On PostgreSQL it is an advisory lock of a connection of its own; where that connection breaks, the
-lock is gone with it, so whoever works under it asks now and then whether it still holds.
+lock is gone with it, so whoever works under it asks each time whether it is still held, and takes it again.
 """
 
 import fcntl
@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final, Protocol
 
-from sqlalchemy import URL, Connection, NullPool, bindparam, create_engine, func, select
+from sqlalchemy import URL, Connection, NullPool, bindparam, create_engine, exc, func, select
 
 from approvals.errors import Clash
 from models.columns import NUMBER
@@ -24,22 +25,30 @@ _WORKER: Final = "countersign/worker"
 _TAKE: Final = select(func.pg_try_advisory_lock(bindparam("key", type_=NUMBER)))
 _ALIVE: Final = select(1)
 
+_PEER_IS_GONE: Final = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+"""The server notices within a minute that our machine is gone, and gives the lock free; its own way may take hours."""
+
 
 class WorkerLock(Protocol):
-    """The lock, held."""
+    """The lock. It was held to begin with, and may be asked from any thread."""
 
-    def check(self) -> None:
-        """Return while the lock is still held.
+    def is_held(self) -> bool:
+        """Tell whether it is held at this moment. Lost, it stays lost until :meth:`hold`: another process may have begun."""
+        ...
+
+    def hold(self) -> None:
+        """Return with the lock held, taken again if it was lost.
 
         Raises:
-            approvals.errors.Unavailable: It is lost: stop working, another process may have begun.
+            approvals.errors.Clash: Another process holds it.
+            approvals.errors.Unavailable: The database cannot be reached.
         """
         ...
 
 
 @contextmanager
 def worker_lock(url: str) -> Iterator[WorkerLock]:
-    """Hold the database's worker lock for the length of the block.
+    """Take the database's worker lock, and give it back after the block.
 
     Raises:
         approvals.errors.Clash: Another process holds it.
@@ -54,8 +63,12 @@ def worker_lock(url: str) -> Iterator[WorkerLock]:
 class _FileLock:
     """A lock that the system keeps until this process lets go or ends."""
 
-    def check(self) -> None:
-        """Return: it cannot be lost."""
+    def is_held(self) -> bool:
+        """Return that it is: it cannot be lost."""
+        return True
+
+    def hold(self) -> None:
+        """Return: it is held."""
 
 
 @contextmanager
@@ -76,28 +89,71 @@ def _file_lock(url: URL) -> Iterator[WorkerLock]:
 class _SessionLock:
     """A lock that lives as long as its connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, url: URL) -> None:
+        self._database = str(url.database)
+        self._engine = create_engine(
+            url,
+            connect_args=postgresql_arguments(**_PEER_IS_GONE),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+        )
+        self._turn = Lock()
+        self._connection: Connection | None = None
 
-    def check(self) -> None:
-        """Ask over the connection whether it still lives."""
-        with translated():
+    def is_held(self) -> bool:
+        """Ask over the connection whether it still lives, and the lock with it."""
+        with self._turn:
+            return self._lives()
+
+    def hold(self) -> None:
+        """Take it over a fresh connection, unless the old one still lives."""
+        with self._turn:
+            if not self._lives():
+                self._connection = self._take()
+
+    def release(self) -> None:
+        """Give it back."""
+        with self._turn:
+            self._let_go()
+
+    def _lives(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
             self._connection.execute(_ALIVE)
+        except exc.DBAPIError:
+            self._let_go()  # A connection that still lived somehow would keep us from taking the lock again.
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _take(self) -> Connection:
+        with translated():
+            connection = self._engine.connect()
+            try:
+                held = connection.execute(_TAKE, {"key": advisory_key(_WORKER)}).scalar_one()
+            except BaseException:
+                connection.close()
+                raise
+        if not held:
+            connection.close()
+            raise _taken(self._database)
+        return connection
 
 
 @contextmanager
 def _session_lock(url: URL) -> Iterator[WorkerLock]:
-    engine = create_engine(
-        url, connect_args=postgresql_arguments(), poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
-    )
-    with translated():
-        connection = engine.connect()
-    with connection:
-        with translated():
-            held = connection.execute(_TAKE, {"key": advisory_key(_WORKER)}).scalar_one()
-        if not held:
-            raise _taken(str(url.database))
-        yield _SessionLock(connection)
+    lock = _SessionLock(url)
+    lock.hold()
+    try:
+        yield lock
+    finally:
+        lock.release()
 
 
 def _taken(database: str) -> Clash:
