@@ -36,7 +36,7 @@ class NewId(Protocol):
 
 
 class Lane(StrEnum):
-    """How urgent a write or a question is: pause and deny go before everything else."""
+    """How urgent a write or a question is: pause and deny go before everything else, and wait for nobody's look."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -301,11 +301,11 @@ class UnitOfWork(Reading, Protocol):
 class Store(Protocol):
     """Remembers everything."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
+    def reading(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
         """Return a look at the store."""
         ...
 
-    def glancing(self) -> AbstractContextManager[Reading]:
+    def glancing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
         For what only prepares a transaction, in which everything that matters is read again under its locks.

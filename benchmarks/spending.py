@@ -61,16 +61,16 @@ class _WatchedDatabase(Database):
     purse: _Purse
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
         started = time.perf_counter()
-        with super().reading() as connection:
+        with super().reading(lane) as connection:
             yield connection
         self.purse.reading_s += time.perf_counter() - started
 
     @contextmanager
-    def asking(self) -> Iterator[Connection]:
+    def asking(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
         started = time.perf_counter()
-        with super().asking() as connection:
+        with super().asking(lane) as connection:
             yield connection
         self.purse.reading_s += time.perf_counter() - started
 
@@ -154,7 +154,7 @@ def _counted(database: Database, purse: _Purse) -> Iterator[None]:
 
     sent = pipeline.send
     if database.is_sqlite:
-        for engine in {database.readers, *database.writers.values()}:
+        for engine in {*database.readers.values(), *database.writers.values()}:
             event.listen(engine, "connect", connected)
         yield
         return

@@ -18,6 +18,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from approvals.audit import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Missing
+from approvals.ports import Lane
 from models.columns import INSTANT, NUMBER, TEXT
 from models.prepared import Prepared
 from models.statements import insert_unless_taken
@@ -192,9 +193,9 @@ class Cards:
             uow.connection.execute(_FAILED, _keys(task) | changes)
             uow.record(_told(uow, Kind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent))
 
-    def subject_of(self, channel: str, ts: str) -> str | None:
+    def subject_of(self, channel: str, ts: str, *, lane: Lane = Lane.NORMAL) -> str | None:
         """Return what the message *ts* of a channel shows, as far as we know of it."""
-        with self._store.database.asking() as connection:
+        with self._store.database.asking(lane) as connection:
             found = _KNOWN.rows(connection, {"the_channel": channel, "the_ts": ts})
         return next((str(subject) for (subject,) in found), None)
 

@@ -5,8 +5,10 @@ transaction mode is off: it delays BEGIN, so that reading and then writing deadl
 plainly and see one snapshot; the one writer connection begins IMMEDIATE, in turns (:mod:`models.lanes`).
 
 PostgreSQL: READ COMMITTED for writers, because what is read after a lock must be what is true then; one repeatable, read-only
-snapshot for readers. Three pools: a connection keeps its ways, which costs to change, and a pause or a denial never waits for
-one behind a storm of intake (I13).
+snapshot for readers. A pool for each: a connection keeps its ways, which costs to change.
+
+On either engine pauses and denials have a few readers, and on PostgreSQL a few writers, of their own: what makes things stop
+never waits for a connection behind a storm of intake (I13).
 """
 
 import os
@@ -34,7 +36,9 @@ CONNECTIONS: Final = 8
 """Connections for readers of one process, and as many for its ordinary writers."""
 
 URGENT_CONNECTIONS: Final = 2
-"""Connections kept free for pause and deny."""
+"""Connections for readers kept free for pause and deny, and on PostgreSQL as many for writers."""
+
+_CONNECTIONS: Final = {Lane.NORMAL: CONNECTIONS, Lane.URGENT: URGENT_CONNECTIONS}
 
 RECYCLE: Final = 1800
 """Seconds after which a pooled connection is made anew, before a firewall forgets it."""
@@ -48,7 +52,7 @@ class Database:
     """One database, reached for reading and, in lanes, for writing."""
 
     url: URL
-    readers: Engine
+    readers: dict[Lane, Engine]
     writers: dict[Lane, Engine]
     lanes: WriteLanes | None
     """Where the engine takes one writer at a time."""
@@ -59,24 +63,24 @@ class Database:
         return self.url.get_backend_name() == SQLITE
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
         """Return a connection that sees one snapshot and changes nothing.
 
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
-        with translated(), self.readers.connect() as connection, connection.begin():
+        with translated(), self.readers[lane].connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def asking(self) -> Iterator[Connection]:
+    def asking(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
         """Return a connection for prepared questions, each of which is a transaction by itself and changes nothing.
 
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
         # What is prepared goes straight to the driver, and the readers' begins a transaction only when we say so.
-        with translated(), self.readers.connect() as connection:
+        with translated(), self.readers[lane].connect() as connection:
             yield connection
 
     @contextmanager
@@ -95,7 +99,7 @@ class Database:
 
     def close(self) -> None:
         """Give up every pooled connection."""
-        for engine in {self.readers, *self.writers.values()}:
+        for engine in {*self.readers.values(), *self.writers.values()}:
             engine.dispose()
 
 
@@ -131,18 +135,13 @@ def _open_sqlite(url: URL) -> Database:
     path = sqlite_file(url)
     refuse_network_file_system(path)
     make_private(path)
-    arguments = {"timeout": PATIENCE, "check_same_thread": False}
-    readers = create_engine(
-        url, connect_args=arguments, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=PATIENCE, hide_parameters=True
-    )
-    writer = create_engine(
-        url, connect_args=arguments, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, hide_parameters=True
-    )
-    _prepare_sqlite(readers, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+    writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
     return Database(
         url=url,
-        readers=readers,
+        readers={
+            lane: _sqlite_engine(url, connections=connections, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
+            for lane, connections in _CONNECTIONS.items()
+        },
         writers=dict.fromkeys(Lane, writer),
         lanes=WriteLanes(patience=PATIENCE),
     )
@@ -162,7 +161,16 @@ def make_private(path: Path) -> None:
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 
 
-def _prepare_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
+def _sqlite_engine(url: URL, *, connections: int, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": PATIENCE, "check_same_thread": False},
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        hide_parameters=True,
+    )
+
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: object) -> None:
         del record
@@ -171,6 +179,7 @@ def _prepare_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> 
             connection.execute(f"PRAGMA {pragma}")
 
     _begin_with(engine, begin)
+    return engine
 
 
 def _begin_with(engine: Engine, statement: str) -> None:
@@ -182,13 +191,20 @@ def _begin_with(engine: Engine, statement: str) -> None:
 
 
 def _open_postgresql(url: URL) -> Database:
-    ordinary = _postgresql_engine(url, connections=CONNECTIONS)
-    urgent = _postgresql_engine(url, connections=URGENT_CONNECTIONS)
+    return Database(
+        url=url,
+        readers={lane: _postgresql_readers(url, connections=number) for lane, number in _CONNECTIONS.items()},
+        writers={lane: _postgresql_engine(url, connections=number) for lane, number in _CONNECTIONS.items()},
+        lanes=None,
+    )
+
+
+def _postgresql_readers(url: URL, *, connections: int) -> Engine:
     readers = _postgresql_engine(
-        url, connections=CONNECTIONS, isolation="AUTOCOMMIT", default_transaction_read_only="on"
+        url, connections=connections, isolation="AUTOCOMMIT", default_transaction_read_only="on"
     )
     _begin_with(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    return Database(url=url, readers=readers, writers={Lane.NORMAL: ordinary, Lane.URGENT: urgent}, lanes=None)
+    return readers
 
 
 def _postgresql_engine(

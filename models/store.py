@@ -31,23 +31,23 @@ class SqlStore:
         self._new_salt = new_salt
 
     @contextmanager
-    def reading(self) -> Iterator[SqlReading]:
+    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
         """Return a look at the store: one consistent snapshot.
 
         Raises:
             approvals.errors.Unavailable: The store cannot be reached or is too busy.
         """
-        with self.database.reading() as connection:
+        with self.database.reading(lane) as connection:
             yield SqlReading(connection, self._clock)
 
     @contextmanager
-    def glancing(self) -> Iterator[SqlReading]:
+    def glancing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
         Raises:
             approvals.errors.Unavailable: The store cannot be reached or is too busy.
         """
-        with self.database.asking() as connection:
+        with self.database.asking(lane) as connection:
             yield SqlReading(connection, self._clock)
 
     @contextmanager

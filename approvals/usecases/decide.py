@@ -69,18 +69,18 @@ class Decide:
 
     def _ask(self, given: Given) -> tuple[frozenset[str], Authority, StoredPlan | None]:
         """Return whose standing was asked for, what the workspace said, and the plan: before any lock is taken."""
-        with self.store.glancing() as reading:
+        with self.store.glancing(lane_of(given.answer)) as reading:
             found = reading.question(given.request)
         if found is None or found.request.state is State.REFUSED:
             raise Missing("There is no such request.")
         voters = {vote.account for vote in found.votes} if given.answer is Answer.APPROVE else set()
         asked = slack_accounts({given.account} | voters)
         groups = groups_of(ruling_today(found.request, self.policies.current()))
-        authority = self.directory.authority(accounts=asked, groups=groups, at=found.now, lane=_lane_of(given.answer))
+        authority = self.directory.authority(accounts=asked, groups=groups, at=found.now, lane=lane_of(given.answer))
         return asked, authority, found.plan
 
     def _judge(self, given: Given, authority: Authority, plan: StoredPlan | None) -> Judged:
-        with self.store.writing(_lane_of(given.answer)) as uow:
+        with self.store.writing(lane_of(given.answer)) as uow:
             judged = self._judged_in(uow, given, authority, plan)
         if isinstance(judged, Refused):
             raise judged
@@ -136,12 +136,13 @@ class Decide:
     def _moved_on(self, error: Refused, given: Given, asked: frozenset[str]) -> bool:
         """Tell whether judging anew can help: a row moved, or somebody voted whose standing was not asked for."""
         if isinstance(error, Unavailable):
-            with self.store.reading() as reading:
+            with self.store.reading(lane_of(given.answer)) as reading:
                 return not slack_accounts(voters_of(reading, given.request)) <= asked
         return error.code == Clash.code
 
 
-def _lane_of(answer: Answer) -> Lane:
+def lane_of(answer: Answer) -> Lane:
+    """Return how urgent an answer is: a denial stops something, and waits behind nobody's approvals or pleas (I13)."""
     return Lane.URGENT if answer is Answer.DENY else Lane.NORMAL
 
 

@@ -54,7 +54,7 @@ class EngagePause:
         """
         policy = self.policies.current()
         _check_scope(policy, scope)
-        with self.store.reading() as reading:
+        with self.store.reading(Lane.URGENT) as reading:
             at = reading.now
         sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
         authority = self._ask(account, sets, at)

@@ -9,14 +9,15 @@ from typing import Protocol
 
 from approvals.audit import AuditEvent, Kind, request_stream
 from approvals.errors import Missing, NotEligible
-from approvals.ports import Store
+from approvals.ports import Lane, Store
 from approvals.request import Answer, State, Via
+from approvals.usecases.decide import lane_of
 
 
 class CardBook(Protocol):
     """Knows which message shows what."""
 
-    def subject_of(self, channel: str, ts: str) -> str | None:
+    def subject_of(self, channel: str, ts: str, *, lane: Lane) -> str | None:
         """Return what the message *ts* of ``TEAM:CHANNEL`` shows, as far as is known."""
         ...
 
@@ -51,10 +52,10 @@ class Copies:
             Missing: There is no such request.
             NotEligible: It is not; written down.
         """
-        known = self.cards.subject_of(place.channel, place.ts)
+        known = self.cards.subject_of(place.channel, place.ts, lane=lane_of(answer))
         if known == request_id:
             return
-        with self.store.reading() as reading:
+        with self.store.reading(lane_of(answer)) as reading:
             request = reading.request(request_id)
         if request is None or request.state is State.REFUSED:
             raise Missing("There is no such request.")

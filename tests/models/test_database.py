@@ -19,7 +19,7 @@ from models.faults import Inconsistent, translated
 from models.prepared import Prepared
 from models.store import SqlStore
 from models.tables import gate
-from tests.fixtures.stores import a_store
+from tests.fixtures.stores import a_store, readers_taken
 from tests.models.records import now_of
 from tests.waiting import wait_until
 
@@ -251,6 +251,15 @@ def test_a_pause_finds_a_connection_in_a_storm(postgres_store):
         thread.join()
 
     assert epoch == 1
+
+
+@pytest.mark.parametrize("way", ["reading", "glancing"])
+def test_what_is_urgent_finds_a_reader_in_a_storm(store, way):
+    """With every ordinary reader taken, what makes things stop still has its own (I13)."""
+    with readers_taken(store), getattr(store, way)(Lane.URGENT) as reading:
+        epoch = reading.epoch()
+
+    assert epoch == 0
 
 
 def test_what_goes_wrong_does_not_tell_what_was_stored(store):

@@ -172,7 +172,7 @@ def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         if not statement.startswith("BEGIN"):
             sent.append(statement)
 
-    engines = {store.database.readers, *store.database.writers.values()}
+    engines = {*store.database.readers.values(), *store.database.writers.values()}
     for user in (models.prepared, models.reading, models.unit_of_work):
         monkeypatch.setattr(user, "together", note_prepared)
     for engine in engines:

@@ -51,9 +51,9 @@ class Planless:
         return getattr(self._store, name)
 
     @contextmanager
-    def glancing(self) -> Iterator[Any]:
+    def glancing(self, *lane: Any) -> Iterator[Any]:
         """Look, without plans."""
-        with self._store.glancing() as reading:
+        with self._store.glancing(*lane) as reading:
             yield _PlanlessReading(reading)
 
 

@@ -28,6 +28,7 @@ from tests.builders import (
     an_asking,
     an_environment,
 )
+from tests.fixtures.stores import readers_taken
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
 from tests.usecases.mishaps import Between, Blind
 
@@ -52,6 +53,28 @@ def stored(world, pause_id):
     """Return a pause as it is."""
     with world.store.reading() as reading:
         return reading.pause(pause_id)
+
+
+def test_what_stops_waits_for_nobodys_look(world):
+    """With every ordinary reader taken, a pause begins and a denial counts: neither stands behind a storm of intake (I13)."""
+    request = world.pending()
+
+    with readers_taken(world.store):
+        engaged = pause(world, SHOP)
+        denied = world.answers(request, BORIS, Answer.DENY)
+
+    assert (engaged.pause.is_open, denied.request.state) == (True, State.DENIED)
+
+
+def test_a_denial_that_has_to_be_judged_anew_waits_for_nobodys_look(world):
+    """Where its authority is not known, whoever denies is told so at once, however many look at the store."""
+    request = world.pending()
+    world.directory.down = True
+
+    with readers_taken(world.store), pytest.raises(Unavailable) as refused:
+        world.answers(request, BORIS, Answer.DENY)
+
+    assert refused.value.code == "authority_unknown"
 
 
 def test_the_whole_story_of_a_pause(world, instant):

@@ -6,6 +6,7 @@ import pytest
 
 from approvals.people import People
 from approvals.policy import Owners
+from approvals.ports import Lane
 from approvals.request import State
 from tests.builders import (
     ADA,
@@ -20,6 +21,8 @@ from tests.builders import (
     an_approver_set,
     an_asking,
 )
+from tests.fixtures.stores import readers_taken
+from tests.waiting import wait_until
 from tests.world import FixedPolicies
 
 
@@ -52,6 +55,21 @@ def test_an_approval_is_committed_shown_and_told(either_office):
     assert "*✅ Approved by <@U0ADA>*" in office.shown(request)
     assert _buttons(office.card()) == []
     assert "@U0ADA approved it. Approved. Queued to be carried out." in " ".join(office.thread())
+
+
+def test_a_denial_by_click_waits_for_nobodys_look(office):
+    """With every ordinary reader of the store taken, a click on Deny is answered: on its way nothing stands behind intake."""
+    request = office.world.pending()
+    office.step()
+
+    def state() -> object:
+        with office.store.reading(Lane.URGENT) as reading:
+            return reading.request(request.id).state
+
+    with readers_taken(office.store):
+        office.click("U0BORIS", "deny:v1")
+
+        wait_until(lambda: state() is State.DENIED, what="it is denied")
 
 
 def test_the_card_follows_the_change_to_its_end(office):
