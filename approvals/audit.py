@@ -94,10 +94,16 @@ class Transition:
 
     nouns: tuple[Any, ...]
     events: tuple[AuditEvent, ...]
+    redraws: bool = True
+    """Whether what cards show of the nouns can be another now."""
 
     def then(self, other: "Transition") -> "Transition":
         """Return both, this one first."""
-        return Transition(nouns=self.nouns + other.nouns, events=self.events + other.events)
+        return Transition(
+            nouns=self.nouns + other.nouns,
+            events=self.events + other.events,
+            redraws=self.redraws or other.redraws,
+        )
 
 
 NOTHING: Final = Transition(nouns=(), events=())

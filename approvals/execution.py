@@ -37,6 +37,12 @@ EFFECT_DEADLINE: Final = timedelta(minutes=15)
 ROUNDS: Final = 3
 """How often a change that provably did not land may be planned and sent anew."""
 
+RESEND_WAIT: Final = timedelta(seconds=10)
+"""How long it is waited after the second send of the same bytes was lost, too; after each further one twice as long."""
+
+DOUBLINGS: Final = 5
+"""How often that wait doubles. The approval's end is what ends the sends: at most eight in the longest validity there is."""
+
 TOKEN_LEEWAY: Final = timedelta(seconds=61)
 """How long after its expiry an API server was measured to still accept a token."""
 
@@ -214,9 +220,8 @@ def claim(execution: Execution, *, now: datetime) -> Transition:
     if execution.lease_until is not None and now < execution.lease_until:
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
-    return _moved(
-        Kind.EXECUTION_CLAIMED, _held(execution, now=now, state=state, generation=execution.generation + 1), now=now
-    )
+    claimed = _held(execution, now=now, state=state, generation=execution.generation + 1)
+    return _moved(Kind.EXECUTION_CLAIMED, claimed, now=now, redraws=state is not execution.state)
 
 
 def arm(
@@ -247,7 +252,8 @@ def sending(
 ) -> Transition:
     """Return the transition committed right before the bytes go out, the first time or again.
 
-    It also writes down the token that was minted for the send: its id and its end, never the token.
+    It also writes down the token that was minted for the send: its id and its end, never the token. What is sent again is
+    still not known to have landed: it keeps the sentence that says why, and looks no different.
 
     Raises:
         Clash: It is not armed (or, for a resend, being read back), or too much time has passed since it was.
@@ -262,7 +268,9 @@ def sending(
         token_id=token_id,
         token_expires_at=token_expires_at,
     )
-    return _moved(Kind.EXECUTION_SENDING, _held(execution, now=now, state=Phase.SENDING), now=now, attempt=sent)
+    is_resend = attempt.sends > 0
+    going = replace(_held(execution, now=now, state=Phase.SENDING), message=execution.message if is_resend else "")
+    return _moved(Kind.EXECUTION_SENDING, going, now=now, attempt=sent, redraws=not is_resend)
 
 
 def applied(
@@ -316,7 +324,11 @@ def rejected(
 def unknown(
     execution: Execution, attempt: Attempt, *, now: datetime, message: str, look_again: timedelta
 ) -> Transition:
-    """Return the transition for a write of which it is not known whether it landed. Its target stays locked."""
+    """Return the transition for a write of which it is not known whether it landed. Its target stays locked.
+
+    It is news once for each reason: what became of the *attempt* tells, since the execution is *sending* again by the time
+    that a resend is lost. A server that fails every write would otherwise fill the thread.
+    """
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.UNKNOWN)
     lost = replace(
@@ -327,9 +339,9 @@ def unknown(
         due_at=now + look_again,
         message=message,
     )
-    again = execution.state is Phase.UNKNOWN and message == execution.message
+    again = attempt.fate is Fate.UNKNOWN and message == execution.message
     kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
-    return _moved(kind, lost, now=now, attempt=closed)
+    return _moved(kind, lost, now=now, attempt=closed, redraws=not again)
 
 
 def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
@@ -445,6 +457,16 @@ def can_resend(attempt: Attempt, *, resource_version_now: str) -> bool:
     return attempt.resource_version == resource_version_now
 
 
+def wait_after_loss(attempt: Attempt) -> timedelta:
+    """Return how long after a send that told nothing the target is read back, and the same bytes sent again if they may be.
+
+    After the first at once: a read mostly tells. A server that fails the second as well may go on failing, and each send costs
+    it a token, a look and a write (I13), so from then on each wait is twice the last.
+    """
+    resends = attempt.sends - 1
+    return RESEND_WAIT * 2 ** min(resends - 1, DOUBLINGS) if resends > 0 else timedelta(0)
+
+
 def cannot_land_any_more(attempt: Attempt, *, now: datetime, request_timeout: timedelta) -> bool:
     """Tell whether the attempt's token is certainly dead, so that a send still under way can no longer be let in."""
     return attempt.token_expires_at is not None and now > attempt.token_expires_at + TOKEN_LEEWAY + request_timeout
@@ -493,7 +515,13 @@ def _ended(execution: Execution, state: Phase, reason: Reason | None, message: s
 
 
 def _moved(
-    kind: Kind, execution: Execution, *, now: datetime, actor: str = ITSELF, attempt: Attempt | None = None
+    kind: Kind,
+    execution: Execution,
+    *,
+    now: datetime,
+    actor: str = ITSELF,
+    attempt: Attempt | None = None,
+    redraws: bool = True,
 ) -> Transition:
     data: dict[str, Value] = {"execution": facts_of(execution)}
     nouns: tuple[object, ...] = (execution,)
@@ -501,4 +529,4 @@ def _moved(
         data["attempt"] = facts_of(attempt)
         nouns = (execution, attempt)
     event = AuditEvent(kind=kind, stream=request_stream(execution.escalation), actor=actor, at=now, data=data)
-    return Transition(nouns=nouns, events=(event,))
+    return Transition(nouns=nouns, events=(event,), redraws=redraws)

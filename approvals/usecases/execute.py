@@ -30,6 +30,7 @@ from approvals.execution import (
     sending,
     unknown,
     void,
+    wait_after_loss,
 )
 from approvals.pause import survives
 from approvals.plan import Bound, bind, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
@@ -57,7 +58,7 @@ LATER: Final = timedelta(seconds=5)
 """How long an execution waits that cannot go on just now."""
 
 LOST_AGAIN: Final = timedelta(seconds=10)
-"""How often an unknown outcome is read back."""
+"""How often an unknown outcome is read back of which nothing is sent again."""
 
 LOOKED_AT_BY_A_PERSON: Final = timedelta(hours=1)
 """How often an outcome is read back that nothing can tell: nothing changes until a person closes it."""
@@ -449,9 +450,9 @@ def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork
                 read_back=False,
             )
         case Came.LOST:
-            return unknown(execution, attempt, now=now, message=reply.message, look_again=timedelta(0))
+            return unknown(execution, attempt, now=now, message=reply.message, look_again=wait_after_loss(attempt))
         case _ if resent:
-            return unknown(execution, attempt, now=now, message=reply.message, look_again=timedelta(0))
+            return unknown(execution, attempt, now=now, message=reply.message, look_again=wait_after_loss(attempt))
         case Came.REJECTED:
             return rejected(
                 execution, attempt, now=now, http_status=reply.status, audit_id=reply.audit_id, message=reply.message

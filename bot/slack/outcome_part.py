@@ -101,9 +101,14 @@ def outcome_line(request: Request, *, named: bool) -> str:
 
 
 def execution_line(execution: Execution) -> str:
-    """Return, as markup, how far an approved change has been carried out."""
+    """Return, as markup, how far an approved change has been carried out.
+
+    What is sent again after a lost reply is shown as unknown, as it was: no card is drawn for each further send.
+    """
     applied = execution.state is Phase.APPLIED
-    words = _EFFECTS[execution.effect or Effect.ROLLING] if applied else _CARRIED_OUT[execution.state]
+    again = execution.state is Phase.SENDING and execution.message != ""
+    state = Phase.UNKNOWN if again else execution.state
+    words = _EFFECTS[execution.effect or Effect.ROLLING] if applied else _CARRIED_OUT[state]
     return f"{words} {said(execution.message)}".rstrip()
 
 

@@ -33,6 +33,7 @@ from approvals.execution import (
     sending,
     unknown,
     void,
+    wait_after_loss,
 )
 from approvals.pause import Place
 from approvals.verb import Effect, Progress
@@ -234,8 +235,8 @@ def test_a_resend_counts_and_keeps_the_first_instant(phase):
     transition = sending(one, record, token_id=None, token_expires_at=TOKEN_END + MINUTE, now=NOW)
 
     attempt = replace(record, sending_at=NOON, sends=2, token_id=None, token_expires_at=TOKEN_END + MINUTE)
-    message = "before" if phase is Phase.SENDING else ""
-    assert transition == moved(Kind.EXECUTION_SENDING, leased(one, state=Phase.SENDING, message=message), attempt)
+    after = leased(one, state=Phase.SENDING, message="before")
+    assert transition == replace(moved(Kind.EXECUTION_SENDING, after, attempt), redraws=False)
 
 
 @pytest.mark.parametrize(("waited", "sends"), [(START_TO_SEND, True), (START_TO_SEND + TICK, False)])
@@ -278,6 +279,14 @@ def test_the_same_bytes_may_go_out_again_only_against_the_same_version():
     """I2: conditional on the version they were made for, at most one of two sends can land."""
     assert can_resend(an_attempt(resource_version="100"), resource_version_now="100")
     assert not can_resend(an_attempt(resource_version="100"), resource_version_now="101")
+
+
+@pytest.mark.parametrize(
+    ("sends", "seconds"), [(1, 0), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 320), (8, 320), (4000, 320)]
+)
+def test_what_is_lost_again_waits_longer_each_time(sends, seconds):
+    """The first loss is read back at once; from the second on each wait is twice the last, up to some five minutes (I13)."""
+    assert wait_after_loss(sent(sends=sends)) == timedelta(seconds=seconds)
 
 
 def test_a_send_is_dead_only_when_its_token_certainly_is():

@@ -94,30 +94,24 @@ def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
 
 
 @pytest.mark.parametrize(
-    ("phase", "message", "news"),
+    ("phase", "fate", "message", "news"),
     [
-        (Phase.UNKNOWN, "The reply was lost.", False),
-        (Phase.UNKNOWN, "The target is gone.", True),
-        (Phase.SENDING, "The reply was lost.", True),
+        (Phase.UNKNOWN, Fate.UNKNOWN, "The reply was lost.", False),
+        (Phase.UNKNOWN, Fate.UNKNOWN, "The target is gone.", True),
+        (Phase.SENDING, Fate.OPEN, "The reply was lost.", True),
+        (Phase.SENDING, Fate.UNKNOWN, "The reply was lost.", False),
+        (Phase.SENDING, Fate.UNKNOWN, "The target is gone.", True),
     ],
 )
-def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, message, news):
-    """Each look is on record; the thread is told only when the state or the reason is another."""
-    transition = unknown(held(phase, message="The reply was lost."), sent(), now=NOW, message=message, look_again=WAIT)
+def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, fate, message, news):
+    """Each look and each further loss is on record; people are told, and cards drawn, only when the reason is another (I13)."""
+    one, record = held(phase, message="The reply was lost."), sent(fate=fate)
+
+    transition = unknown(one, record, now=NOW, message=message, look_again=WAIT)
 
     kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
-    after = freed(held(phase), state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
-    assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
-
-
-def test_what_is_still_unknown_for_the_same_reason_is_housekeeping():
-    """Looked at again and again, the same news is written down each time and told to people once."""
-    one = held(Phase.UNKNOWN, message="The reply was lost.")
-
-    transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
-
-    after = freed(one, due_at=NOW + WAIT, message="The reply was lost.")
-    assert transition == moved(Kind.EXECUTION_STILL_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
+    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
+    assert transition == replace(moved(kind, after, sent(fate=Fate.UNKNOWN)), redraws=news)
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])

@@ -8,6 +8,7 @@ import pytest
 from approvals.alert import AlertState, Report, first_seen
 from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
 from approvals.execution import (
+    Fate,
     Phase,
     Reason,
     abandon,
@@ -199,7 +200,9 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "It is not known whether it landed: The reply was lost.",
     ),
     (
-        last(unknown(over(Phase.UNKNOWN, message="Gone."), an_attempt(), now=NOON, message="Gone.", look_again=MINUTE)),
+        last(
+            unknown(over(message="Gone."), an_attempt(fate=Fate.UNKNOWN), now=NOON, message="Gone.", look_again=MINUTE)
+        ),
         "It is still not known whether it landed: Gone.",
     ),
     (last(void(over(Phase.QUEUED), Reason.PAUSED, now=NOON)), "Not carried out: A pause stopped it before it started."),

@@ -67,6 +67,19 @@ def held_targets(world: Any) -> list[str]:
         return [row.execution for row in rows]
 
 
+def lines_to_tell(world: Any) -> int:
+    """Return how many lines wait to be told in threads."""
+    with world.store.database.reading() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM thread_lines")).scalar_one())
+
+
+def wanted_of(world: Any, request: Request) -> int:
+    """Return how often the request's card was to be drawn so far."""
+    with world.store.database.reading() as connection:
+        wanted = text("SELECT wanted FROM cards WHERE subject = :subject")
+        return int(connection.execute(wanted, {"subject": request.id}).scalar_one())
+
+
 def tamper(world: Any, statement: str, **values: object) -> None:
     """Change the tables behind everybody's back, as the database's owner: the product's own role may not."""
     database = world.store.database

@@ -5,15 +5,27 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Clash, Forbidden, Missing, Unavailable
-from approvals.execution import LEASE, Fate, Phase, Reason
+from approvals.execution import LEASE, RESEND_WAIT, Fate, Phase, Reason
 from approvals.pause import Scope, ScopeKind
 from approvals.ports import Came, Milestone, Reply
 from approvals.verb import Effect
 from tests.builders import ADA, BORIS, MINUTE, an_action
 from tests.fakes.journey import Crash, CrashesAt
-from tests.usecases.looks import attempt_of, execution_of, held_targets, kinds, stands, story, tamper
+from tests.usecases.looks import (
+    attempt_of,
+    execution_of,
+    held_targets,
+    kinds,
+    lines_to_tell,
+    stands,
+    story,
+    tamper,
+    wanted_of,
+)
 
 LOST = Reply(came=Came.LOST, message="The reply was lost.")
+NO_CERTAINTY = "Whether it took effect is not certain (500 InternalError)."
+LOST_TO_A_WEBHOOK = Reply(came=Came.LOST, status=500, message=NO_CERTAINTY)
 CONFLICT = Reply(came=Came.CONFLICT, status=409, message="Somebody was faster.")
 ALL = Scope(kind=ScopeKind.ALL)
 MAY_LAND = "It may still land; the target stays locked until it no longer can."
@@ -78,7 +90,7 @@ def test_it_had_not_landed_and_the_object_has_churned(world, approved, instant):
     assert (execution_of(world, approved).rounds, attempt.fate, replicas(world)) == (1, Fate.APPLIED, 6)
 
 
-def test_the_first_copy_lands_after_the_read(world, approved):
+def test_the_first_copy_lands_after_the_read(world, approved, instant):
     """A conflict on a resend says only that something landed: it is read back, and it was the first copy."""
     send = world.cluster.send
     late = []
@@ -97,6 +109,7 @@ def test_the_first_copy_lands_after_the_read(world, approved):
     world.cluster.send = lands_late
 
     world.execute()
+    instant.pass_by(RESEND_WAIT)
     world.execute()
 
     generation = world.cluster.checkout()["metadata"]["generation"]
@@ -304,16 +317,75 @@ def test_a_resend_without_a_token_waits(refusal, world, approved, instant):
     assert (execution_of(world, approved).state, len(world.cluster.sent)) == (Phase.APPLIED, 2)
 
 
-def test_a_resend_that_is_refused_is_read_back(world, approved):
+def test_a_resend_that_is_refused_is_read_back(world, approved, instant):
     """Once bytes were sent twice, a no to the second says nothing about the first."""
     world.cluster.replies = [LOST, Reply(came=Came.REJECTED, status=403, message="no")]
 
     world.execute()
     unknown = stands(world, approved)
+    instant.pass_by(RESEND_WAIT)
     world.execute()
 
     assert unknown == (Phase.UNKNOWN, None, "no")
     assert (attempt_of(world, approved).sends, replicas(world)) == (3, 6)
+
+
+def sends_until(world, instant, end):
+    """Let the worker tick every ten seconds until *end*, every write lost, and return how long after now each went out."""
+    begun, send, sends = instant(), world.cluster.send, []
+
+    def noted(**call):
+        sends.append((instant() - begun).seconds)
+        return send(**call)
+
+    world.cluster.send = noted
+    while instant() < end:
+        world.cluster.replies = [LOST_TO_A_WEBHOOK] * 2
+        world.execute()
+        instant.pass_by(timedelta(seconds=10))
+    world.cluster.send = send
+    return sends
+
+
+def test_what_is_lost_again_and_again_is_sent_ever_more_rarely(world, approved, instant):
+    """A server that fails every write is not hammered (I13): each wait is twice the last, while the approval is good (I1)."""
+    valid_until = execution_of(world, approved).valid_until
+
+    sends = sends_until(world, instant, valid_until)
+    instant.pass_by(MINUTE)
+    world.execute()
+    lapsed = stands(world, approved)
+    instant.pass_by(TOKEN_DEAD)
+    world.execute()
+
+    assert sends == [0, 0, 10, 30, 70, 150, 310, 630]
+    assert set(world.cluster.sent) == {world.cluster.sent[0]}
+    assert (attempt_of(world, approved).sends, len(world.cluster.minted)) == (len(sends), len(sends))
+    assert lapsed == (Phase.UNKNOWN, None, MAY_LAND)
+    assert stands(world, approved)[:2] == (Phase.VOIDED, Reason.NEVER_LANDED)
+    assert (replicas(world), held_targets(world)) == (3, [])
+
+
+def test_what_is_lost_again_is_told_and_drawn_once(world, approved, instant):
+    """Each further loss is on record and no news: the thread is not told of it, and no card is drawn for it (I13)."""
+    world.cluster.replies = [LOST_TO_A_WEBHOOK] * 2
+    world.execute()
+    told, drawn = lines_to_tell(world), wanted_of(world, approved)
+
+    sends_until(world, instant, execution_of(world, approved).valid_until)
+
+    assert told == lines_to_tell(world)
+    assert drawn == wanted_of(world, approved)
+    assert kinds(world, approved)[4:11] == [
+        "execution.claimed",
+        "execution.armed",
+        "execution.sending",
+        "execution.unknown",
+        "execution.sending",
+        "execution.still_unknown",
+        "execution.claimed",
+    ]
+    assert stands(world, approved) == (Phase.UNKNOWN, None, NO_CERTAINTY)
 
 
 def test_a_resend_never_sends_other_bytes(world, approved, instant):

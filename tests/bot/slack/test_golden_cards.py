@@ -132,6 +132,16 @@ REQUEST_CARDS = {
 }
 
 
+def test_a_resend_shows_as_unknown():
+    """While the same bytes go out again, the card says what it said: it is not drawn anew for each further send (I13)."""
+    shown = [
+        a_card(_executed(phase, None, "The reply was lost."), a_review(), occasion=Occasion.UPDATE)
+        for phase in (Phase.UNKNOWN, Phase.SENDING)
+    ]
+
+    assert shown[0] == shown[1]
+
+
 @pytest.mark.parametrize("name", REQUEST_CARDS)
 def test_the_card_of_a_request(golden, name):
     """A card in each state, as it would be posted; Slack's rules hold for it."""
