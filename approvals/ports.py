@@ -1,8 +1,8 @@
 """Ports: what the use cases need from outside, as small protocols. Who implements them is named in :mod:`bot.app`.
 
 The store's methods are called inside one transaction; no method of any other port may be. Locks are taken in the order
-gate, environment, request, execution, and the streams last of all, when the transaction commits. After its locks are
-taken a unit of work reads :attr:`UnitOfWork.now` once: that is the instant everything in it is judged at.
+gate, environment, request, execution, target, token, and the streams last of all, when the transaction commits. After its locks
+are taken a unit of work reads :attr:`UnitOfWork.now` once: that is the instant everything in it is judged at.
 """
 
 from collections.abc import Iterable, Mapping
@@ -240,6 +240,10 @@ class UnitOfWork(Reading, Protocol):
 
     def lock_pause(self, pause_id: str) -> Pause | None:
         """Take one pause's row and return it as it is once the lock is held."""
+        ...
+
+    def lock_token(self, token_id: str) -> Token | None:
+        """Return one token as it is once no revocation of it is under way; none can be until the commit."""
         ...
 
     def raise_epoch(self) -> int:

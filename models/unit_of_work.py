@@ -1,9 +1,9 @@
 """The unit of work: one transaction that changes state only together with the events that explain it.
 
-Locks are statements of their own, in the order gate, environment, request, execution, stream; what is judged is read in
-statements after them, :attr:`~models.reading.SqlReading.now` first. On PostgreSQL gate and environments are advisory locks
-of the transaction: a shared row lock was measured to make a pause wait 0.76 s behind eight overlapping starts, an advisory
-lock 0.01 s. On SQLite the write lock that the transaction began with is all of them at once.
+Locks are statements of their own, in the order gate, environment, request, execution, target, token, stream; what is judged is
+read in statements after them, :attr:`~models.reading.SqlReading.now` first. On PostgreSQL gate and environments are advisory
+locks of the transaction: a shared row lock was measured to make a pause wait 0.76 s behind eight overlapping starts, an
+advisory lock 0.01 s. On SQLite the write lock that the transaction began with is all of them at once.
 
 Nothing of a unit in which a write has failed can be committed, even where a caller swallowed the refusal.
 """
@@ -21,16 +21,17 @@ from approvals.pause import Pause
 from approvals.policy import Policy
 from approvals.ports import Grounds, StoredPlan
 from approvals.request import Request
+from approvals.tokens import Token
 from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
 from models.faults import is_taken
 from models.journal import Journal, NewSalt
-from models.mapping import EXECUTION, PAUSE, REQUEST, VOTE, evidence_text
+from models.mapping import EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, evidence_text
 from models.marks import Marks
 from models.prepared import Answer, Asked, Prepared, together
 from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, VOTES, SqlReading
 from models.statements import insert_unless_taken
-from models.tables import escalations, executions, gate, pauses, plans, policy_versions, target_locks
+from models.tables import agent_tokens, escalations, executions, gate, pauses, plans, policy_versions, target_locks
 from models.writes import Write, in_writing_order, write_of
 
 GATE: Final = "countersign/gate"
@@ -44,6 +45,7 @@ _ID: Final = bindparam("key", type_=TEXT)
 _LOCK_REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _ID).with_for_update())
 _LOCK_EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _ID).with_for_update())
 _LOCK_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _ID).with_for_update())
+_LOCK_TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _ID).with_for_update(read=True))
 STOPPABLE_EXECUTIONS: Final = EXECUTION.select().where(STOPPABLE).order_by(executions.c.id).with_for_update()
 _STOPPABLE: Final = EXECUTION.prepared(STOPPABLE_EXECUTIONS)
 _RAISE_EPOCH: Final = Prepared(
@@ -127,6 +129,13 @@ class SqlUnitOfWork(SqlReading):
     def lock_pause(self, pause_id: str) -> Pause | None:
         """Take one pause's row and return it as it is once the lock is held."""
         return self._one(PAUSE, _LOCK_PAUSE, key=pause_id)
+
+    def lock_token(self, token_id: str) -> Token | None:
+        """Return one token as it is once no revocation of it is under way; none can be until the commit.
+
+        Shared: starts of one agent do not wait for each other, only a revocation waits for them, and they for it.
+        """
+        return self._one(TOKEN, _LOCK_TOKEN, key=token_id)
 
     def raise_epoch(self) -> int:
         """Raise the pause epoch by one and return it; the gate is held exclusively."""

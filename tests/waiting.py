@@ -3,6 +3,10 @@
 import time
 from collections.abc import Callable
 
+from sqlalchemy import text
+
+from models.store import SqlStore
+
 
 def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 30.0, every_s: float = 0.02) -> None:
     """Return once *condition* gives something true.
@@ -21,3 +25,16 @@ def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 
         if time.monotonic() >= deadline:
             raise AssertionError(f"Waited {within_s:g} s in vain: {what}")
         time.sleep(every_s)
+
+
+def wait_for_waiter(store: SqlStore, *, waiters: int = 1) -> None:
+    """Return once that many connections to the store's database, PostgreSQL's, wait for a lock."""
+    asked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def enough() -> bool:
+        with store.database.reading() as connection:
+            return int(connection.execute(asked).scalar_one()) >= waiters
+
+    wait_until(enough, what=f"{waiters} wait for a lock")

@@ -1,9 +1,9 @@
 """Start: the last check before a change may be sent, and the start record.
 
-Authority is asked for anew, before any lock. Then, under the start gate, the environment's lock and the rows' locks, everything
-is read in fresh statements and judged once more: pause, validity, today's policy, quorum, the target's lock. Only then is the
-start record written. Checking the pause in the claiming statement instead was measured to let a start through after a
-committed pause.
+Authority is asked for anew, before any lock. Then, under the start gate, the environment's lock and the rows' locks, the target's
+and the token's among them, everything is read in fresh statements and judged once more: pause, validity, revocation, today's
+policy, quorum, whether the target is free. Only then is the start record written. Checking the pause in the claiming statement
+instead was measured to let a start through after a committed pause.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.execution import Attempt, Execution, Reason, arm, put_back, void
 from approvals.pause import open_pause_over
 from approvals.people import Authority
-from approvals.policy import Policy, groups_of
-from approvals.ports import Directory, Policies, Store, UnitOfWork
+from approvals.policy import groups_of
+from approvals.ports import Directory, Policies, Store
 from approvals.request import Bench, Request, State, check_quorum
+from approvals.tokens import Token
 from approvals.usecases.standing import bench_for, cancels_for_token, ruling_today, slack_accounts, voters_of
 
 WAIT: Final = timedelta(seconds=5)
@@ -69,9 +70,14 @@ class Start:
             held = uow.lock_execution(execution.id)
             if held is None or held_request is None or held.generation != execution.generation:
                 raise Clash("Another worker holds it.")
+            # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
+            # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
+            is_free = uow.lock_target(held)
+            token = None if held_request.token is None else uow.lock_token(held_request.token)
             policy = self.policies.current()
             bench = bench_for(uow, held_request, policy=policy, authority=authority, execution=held)
-            transition = _verdict(uow, held, held_request, bench, policy)
+            is_revoked = _is_revoked(token) and cancels_for_token(policy, held_request.agent)
+            transition = _verdict(held, held_request, bench, is_revoked=is_revoked, is_free=is_free)
             if transition is None:
                 transition = arm(
                     held,
@@ -95,7 +101,7 @@ class Start:
 
 
 def _verdict(
-    uow: UnitOfWork, execution: Execution, request: Request, bench: Bench, policy: Policy
+    execution: Execution, request: Request, bench: Bench, *, is_revoked: bool, is_free: bool
 ) -> Transition | None:
     """Return what stops the start, or None."""
     if request.state is not State.APPROVED:
@@ -104,7 +110,7 @@ def _verdict(
         return void(execution, Reason.LAPSED, now=bench.now)
     if open_pause_over(bench.pauses, request.place) is not None:
         return void(execution, Reason.PAUSED, now=bench.now)
-    if cancels_for_token(policy, request.agent) and _is_revoked(uow, request.token):
+    if is_revoked:
         return void(execution, Reason.TOKEN_REVOKED, now=bench.now)
     try:
         check_quorum(request, bench)
@@ -114,13 +120,12 @@ def _verdict(
         return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
     except Unavailable as error:
         return put_back(execution, now=bench.now, wait=WAIT, message=error.sentence)
-    if not uow.lock_target(execution):
+    if not is_free:
         return put_back(execution, now=bench.now, wait=WAIT, message="Another change of the same target is under way.")
     return None
 
 
-def _is_revoked(uow: UnitOfWork, token_id: str | None) -> bool:
-    token = None if token_id is None else uow.token(token_id)
+def _is_revoked(token: Token | None) -> bool:
     return token is not None and token.revoked_at is not None
 
 

@@ -11,15 +11,16 @@ from sqlalchemy import func, select, text
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition
 from approvals.errors import Clash
 from approvals.execution import Execution
+from approvals.tokens import Token, revoke
 from models.audit_book import AuditBook
 from models.database import open_database
 from models.sealer import Sealer
 from models.store import SqlStore
 from models.tables import events
-from tests.builders import ADA, BORIS, MINUTE, NOON, a_vote
+from tests.builders import ADA, BORIS, MINUTE, NOON, a_token, a_vote
 from tests.fixtures.stores import a_store
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds
-from tests.waiting import wait_until
+from tests.waiting import wait_for_waiter
 
 WRITERS = 16
 EACH = 25
@@ -38,19 +39,6 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
-
-
-def wait_for_waiter(store: SqlStore, *, waiters: int = 1) -> None:
-    """Return once that many connections to the store's database wait for a lock."""
-    asked = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-
-    def enough() -> bool:
-        with store.database.reading() as connection:
-            return int(connection.execute(asked).scalar_one()) >= waiters
-
-    wait_until(enough, what=f"{waiters} wait for a lock")
 
 
 def told(stream: str) -> AuditEvent:
@@ -249,6 +237,31 @@ def test_a_claim_waits_for_a_pause_and_finds_it_voided(postgres_store):
 def _claim(store: SqlStore, execution_id: str):
     with store.writing() as uow:
         return uow.lock_execution(execution_id)
+
+
+@pytest.mark.postgres
+def test_a_revocation_waits_for_a_start_that_has_read_its_token(postgres_store):
+    """Between a start's look at its token and its record no revocation commits: it comes before the look, or after the start."""
+    with_grounds(postgres_store)
+    with postgres_store.reading() as reading:
+        token = reading.token(a_token().id)
+
+    with ThreadPoolExecutor(1) as pool:
+        with postgres_store.writing() as start, postgres_store.writing() as other:
+            read = [one.lock_token(token.id) for one in (start, other)]
+            revocation = pool.submit(_revoke, postgres_store, token)
+            wait_for_waiter(postgres_store)
+            waited = not revocation.done()
+        revocation.result(30)
+
+    with postgres_store.reading() as reading:
+        after = reading.token(token.id)
+    assert (read, waited, after) == ([token, token], True, replace(token, revoked_at=NOON, revision=2))
+
+
+def _revoke(store: SqlStore, token: Token) -> None:
+    with store.writing() as uow:
+        uow.save(revoke(token, now=NOON, by="os:olga"))
 
 
 @pytest.mark.postgres
