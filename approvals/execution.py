@@ -29,7 +29,7 @@ LEASE: Final = timedelta(seconds=60)
 """How long a worker may hold an execution without a word: longer than any call to the cluster takes."""
 
 START_TO_SEND: Final = timedelta(seconds=5)
-"""How long may pass between the start record and the send; the end is included."""
+"""How long may pass between the start record and the send, until its first byte leaves; the end is included."""
 
 EFFECT_DEADLINE: Final = timedelta(minutes=15)
 """How long the effect is followed; a Deployment's own deadline is 10 minutes unless it says otherwise."""
@@ -455,6 +455,17 @@ def followed(execution: Execution, progress: Progress, *, now: datetime, look_ag
 def can_resend(attempt: Attempt, *, resource_version_now: str) -> bool:
     """Tell whether the object is still at the attempt's resource version, so that the same bytes can land at most once."""
     return attempt.resource_version == resource_version_now
+
+
+def leaves_within(attempt: Attempt) -> timedelta:
+    """Return how long after its *sending* was committed a send may begin to leave: what is left of :data:`START_TO_SEND`.
+
+    Before a write the object is read once more, and an API server may be slow to answer; a pause that is engaged meanwhile
+    is in force. A resend counts from the look at the gate that was committed with it: its start record may be hours old.
+    """
+    if attempt.sends > 1 or attempt.sending_at is None:
+        return START_TO_SEND
+    return START_TO_SEND - (attempt.sending_at - attempt.armed_at)
 
 
 def wait_after_loss(attempt: Attempt) -> timedelta:

@@ -380,8 +380,13 @@ class Cluster(Protocol):
         """
         ...
 
-    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: "Credential") -> "Reply":
-        """Write one step, sending exactly *body*, once, and return what came back. Never raises for an answer or its lack."""
+    def send(
+        self, *, environment: str, bound: Bound, step: int, body: bytes, credential: "Credential", within: timedelta
+    ) -> "Reply":
+        """Write one step, sending exactly *body*, once, and return what came back. Never raises for an answer or its lack.
+
+        *body* begins to leave at most *within* after this is called, or it is :attr:`Came.NOT_SENT`.
+        """
         ...
 
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
@@ -420,7 +425,7 @@ class Came(StrEnum):
     EXPIRED = "expired"
     """The credential was not taken: 401."""
     NOT_SENT = "not_sent"
-    """No connection came about, so nothing left."""
+    """No connection came about, or not in time, so nothing left."""
     LOST = "lost"
     """It may have taken effect: a timeout, a reset, a cut reply, a 5xx."""
 

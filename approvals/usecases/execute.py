@@ -24,6 +24,7 @@ from approvals.execution import (
     claim,
     disarm,
     followed,
+    leaves_within,
     not_landed,
     put_back,
     rejected,
@@ -204,7 +205,12 @@ class Execute:
             return execution
         self.journey.reached(Milestone.SENDING, execution.id)
         reply = self.cluster.send(
-            environment=execution.environment, bound=bound, step=execution.step, body=body, credential=credential
+            environment=execution.environment,
+            bound=bound,
+            step=execution.step,
+            body=body,
+            credential=credential,
+            within=leaves_within(sent),
         )
         self.journey.reached(Milestone.REPLIED, execution.id)
         after = self._outcome(execution, sent, reply)

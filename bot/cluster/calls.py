@@ -9,6 +9,7 @@ exceptions that differ in the only thing that matters for a write: whether anyth
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,6 +29,10 @@ _CHUNK: Final = 64 * 1024
 
 class Unsent(Exception):
     """Nothing of the request's body left this machine, so nothing can have taken effect."""
+
+
+class TooLate(Unsent):
+    """It was held back, because the moment had passed until which it might leave."""
 
 
 class Lost(Exception):
@@ -97,6 +102,7 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        leave_by: float = inf,
     ) -> Answer:
         """Send one request, once, and return what was answered, whatever its status.
 
@@ -106,15 +112,18 @@ class Client:
             query: Parameters of the address.
             body: The exact bytes.
             content_type: What the body is.
+            leave_by: The instant, as :func:`time.monotonic` tells it, until which the body may begin to leave.
 
         Raises:
             Unsent: Nothing of the body left.
+            TooLate: So that is, because the instant had passed.
             Lost: It may have arrived; no answer that can be understood came back.
             ValueError: A segment of the path is none.
         """
         url = f"{self._identity.endpoint.host}/{_encoded(path)}{'?' + urlencode(query) if query else ''}"
-        parcel = None if body is None else _Parcel(body)
+        parcel = None if body is None else _Parcel(body, leave_by)
         until = monotonic() + self._times.whole
+        _check_in_time(leave_by)
         try:
             response = self._send(method, url, parcel, content_type)
             try:
@@ -148,15 +157,25 @@ class Client:
 
 
 class _Parcel:
-    """A body that remembers whether it was opened: until then only headers left, and without its body no write is one."""
+    """A body that remembers whether it was opened: until then only headers left, and without its body no write is one.
 
-    def __init__(self, data: bytes) -> None:
+    It is opened once there is a connection, which may have taken seconds: so it is held against the clock again.
+    """
+
+    def __init__(self, data: bytes, leave_by: float) -> None:
         self.data = data
         self.opened = False
+        self._leave_by = leave_by
 
     def __iter__(self) -> Iterator[bytes]:
+        _check_in_time(self._leave_by)
         self.opened = True
         yield self.data
+
+
+def _check_in_time(leave_by: float) -> None:
+    if monotonic() > leave_by:
+        raise TooLate
 
 
 def _encoded(path: Sequence[str]) -> str:

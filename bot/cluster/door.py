@@ -6,8 +6,9 @@ replaced and the operation done once more: never the write, which belongs to who
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from approvals.accounts import ServiceAccount, observer, planner
@@ -94,11 +95,14 @@ class KubernetesCluster:
         """Return a fresh token of *account*; see :class:`approvals.ports.Cluster`."""
         return self._by_itself(environment, lambda own: identities.mint(own, account, open_line=self._line))
 
-    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential) -> Reply:
+    def send(
+        self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential, within: timedelta
+    ) -> Reply:
         """Write one step, once; see :class:`approvals.ports.Cluster`.
 
         It goes to the very server that minted *credential*, whatever the environment's settings say by now.
         """
+        leave_by = monotonic() + within.total_seconds()
         del environment
         if not isinstance(credential, Minted):
             raise TypeError("the credential is not one of this door's")
@@ -113,7 +117,7 @@ class KubernetesCluster:
             verb = verb_called(bound.verb)
             return executor.Executor(
                 looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self._mac
-            ).send(body)
+            ).send(body, leave_by=leave_by)
 
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""

@@ -18,7 +18,7 @@ from approvals.ports import Came, Reply
 from approvals.verb import Verb, field_manager
 from bot.cluster import paths
 from bot.cluster.answers import Answer, describe
-from bot.cluster.calls import Client, Lost, Unsent
+from bot.cluster.calls import Client, Lost, TooLate, Unsent
 from bot.cluster.identities import Minted
 
 _CERTAIN: Final[Mapping[int, Came]] = {
@@ -41,16 +41,27 @@ class Executor:
     step: Step
     mac: Mac
 
-    def send(self, body: bytes) -> Reply:
-        """Write *body* once and return what came of it."""
+    def send(self, body: bytes, *, leave_by: float) -> Reply:
+        """Write *body* once and return what came of it.
+
+        The gate was looked at before this was called, and the look at the object may take longer than a pause takes to be
+        in force. So a write that would begin to leave after *leave_by*, as :func:`time.monotonic` tells it, does not.
+        """
         before = self._before()
         if isinstance(before, Reply):
             return before
         query = {"fieldManager": field_manager(self.bound.escalation), "fieldValidation": "Strict"}
         try:
             answer = self.writing.call(
-                "PATCH", paths.target(self.step), query=query, body=body, content_type=self.step.patch_type.value
+                "PATCH",
+                paths.target(self.step),
+                query=query,
+                body=body,
+                content_type=self.step.patch_type.value,
+                leave_by=leave_by,
             )
+        except TooLate:
+            return Reply(came=Came.NOT_SENT, message="It took too long to reach the cluster, so nothing was sent.")
         except Unsent:
             return Reply(came=Came.NOT_SENT, message="No connection to the cluster came about.")
         except Lost:

@@ -26,6 +26,7 @@ from approvals.execution import (
     claim,
     disarm,
     followed,
+    leaves_within,
     not_landed,
     put_back,
     queued,
@@ -287,6 +288,16 @@ def test_the_same_bytes_may_go_out_again_only_against_the_same_version():
 def test_what_is_lost_again_waits_longer_each_time(sends, seconds):
     """The first loss is read back at once; from the second on each wait is twice the last, up to some five minutes (I13)."""
     assert wait_after_loss(sent(sends=sends)) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("sends", "passed", "left"), [(1, 0, 5), (1, 4, 1), (1, 5, 0), (2, 4, 5), (3, 600, 5)], ids=str
+)
+def test_a_write_leaves_within_five_seconds_of_what_was_checked(sends, passed, left):
+    """The first counts from its start record; a resend, which may come hours later, from the look at the gate just before it."""
+    record = sent(sends=sends, armed_at=NOON, sending_at=NOON + timedelta(seconds=passed))
+
+    assert leaves_within(record) == timedelta(seconds=left)
 
 
 def test_a_send_is_dead_only_when_its_token_certainly_is():

@@ -102,8 +102,10 @@ class FakeCluster:
         self.minted.append(account.username)
         return FakeCredential(token_id=f"JTI={len(self.minted)}", expires_at=self.now() + timedelta(minutes=10))
 
-    def send(self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential) -> Reply:
-        """Carry the write out under its precondition, unless a mishap is scripted."""
+    def send(
+        self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential, within: timedelta
+    ) -> Reply:
+        """Carry the write out under its precondition, unless a mishap is scripted; it takes no time."""
         self.sent.append(body)
         if self.replies:
             scripted = self.replies.pop(0)

@@ -179,6 +179,21 @@ def test_a_start_is_sent_at_once_or_not_at_all(milestone, seconds, state, world,
     assert held_targets(world) == ([execution.id] if state is Phase.APPLIED else [])
 
 
+@pytest.mark.parametrize(("milestone", "left"), [(Milestone.MINTED, 2), (Milestone.SENDING, 5)], ids=str)
+def test_the_door_is_told_how_long_the_write_may_take_to_leave(milestone, left, world, approved, instant):
+    """What of the five seconds is not used up when the send is committed: the look before the write takes time as well."""
+    told, send = [], world.cluster.send
+
+    def noted(**call):
+        told.append(call["within"])
+        return send(**call)
+
+    world.cluster.send = noted
+    world.restarted(journey=At(milestone, lambda: instant.pass_by(timedelta(seconds=3)))).execute()
+
+    assert told == [timedelta(seconds=left)]
+
+
 AUTHORITY = (Phase.VOIDED, Reason.AUTHORITY, "Too few of the approvals still count.")
 
 

@@ -254,7 +254,9 @@ class Stage:
             environment=ENVIRONMENT, account=executor(AGENT, bound.verb, bound.target.namespace)
         )
         body = envelope(bound.steps[0], version or plan.evidence.resource_version)
-        return self.door.send(environment=ENVIRONMENT, bound=bound, step=0, body=body, credential=credential)
+        return self.door.send(
+            environment=ENVIRONMENT, bound=bound, step=0, body=body, credential=credential, within=timedelta(hours=1)
+        )
 
     def observe(self, plan: Plan) -> Mapping[str, Any] | None:
         """Return the target as it is now, as the observer sees it."""

@@ -1,12 +1,15 @@
 import socket
+from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
 
+from bot.cluster import calls
 from bot.cluster.answers import Answer
-from bot.cluster.calls import Client, Endpoint, Identity, Lost, Times, Unsent
+from bot.cluster.calls import Client, Endpoint, Identity, Lost, Times, TooLate, Unsent
 from tests.bot.cluster import scripted
 from tests.bot.cluster.scripted import Reset, Silence, Trickle, serving
+from tests.waiting import wait_until
 
 CALM = Times(connect=10, read=10, whole=20)
 QUICK = Times(connect=1, read=0.3, whole=0.9)
@@ -50,6 +53,18 @@ def test_an_answer_keeps_what_matters_of_it():
 
     warnings = ("spec.x is deprecated", 'say "no"')
     assert answer == Answer(status=200, body={"kind": "Scale"}, audit_id="a-1", warnings=warnings)
+
+
+@pytest.mark.parametrize(("leave_by", "arrived"), [(0.5, 0), (1.5, 1)], ids=["before it connects", "while it connects"])
+def test_a_body_does_not_leave_too_late(leave_by, arrived, monkeypatch):
+    """Held against the clock before a connection is made, and again when its first byte would leave: so nothing takes effect."""
+    monkeypatch.setattr(calls, "monotonic", count().__next__)
+    with serving(scripted.Answer()) as server:
+        with _client(server.url) as client, pytest.raises(TooLate):
+            client.call("PATCH", ("x",), body=b"{}", leave_by=leave_by)
+        wait_until(lambda: len(server.received) == arrived, what="the server has seen the headers")
+
+    assert [request.body for request in server.received] == [b""] * arrived
 
 
 @pytest.mark.parametrize("segment", ["../secrets", "a/b", "--server=https://evil", "-o=yaml", "%2e%2e", "a?b=c", "a#b"])

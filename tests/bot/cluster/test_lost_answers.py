@@ -1,5 +1,7 @@
 """Lost answers, end to end: the write lands or does not, its answer is gone, and a fresh read tells which (T-EXE-07)."""
 
+from datetime import timedelta
+
 import pytest
 
 from approvals.accounts import executor
@@ -90,7 +92,14 @@ def test_a_cluster_that_is_down_is_not_sent_to(stage):
     body = envelope(plan.bound.steps[0], plan.evidence.resource_version)
 
     with stage.ground.cluster.refusing():
-        reply = stage.door.send(environment=ENVIRONMENT, bound=plan.bound, step=0, body=body, credential=credential)
+        reply = stage.door.send(
+            environment=ENVIRONMENT,
+            bound=plan.bound,
+            step=0,
+            body=body,
+            credential=credential,
+            within=timedelta(hours=1),
+        )
         with pytest.raises(Unavailable):
             stage.observe(plan)
 

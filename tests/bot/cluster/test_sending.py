@@ -10,12 +10,13 @@ from approvals.usecases.execute import REQUEST_TIMEOUT
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
-from tests.builders import a_workload, scale_of
+from tests.builders import HOUR, a_workload, scale_of
 
 
 def _send(server, door, **changed):
     token = changed.pop("credential", None) or credential(server)
-    return door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+    within = changed.pop("within", HOUR)
+    return door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token, within=within)
 
 
 def _sent(server):
@@ -78,7 +79,7 @@ def test_a_refused_connection_is_not_sent(tmp_path):
     with serving(Backstage()) as server:
         door, token = door_to(server, tmp_path), credential(server)
 
-    reply = door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+    reply = _send(server, door, credential=token)
 
     assert reply == Reply(came=Came.NOT_SENT, message="The cluster did not answer, so nothing was sent.")
 
@@ -94,7 +95,7 @@ def test_a_connection_lost_between_look_and_write_is_not_sent(tmp_path):
             return Answer(body=scale_of(a_workload()))
 
         server.script = last
-        reply = door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=token)
+        reply = _send(server, door, credential=token)
 
     assert reply == Reply(came=Came.NOT_SENT, message="No connection to the cluster came about.")
 
@@ -148,6 +149,15 @@ def test_what_was_looked_at_must_be_what_was_changed(tmp_path):
     assert (reply.came, reply.as_planned) == (Came.APPLIED, False)
 
 
+def test_a_write_that_was_held_up_does_not_leave(tmp_path):
+    """The gate was looked at before the look at the object: where that took too long, no write leaves on what was seen (I4)."""
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        reply = _send(server, door, within=timedelta(0))
+
+    message = "It took too long to reach the cluster, so nothing was sent."
+    assert (reply, _sent(server)) == (Reply(came=Came.NOT_SENT, message=message), [])
+
+
 def test_another_accounts_token_sends_nothing(tmp_path):
     """The executor is part of what was approved: a token of any other account is refused here (I1)."""
     with on_stage(tmp_path, Backstage()) as (server, door):
@@ -167,8 +177,8 @@ def test_our_own_clock_ends_a_token(tmp_path, left, sent):
 
 def test_a_strangers_credential_is_a_mistake(tmp_path):
     """The door sends only with what it minted."""
-    with on_stage(tmp_path, Backstage()) as (_, door), pytest.raises(TypeError, match="not one of this door's"):
-        door.send(environment=ENVIRONMENT, bound=bound(), step=0, body=body(), credential=object())
+    with on_stage(tmp_path, Backstage()) as (server, door), pytest.raises(TypeError, match="not one of this door's"):
+        _send(server, door, credential=object())
 
 
 def test_a_worker_holds_its_lease_longer_than_a_send_can_take():
