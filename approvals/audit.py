@@ -94,16 +94,10 @@ class Transition:
 
     nouns: tuple[Any, ...]
     events: tuple[AuditEvent, ...]
-    redraws: bool = True
-    """Whether what cards show of the nouns can be another now."""
 
     def then(self, other: "Transition") -> "Transition":
         """Return both, this one first."""
-        return Transition(
-            nouns=self.nouns + other.nouns,
-            events=self.events + other.events,
-            redraws=self.redraws or other.redraws,
-        )
+        return Transition(nouns=self.nouns + other.nouns, events=self.events + other.events)
 
 
 NOTHING: Final = Transition(nouns=(), events=())

@@ -221,7 +221,7 @@ def claim(execution: Execution, *, now: datetime) -> Transition:
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
     claimed = _held(execution, now=now, state=state, generation=execution.generation + 1)
-    return _moved(Kind.EXECUTION_CLAIMED, claimed, now=now, redraws=state is not execution.state)
+    return _moved(Kind.EXECUTION_CLAIMED, claimed, now=now)
 
 
 def arm(
@@ -270,7 +270,7 @@ def sending(
     )
     is_resend = attempt.sends > 0
     going = replace(_held(execution, now=now, state=Phase.SENDING), message=execution.message if is_resend else "")
-    return _moved(Kind.EXECUTION_SENDING, going, now=now, attempt=sent, redraws=not is_resend)
+    return _moved(Kind.EXECUTION_SENDING, going, now=now, attempt=sent)
 
 
 def applied(
@@ -341,7 +341,7 @@ def unknown(
     )
     again = attempt.fate is Fate.UNKNOWN and message == execution.message
     kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
-    return _moved(kind, lost, now=now, attempt=closed, redraws=not again)
+    return _moved(kind, lost, now=now, attempt=closed)
 
 
 def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
@@ -468,6 +468,18 @@ def leaves_within(attempt: Attempt) -> timedelta:
     return START_TO_SEND - (attempt.sending_at - attempt.armed_at)
 
 
+def seen_phase(execution: Execution) -> Phase:
+    """Return the phase that people are shown.
+
+    One that is claimed still waits: whether it can start is not known yet. What is sent again after a lost reply is as unknown
+    as it was: while a server fails every write, it says nothing new.
+    """
+    if execution.state is Phase.CLAIMED:
+        return Phase.QUEUED
+    is_resend = execution.state is Phase.SENDING and execution.message != ""
+    return Phase.UNKNOWN if is_resend else execution.state
+
+
 def wait_after_loss(attempt: Attempt) -> timedelta:
     """Return how long after a send that told nothing the target is read back, and the same bytes sent again if they may be.
 
@@ -532,7 +544,6 @@ def _moved(
     now: datetime,
     actor: str = ITSELF,
     attempt: Attempt | None = None,
-    redraws: bool = True,
 ) -> Transition:
     data: dict[str, Value] = {"execution": facts_of(execution)}
     nouns: tuple[object, ...] = (execution,)
@@ -540,4 +551,4 @@ def _moved(
         data["attempt"] = facts_of(attempt)
         nouns = (execution, attempt)
     event = AuditEvent(kind=kind, stream=request_stream(execution.escalation), actor=actor, at=now, data=data)
-    return Transition(nouns=nouns, events=(event,), redraws=redraws)
+    return Transition(nouns=nouns, events=(event,))

@@ -186,9 +186,8 @@ class Cards:
             changes: dict[str, Any] = {"retry_at": uow.now + (backoff(row.failures) if wait is None else wait)}
             if permanent:
                 changes["refused_at"] = task.wanted
-            if not (
-                may_have_arrived or task.interrupted
-            ):  # An earlier post in doubt stays so, whatever became of this one.
+            if not (may_have_arrived or task.interrupted):
+                # An earlier post in doubt stays so, whatever became of this one.
                 changes["posting_at"] = None
             uow.connection.execute(_FAILED, _keys(task) | changes)
             uow.record(_told(uow, Kind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent))

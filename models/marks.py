@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, or_, select, update
 
 from approvals.alert import Alert, AlertState
-from approvals.execution import Execution, Phase
+from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
 from approvals.verb import Effect
@@ -29,15 +29,12 @@ _WANTED: Final = Prepared(
     .where(cards.c.subject == bindparam("the_subject", type_=TEXT))
     .values(wanted=cards.c.wanted + 1, closed=or_(cards.c.closed, bindparam("the_closed", type_=cards.c.closed.type)))
 )
-
-
 _Shown = tuple[Phase, Effect | None, str]
 
 
 def shown_of(execution: Execution) -> _Shown:
-    """Return what a card shows of an execution. One that is claimed still waits: whether it can start is not known yet."""
-    phase = Phase.QUEUED if execution.state is Phase.CLAIMED else execution.state
-    return phase, execution.effect, execution.message
+    """Return what a card shows of an execution."""
+    return seen_phase(execution), execution.effect, execution.message
 
 
 @dataclass(slots=True, kw_only=True)

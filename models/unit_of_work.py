@@ -177,8 +177,7 @@ class SqlUnitOfWork(SqlReading):
         now = self.now  # First, since asking for it writes what was saved before.
         for noun in in_writing_order(transition.nouns):
             self._saved.append(write_of(noun, now=now))
-            if transition.redraws:
-                self._marks.note(noun)
+            self._marks.note(noun)
         self._journal.add(transition.events)
 
     def record(self, event: AuditEvent) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from approvals.execution import Execution, Phase
+from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Pause
 from approvals.request import TOKEN_REVOKED, Request, State
 from approvals.verb import Effect
@@ -17,7 +17,6 @@ from bot.slack.pause_message import scope_words
 
 _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.QUEUED: "⏳ Waiting to be carried out.",
-    Phase.CLAIMED: "⏳ Waiting to be carried out.",
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
     Phase.REJECTED: "❌ The cluster refused it; nothing was changed.",
@@ -101,14 +100,9 @@ def outcome_line(request: Request, *, named: bool) -> str:
 
 
 def execution_line(execution: Execution) -> str:
-    """Return, as markup, how far an approved change has been carried out.
-
-    What is sent again after a lost reply is shown as unknown, as it was: no card is drawn for each further send.
-    """
-    applied = execution.state is Phase.APPLIED
-    again = execution.state is Phase.SENDING and execution.message != ""
-    state = Phase.UNKNOWN if again else execution.state
-    words = _EFFECTS[execution.effect or Effect.ROLLING] if applied else _CARRIED_OUT[state]
+    """Return, as markup, how far an approved change has been carried out."""
+    phase = seen_phase(execution)
+    words = _EFFECTS[execution.effect or Effect.ROLLING] if phase is Phase.APPLIED else _CARRIED_OUT[phase]
     return f"{words} {said(execution.message)}".rstrip()
 
 

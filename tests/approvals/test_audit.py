@@ -351,8 +351,6 @@ def test_two_transitions_are_one_commit():
     other = Transition(nouns=(2, a_pause()), events=(an_event(actor=ITSELF),))
 
     assert one.then(other) == Transition(nouns=(1, 2, a_pause()), events=(an_event(), an_event(actor=ITSELF)))
-    for first, second in ((True, False), (False, True), (False, False)):
-        assert replace(one, redraws=first).then(replace(other, redraws=second)).redraws is (first or second)
     assert NOTHING.then(one) == one.then(NOTHING) == one
     assert Transition(nouns=(), events=()) == NOTHING
 

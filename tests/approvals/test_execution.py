@@ -237,7 +237,7 @@ def test_a_resend_counts_and_keeps_the_first_instant(phase):
 
     attempt = replace(record, sending_at=NOON, sends=2, token_id=None, token_expires_at=TOKEN_END + MINUTE)
     after = leased(one, state=Phase.SENDING, message="before")
-    assert transition == replace(moved(Kind.EXECUTION_SENDING, after, attempt), redraws=False)
+    assert transition == moved(Kind.EXECUTION_SENDING, after, attempt)
 
 
 @pytest.mark.parametrize(("waited", "sends"), [(START_TO_SEND, True), (START_TO_SEND + TICK, False)])

@@ -111,7 +111,7 @@ def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, fate, messa
 
     kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
-    assert transition == replace(moved(kind, after, sent(fate=Fate.UNKNOWN)), redraws=news)
+    assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
