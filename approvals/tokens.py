@@ -8,6 +8,7 @@ from hashlib import sha256
 from approvals.audit import AuditEvent, Kind, Transition, agent_stream
 from approvals.errors import Settled
 from approvals.facts import facts_of
+from approvals.pause import Place
 
 
 class TokenKind(StrEnum):
@@ -39,6 +40,22 @@ class Token:
     def is_good(self, *, now: datetime) -> bool:
         """Tell whether it lets anybody in: neither revoked nor, from ``expires_at`` on, expired."""
         return self.revoked_at is None and now < self.expires_at
+
+    def is_for_environment(self, name: str) -> bool:
+        """Tell whether it may be used for that environment."""
+        return not self.environments or name in self.environments
+
+    def is_for_namespace(self, name: str) -> bool:
+        """Tell whether it may be used for that namespace, in the environments it is for."""
+        return not self.namespaces or name in self.namespaces
+
+    def covers(self, place: Place) -> bool:
+        """Tell whether what an agent asked about *place* is there for it at all: to be seen, awaited and taken back (I16)."""
+        return (
+            self.holder == place.agent
+            and self.is_for_environment(place.environment)
+            and self.is_for_namespace(place.namespace)
+        )
 
 
 def token_hash(secret: str) -> str:

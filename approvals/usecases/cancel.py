@@ -6,6 +6,7 @@ from approvals.errors import Missing
 from approvals.people import Authority
 from approvals.ports import Policies, Store
 from approvals.request import Request, State, cancel
+from approvals.tokens import Token
 from approvals.usecases.standing import bench_for, save_stopping
 
 
@@ -16,22 +17,23 @@ class Cancel:
     store: Store
     policies: Policies
 
-    def __call__(self, request_id: str, *, agent: str) -> Request:
+    def __call__(self, request_id: str, *, token: Token) -> Request:
         """Return the request, cancelled.
 
         Raises:
-            Missing: There is none of that id that is *agent*'s own; the two are not told apart (I16).
+            Missing: There is none of that id, or it is another agent's, or outside of the scope of *token*; which of it is
+                not told (I16).
             Settled, Late: It has ended already, or its effect has started.
         """
         with self.store.writing() as uow:
             request = uow.lock_request(request_id)
-            if request is None or request.agent != agent or request.state is State.REFUSED:
+            if request is None or not token.covers(request.place) or request.state is State.REFUSED:
                 raise Missing("You have no such escalation.")
             execution = uow.execution_of(request.id)
             if execution is not None:
                 execution = uow.lock_execution(execution.id)
             nobody = Authority(standings={}, groups={})
             bench = bench_for(uow, request, policy=self.policies.current(), authority=nobody, execution=execution)
-            transition = cancel(request, bench, actor=f"agent:{agent}")
+            transition = cancel(request, bench, actor=f"agent:{request.agent}")
             save_stopping(uow, transition)
         return next(noun for noun in transition.nouns if isinstance(noun, Request))

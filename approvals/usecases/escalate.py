@@ -83,6 +83,7 @@ class Escalate:
 
         Raises:
             KeyReused: Its key stands for another body.
+            OutOfScope: Its key stands for what another token asked, where this one may not be used.
             Malformed: Verb, parameters or a named limit are not known.
             Unplannable: It cannot be previewed, or would change nothing.
             TooMany: The agent has too many questions open.
@@ -92,7 +93,7 @@ class Escalate:
         with self.store.glancing() as reading:
             standing = reading.standing(escalation.agent, escalation.idempotency_key)
         if (found := _same(standing.asked, escalation)) is not None:
-            return Opened(request=found, created=False)
+            return _told_again(found, token)
         if standing.pending >= self.most_pending:
             raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
         asked_at = standing.now
@@ -157,7 +158,7 @@ class Escalate:
     def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
         policy = self.policies.current()
         if token is not None:
-            _check_token(token, escalation)
+            _check_token(token, _place(escalation))
         charter = policy.charters.get(escalation.agent)
         if charter is None:
             raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
@@ -196,7 +197,7 @@ class Escalate:
                 made = self.open_in(uow, draft, pauses=uow.enter_gate())
         except Clash:
             # Two deliveries of one key raced: the other one's insert won, and its answer is the answer.
-            return self._winner(draft.escalation)
+            return Opened(request=self._winner(draft.escalation), created=False)
         self.journey.reached(Milestone.OPENED, made.request.id)
         return made
 
@@ -213,15 +214,15 @@ class Escalate:
             with self.store.writing() as uow:
                 uow.save(opened(request, plea=texts_of(escalation.plea), facts={}))
         except Clash:
-            return self._winner(escalation)
+            return _told_again(self._winner(escalation), token)
         return Opened(request=request, created=True)
 
-    def _winner(self, escalation: Escalation) -> Opened:
+    def _winner(self, escalation: Escalation) -> Request:
         with self.store.reading() as reading:
             found = _same(reading.standing(escalation.agent, escalation.idempotency_key).asked, escalation)
         if found is None:
             raise Clash("Somebody was faster; send it again.")
-        return Opened(request=found, created=False)
+        return found
 
 
 def _same(found: Request | None, escalation: Escalation) -> Request | None:
@@ -229,6 +230,16 @@ def _same(found: Request | None, escalation: Escalation) -> Request | None:
     if found is not None and found.body_hash != escalation.body_hash:
         raise KeyReused("That Idempotency-Key was used for another body.")
     return found
+
+
+def _told_again(found: Request, token: Token) -> Opened:
+    """Return what was found under a key, for whoever shows *token*: what another token asked only within its own scope (I16).
+
+    What this very token asked it is told as it was, a refusal because of its scope included.
+    """
+    if found.token != token.id:
+        _check_token(token, found.place)
+    return Opened(request=found, created=False)
 
 
 def _checked_verb(escalation: Escalation) -> Verb:
@@ -243,10 +254,10 @@ def _check_limits(policy: Policy, escalation: Escalation) -> None:
             raise Malformed("The policy names no such limit.", code="unknown_limit", field=f"/breaches/{place}/limit")
 
 
-def _check_token(token: Token, escalation: Escalation) -> None:
-    if token.environments and escalation.environment not in token.environments:
+def _check_token(token: Token, place: Place) -> None:
+    if not token.is_for_environment(place.environment):
         raise OutOfScope("This token may not be used for that environment.", field="/environment")
-    if token.namespaces and escalation.action.target.namespace not in token.namespaces:
+    if not token.is_for_namespace(place.namespace):
         raise OutOfScope("This token may not be used for that namespace.", field="/action/target/namespace")
 
 

@@ -42,8 +42,9 @@ _BEHIND_A_TOKEN: Final = (*_EVERYWHERE, 401, 429)
 _WHY: Final = {
     400: "A header, the query or the body cannot be read in one way only.",
     401: "The credential is missing or not good; which of it is not told.",
-    403: "Refused by policy, charter, token scope or pause; on record under escalation_id.",
-    404: "There is no such escalation of this agent.",
+    403: "Refused by policy, charter, token scope or pause; on record under escalation_id, unless the key stands for an"
+    " escalation outside of the token's scope.",
+    404: "There is no such escalation of this agent within the token's scope.",
     408: "The body did not come in time.",
     409: "It contradicts what is already decided or stored.",
     413: "The body is too large.",

@@ -1,7 +1,7 @@
 """Escalations: an agent opens one, asks how it stands, waits for an answer, takes it back, lists its own.
 
-Whose an escalation is comes from the token and nothing else; another agent's is answered like one that does not exist (I16).
-There is no path on which an agent could decide anything.
+Whose an escalation is comes from the token and nothing else; another agent's, and one outside of the token's own scope, is
+answered like one that does not exist (I16). There is no path on which an agent could decide anything.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from bot.intake.bodies import Gone
 from bot.intake.calls import check_json, check_no_body, escalation_id, idempotency_key_of, query_of
 from bot.intake.deps import Deps
 from bot.intake.gate import BODY, CALLER
+from bot.intake.listing import MOST_LISTED, page_for
 from bot.intake.polls import Polls, Seen
 from bot.intake.problems import OnRecord, Throttled
 from bot.intake.rates import Buckets
@@ -36,9 +37,6 @@ T = TypeVar("T")
 
 LONGEST_WAIT_S: Final = 60
 """Of one long poll: shorter than the patience of most proxies."""
-
-MOST_LISTED: Final = 200
-"""On one page."""
 
 PLANS_AT_ONCE: Final = 4
 """Half of the cluster's threads: however many escalations come in, executions find a thread."""
@@ -71,12 +69,15 @@ def _state(value: object) -> object:
 
 
 class ListQuery(Shape):
-    """Which of the agent's escalations."""
+    """Which of the agent's escalations, as far as the token's scope goes."""
 
     status: Annotated[State | None, BeforeValidator(_state), Field(description="Only those with this status.")] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="How many on one page.")] = 50
+    limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="How many on one page, at most.")] = 50
     cursor: Annotated[
-        str | None, Field(pattern="^esc_[0-9A-Z]{26}$", description="The next_cursor of the page before.")
+        str | None,
+        Field(
+            pattern="^esc_[0-9A-Z]{26}$", description="The next_cursor of the page before; only the last page has none."
+        ),
     ] = None
 
 
@@ -122,26 +123,21 @@ class Escalations:
         asked, token = escalation_id(escalation), call.scope[CALLER]
 
         def work() -> EscalationView:
-            request = self._deps.cancel(asked, agent=token.holder)
+            request = self._deps.cancel(asked, token=token)
             with self._deps.store.reading() as reading:
                 return view_in(reading, request)
 
         return _answer(await self._deps.pools.intake.run(work), HTTPStatus.OK)
 
     async def list(self, call: Call) -> Response:
-        """List the agent's own, newest first."""
+        """List the agent's own that the token may see, newest first."""
         query = query_of(call.scope, ListQuery)
         check_no_body(call.scope[BODY])
         token = call.scope[CALLER]
 
         def work() -> EscalationPageView:
             with self._deps.store.reading() as reading:
-                page = reading.requests_of(
-                    token.holder,
-                    state=None if query.status is None else query.status.value,
-                    limit=query.limit,
-                    cursor=query.cursor,
-                )
+                page = page_for(token, reading, state=query.status, limit=query.limit, cursor=query.cursor)
                 views = [view_in(reading, request) for request in page.requests]
             return EscalationPageView(escalations=views, next_cursor=page.next_cursor)
 
@@ -187,7 +183,7 @@ class Escalations:
             with self._deps.store.reading() as reading:
                 _check_still_good(reading, token)
                 request = reading.request(asked)
-                if request is None or request.agent != token.holder:
+                if request is None or not token.covers(request.place):
                     raise Missing("You have no such escalation.")
                 return view_in(reading, request)
 

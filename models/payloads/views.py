@@ -72,7 +72,7 @@ class EscalationView(Shape):
 
 
 class EscalationPageView(Shape):
-    """Some of an agent's escalations, newest first."""
+    """Some of an agent's escalations within the token's scope, newest first. A page may be short; the last has no cursor."""
 
     escalations: list[EscalationView]
     next_cursor: str | None

@@ -8,6 +8,7 @@ import pytest
 from approvals.audit import AuditEvent, Kind, Transition
 from approvals.errors import Settled
 from approvals.facts import facts_of
+from approvals.pause import Place
 from approvals.tokens import created, revoke, token_hash
 from tests.builders import HOUR, NOON, TICK, a_token
 
@@ -25,6 +26,26 @@ def test_a_token_is_kept_by_its_hash():
 def test_a_token_is_good_until_it_expires(now, good):
     """T-AUTH-04: from the instant of its end on it lets nobody in."""
     assert a_token().is_good(now=now) is good
+
+
+SCOPES = {
+    "wide": ({}, True),
+    "another agent's": ({"holder": "pruner"}, False),
+    "that environment": ({"environments": frozenset({"prod-eu-1", "prod-us-1"})}, True),
+    "another environment": ({"environments": frozenset({"prod-us-1"})}, False),
+    "that namespace": ({"namespaces": frozenset({"shop", "pay"})}, True),
+    "another namespace": ({"namespaces": frozenset({"pay"})}, False),
+    "that namespace of another environment": (
+        {"environments": frozenset({"prod-us-1"}), "namespaces": frozenset({"shop"})},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("scope", "covers"), SCOPES.values(), ids=SCOPES)
+def test_a_token_covers_its_agents_places_within_its_scope(scope, covers):
+    """I16: all of what narrows a token has to take the place; a token that nothing narrows takes its agent's every place."""
+    assert a_token(**scope).covers(Place(agent="scaler", environment="prod-eu-1", namespace="shop")) is covers
 
 
 def test_a_revoked_token_is_not_good():

@@ -5,12 +5,13 @@ from threading import Barrier, Thread
 
 import pytest
 
-from approvals.errors import Clash, KeyReused, Malformed, TooMany, Unavailable, Unplannable
+from approvals.errors import Clash, KeyReused, Malformed, OutOfScope, TooMany, Unavailable, Unplannable
 from approvals.facts import facts_of
 from approvals.pause import Scope, ScopeKind
 from approvals.plan import bound_of, fingerprint_of
 from approvals.ports import Milestone
 from approvals.request import Request, State
+from approvals.tokens import created
 from approvals.usecases.escalate import Opened
 from tests.builders import (
     ADA,
@@ -30,6 +31,7 @@ from tests.builders import (
 )
 from tests.fakes.journey import Remembered
 from tests.usecases.looks import kinds, story
+from tests.usecases.mishaps import Between
 
 ALL = Scope(kind=ScopeKind.ALL)
 PAY = a_target(namespace="pay")
@@ -168,6 +170,23 @@ def test_two_deliveries_of_one_refused_key_at_once(world):
     late = replace(world, store=AnotherIsFaster()).asks()
 
     assert (winner[0].created, late.created, late.request) == (True, False, winner[0].request)
+
+
+def test_a_key_tells_a_token_nothing_outside_of_its_scope(world):
+    """Where another token asked, one that may not act there is refused, found at once or by a lost race (I16)."""
+    narrow = a_token("cst_narrow", id="tok_narrow", namespaces=frozenset({"pay"}))
+    with world.store.writing() as uow:
+        uow.save(created(narrow))
+    overtaken = replace(world.escalate, store=Between(world.store, world.asks))
+
+    refusals = []
+    for escalate in (overtaken, world.escalate):
+        with pytest.raises(OutOfScope) as refusal:
+            escalate(an_escalation(), narrow)
+        refusals.append(refusal.value.field)
+
+    assert refusals == ["/action/target/namespace"] * 2
+    assert kinds(world, world.asks().request) == ["request.opened"]
 
 
 def test_a_lost_race_without_a_winner_is_said_so(world):

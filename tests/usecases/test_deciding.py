@@ -491,19 +491,22 @@ def test_what_was_refused_has_no_ruling_to_judge_by(world):
 
 
 def test_an_agent_takes_back_its_own(world):
-    """An agent takes back its own, and nothing of anybody else's, and nothing twice (I16)."""
+    """An agent takes back its own, with a token for that place, and nothing of anybody else's, and nothing twice (I16)."""
     request = world.pending()
     with pytest.raises(Missing):
-        world.cancel(request.id, agent="another")
+        world.cancel(request.id, token=a_token(holder="another"))
     with pytest.raises(Missing):
-        world.cancel("esc_none", agent="scaler")
+        world.cancel("esc_none", token=a_token())
+    for narrow in (a_token(environments=frozenset({"prod-us-1"})), a_token(namespaces=frozenset({"pay"}))):
+        with pytest.raises(Missing):
+            world.cancel(request.id, token=narrow)
 
-    cancelled = world.cancel(request.id, agent="scaler")
+    cancelled = world.cancel(request.id, token=a_token())
 
     assert (cancelled.state, cancelled.outcome_code) == (State.CANCELLED, "cancelled")
     assert story(world, request)[-1][:2] == ("request.cancelled", "agent:scaler")
     with pytest.raises(Settled):
-        world.cancel(request.id, agent="scaler")
+        world.cancel(request.id, token=a_token())
 
 
 def test_a_refused_question_cannot_be_taken_back(make_world):
@@ -512,13 +515,13 @@ def test_a_refused_question_cannot_be_taken_back(make_world):
     refused_one = world.escalate(an_escalation(), a_token()).request
 
     with pytest.raises(Missing):
-        world.cancel(refused_one.id, agent="scaler")
+        world.cancel(refused_one.id, token=a_token())
 
 
 def test_what_was_approved_can_be_taken_back_until_it_starts(world, instant):
     """Taken back, it does not run; started, it cannot be taken back; late, there is nothing to take back."""
     approved = world.answers(world.pending("approved")).request
-    world.cancel(approved.id, agent="scaler")
+    world.cancel(approved.id, token=a_token())
     started = world.answers(world.pending("started")).request
     late = world.pending("late")
     world.execute()
@@ -526,9 +529,9 @@ def test_what_was_approved_can_be_taken_back_until_it_starts(world, instant):
 
     assert execution_of(world, approved).reason is Reason.CANCELLED
     with pytest.raises(Settled) as refusal:
-        world.cancel(started.id, agent="scaler")
+        world.cancel(started.id, token=a_token())
     with pytest.raises(Late):
-        world.cancel(late.id, agent="scaler")
+        world.cancel(late.id, token=a_token())
     assert refusal.value.code == "already_started"
 
 

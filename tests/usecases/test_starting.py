@@ -14,7 +14,19 @@ from approvals.people import Standing
 from approvals.plan import bound_of, bytes_hash
 from approvals.ports import Came, Milestone, Reply
 from approvals.request import Answer, State
-from tests.builders import ADA, BORIS, GROUP, MINUTE, NOON, a_denial, a_policy, a_rule, an_approver_set, an_asking
+from tests.builders import (
+    ADA,
+    BORIS,
+    GROUP,
+    MINUTE,
+    NOON,
+    a_denial,
+    a_policy,
+    a_rule,
+    a_token,
+    an_approver_set,
+    an_asking,
+)
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import attempt_of, execution_of, held_targets, kinds, stands, story
 from tests.usecases.mishaps import Blind
@@ -121,7 +133,7 @@ def test_a_denial_before_the_start_wins(milestone, world, approved):
 @pytest.mark.parametrize("milestone", BEFORE_THE_START, ids=str)
 def test_t_race_04_what_the_agent_has_taken_back_does_not_start(milestone, world, approved):
     """T-RACE-04: a worker that read the request before it was taken back is refused, not silently served."""
-    at = At(milestone, lambda: world.cancel(approved.id, agent="scaler"))
+    at = At(milestone, lambda: world.cancel(approved.id, token=a_token()))
 
     world.restarted(journey=at).execute()
 

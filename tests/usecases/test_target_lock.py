@@ -9,7 +9,7 @@ from approvals.pause import Scope, ScopeKind
 from approvals.ports import Came, Milestone, Reply
 from approvals.request import Answer
 from approvals.verb import Effect
-from tests.builders import ADA, BORIS, MINUTE, a_policy, a_rule, an_action, an_asking
+from tests.builders import ADA, BORIS, MINUTE, a_policy, a_rule, a_token, an_action, an_asking
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, stands
 
@@ -25,7 +25,7 @@ def deny(world, request):
 
 def cancel(world, request):
     """Let the agent take it back."""
-    world.cancel(request.id, agent="scaler")
+    world.cancel(request.id, token=a_token())
 
 
 def pause(world, request):

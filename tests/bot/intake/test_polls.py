@@ -190,7 +190,7 @@ def test_polls_outlast_a_store_that_cannot_be_asked(door, callers):
 
     door.intake.polls._look = broken
     assert failing.wait(10)
-    door.world.cancel(asked["id"], agent="scaler")
+    door.world.cancel(asked["id"], token=a_token())
     door.intake.polls._look = look
 
     assert waiting.result(10).json["status"] == "cancelled"
