@@ -18,7 +18,7 @@ from approvals.alert import Alert
 from approvals.audit import AuditEvent, Transition
 from approvals.escalation import Plea
 from approvals.execution import Attempt, Execution
-from approvals.pause import Consent, Pause
+from approvals.pause import Consent, Pause, Place
 from approvals.people import Authority
 from approvals.plan import Bound, Evidence, Preview
 from approvals.policy import Policy
@@ -149,6 +149,10 @@ class Reading(Protocol):
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
+        ...
+
+    def places_in_play(self) -> frozenset[Place]:
+        """Return where something waits for an answer, or was approved and is not over."""
         ...
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:

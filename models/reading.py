@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 from approvals.alert import Alert
 from approvals.canonical import decode
 from approvals.execution import Attempt, Execution
-from approvals.pause import Consent, Pause
+from approvals.pause import Consent, Pause, Place
 from approvals.plan import JsonObject
 from approvals.ports import Page, Question, Said, Standing, StoredPlan
 from approvals.request import Request, Vote
@@ -98,6 +98,8 @@ OVERDUE: Final = (
     .limit(_LIMIT)
 )
 _OVERDUE: Final = Prepared(OVERDUE)
+QUESTIONS: Final = REQUEST.select().where(PENDING).order_by(escalations.c.deadline)
+_QUESTIONS: Final = REQUEST.prepared(QUESTIONS)
 
 
 def _questions_under(token: ColumnElement[str]) -> Select[Any]:
@@ -196,6 +198,8 @@ _ALERT_CALLED: Final = ALERT.prepared(ALERT.select().where(alerts.c.id == _KEY))
 _POLICY_TEXT: Final = Prepared(select(policy_versions.c.text).where(policy_versions.c.version == _KEY))
 
 _UNDER_WAY: Final = executions.c.look_at.is_not(None)
+EXECUTIONS: Final = EXECUTION.select().where(_UNDER_WAY).order_by(executions.c.look_at)
+_EXECUTIONS: Final = EXECUTION.prepared(EXECUTIONS)
 _WAITING: Final = Prepared(
     select(
         select(func.count()).where(PENDING).scalar_subquery(),
@@ -294,6 +298,11 @@ class SqlReading:
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
+
+    def places_in_play(self) -> frozenset[Place]:
+        """Return where something waits for an answer, or was approved and is not over."""
+        waiting = (request.place for request in self._all(REQUEST, _QUESTIONS))
+        return frozenset(waiting) | {execution.place for execution in self._all(EXECUTION, _EXECUTIONS)}
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.

@@ -8,6 +8,7 @@ by id counts even while the workspace cannot be asked; a resume never does.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
 from approvals.errors import Malformed, Missing, NotEligible, Refused, Settled, Unavailable
@@ -15,8 +16,11 @@ from approvals.execution import Reason, void
 from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
 from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
 from approvals.policy import Policy, in_any
-from approvals.ports import Directory, Lane, NewId, Policies, Store, UnitOfWork
+from approvals.ports import Directory, Lane, NewId, Policies, Reading, Store, UnitOfWork
 from approvals.usecases.standing import save_stopping, slack_accounts
+
+MOST_NAMED: Final = 10
+"""How many names the answer to a misspelt one lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +52,12 @@ class EngagePause:
         """Return the pause, in force.
 
         Raises:
-            Malformed: The scope names no agent or environment of the policy.
+            Malformed: The scope names no agent, or no namespace of an environment, that the policy knows, and covers nothing
+                that waits for an answer or is under way.
             NotEligible: The policy does not let *account* pause; the refusal is written down.
             Unavailable: Nothing is known of *account*, and the policy does not list it by id.
         """
         policy = self.policies.current()
-        _check_scope(policy, scope)
         with self.store.reading(Lane.URGENT) as reading:
             at = reading.now
         sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
@@ -65,6 +69,7 @@ class EngagePause:
             raise
         with self.store.writing(Lane.URGENT) as uow:
             uow.lock_gate(exclusive=True)
+            _check_scope(policy, scope, uow)
             now = uow.now
             pause = Pause(
                 id=self.new_id("pause"),
@@ -184,22 +189,51 @@ def _is_due(pause: Pause, now: datetime) -> bool:
     return pause.is_open and pause.asked_at is None and pause.ask_at is not None and pause.ask_at <= now
 
 
-def _check_scope(policy: Policy, scope: Scope) -> None:
-    """Return if *scope* names something the policy knows: a misspelt pause would stop nothing and look like a stop."""
-    if scope.kind is ScopeKind.AGENT and scope.name not in policy.charters:
-        raise Malformed("The policy has no agent of that name.", code="unknown_scope")
-    if scope.kind is ScopeKind.NAMESPACE and scope.name.partition("/")[0] not in policy.environments:
-        raise Malformed("The policy has no environment of that name.", code="unknown_scope")
+def _check_scope(policy: Policy, scope: Scope, reading: Reading) -> None:
+    """Return if *scope* can stop something: a misspelt pause would stop nothing and look like a stop.
+
+    What the policy does not name any more can still be stopped where something is in play: a stop is not refused for a name.
+    """
+    if scope.kind is ScopeKind.ALL:
+        return
+    known = frozenset(policy.charters) if scope.kind is ScopeKind.AGENT else _chartered(policy)
+    if scope.name in known or any(scope.covers(place) for place in reading.places_in_play()):
+        return
+    raise Malformed(
+        f"Nothing was paused: the policy names no such {scope.kind}. It names {_listed(known)}.", code="unknown_scope"
+    )
+
+
+def _chartered(policy: Policy) -> frozenset[str]:
+    """Return every namespace for which an agent is chartered, as a scope names it: nothing can be asked about any other."""
+    return frozenset(
+        f"{environment}/{namespace}"
+        for charter in policy.charters.values()
+        for environment, namespaces in charter.namespaces.items()
+        for namespace in namespaces
+    )
+
+
+def _listed(names: frozenset[str]) -> str:
+    """Return *names* in words, as many as one answer bears."""
+    told = sorted(names)[:MOST_NAMED]
+    if len(names) > MOST_NAMED:
+        return f"{', '.join(told)} and {len(names) - MOST_NAMED} more"
+    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:]))) or "none"
 
 
 def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
-    """Return where the notice is shown: in the channel of every environment that the pause touches."""
+    """Return where the notice is shown: in the channel of every environment that the pause touches.
+
+    Where the policy does not name what is stopped any more, that is everywhere: rather too loud than unseen.
+    """
     names: Iterable[str] = policy.environments
-    if scope.kind is ScopeKind.AGENT:
+    if scope.kind is ScopeKind.AGENT and scope.name in policy.charters:
         names = policy.charters[scope.name].namespaces
     elif scope.kind is ScopeKind.NAMESPACE:
         names = (scope.name.partition("/")[0],)
-    return tuple(sorted({policy.environments[name].channel for name in names if name in policy.environments}))
+    touched = [policy.environments[name] for name in names if name in policy.environments]
+    return tuple(sorted({environment.channel for environment in touched or policy.environments.values()}))
 
 
 def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:

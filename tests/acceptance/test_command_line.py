@@ -84,14 +84,15 @@ def test_status_says_what_waits_and_what_is_paused(terminal: Terminal):
 def test_a_pause_stops_what_is_named(terminal: Terminal):
     """A scope that the policy knows is paused; a misspelt one is refused, because it would stop nothing."""
     paused = terminal.types("pause", "namespace:demo/shop", "--reason", "night")
-    misspelt = terminal.types("pause", "agent:scalar")
+    misspelt = terminal.types("pause", "namespace:demo/shopp")
     odd = terminal.types("pause", "all", "--for", "a while")
 
     assert paused.code == 0
     assert paused.out.startswith("Paused namespace:demo/shop as pause_")
-    assert (misspelt.code, misspelt.err) == (
-        1,
-        "countersign: The policy has no agent of that name. [unknown_scope]\n",
+    assert misspelt.code == 1
+    assert misspelt.err == (
+        "countersign: Nothing was paused: the policy names no such namespace. It names demo/payments and demo/shop. "
+        "[unknown_scope]\n"
     )
     assert (odd.code, odd.err.endswith("[bad_duration]\n")) == (1, True)
 

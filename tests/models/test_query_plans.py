@@ -18,7 +18,9 @@ from models.prepared import Answer as Given
 from models.prepared import Asked, together
 from models.reading import (
     DUE_EXECUTIONS,
+    EXECUTIONS,
     OVERDUE,
+    QUESTIONS,
     QUESTIONS_UNDER,
     REVOKED_WITH_QUESTIONS,
     STOPPABLE_UNDER_REVOKED,
@@ -95,12 +97,16 @@ SWEEPS = {
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),
     "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
 }
-A_PAUSE = (STOPPABLE_EXECUTIONS, "ix_executions_stoppable")
+PAUSES = {
+    "what a pause stops": (STOPPABLE_EXECUTIONS, "ix_executions_stoppable"),
+    "what waits for an answer": (QUESTIONS, "ix_escalations_pending_deadline"),
+    "what is under way": (EXECUTIONS, "ix_executions_look_at"),
+}
 
 
-@pytest.mark.parametrize(("question", "index"), [*SWEEPS.values(), A_PAUSE], ids=[*SWEEPS.keys(), "a pause"])
+@pytest.mark.parametrize(("question", "index"), (SWEEPS | PAUSES).values(), ids=(SWEEPS | PAUSES).keys())
 def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
-    """A tick looks at what is due and at nothing else, and sorts nothing."""
+    """A tick, or a pause, looks at what is due and at nothing else, and sorts nothing."""
     crowd(sqlite_store)
 
     plan = sqlite_plan(sqlite_store, question)

@@ -6,11 +6,24 @@ from typing import Any
 from approvals.alert import Alert, AlertState, Report, first_seen
 from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
 from approvals.execution import Phase
-from approvals.pause import Consent, Scope, ScopeKind
+from approvals.pause import Consent, Place, Scope, ScopeKind
 from approvals.ports import Grounds, Page, Question, Said, Standing
 from approvals.request import State
 from approvals.verb import Effect
-from tests.builders import ADA, BORIS, CHANNEL, HOUR, MINUTE, TICK, a_pause, a_policy, a_token, a_vote, an_attempt
+from tests.builders import (
+    ADA,
+    BORIS,
+    CHANNEL,
+    HOUR,
+    MINUTE,
+    TICK,
+    a_pause,
+    a_policy,
+    a_token,
+    a_vote,
+    an_attempt,
+    an_execution,
+)
 from tests.models.records import REASON, a_question, approved, ask, now_of, put, queue, refused, with_grounds
 
 
@@ -29,6 +42,7 @@ def test_an_empty_store_knows_nothing(store):
             reading.standing("scaler", "key-1"),
             reading.overdue(limit=5),
             reading.asked_with_revoked_tokens(limit=5),
+            reading.places_in_play(),
             reading.votes("esc_1"),
             reading.execution_of("esc_1"),
             reading.execution("exe_1"),
@@ -48,7 +62,28 @@ def test_an_empty_store_knows_nothing(store):
 
     nothing, nobody = Page(requests=(), next_cursor=None), Standing(now=now, asked=None, pending=0, pauses=())
     assert answers == (
-        *(0, (), (), None, (), None, None, nothing, nobody, (), (), (), None, None, (), None, None, {}, ()),
+        *(
+            0,
+            (),
+            (),
+            None,
+            (),
+            None,
+            None,
+            nothing,
+            nobody,
+            (),
+            (),
+            frozenset(),
+            (),
+            None,
+            None,
+            (),
+            None,
+            None,
+            {},
+            (),
+        ),
         *(None, None, (), None, None),
     )
 
@@ -180,6 +215,27 @@ def test_asked_with_revoked_tokens_are_the_open_ones(store):
         found = [reading.asked_with_revoked_tokens(limit=limit) for limit in (9, 3, 2, 1)]
     everything = (queued.id, claimed.id, pending.id, other.id)
     assert (before, found) == ((), [everything, everything[:3], everything[:2], everything[:1]])
+
+
+def test_places_in_play_are_those_of_what_is_not_over(store):
+    """Where something is pending, queued or followed to its end; what was decided against or is over is in play no more."""
+    with_grounds(store)
+    ask(store, 1, environment="asked")
+    ask(store, 2, environment="denied", state=State.DENIED, decided_at=now_of(store))
+    states = (("queued", Phase.QUEUED, None), ("rolling", Phase.APPLIED, Effect.ROLLING))
+    over = (("done", Phase.APPLIED, Effect.VERIFIED), ("voided", Phase.VOIDED, None))
+    for number, (environment, state, effect) in enumerate((*states, *over), start=3):
+        request = approved(store, ask(store, number, environment="decided"))
+        grounds = {"escalation": request.id, "fingerprint": request.fingerprint}
+        put(store, an_execution(state, id=f"exe_{number}", environment=environment, effect=effect, **grounds))
+
+    with store.reading() as reading:
+        places = reading.places_in_play()
+
+    assert places == {
+        Place(agent="scaler", environment=environment, namespace="shop")
+        for environment in ("asked", "queued", "rolling")
+    }
 
 
 def test_votes_are_the_live_ones_in_order(store):

@@ -22,6 +22,7 @@ from tests.builders import (
     HOUR,
     MINUTE,
     TEAM,
+    a_charter,
     a_policy,
     a_rule,
     an_approver_set,
@@ -160,8 +161,16 @@ def test_a_vote_from_before_a_pause_does_not_count_after_it(make_world):
     assert votes_on(world, request) == {ADA: "approve", BORIS: "approve"}
 
 
-def test_a_pause_elsewhere_stops_nothing_here(world):
+@pytest.fixture
+def wide(make_world):
+    """A world whose agent is chartered for a second namespace, too."""
+    namespaces = {"prod-eu-1": frozenset({"shop", "pay"})}
+    return make_world(a_policy(charters={"scaler": a_charter(namespaces=namespaces)}))
+
+
+def test_a_pause_elsewhere_stops_nothing_here(wide):
     """A pause covers its scope and nothing else."""
+    world = wide
     engaged = pause(world, PAY)
     request = world.answers(world.pending()).request
 
@@ -191,7 +200,7 @@ def test_what_a_pause_refuses_and_what_it_lets_through(world, instant):
 def test_a_duration_only_asks(world, instant):
     """No duration ends a pause: when it is over, the bot asks once, and everything stays stopped."""
     engaged = pause(world, duration=30 * MINUTE).pause
-    pause(world, PAY)
+    pause(world, SHOP)
     early = world.ask_for_resumes()
     instant.pass_by(30 * MINUTE)
 
@@ -346,25 +355,75 @@ def test_t_kill_10_a_resume_ends_the_pause_that_it_names(world):
 
 
 def test_who_may_not_pause_is_refused(world):
-    """Somebody whom the policy does not name stops nothing; the attempt is written down."""
+    """Somebody whom the policy does not name stops nothing, and is told no names; the attempt is written down."""
     with pytest.raises(NotEligible) as refusal:
-        pause(world, account=DINA)
+        pause(world, Scope(kind=ScopeKind.AGENT, name="scalar"), account=DINA)
 
     assert refusal.value.code == "may_not_pause"
     assert story(world) == [("pause.refused", DINA, {"what": "engage", "code": "may_not_pause"})]
 
 
-@pytest.mark.parametrize(
-    "scope",
-    [Scope(kind=ScopeKind.AGENT, name="scalar"), Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-2/shop")],
-    ids=str,
-)
-def test_a_misspelt_scope_is_refused(scope, world):
-    """A pause that stops nothing must not look like a stop."""
+MISSPELT = {
+    "agent": (Scope(kind=ScopeKind.AGENT, name="scalar"), "agent", "pruner and scaler"),
+    "environment": (
+        Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-2/shop"),
+        "namespace",
+        "prod-eu-1/pay and prod-eu-1/shop",
+    ),
+    "namespace": (
+        Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shopp"),
+        "namespace",
+        "prod-eu-1/pay and prod-eu-1/shop",
+    ),
+}
+
+
+@pytest.mark.parametrize(("scope", "kind", "known"), MISSPELT.values(), ids=MISSPELT)
+def test_a_misspelt_scope_is_refused(scope, kind, known, make_world):
+    """A pause that stops nothing must not look like a stop: it is said so, with what there is to be paused."""
+    charters = {
+        "scaler": a_charter(),
+        "pruner": a_charter(agent="pruner", namespaces={"prod-eu-1": frozenset({"pay"})}),
+    }
+    world = make_world(a_policy(charters=charters))
+
     with pytest.raises(Malformed) as refusal:
         pause(world, scope)
 
-    assert refusal.value.code == "unknown_scope"
+    assert (refusal.value.code, refusal.value.sentence) == (
+        "unknown_scope",
+        f"Nothing was paused: the policy names no such {kind}. It names {known}.",
+    )
+    assert kinds(world) == []
+
+
+def test_a_misspelt_scope_is_told_some_of_what_there_is(make_world):
+    """The answer stays short, however long the policy."""
+    many = frozenset(f"team-{number:02d}" for number in range(12))
+    world = make_world(a_policy(charters={"scaler": a_charter(namespaces={"prod-eu-1": many})}))
+
+    with pytest.raises(Malformed, match=r"prod-eu-1/team-08, prod-eu-1/team-09 and 2 more\.$"):
+        pause(world, SHOP)
+    world.policies.policy = a_policy(charters={})
+    with pytest.raises(Malformed, match=r"It names none\.$"):
+        pause(world, SHOP)
+
+
+@pytest.mark.parametrize("scope", [SCALER, SHOP], ids=str)
+def test_what_is_in_play_can_be_paused_though_the_policy_does_not_name_it_any_more(scope, world):
+    """A stop is not refused where it would stop something: what waits for an answer, what was approved, what is under way."""
+    waiting, approved = world.pending("waiting"), world.answers(world.pending("approved")).request
+    world.policies.policy = a_policy(charters={}, version="b" * 64)
+
+    first = pause(world, scope)
+    with pytest.raises(Paused):
+        world.answers(waiting)
+    world.answers(waiting, BORIS, Answer.DENY)
+    resume(world, first.pause.id)
+
+    assert (first.voided, stands(world, approved), first.pause.channels) == (1, PAUSED, (CHANNEL,))
+    with pytest.raises(Malformed):
+        pause(world, scope)
 
 
 def test_t_kill_04_a_listed_person_stops_while_slack_is_down(make_world):
@@ -385,7 +444,11 @@ def test_a_notice_is_shown_where_the_pause_bites(make_world):
     """In the channel of every environment that the pause touches, once each."""
     other = f"{TEAM}:C0US"
     environments = {"prod-eu-1": an_environment(), "prod-us-1": an_environment("prod-us-1", channel=other)}
-    world = make_world(a_policy(environments=environments))
+    charters = {
+        "scaler": a_charter(),
+        "pruner": a_charter(agent="pruner", namespaces={"prod-us-1": frozenset({"shop"})}),
+    }
+    world = make_world(a_policy(environments=environments, charters=charters))
     us = Scope(kind=ScopeKind.NAMESPACE, name="prod-us-1/shop")
 
     shown = [pause(world, scope).pause.channels for scope in (ALL, SCALER, us)]

@@ -208,7 +208,9 @@ def test_anything_else_gets_the_grammar_back(office, typed):
 
 def test_an_unknown_agent_is_named_as_such(office):
     """A pause of something that the policy does not know would stop nothing and look like a stop."""
-    assert office.command("U0ADA", "on agent:nobody") == "The policy has no agent of that name."
+    said = office.command("U0ADA", "on agent:nobody")
+
+    assert said == "Nothing was paused: the policy names no such agent. It names scaler."
 
 
 def test_the_bot_asks_for_the_resume_and_the_notice_says_so(office):
