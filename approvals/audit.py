@@ -52,6 +52,7 @@ class Kind(StrEnum):
     EXECUTION_ABANDONED = "execution.abandoned"
     EXECUTION_EFFECT = "execution.effect"
     PAUSE_ENGAGED = "pause.engaged"
+    PAUSE_REPEATED = "pause.repeated"
     PAUSE_RESUME_ASKED = "pause.resume_asked"
     PAUSE_CONSENTED = "pause.consented"
     PAUSE_ENDED = "pause.ended"

@@ -8,16 +8,20 @@ bot asks for the resume, which takes two eligible people. Deadlines go on during
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition
+from approvals.audit import NOTHING, PAUSE_STREAM, AuditEvent, Kind, Transition
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 
 RESUMERS: Final = 2
 """How many people a resume takes."""
+
+REPEATED: Final = timedelta(minutes=1)
+"""A message that is delivered twice comes again within it; the end is included. A resume asked for that little later than
+before is no other wish."""
 
 
 class ScopeKind(StrEnum):
@@ -138,6 +142,41 @@ def engage(pause: Pause, *, reason: str) -> Transition:
         private={"reason": reason} if reason else {},
     )
     return Transition(nouns=(pause,), events=(event,))
+
+
+def engage_again(pause: Pause, *, ask_at: datetime | None, reason: str, known_reason: str, now: datetime) -> Transition:
+    """Return what it changes that whoever engaged *pause* asks for the same stop again: nothing, unless more is wanted (I14).
+
+    It never weakens. The later of both instants says when to ask for the resume, and a wish without one says never; a
+    reason that is not the one on record is added to it.
+
+    Args:
+        pause: The one that is open.
+        ask_at: When the resume would be asked for by the new wish alone.
+        reason: Why, in the person's words; may be empty.
+        known_reason: The reason on record.
+        now: The instant of the new wish.
+    """
+    prolonged = _is_later(ask_at, pause.ask_at)
+    said = "" if reason == known_reason else reason
+    if not prolonged and not said:
+        return NOTHING
+    again = replace(pause, revision=pause.revision + 1)
+    if prolonged:
+        again = replace(again, ask_at=ask_at, asked_at=None)
+    event = AuditEvent(
+        kind=Kind.PAUSE_REPEATED,
+        stream=PAUSE_STREAM,
+        actor=pause.by,
+        at=now,
+        data={"pause": facts_of(again)},
+        private={"reason": said} if said else {},
+    )
+    return Transition(nouns=(again,), events=(event,))
+
+
+def _is_later(wanted: datetime | None, standing: datetime | None) -> bool:
+    return standing is not None and (wanted is None or wanted - standing > REPEATED)
 
 
 def consent_to_end(

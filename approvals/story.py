@@ -104,10 +104,19 @@ def _execution(text: str) -> Teller:
 def _paused(who: str, data: Mapping[str, Any], name: Name) -> str:
     del name
     pause = data["pause"]
-    until = (
-        f" It will ask for the resume at {_at(pause['ask_at'])}; it does not end by itself." if pause["ask_at"] else ""
-    )
-    return f"{who} paused {_scope(pause['scope'])} ({pause['id']}).{until}"
+    return f"{who} paused {_scope(pause['scope'])} ({pause['id']}).{_until(pause)}"
+
+
+def _paused_again(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del name
+    pause = data["pause"]
+    return f"{who} asked for {pause['id']} again.{_until(pause)}"
+
+
+def _until(pause: Mapping[str, Any]) -> str:
+    if not pause["ask_at"]:
+        return ""
+    return f" It will ask for the resume at {_at(pause['ask_at'])}; it does not end by itself."
 
 
 def _ended(who: str, data: Mapping[str, Any], name: Name) -> str:
@@ -174,6 +183,7 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.EXECUTION_ABANDONED: _execution("Closed by a person who looked at the target."),
     Kind.EXECUTION_EFFECT: _execution("{effect} {message}"),
     Kind.PAUSE_ENGAGED: _paused,
+    Kind.PAUSE_REPEATED: _paused_again,
     Kind.PAUSE_RESUME_ASKED: _resume_asked,
     Kind.PAUSE_CONSENTED: _consented,
     Kind.PAUSE_ENDED: _ended,

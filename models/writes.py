@@ -58,7 +58,7 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
             "message",
         }
     ),
-    pauses: frozenset({"asked_at", "ended_at", "ended_epoch", "revision"}),
+    pauses: frozenset({"ask_at", "asked_at", "ended_at", "ended_epoch", "revision"}),
     resume_consents: frozenset({"account", "at"}),
     votes: frozenset({"voided_at", "voided_why"}),
 }

@@ -13,7 +13,7 @@ from typing import Final
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
 from approvals.errors import Malformed, Missing, NotEligible, Refused, Settled, Unavailable
 from approvals.execution import Reason, void
-from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
+from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
 from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
 from approvals.policy import Policy, in_any
 from approvals.ports import Directory, Lane, NewId, Policies, Reading, Store, UnitOfWork
@@ -29,6 +29,8 @@ class Engaged:
 
     pause: Pause
     voided: int
+    already: bool = False
+    """Whether it was in force before: the same person had stopped the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class EngagePause:
     new_id: NewId
 
     def __call__(self, scope: Scope, *, account: str, duration: timedelta | None, reason: str) -> Engaged:
-        """Return the pause, in force.
+        """Return the pause, in force: the one that is open already where this account asks for the same once more (I14).
 
         Raises:
             Malformed: The scope names no agent, or no namespace of an environment, that the policy knows, and covers nothing
@@ -70,19 +72,24 @@ class EngagePause:
         with self.store.writing(Lane.URGENT) as uow:
             uow.lock_gate(exclusive=True)
             _check_scope(policy, scope, uow)
+            standing = _standing(uow, scope, account)
             now = uow.now
-            pause = Pause(
-                id=self.new_id("pause"),
-                scope=scope,
-                by=account,
-                engaged_at=now,
-                engaged_epoch=uow.raise_epoch(),
-                ask_at=None if duration is None else now + duration,
-                channels=_channels(policy, scope),
-            )
-            uow.save(engage(pause, reason=reason))
+            ask_at = None if duration is None else now + duration
+            if standing is not None:
+                pause = _engaged_again(uow, standing, ask_at, reason)
+            else:
+                pause = Pause(
+                    id=self.new_id("pause"),
+                    scope=scope,
+                    by=account,
+                    engaged_at=now,
+                    engaged_epoch=uow.raise_epoch(),
+                    ask_at=ask_at,
+                    channels=_channels(policy, scope),
+                )
+                uow.save(engage(pause, reason=reason))
             voided = _void_covered(uow, pause, now)
-        return Engaged(pause=pause, voided=voided)
+        return Engaged(pause=pause, voided=voided, already=standing is not None)
 
     def _ask(self, account: str, sets: Iterable[ApproverSet], at: datetime) -> Authority:
         groups = frozenset(group for one in sets for group in one.groups)
@@ -234,6 +241,24 @@ def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
         names = (scope.name.partition("/")[0],)
     touched = [policy.environments[name] for name in names if name in policy.environments]
     return tuple(sorted({environment.channel for environment in touched or policy.environments.values()}))
+
+
+def _standing(uow: UnitOfWork, scope: Scope, account: str) -> Pause | None:
+    """Return, locked, the open pause of *scope* by *account* that nobody has agreed to end.
+
+    A message may be delivered twice, and whoever gets no answer in time says it again: each further pause would take two more
+    people to resume. Once somebody has agreed, though, to say it again is a new stop, and that agreement must not help to end it.
+    """
+    same = (one for one in uow.pauses() if (one.scope, one.by) == (scope, account) and not uow.consents(one.id))
+    found = next(same, None)
+    return None if found is None else uow.lock_pause(found.id)
+
+
+def _engaged_again(uow: UnitOfWork, pause: Pause, ask_at: datetime | None, reason: str) -> Pause:
+    known = uow.texts(pause.id).get("reason", "")
+    transition = engage_again(pause, ask_at=ask_at, reason=reason, known_reason=known, now=uow.now)
+    uow.save(transition)
+    return next((noun for noun in transition.nouns if isinstance(noun, Pause)), pause)
 
 
 def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:

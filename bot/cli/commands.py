@@ -110,7 +110,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         at = desk()
         engaged = at.engage_pause()(scope_of(scope), account=at.account, duration=duration_of(duration), reason=reason)
         say(
-            f"Paused {engaged.pause.scope} as {engaged.pause.id}."
+            f"Paused {engaged.pause.scope}{' already,' if engaged.already else ''} as {engaged.pause.id}."
             f" Stopped before they started: {counted(engaged.voided, 'approved change')}."
         )
         say("Deadlines go on; denials count. It takes two eligible people to resume.")

@@ -138,7 +138,8 @@ class Handle:
             else f" It asks for the resume {date_markup(pause.ask_at)} and goes on until then."
         )
         what = escaped_line(scope_words(pause.scope))
-        return f"*Paused: {what}.*{stopped}{asks}\nTo resume, two people run `/agent-pause off {pause.id}`."
+        paused = "Paused already" if engaged.already else "Paused"
+        return f"*{paused}: {what}.*{stopped}{asks}\nTo resume, two people run `/agent-pause off {pause.id}`."
 
     def _off(self, wish: Off, account: str) -> str:
         if wish.pause is None:

@@ -84,11 +84,13 @@ def test_status_says_what_waits_and_what_is_paused(terminal: Terminal):
 def test_a_pause_stops_what_is_named(terminal: Terminal):
     """A scope that the policy knows is paused; a misspelt one is refused, because it would stop nothing."""
     paused = terminal.types("pause", "namespace:demo/shop", "--reason", "night")
+    again = terminal.types("pause", "namespace:demo/shop", "--reason", "night")
     misspelt = terminal.types("pause", "namespace:demo/shopp")
     odd = terminal.types("pause", "all", "--for", "a while")
 
     assert paused.code == 0
     assert paused.out.startswith("Paused namespace:demo/shop as pause_")
+    assert again.out == paused.out.replace("namespace:demo/shop as", "namespace:demo/shop already, as")
     assert misspelt.code == 1
     assert misspelt.err == (
         "countersign: Nothing was paused: the policy names no such namespace. It names demo/payments and demo/shop. "

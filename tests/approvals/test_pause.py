@@ -1,15 +1,17 @@
 """Pauses: what they cover, which answers outlive them, and what it takes to end one."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit import AuditEvent, Kind, Transition
+from approvals.audit import NOTHING, AuditEvent, Kind, Transition
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 from approvals.pause import (
+    REPEATED,
     RESUMERS,
     Consent,
     Pause,
@@ -19,6 +21,7 @@ from approvals.pause import (
     ask_for_resume,
     consent_to_end,
     engage,
+    engage_again,
     open_pause_over,
     scope_of,
     survives,
@@ -177,6 +180,37 @@ def test_engaging_is_written_down_whole(reason, private):
             ),
         ),
     )
+
+
+def test_engaging_again_is_written_down_whole():
+    """The event holds the pause as it is from then on; words that are new stand beside the chain."""
+    pause = a_pause(SHOP, ask_at=NOON, asked_at=NOON)
+    again = replace(pause, ask_at=LATER + TICK, asked_at=None, revision=2)
+
+    transition = engage_again(pause, ask_at=LATER + TICK, reason="again", known_reason="once", now=LATER)
+
+    event = AuditEvent(
+        kind=Kind.PAUSE_REPEATED,
+        stream="pause",
+        actor=ADA,
+        at=LATER,
+        data={"pause": facts_of(again)},
+        private={"reason": "again"},
+    )
+    assert transition == Transition(nouns=(again,), events=(event,))
+
+
+def test_engaging_again_at_the_same_time_is_nothing():
+    """A minute later is no later, and an earlier time, the same reason or none is nothing new (I14)."""
+    pause = a_pause(SHOP, ask_at=LATER)
+
+    asked = [
+        engage_again(pause, ask_at=ask_at, reason=reason, known_reason="once", now=LATER)
+        for ask_at in (NOON, LATER, LATER + REPEATED)
+        for reason in ("", "once")
+    ]
+
+    assert asked == [NOTHING] * 6
 
 
 def a_consent(account: str = ADA, person: str | None = None, **changed: Any) -> Consent:

@@ -24,7 +24,7 @@ from approvals.execution import (
     void,
 )
 from approvals.facts import facts_of
-from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
+from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
 from approvals.request import (
     Answer,
     Refusal,
@@ -231,6 +231,17 @@ TOLD: list[tuple[AuditEvent, str]] = [
         last(engage(a_pause(SHOP, ask_at=NOON + HOUR), reason=MARK)),
         (
             "@U0ADA paused namespace prod-eu-1/shop (pause_01JD00000000000000000000)."
+            " It will ask for the resume at 2026-11-20 13:00 UTC; it does not end by itself."
+        ),
+    ),
+    (
+        last(engage_again(a_pause(), ask_at=None, reason=MARK, known_reason="", now=NOON)),
+        "@U0ADA asked for pause_01JD00000000000000000000 again.",
+    ),
+    (
+        last(engage_again(a_pause(ask_at=NOON), ask_at=NOON + HOUR, reason="", known_reason="", now=NOON)),
+        (
+            "@U0ADA asked for pause_01JD00000000000000000000 again."
             " It will ask for the resume at 2026-11-20 13:00 UTC; it does not end by itself."
         ),
     ),

@@ -10,7 +10,7 @@ from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import Pause, Scope, ScopeKind
 from approvals.people import People, Standing
-from approvals.ports import Lane
+from approvals.ports import Came, Lane, Milestone, Reply
 from approvals.request import Answer, State
 from tests.builders import (
     ADA,
@@ -22,6 +22,7 @@ from tests.builders import (
     HOUR,
     MINUTE,
     TEAM,
+    TICK,
     a_charter,
     a_policy,
     a_rule,
@@ -29,6 +30,7 @@ from tests.builders import (
     an_asking,
     an_environment,
 )
+from tests.fakes.journey import Remembered
 from tests.fixtures.stores import readers_taken
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
 from tests.usecases.mishaps import Between, Blind
@@ -338,6 +340,118 @@ def test_an_operator_mapped_to_somebody_who_may_not_resume(make_world):
         resume(world, engaged.id, "os:olga")
 
     assert refusal.value.code == "may_not_resume"
+
+
+def test_a_pause_delivered_twice_is_one_pause(world, instant):
+    """I14: the same message once more, a little later, changes nothing: one pause, one epoch, two people to resume it."""
+    first = pause(world, SCALER, duration=30 * MINUTE, reason="It scales too often.")
+    instant.pass_by(MINUTE)
+
+    again = pause(world, SCALER, duration=30 * MINUTE, reason="It scales too often.")
+
+    assert (first.already, again) == (False, replace(first, already=True))
+    assert kinds(world) == ["pause.engaged"]
+    with world.store.reading() as reading:
+        assert (reading.pauses(), reading.epoch()) == ((first.pause,), 1)
+
+
+AGAIN = {
+    "later": (30 * MINUTE, 2 * HOUR, 2 * HOUR),
+    "sooner": (2 * HOUR, 30 * MINUTE, None),
+    "never": (30 * MINUTE, None, "never"),
+    "after never": (None, 30 * MINUTE, None),
+    "a moment later": (30 * MINUTE, 31 * MINUTE, None),
+    "more than a moment later": (30 * MINUTE, 31 * MINUTE + TICK, 31 * MINUTE + TICK),
+}
+
+
+@pytest.mark.parametrize(("before", "wanted", "asks"), AGAIN.values(), ids=AGAIN)
+def test_a_pause_asked_for_again_is_never_weakened(before, wanted, asks, world, instant):
+    """Of two wishes the later one says when to ask for the resume, and one that names no time says never."""
+    first = pause(world, duration=before).pause
+
+    again = pause(world, duration=wanted).pause
+
+    ask_at = instant() + asks if isinstance(asks, timedelta) else None
+    assert again == stored(world, first.id) == (replace(first, ask_at=ask_at, revision=2) if asks else first)
+    assert kinds(world) == ["pause.engaged", *(["pause.repeated"] if asks else [])]
+
+
+def test_a_pause_asked_for_again_keeps_the_new_reason(world):
+    """It is written down beside the first one, shown from then on, and told once."""
+    first = pause(world, reason="night").pause
+
+    again = [pause(world, reason=reason).pause for reason in ("the sale", "the sale", "")][-1]
+
+    assert story(world)[1:] == [("pause.repeated", ADA, {"pause": facts_of(again)})]
+    assert again == replace(first, revision=2)
+    with world.store.reading() as reading:
+        assert reading.texts(first.id) == {"reason": "the sale"}
+
+
+def test_a_pause_asked_for_again_is_asked_about_again(world, instant):
+    """Prolonged after its time was over, it is asked about when the new time is."""
+    pause(world, duration=30 * MINUTE)
+    instant.pass_by(30 * MINUTE)
+    world.ask_for_resumes()
+
+    again = pause(world, duration=30 * MINUTE).pause
+    early = world.ask_for_resumes()
+    instant.pass_by(30 * MINUTE)
+
+    assert (again.ask_at, again.asked_at, early, world.ask_for_resumes()) == (instant(), None, 0, 1)
+
+
+def test_a_pause_asked_for_again_stops_what_it_finds(world):
+    """What was being sent when the first one came, and did not get through, is voided as if that one had found it waiting."""
+
+    class Pauses(Remembered):
+        def reached(self, milestone, subject):
+            if milestone is Milestone.SENDING:
+                pause(world)
+
+    request = world.answers(world.pending()).request
+    world.cluster.replies = [Reply(came=Came.BUSY, status=429, message="busy")]
+    world.restarted(journey=Pauses()).execute()
+
+    again = pause(world)
+
+    assert (again.already, again.voided, stands(world, request)) == (True, 1, PAUSED)
+
+
+def test_a_pause_that_cannot_be_locked_is_not_taken_for_the_same(world):
+    """A row that is not there by the time it is to be locked is no stop: a new one is made."""
+    first = pause(world).pause
+
+    second = pause(replace(world, store=Blind(world.store, first.id)))
+
+    assert (second.already, second.pause.engaged_epoch) == (False, 2)
+
+
+ANOTHER = {"another scope": {"scope": SHOP}, "another account": {"account": BORIS}}
+
+
+@pytest.mark.parametrize("changed", ANOTHER.values(), ids=ANOTHER)
+def test_another_stop_is_another_pause(changed, world):
+    """Somebody else's stop, and one of something else, stands for itself."""
+    first = pause(world)
+
+    second = pause(world, **changed)
+
+    assert (second.already, second.pause.engaged_epoch) == (False, 2)
+    assert stored(world, first.pause.id) == first.pause
+
+
+def test_a_stop_after_somebody_agreed_to_resume_is_another_pause(world):
+    """It is no repetition but a new stop: the agreement that was given before does not help to end it."""
+    first = pause(world).pause
+    resume(world, first.id, BORIS)
+
+    second = pause(world)
+    resume(world, first.id, ADA)
+
+    assert (second.already, stored(world, first.id).is_open) == (False, False)
+    assert stored(world, second.pause.id).is_open
 
 
 def test_t_kill_10_a_resume_ends_the_pause_that_it_names(world):

@@ -84,6 +84,17 @@ def test_on_stops_at_once(either_office):
     assert office.world.request(request).state is State.DENIED
 
 
+def test_on_twice_is_one_pause(office):
+    """I14: said again because no answer came, or delivered twice, it is answered with the pause that there is."""
+    first = office.command("U0ADA", "on 30m the sale")
+
+    again = office.command("U0ADA", "on 30m the sale")
+
+    assert again == first.replace("*Paused: everything.*", "*Paused already: everything.*")
+    with office.store.reading() as reading:
+        assert [f"`/agent-pause off {pause.id}`" in again for pause in reading.pauses()] == [True]
+
+
 def test_a_card_that_waits_says_that_it_is_paused_and_what_counts_afterwards(make_office):
     """What a card says of missing approvals is right before, during and after a pause, which undoes those given before (I4)."""
     office = make_office(policies=FixedPolicies(a_policy(rules=(a_rule(asking=an_asking(quorum=2)),))))
@@ -160,8 +171,8 @@ def test_off_alone_lists_and_changes_nothing(office):
 def test_status_is_for_everybody(office):
     """Anybody who can type the command may see what is paused."""
     nothing = office.command("U0DINA", "status")
-    for _ in range(12):
-        office.world.pause(AGENT, account=ADA, duration=None, reason="")
+    for number in range(12):
+        office.world.pause(AGENT, account=f"os:olga{number}", duration=None, reason="")
 
     said = office.command("U0DINA", "status")
 
