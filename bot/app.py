@@ -104,6 +104,12 @@ class Application:
         """The store, its schema checked."""
         if not schema.is_current(self.database):
             raise Refused("The database is not at this version's schema. Run: countersign db upgrade", code="schema")
+        if (table := schema.lack(self.database)) is not None:
+            raise Refused(
+                f"The database is marked as being at this version's schema, but its table {table} is not: a version before"
+                " the first release made it. Begin with an empty database, and run: countersign db upgrade",
+                code="schema",
+            )
         return SqlStore(self.database, host_clock=clock.utc_now, new_salt=clock.new_salt)
 
     @cached_property

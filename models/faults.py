@@ -2,10 +2,12 @@
 
 Whatever says that the store cannot be reached, is too busy or lost the connection is :class:`~approvals.errors.Unavailable`:
 never a yes, and asking again later is fine. A commit whose reply was lost is among them; whoever asks again finds its own
-work by its own id. A row that a constraint refuses is a fault of ours, told without what was in the row. What remains, a
-broken file or a missing right, is no answer to a caller and goes up as it is.
+work by its own id. A row that a constraint refuses is a fault of ours, told without what was in the row. A table or column
+that is not there is a fault of the installation, and no waiting mends it. What remains, a broken file or a missing right, is
+no answer to a caller and goes up as it is.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -18,8 +20,21 @@ _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMAR
 """What SQLite and PostgreSQL call it."""
 
 
+_BUSY: Final = "The store cannot be reached or is too busy; try again in a moment."
+
+_ABSENT: Final = frozenset({"42703", "42P01"})
+"""A column or a table that PostgreSQL does not know."""
+
+_ABSENT_ON_SQLITE: Final = re.compile(r"no such (table|column)|has no column named")
+"""SQLite has one code for everything that a statement can have wrong."""
+
+
 class Inconsistent(RuntimeError):
     """A row was refused by a constraint that holds whatever the code does: a fault of ours, never a caller's."""
+
+
+class WrongSchema(RuntimeError):
+    """A table or a column is not there: the database is not the one that this version needs."""
 
 
 @contextmanager
@@ -29,15 +44,22 @@ def translated() -> Iterator[None]:
     Raises:
         Unavailable: The store cannot be reached or is too busy.
         Inconsistent: A constraint refused a row.
+        WrongSchema: A table or a column is not there.
     """
     try:
         yield
     except exc.IntegrityError as error:
         # Unchained: PostgreSQL's own words quote the whole row, and with it what people and agents wrote (I12).
         raise Inconsistent(_refused_by(error)) from None
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise Unavailable("The store cannot be reached or is too busy; try again in a moment.") from error
+    except exc.TimeoutError as error:
+        raise Unavailable(_BUSY) from error
     except exc.DBAPIError as error:
+        if _is_absent(error):
+            raise WrongSchema(
+                f"The database is not at this version's schema ({_first_line(error)}). Run: countersign db upgrade"
+            ) from error
+        if isinstance(error, exc.OperationalError | exc.InterfaceError):
+            raise Unavailable(_BUSY) from error
         if not error.connection_invalidated:
             raise
         raise Unavailable("The connection to the store was lost; try again in a moment.") from error
@@ -48,6 +70,19 @@ def is_taken(error: exc.IntegrityError) -> bool:
     # Asked by attribute, so that a service on SQLite need not load PostgreSQL's driver.
     cause = error.orig
     return bool({getattr(cause, "sqlite_errorname", None), getattr(cause, "sqlstate", None)} & _TAKEN)
+
+
+def _is_absent(error: exc.DBAPIError) -> bool:
+    """Tell whether a statement named a table or a column that is not there."""
+    if getattr(error.orig, "sqlstate", None) in _ABSENT:
+        return True
+    told = getattr(error.orig, "sqlite_errorname", None)
+    return told == "SQLITE_ERROR" and _ABSENT_ON_SQLITE.search(str(error.orig)) is not None
+
+
+def _first_line(error: exc.DBAPIError) -> str:
+    """Return what the engine said, without the statement that PostgreSQL quotes below it."""
+    return str(error.orig).partition("\n")[0]
 
 
 def _refused_by(error: exc.IntegrityError) -> str:

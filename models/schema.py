@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from sqlalchemy import inspect, text
+from sqlalchemy import false, inspect, select, text
 
 from models.database import Database
+from models.faults import WrongSchema
+from models.tables import metadata
 
 REVISION: Final = "0001"
 """The newest revision under ``migrations/versions``; a test holds the two together."""
@@ -28,3 +30,20 @@ def current(database: Database) -> str | None:
 def is_current(database: Database) -> bool:
     """Tell whether the database is at the revision that this code needs."""
     return current(database) == REVISION
+
+
+def lack(database: Database) -> str | None:
+    """Return the name of a table that is not as this code needs it, if there is one: a revision's number may say too much.
+
+    Raises:
+        approvals.errors.Unavailable: The database cannot be reached.
+    """
+    looked_at = None
+    try:
+        with database.reading() as connection:
+            for table in metadata.sorted_tables:
+                looked_at = table.name
+                connection.execute(select(table).where(false()))
+    except WrongSchema:
+        return looked_at
+    return None

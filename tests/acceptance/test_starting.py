@@ -1,7 +1,9 @@
 """What ``serve`` refuses to start with: each fault is named in words that tell what to do, and the exit code is 1."""
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -62,6 +64,19 @@ def test_a_database_that_is_not_migrated_is_named(new_place: NewPlace, settings:
     assert place.run("db", "upgrade").code == 0
     with place.serving():
         pass
+
+
+def test_a_database_that_is_not_what_it_says_is_named(new_place: NewPlace, settings: dict[str, str]):
+    """A database at the right revision that lacks a column is refused, and not with a command that would change nothing."""
+    place = new_place(settings)
+    with closing(sqlite3.connect(place.database)) as connection, connection:
+        connection.execute("ALTER TABLE policy_versions RENAME COLUMN text TO words")
+
+    (said,) = refused(place)
+    assert said == (
+        "countersign: The database is marked as being at this version's schema, but its table policy_versions is not: a"
+        " version before the first release made it. Begin with an empty database, and run: countersign db upgrade [schema]"
+    )
 
 
 @pytest.fixture

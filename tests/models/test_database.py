@@ -15,7 +15,7 @@ from approvals.errors import Unavailable
 from approvals.ports import Lane
 from models import database as databases
 from models.database import address, open_database
-from models.faults import Inconsistent, translated
+from models.faults import Inconsistent, WrongSchema, translated
 from models.prepared import Prepared
 from models.store import SqlStore
 from models.tables import gate
@@ -270,6 +270,20 @@ def test_what_goes_wrong_does_not_tell_what_was_stored(store):
         uow.connection.execute(insert, {"words": "hunter2"})
 
     assert "hunter2" not in "".join(traceback.format_exception(fault.value))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT missing FROM gate", "SELECT id FROM missing", "INSERT INTO streams (name, missing) VALUES ('a', 1)"],
+    ids=["column", "table", "column to fill"],
+)
+@pytest.mark.parametrize("prepared", [False, True])
+def test_what_the_schema_lacks_is_no_busy_store(store, statement, prepared):
+    """A table or column that is not there will not be there in a moment: it is told as what it is, with what to do."""
+    with pytest.raises(WrongSchema, match=r"missing.*countersign db upgrade") as fault, store.writing() as uow:
+        uow.connection.execute(text(statement)) if not prepared else Prepared(text(statement)).run(uow.connection, {})
+
+    assert isinstance(fault.value.__cause__, exc.DBAPIError)
 
 
 def test_a_connection_that_broke_is_unavailable_whatever_it_is_called():

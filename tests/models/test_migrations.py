@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, create_engine, inspect
+from sqlalchemy import CheckConstraint, create_engine, inspect, text
 
 from models.database import Database, open_database
 from models.migrate import check, downgrade, migration_config, upgrade
-from models.schema import REVISION, current, is_current
+from models.schema import REVISION, current, is_current, lack
 from models.tables import metadata
 from tests.fixtures.postgres import PostgresDatabase
 
@@ -45,6 +45,20 @@ def checks_of(database: Database) -> dict[str, set[str]]:
     with database.reading() as connection:
         asked = inspect(connection)
         return {name: {str(one["name"]) for one in asked.get_check_constraints(name)} for name in metadata.tables}
+
+
+def test_a_schema_that_only_says_it_is_current_is_found_out(empty_url, empty):
+    """A database made before a revision was changed bears its number all the same: what it lacks is named."""
+    upgrade(empty_url)
+    lacking = [lack(empty)]
+    with empty.writing() as connection:
+        connection.execute(text("ALTER TABLE policy_versions RENAME COLUMN text TO words"))
+    lacking.append(lack(empty))
+    with empty.writing() as connection:
+        connection.execute(text("DROP TABLE clock_floor"))
+    lacking.append(lack(empty))
+
+    assert (is_current(empty), lacking) == (True, [None, "policy_versions", "clock_floor"])
 
 
 def test_up_down_and_up_again(empty_url, empty):
