@@ -37,6 +37,12 @@ EFFECT_DEADLINE: Final = timedelta(minutes=15)
 ROUNDS: Final = 3
 """How often a change that provably did not land may be planned and sent anew."""
 
+UNSENT_WAIT: Final = timedelta(seconds=5)
+"""How long it is waited after a start of which nothing left; after each further one twice as long, eight times at most."""
+
+UNSENT_DOUBLINGS: Final = 3
+"""A cluster that comes back is used within the minute, and one that stays away does not fill the thread with starts."""
+
 RESEND_WAIT: Final = timedelta(seconds=10)
 """How long it is waited after the second send of the same bytes was lost, too; after each further one twice as long."""
 
@@ -466,6 +472,11 @@ def leaves_within(attempt: Attempt) -> timedelta:
     if attempt.sends > 1 or attempt.sending_at is None:
         return START_TO_SEND
     return START_TO_SEND - (attempt.sending_at - attempt.armed_at)
+
+
+def wait_after_unsent(attempt: Attempt) -> timedelta:
+    """Return how long after a start of which nothing left the next one is made: each is told in the thread (I13)."""
+    return UNSENT_WAIT * (1 << min(attempt.number - 1, UNSENT_DOUBLINGS))
 
 
 def seen_phase(execution: Execution) -> Phase:

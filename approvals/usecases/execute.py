@@ -32,6 +32,7 @@ from approvals.execution import (
     unknown,
     void,
     wait_after_loss,
+    wait_after_unsent,
 )
 from approvals.pause import survives
 from approvals.plan import Bound, bind, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
@@ -185,10 +186,8 @@ class Execute:
         except Forbidden as error:
             return self._void(execution, Reason.NOT_PERMITTED, attempt=attempt, message=error.sentence)
         except Unavailable as error:
-            message = error.sentence
-            return self._move(
-                execution, lambda one, uow: disarm(one, attempt, now=uow.now, wait=LATER, message=message)
-            )
+            message, wait = error.sentence, wait_after_unsent(attempt)
+            return self._move(execution, lambda one, uow: disarm(one, attempt, now=uow.now, wait=wait, message=message))
         self.journey.reached(Milestone.MINTED, execution.id)
         return self._send(execution, attempt, bound, body, credential)
 
@@ -464,7 +463,7 @@ def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork
                 execution, attempt, now=now, http_status=reply.status, audit_id=reply.audit_id, message=reply.message
             )
         case Came.NOT_SENT | Came.BUSY:
-            return disarm(execution, attempt, now=now, wait=LATER, message=reply.message)
+            return disarm(execution, attempt, now=now, wait=wait_after_unsent(attempt), message=reply.message)
         case Came.CONFLICT | Came.EXPIRED:
             return not_landed(execution, attempt, now=now, message=reply.message)
         case _:

@@ -35,6 +35,7 @@ from approvals.execution import (
     unknown,
     void,
     wait_after_loss,
+    wait_after_unsent,
 )
 from approvals.pause import Place
 from approvals.verb import Effect, Progress
@@ -288,6 +289,12 @@ def test_the_same_bytes_may_go_out_again_only_against_the_same_version():
 def test_what_is_lost_again_waits_longer_each_time(sends, seconds):
     """The first loss is read back at once; from the second on each wait is twice the last, up to some five minutes (I13)."""
     assert wait_after_loss(sent(sends=sends)) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(1, 5), (2, 10), (3, 20), (4, 40), (5, 40), (99, 40)])
+def test_a_start_of_which_nothing_left_waits_longer_each_time(number, seconds):
+    """A cluster that stays away is told of ever more rarely, and one that comes back is used within the minute (I13)."""
+    assert wait_after_unsent(an_attempt(number=number)) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
