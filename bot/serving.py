@@ -256,7 +256,7 @@ class Serving:
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
 
     def _reload(self) -> None:
-        """Take a changed policy on, where its cluster grants what it needs; else keep the old one, which is logged."""
+        """Take a changed policy on, where it holds; else keep the old one, which is logged. The cluster is not asked again."""
         self._application.policies.reload(partial(self.verbs.adopt, by=ITSELF))
         self._application.grow_sources()
 
