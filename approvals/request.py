@@ -227,6 +227,9 @@ def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     if any(_is_by(ballot.account, vote, bench) and vote.answer is Answer.APPROVE for vote in kept):
         return _approve_again(request, ballot, bench, kept, voided)
     vote = _vote(request, ballot, bench)
+    in_its_place = _giving_way(vote, kept, bench)
+    kept = tuple(old for old in kept if old.id not in {one.id for one in in_its_place})
+    voided += in_its_place
     missing = missing_approvals(bench.ruling, (*kept, vote))
     if not missing:
         return _approved(request, ballot, bench, (*kept, vote), _cast(request, vote, voided, bench, ballot))
@@ -279,12 +282,7 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     if not is_operator(ballot.account):
         check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=REMEMBERED)
     vote = _vote(request, ballot, bench)
-    earlier = tuple(
-        replace(old, voided_at=bench.now, voided_why="changed")
-        for old in bench.votes
-        if _is_by(ballot.account, old, bench)
-    )
-    cast = _cast(request, vote, earlier, bench, ballot)
+    cast = _cast(request, vote, _giving_way(vote, bench.votes, bench), bench, ballot)
     denied = replace(
         request,
         state=State.DENIED,
@@ -416,6 +414,20 @@ def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote,
         else:
             voided.append(replace(vote, voided_at=bench.now, voided_why=why))
     return tuple(kept), tuple(voided)
+
+
+def _giving_way(vote: Vote, votes: tuple[Vote, ...], bench: Bench) -> tuple[Vote, ...]:
+    """Return those of *votes* beside which *vote* cannot stand, fallen: its own person's, and any that is kept under the same.
+
+    A person has one live vote, by key. Where a policy said once that two accounts are one person and says so no more, the
+    other's vote would stand in the way for good: no denial of an eligible person's may bounce off it.
+    """
+    own = {old.id for old in votes if _is_by(vote.account, old, bench)}
+    return tuple(
+        replace(old, voided_at=bench.now, voided_why="changed" if old.id in own else "person")
+        for old in votes
+        if old.id in own or old.person == vote.person
+    )
 
 
 def _why_void(request: Request, vote: Vote, bench: Bench) -> str | None:

@@ -149,6 +149,7 @@ _WHY_VOID: Final = {
     "paused": "a pause came after it",
     "changed": "it was changed, or the change itself was",
     "ineligible": "this person may not decide it any more",
+    "person": "the policy says otherwise by now which person this is",
 }
 
 _EFFECTS: Final = {

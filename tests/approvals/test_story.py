@@ -98,7 +98,7 @@ REFUSED = a_request(state=State.REFUSED, refusal=Refusal(code="paused", sentence
 GIVEN = Consent(pause=a_pause().id, person="ada", account=ADA, at=NOON)
 VOIDED = {
     why: plain(Kind.REQUEST_VOTE_VOIDED, vote=facts_of(a_vote(BORIS, voided_at=NOON, voided_why=why)))
-    for why in ("paused", "changed", "ineligible")
+    for why in ("paused", "changed", "ineligible", "person")
 }
 
 TOLD: list[tuple[AuditEvent, str]] = [
@@ -129,6 +129,10 @@ TOLD: list[tuple[AuditEvent, str]] = [
     ),
     (VOIDED["paused"], "The answer of @U0BORIS does not count any more: a pause came after it."),
     (VOIDED["changed"], "The answer of @U0BORIS does not count any more: it was changed, or the change itself was."),
+    (
+        VOIDED["person"],
+        "The answer of @U0BORIS does not count any more: the policy says otherwise by now which person this is.",
+    ),
     (VOIDED["ineligible"], "The answer of @U0BORIS does not count any more: this person may not decide it any more."),
     (last(answered(a_request())), "Approved."),
     (last(answered(a_request(), answer=Answer.DENY)), "Denied. Nothing will run."),

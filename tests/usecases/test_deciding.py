@@ -179,6 +179,45 @@ def test_t_dec_03_two_accounts_of_one_person_count_once(make_world):
     assert world.answers(request, BORIS).request.state is State.APPROVED
 
 
+@pytest.fixture
+def taken_back(make_world):
+    """A question on which Boris voted while the policy said that he and Ada are one person, which it has taken back since."""
+    one = policy(quorum=2)
+    world = make_world(one)
+    request = world.pending()
+    world.policies.policy = replace(one, version="b" * 64, people=People(names={ADA: "one", BORIS: "one"}))
+    world.answers(request, BORIS)
+    world.policies.policy = replace(one, version="c" * 64)
+    return world, world.request(request)
+
+
+def fallen(world, request):
+    """Return whose votes have fallen, and why."""
+    votes = [data["vote"] for kind, _, data in story(world, request) if kind == "request.vote_voided"]
+    return [(vote["account"], vote["voided_why"]) for vote in votes]
+
+
+def test_t_dec_12_a_denial_lands_whoever_the_votes_stand_under(taken_back):
+    """T-DEC-12: another's vote that is kept under the same person gives way; an eligible no is never refused for it."""
+    world, request = taken_back
+
+    denied = world.answers(request, ADA, Answer.DENY)
+
+    assert (denied.request.state, fallen(world, request)) == (State.DENIED, [(BORIS, "person")])
+
+
+def test_an_approval_takes_the_place_of_anothers_that_stands_under_the_same_person(taken_back):
+    """One key is one vote: the one that was there before falls, and whoever gave it can give it again (I7)."""
+    world, request = taken_back
+
+    by_ada = world.answers(request, ADA)
+    by_boris = world.answers(request, BORIS)
+
+    assert (by_ada.missing, fallen(world, request)) == (1, [(BORIS, "person")])
+    assert by_boris.request.state is State.APPROVED
+    assert votes_on(world, request) == {ADA: "approve", BORIS: "approve"}
+
+
 @pytest.mark.parametrize(
     ("standing", "code"),
     [
