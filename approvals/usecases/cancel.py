@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from approvals.errors import Missing
-from approvals.people import Authority
 from approvals.ports import Policies, Store
 from approvals.request import Request, State, cancel
 from approvals.tokens import Token
-from approvals.usecases.standing import bench_for, save_stopping
+from approvals.usecases.standing import NOBODY, bench_for, save_stopping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,7 @@ class Cancel:
             execution = uow.execution_of(request.id)
             if execution is not None:
                 execution = uow.lock_execution(execution.id)
-            nobody = Authority(standings={}, groups={})
-            bench = bench_for(uow, request, policy=self.policies.current(), authority=nobody, execution=execution)
+            bench = bench_for(uow, request, policy=self.policies.current(), authority=NOBODY, execution=execution)
             transition = cancel(request, bench, actor=f"agent:{request.agent}")
             save_stopping(uow, transition)
         return next(noun for noun in transition.nouns if isinstance(noun, Request))

@@ -11,12 +11,12 @@ from typing import Final
 from approvals.audit import AuditEvent, Kind, Transition, request_stream
 from approvals.errors import Clash, Missing, Refused, Unavailable
 from approvals.execution import queued
-from approvals.people import Authority
+from approvals.people import Authority, is_operator
 from approvals.plan import bound_of
 from approvals.policy import groups_of
 from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, StoredPlan, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
-from approvals.usecases.standing import bench_for, ruling_today, save_stopping, slack_accounts, voters_of
+from approvals.usecases.standing import NOBODY, bench_for, ruling_today, save_stopping, slack_accounts, voters_of
 
 ROUNDS: Final = 3
 """How often an answer is judged anew because somebody else's came first, before whoever gave it is asked to try again."""
@@ -73,6 +73,9 @@ class Decide:
             found = reading.question(given.request)
         if found is None or found.request.state is State.REFUSED:
             raise Missing("There is no such request.")
+        if given.answer is Answer.DENY and is_operator(given.account):
+            # That a no at the command line counts is not for Slack to say, so it must not hang on Slack.
+            return frozenset(), NOBODY, found.plan
         voters = {vote.account for vote in found.votes} if given.answer is Answer.APPROVE else set()
         asked = slack_accounts({given.account} | voters)
         groups = groups_of(ruling_today(found.request, self.policies.current()))

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from approvals.errors import Late, Settled
-from approvals.people import Authority
 from approvals.policy import Policy
 from approvals.ports import Policies, Store, UnitOfWork
 from approvals.request import Request, State, cancel_for_token, flag_for_token
-from approvals.usecases.standing import bench_for, cancels_for_token, save_stopping
+from approvals.usecases.standing import NOBODY, bench_for, cancels_for_token, save_stopping
 
 BATCH: Final = 100
 """How many are looked up at once; each has a transaction of its own, so that nobody waits for more than one."""
@@ -73,8 +72,7 @@ def _judge(uow: UnitOfWork, request: Request, policy: Policy, *, revoked_at: dat
     execution = uow.execution_of(request.id)
     if execution is not None:
         execution = uow.lock_execution(execution.id)
-    nobody = Authority(standings={}, groups={})
-    bench = bench_for(uow, request, policy=policy, authority=nobody, execution=execution)
+    bench = bench_for(uow, request, policy=policy, authority=NOBODY, execution=execution)
     if cancels_for_token(policy, request.agent):
         save_stopping(uow, cancel_for_token(request, bench))
         return State.CANCELLED

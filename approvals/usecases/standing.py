@@ -1,6 +1,7 @@
 """What several verbs share: today's ruling on a request, whose authority must be asked for, the bench to judge on, stopping."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from approvals.audit import Transition
 from approvals.execution import Execution
@@ -8,6 +9,9 @@ from approvals.people import Authority, is_operator
 from approvals.policy import Policy, Ruling, WhenTokenRevoked, rule_on, stricter_of
 from approvals.ports import Reading, UnitOfWork
 from approvals.request import Bench, Request
+
+NOBODY: Final = Authority(standings={}, groups={})
+"""What is known of people where nobody has to be asked about."""
 
 
 def ruling_today(request: Request, policy: Policy) -> Ruling:

@@ -38,3 +38,11 @@ class FakeDirectory:
         }
         members = {group: Membership(accounts=self.groups.get(group, frozenset()), seen_at=at) for group in groups}
         return Authority(standings=standings, groups=members)
+
+
+class NeverAsked:
+    """A workspace that must not be asked anything: asking it might take for ever, or fail in ways that nobody foresaw."""
+
+    def authority(self, **asked: object) -> Authority:
+        """Say that it was asked."""
+        raise AssertionError(asked)

@@ -33,6 +33,7 @@ from tests.builders import (
     an_asking,
     an_escalation,
 )
+from tests.fakes.directory import NeverAsked
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
 from tests.usecases.mishaps import Blind, Planless
 
@@ -408,6 +409,17 @@ def test_an_operator_denies_and_never_approves(world):
     with world.store.reading() as reading:
         (vote,) = reading.votes(request.id)
     assert (vote.authority_at, vote.via) == (None, Via.CLI)
+
+
+def test_an_operator_denies_without_slack(make_world):
+    """At the command line nobody is looked up: a Slack that hangs or is broken neither delays nor undoes a denial (I13)."""
+    world = make_world(policy(sets=an_approver_set(groups=(GROUP,))))
+    world.directory.groups[GROUP] = frozenset({ADA})
+    request = world.pending()
+
+    denied = replace(world, directory=NeverAsked()).answers(request, "os:olga", Answer.DENY, via=Via.CLI)
+
+    assert denied.request.state is State.DENIED
 
 
 def test_what_is_not_shown_whole_cannot_be_approved(world):

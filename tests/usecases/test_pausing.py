@@ -30,6 +30,7 @@ from tests.builders import (
     an_asking,
     an_environment,
 )
+from tests.fakes.directory import NeverAsked
 from tests.fakes.journey import Remembered
 from tests.fixtures.stores import readers_taken
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
@@ -552,6 +553,15 @@ def test_t_kill_04_a_listed_person_stops_while_slack_is_down(make_world):
 
     assert engaged.is_open
     assert kinds(world) == ["pause.engaged"]
+
+
+def test_an_operator_stops_without_slack(make_world):
+    """At the command line nobody is looked up: a Slack that hangs or is broken neither delays nor undoes a stop (I13)."""
+    world = make_world(a_policy(approver_sets={"platform": an_approver_set(groups=(GROUP,))}))
+
+    engaged = pause(replace(world, directory=NeverAsked()), account="os:olga").pause
+
+    assert (engaged.by, engaged.is_open) == ("os:olga", True)
 
 
 def test_a_notice_is_shown_where_the_pause_bites(make_world):
