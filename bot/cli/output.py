@@ -1,6 +1,7 @@
-"""What the commands print: results to standard output, refusals to standard error with an exit code that says which kind.
+"""What the commands are given and print: results to standard output, refusals to standard error with an exit code by kind.
 
-Whatever came from outside goes through :func:`approvals.visible.visible`, so that it cannot drive the terminal.
+What was typed is made valid text before a command sees it: a stop must not fail on how its reason was typed. Whatever came
+from outside goes through :func:`approvals.visible.visible`, so that it cannot drive the terminal.
 """
 
 import sys
@@ -57,10 +58,11 @@ R = TypeVar("R")
 
 
 def answering(command: Callable[P, R]) -> Callable[P, R]:
-    """Return *command* with its refusals turned into a message and an exit code."""
+    """Return *command* with what was typed made valid text, and its refusals turned into a message and an exit code."""
 
     @wraps(command)
     def answered(*args: P.args, **kwargs: P.kwargs) -> R:
+        kwargs.update({name: _valid(value) for name, value in kwargs.items()})
         try:
             return command(*args, **kwargs)
         except Unavailable as error:
@@ -72,3 +74,15 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
             fail("A record of the audit trail cannot be read. Run: countersign audit verify", code="broken_trail")
 
     return answered
+
+
+def _valid(value: object) -> object:
+    r"""Return text without what cannot be stored or shown: bytes that are none are spelt out, such as ``\xe9``.
+
+    Python hands them on as half characters, which no encoder takes. Paths are left as they are: a file may be called so.
+    """
+    if isinstance(value, list):
+        return [_valid(one) for one in value]
+    if type(value) is not str:
+        return value
+    return value.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -99,6 +99,23 @@ def test_a_pause_stops_what_is_named(terminal: Terminal):
     assert (odd.code, odd.err.endswith("[bad_duration]\n")) == (1, True)
 
 
+def test_bytes_that_are_no_text_do_not_keep_a_command_from_its_work(terminal: Terminal):
+    """A terminal's other encoding comes in as bytes: they are shown as what they are, in the record too, and it is done."""
+    latin = "latin \udce9"  # What a process is given for the bytes "latin \xe9".
+    paused = terminal.place.run("pause", "agent:scaler", "--reason", latin)
+    denied = terminal.place.run("deny", terminal.history.pending, "--reason", latin)
+    abandoned = terminal.place.run("abandon", terminal.history.approved, "--reason", latin)
+    nothing = terminal.place.run("deny", latin, "--reason", latin)
+    told = terminal.place.run("audit", "show", terminal.history.pending)
+
+    assert (paused.code, paused.err) == (0, "")
+    assert paused.out.startswith("Paused agent:scaler as pause_")
+    assert (denied.code, denied.out, denied.err) == (0, "Denied. Nothing will run.\n", "")
+    assert "reason, as written: latin \\xe9\n" in told.out
+    assert (abandoned.code, abandoned.err.endswith("[not_unknown]\n")) == (1, True)
+    assert (nothing.code, nothing.err) == (1, "countersign: There is no such request. [not_found]\n")
+
+
 def test_an_operator_whom_the_policy_does_not_know_cannot_resume(terminal: Terminal):
     """Stopping is free, letting go on is not: an unmapped operator is refused, the pause stays, and it is on record."""
     pause = terminal.types("pause").out.partition(" as ")[2].partition(". ")[0]
