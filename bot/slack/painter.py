@@ -112,7 +112,7 @@ def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     notice = Notice(
         pause=pause,
         consents=reading.consents(pause.id),
-        reason=next((one.text for one in given if one.kind == Kind.PAUSE_ENGAGED), ""),
+        reason="\n".join(one.text for one in given if one.kind in {Kind.PAUSE_ENGAGED, Kind.PAUSE_REPEATED}),
         reasons_to_resume=tuple((one.actor, one.text) for one in given if one.kind == Kind.PAUSE_CONSENTED),
     )
     return pause_message(notice, revision=drawn.revision, occasion=occasion)

@@ -80,6 +80,17 @@ def test_a_notice_without_a_reason_takes_none_from_its_resume(noon_store):
     assert told == f"A reason given for the resume, by \n{BORIS}\nLooks fine."
 
 
+def test_a_reason_given_when_a_pause_is_asked_for_again_is_added(noon_store):
+    """Said twice, a pause is one pause; why is what was said both times."""
+    store, _ = noon_store
+    world = World(store).settled()
+    pause = world.pause(scope_of("all"), account=ADA, duration=None, reason="The database melts.").pause
+
+    world.pause(scope_of("all"), account=ADA, duration=None, reason="So does the cache.")
+
+    assert the_notice(store, pause) == "The reason given\nThe database melts.\nSo does the cache."
+
+
 class _Rows:
     """A look at one pending request whose plan is gone."""
 
