@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 from approvals.tokens import TokenKind
 from bot import clock
 from bot.cli.desk import DemoWishes
 from bot.demo.clusters import DemoCluster, a_cluster
-from bot.local.agent import Agent, Plea, demo_pleas
+from bot.local.agent import Agent, Gone, Plea, demo_pleas
 from bot.local.workspace import Workspace
 from bot.policies import read_policy
 from bot.settings import Settings, SlackSettings
@@ -70,7 +70,7 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
 
 
 async def _run(folder: Path, cluster: DemoCluster, wishes: DemoWishes, make: Make) -> int:
-    workspace = Workspace(port=wishes.port)
+    workspace, over = Workspace(port=wishes.port), Event()
     await workspace.start()
     try:
         workspace.set_status_line("Cluster", cluster.description)
@@ -83,7 +83,7 @@ async def _run(folder: Path, cluster: DemoCluster, wishes: DemoWishes, make: Mak
         async def ready(address: str) -> None:
             _welcome(folder, cluster, workspace, address)
             agent = Agent(address, secret, environment=ENVIRONMENT, say=_say)
-            Thread(target=_perform, args=(agent, workspace, cluster), daemon=True).start()
+            Thread(target=_perform, args=(agent, workspace, cluster, over), daemon=True).start()
 
         with ExitStack() as stack:
             # In a thread: the checks ask the workspace, which answers on this loop.
@@ -92,6 +92,7 @@ async def _run(folder: Path, cluster: DemoCluster, wishes: DemoWishes, make: Mak
                 return 1
             await serving.run(ready)
     finally:
+        over.set()
         await workspace.stop()
     return 0
 
@@ -140,24 +141,29 @@ def _agent_token(application: "Application") -> str:
     return secret
 
 
-def _perform(agent: Agent, workspace: Workspace, cluster: DemoCluster) -> None:
-    """Let the agent ask, one plea after another, and follow what becomes of each."""
+def _perform(agent: Agent, workspace: Workspace, cluster: DemoCluster, over: Event) -> None:
+    """Let the agent ask, one plea after another, and follow what becomes of each, until the demo is *over*."""
     pleas = demo_pleas(REQUESTER)
     for plea in pleas:
-        escalation = agent.ask(plea)
+        try:
+            escalation = agent.ask(plea)
+        except Gone:
+            return
         until = time.monotonic() + FOLLOW_SECONDS
         Thread(target=agent.follow, args=(escalation,), kwargs={"until": until}, daemon=True).start()
         if plea is pleas[-1]:
-            _change_under_way(plea, escalation, workspace, cluster)
-        clock.wait(BETWEEN_PLEAS_SECONDS)
+            _change_under_way(plea, escalation, workspace, cluster, over)
+        if over.wait(BETWEEN_PLEAS_SECONDS):
+            return
 
 
-def _change_under_way(plea: Plea, escalation: str, workspace: Workspace, cluster: DemoCluster) -> None:
+def _change_under_way(plea: Plea, escalation: str, workspace: Workspace, cluster: DemoCluster, over: Event) -> None:
     """Change the target once its card can be seen, so that its Approve ends in a void and a new card."""
     until = time.monotonic() + CARD_SECONDS
-    while time.monotonic() < until and not _is_shown(workspace, escalation):
-        clock.wait(0.5)
-    clock.wait(BETWEEN_PLEAS_SECONDS)
+    while time.monotonic() < until and not _is_shown(workspace, escalation) and not over.wait(0.5):
+        pass
+    if over.wait(BETWEEN_PLEAS_SECONDS):
+        return
     cluster.somebody_scales(plea.target["namespace"], plea.target["name"], CHANGED_TO)
     _say(f"somebody: scaled {plea.target['namespace']}/{plea.target['name']} to {CHANGED_TO} by hand")
 

@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 Json = dict[str, Any]
@@ -86,6 +87,10 @@ def demo_pleas(requester: str) -> tuple[Plea, ...]:
     )
 
 
+class Gone(Exception):
+    """The API does not answer any more: the demo has ended."""
+
+
 class Agent:
     """The agent, over one API and one token."""
 
@@ -97,7 +102,11 @@ class Agent:
         self._say = say
 
     def ask(self, plea: Plea) -> str:
-        """Send one plea and return the id under which it is known."""
+        """Send one plea and return the id under which it is known.
+
+        Raises:
+            Gone: Nobody answers any more.
+        """
         body: Json = {
             "environment": self._environment,
             "action": {"verb": plea.verb, "target": dict(plea.target), "parameters": dict(plea.parameters)},
@@ -123,8 +132,8 @@ class Agent:
             path = f"/v1/escalations/{escalation}?after_version={version}&wait_seconds={_WAIT_SECONDS}"
             try:
                 status, answer = self._call("GET", path)
-            except OSError:
-                return  # The API is gone: the demo has ended.
+            except Gone:
+                return
             if status != 200:  # noqa: PLR2004 - HTTP's own number
                 self._say(f"agent: {escalation}: {answer.get('code', status)}")
                 return
@@ -152,8 +161,11 @@ class Agent:
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(request, timeout=_WAIT_SECONDS + 10) as response:  # noqa: S310 - as above
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+            try:
+                answer = urllib.request.urlopen(request, timeout=_WAIT_SECONDS + 10)  # noqa: S310 - as above
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                return answer.status, json.load(answer)
+        except (OSError, HTTPException, ValueError) as error:
+            raise Gone from error  # Refused, reset, or cut in the middle of an answer.

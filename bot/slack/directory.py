@@ -83,9 +83,16 @@ class Kept(Generic[T]):
 class SlackDirectory:
     """Asks as the app's bot, some accounts at a time."""
 
-    def __init__(self, client: WebClient, *, team: str) -> None:
-        """Keep the client; *team* is the workspace that its token belongs to: anybody else is from outside."""
+    def __init__(self, client: WebClient, *, team: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Keep whom to ask.
+
+        Args:
+            client: Of the Web API.
+            team: The workspace that its token belongs to: anybody else is from outside.
+            patience_seconds: How long one call waits for all answers together.
+        """
         self._client = client
+        self._patience = patience_seconds
         self._team = team
         self._standings: Kept[Standing] = Kept(KEPT)
         self._groups: Kept[Membership] = Kept(KEPT)
@@ -103,11 +110,11 @@ class SlackDirectory:
         anew: bool = False,
         lane: Lane = Lane.NORMAL,
     ) -> Authority:
-        """Return what is known of *accounts* and *groups*, within :data:`PATIENCE_SECONDS`."""
+        """Return what is known of *accounts* and *groups*, as far as Slack answers in time."""
         asked_accounts = {one: self._threads[lane].submit(self._standing, one, at) for one in set(accounts)}
         asked_groups = {one: self._membership_soon(one, at, anew=anew, lane=lane) for one in set(groups)}
         futures: list[Future[Any]] = [*asked_accounts.values(), *asked_groups.values()]
-        wait(futures, timeout=PATIENCE_SECONDS)
+        wait(futures, timeout=self._patience)
         for late in asked_accounts.values():
             late.cancel()  # Nobody waits for it any more; a group's answer may have others waiting.
         return Authority(

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,9 @@ PING_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 20.0
 """How long the library may try by itself."""
+
+CLOSING_SECONDS: Final = 5.0
+"""How long the goodbye may take."""
 
 
 class Sockets:
@@ -33,6 +37,7 @@ class Sockets:
         ping_seconds: float = PING_SECONDS,
         watch_seconds: float = WATCH_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        closing_seconds: float = CLOSING_SECONDS,
     ) -> None:
         """Keep what to connect; *client* needs no token, it carries the address of the API."""
         self._app = app
@@ -41,6 +46,7 @@ class Sockets:
         self._ping = ping_seconds
         self._watch = watch_seconds
         self._patience = patience_seconds
+        self._closing = closing_seconds
         self._handler: AsyncSocketModeHandler | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -100,9 +106,18 @@ class Sockets:
         if handler is None:
             return
         try:
-            await asyncio.wait_for(handler.close_async(), timeout=self._watch)  # type: ignore[no-untyped-call]
+            await asyncio.wait_for(handler.close_async(), timeout=self._closing)  # type: ignore[no-untyped-call]
         except (TimeoutError, OSError) as error:
             log.warning("socket.not_closed", why=type(error).__name__)
+            await _abandon(handler.client)
+
+
+async def _abandon(client: SocketModeClient) -> None:
+    """Let go of a connection without its goodbye: the library frees what it holds only after that."""
+    for task in (client.message_processor, client.current_session_monitor, client.message_receiver):
+        if task is not None:
+            task.cancel()
+    await client.aiohttp_client_session.close()
 
 
 def _quiet_logger() -> logging.Logger:

@@ -104,7 +104,7 @@ def test_a_thread_waits_as_a_whole(store, lines):
     post_cards(store)
     found = lines.waiting(limit=10)
 
-    lines.failed(found[0], permanent=False)
+    lines.failed(found[0], permanent=False, wait=timedelta(minutes=1))
     waiting = lines.waiting(limit=10)
     lines.failed(found[0], permanent=False, wait=timedelta(0))
     due = lines.waiting(limit=10)

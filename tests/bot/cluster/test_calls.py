@@ -143,6 +143,7 @@ def test_what_may_have_arrived_is_lost_and_sent_once(fault):
     with serving(fault) as server:
         with _client(server.url, times=QUICK) as client, pytest.raises(Lost):
             _patch(client)
+        wait_until(lambda: server.received, what="what was given up has arrived")
 
         assert len(server.received) == 1
 

@@ -27,7 +27,7 @@ def _findings(one: Installation, *, source=None, grants=None, bot=None):
     return door.findings("prod", grants or one.grants, bot=bot or one.bot, name=one.name)
 
 
-def _eventually(one, *sentences, within_s=10.0):
+def _eventually(one, *sentences, within_s=60.0):
     """Wait until the findings are exactly these: the server needs a moment to notice what was changed."""
     expected = [Finding(sentence=f"prod: {sentence}") for sentence in sentences]
     seen: list[Finding] = []

@@ -9,6 +9,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -235,8 +236,9 @@ def open_door(
     rates: Rates | None = None,
     not_ready: Callable[[], tuple[str, ...]] = lambda: (),
     pools: Pools | None = None,
+    seconds: Callable[[], float] = time.monotonic,
 ) -> Iterator[Door]:
-    """Serve *world* on loopback for the length of the block."""
+    """Serve *world* on loopback for the length of the block; *seconds* is what paces are measured with."""
     metrics, own = Metrics(), pools or small_pools()
     deps = Deps(
         store=world.store,
@@ -248,6 +250,7 @@ def open_door(
         metrics=metrics,
         not_ready=not_ready,
         rates=rates or Rates(),
+        clock=seconds,
     )
     intake = Intake(deps)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -104,7 +104,7 @@ def test_the_scheme_is_read_as_http_says(shared_door):
 def test_t_auth_02_whoever_guesses_too_often_is_put_off(world, hand_clock):
     """T-AUTH-02: after so many failures an address gets 429 and when to come back, and nothing is looked up for it."""
     rates = Rates(failures=Rate(per_second=0.001, burst=5))
-    with open_door(world, hand_clock, rates=rates) as door:
+    with open_door(world, hand_clock, rates=rates, seconds=lambda: 0.0) as door:
         answers = [door.call("GET", ESCALATIONS, token=f"cst_guess{number}") for number in range(8)]
 
     assert [answer.status for answer in answers] == [401] * 5 + [429] * 3

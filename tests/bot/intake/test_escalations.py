@@ -260,7 +260,7 @@ def test_an_agent_has_only_so_many_questions_open(world, hand_clock):
 def test_escalations_and_calls_have_a_pace(world, hand_clock):
     """429 with the time to wait above either pace; another agent is not affected (I13)."""
     rates = Rates(escalations=Rate(per_second=0.01, burst=2), calls=Rate(per_second=0.01, burst=6))
-    with open_door(world, hand_clock, rates=rates) as door:
+    with open_door(world, hand_clock, rates=rates, seconds=lambda: 0.0) as door:
         escalations = [door.escalate(f"key-{number}") for number in range(3)]
         calls = [door.call("GET", ESCALATIONS) for _ in range(4)]
         other = door.escalate(token=OTHER_AGENT)

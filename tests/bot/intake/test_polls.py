@@ -103,14 +103,14 @@ def test_a_poll_ends_unchanged_when_its_time_is_over(door):
 def test_t_auth_04_a_poll_ends_with_its_token(door, callers):
     """T-AUTH-04: revoked while it waits, a token's poll is closed with 401 within 5 s, and others' go on."""
     asked, others = door.escalate().json, door.escalate(token=OTHER_AGENT).json
-    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 2, token=OTHER_AGENT)
+    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 10, token=OTHER_AGENT)
     _waiting(door, 2)
 
     door.world.admit.revoke(TOKEN_ID, by="os:olga")
     told = waiting.result(5)
 
     assert (told.status, told.code) == (401, "unauthorised")
-    assert (going_on.result(10).status, going_on.result().json) == (200, others)
+    assert (going_on.result(60).status, going_on.result().json) == (200, others)
 
 
 def test_a_poll_of_anothers_escalation_does_not_wait(door):
@@ -205,11 +205,11 @@ def test_a_token_that_ended_unseen_is_told_nothing(door, callers):
         raise Unavailable("The store cannot be reached.")
 
     door.intake.polls._look = unavailable
-    waiting = _poll(callers, door, asked, 1)
+    waiting = _poll(callers, door, asked, 5)
     _waiting(door, 1)
     door.world.admit.revoke(TOKEN_ID, by="os:olga")
 
-    assert (waiting.result(10).status, waiting.result().code) == (401, "unauthorised")
+    assert (waiting.result(60).status, waiting.result().code) == (401, "unauthorised")
 
 
 def test_nobody_waits_at_a_closed_door(world):

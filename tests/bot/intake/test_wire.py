@@ -68,9 +68,7 @@ def test_a_slow_body_is_not_waited_for(shared_door, monkeypatch):
     monkeypatch.setattr(bodies, "LINGER_S", 0.2)
 
     def drip(connection: socket.socket) -> None:
-        for _ in range(8):
-            connection.sendall(b" ")
-            time.sleep(0.05)
+        wait_until(lambda: not _takes(connection, b" "), what="the connection is closed", every_s=0.05)
 
     answer = shared_door.raw(OPEN + GOOD + b"Content-Length: 1000\r\n\r\n", then=drip)
 
@@ -127,7 +125,9 @@ def _is_healthy(connection):
     connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: door\r\n\r\n")
     received = b""
     while not received.endswith(b'{"status":"ok"}'):
-        received += connection.recv(65536)
+        piece = connection.recv(65536)
+        assert piece, "it hung up"
+        received += piece
     return received.startswith(b"HTTP/1.1 200 ")
 
 

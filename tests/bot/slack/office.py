@@ -52,7 +52,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 IDLE_STEPS = 4
 """After so many steps without a message everything is up to date, as far as it can be."""
 
-PATIENT = Strictness(post_rate=None, method_rates={}, ack_seconds=30)
+PATIENT = Strictness(post_rate=None, method_rates={}, ack_seconds=60, trigger_seconds=60)
 """Slack without its pace, for tests that are not about it."""
 
 
@@ -99,7 +99,9 @@ class Office:
     over_http: bool = False
     journey: Journey = field(default_factory=Remembered)
     monotonic: Callable[[], float] = field(default_factory=QuickClock)
-    cut_off_seconds: float = 2.5
+    cut_off_seconds: float = 30
+    patience_seconds: float = 20
+    closing_seconds: float = 20
     connect: bool = True
 
     def open(self) -> "Office":
@@ -124,7 +126,7 @@ class Office:
     def a_relay(self, journey: Journey) -> "Relay[Any]":
         """Return a relay as a fresh process would make it."""
         poster = SlackPoster(
-            client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=5), monotonic=self.monotonic
+            client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=20), monotonic=self.monotonic
         )
         return Relay(
             store=self.store,
@@ -245,13 +247,15 @@ class Office:
             mode = HttpMode(url=f"http://127.0.0.1:{listening.getsockname()[1]}/slack/events", signing_secret=SECRET)
         self.workspace = Workspace(self.seed, strictness=self.strictness, mode=mode)
         await self.workspace.start()
-        reading = client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=2)
-        self.directory = SlackDirectory(reading, team=self.seed.team_id)
+        reading = client(self.workspace.bot_token, self.workspace.api_url, timeout_seconds=20)
+        self.directory = SlackDirectory(reading, team=self.seed.team_id, patience_seconds=self.patience_seconds)
         self.installed = Installed(team=self.seed.team_id, bot_id=self.seed.bot_id, bot_user=self.seed.bot_user_id)
 
     async def _wire(self) -> None:
         url, token = self.workspace.api_url, self.workspace.bot_token
-        self.acting = Acting(Answers(async_client(token, url, timeout_seconds=5)), cut_off_seconds=self.cut_off_seconds)
+        self.acting = Acting(
+            Answers(async_client(token, url, timeout_seconds=20)), cut_off_seconds=self.cut_off_seconds
+        )
         listeners = Listeners(
             installed=self.installed,
             decide=self.world.decide,
@@ -260,9 +264,9 @@ class Office:
             directory=self.directory,
             pools=self.pools,
             acting=self.acting,
-            forms=async_client(token, url, timeout_seconds=2),
+            forms=async_client(token, url, timeout_seconds=20),
         )
-        bare = async_client(None, url, timeout_seconds=5)
+        bare = async_client(None, url, timeout_seconds=20)
         self.app = make_app(listeners, client=bare, token=token)
         if self.over_http:
             await self._serve()
@@ -274,6 +278,7 @@ class Office:
                 ping_seconds=0.5,
                 watch_seconds=0.1,
                 patience_seconds=2,
+                closing_seconds=self.closing_seconds,
             )
             await self.sockets.open()
             await self.workspace.wait_for_connections(1)

@@ -1,10 +1,12 @@
 """Socket Mode: clicks come in again after a drop, a refresh and an outage, and no other door is open."""
 
+import asyncio
 import urllib.error
 import urllib.request
 from dataclasses import replace
 
 import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from approvals.request import State
 from tests.bot.slack.office import PATIENT
@@ -50,6 +52,22 @@ def test_an_outage_that_outlasts_the_librarys_patience_ends_in_a_new_connection(
     office.until(lambda: office.click("U0ADA", "deny:v1").acked, "a click is answered")
 
     assert office.world.request(request).state is State.DENIED
+
+
+def test_a_goodbye_that_never_ends_leaves_nothing_open(make_office, monkeypatch):
+    """The library frees what it holds only after the goodbye: where that hangs, its connection is closed all the same."""
+    office = make_office(closing_seconds=0.05)
+    held = office.sockets._handler.client
+
+    async def hang(self):
+        await self.client.disconnect()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AsyncSocketModeHandler, "close_async", hang)
+    office.loop.do(office.sockets.close())
+
+    assert held.aiohttp_client_session.closed
+    office.until(lambda: held.message_processor.done() and held.message_receiver.done(), "its tasks have ended")
 
 
 def test_in_socket_mode_no_http_door_is_open(office):

@@ -268,7 +268,7 @@ def test_a_rollout_takes_its_time(tmp_path):
     """With a pace that people can watch, the numbers move step by step, and the lag is seen first."""
     seed = Seed(namespaces=("shop",), workloads=(deployment("shop", "web", replicas=1),))
     seen = []
-    with StandIn(tmp_path, seed, rollout=timedelta(milliseconds=300), lag=timedelta(milliseconds=100)) as cluster:
+    with StandIn(tmp_path, seed, rollout=timedelta(seconds=3), lag=timedelta(seconds=1)) as cluster:
         wire = Wire(cluster.server, token=cluster.token())
         path = "/apis/apps/v1/namespaces/shop/deployments/web"
         wire.patch(f"{path}/scale", {"spec": {"replicas": 4}})

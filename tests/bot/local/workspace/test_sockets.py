@@ -205,7 +205,7 @@ async def test_frames_that_make_no_sense_are_ignored():
 async def test_events_are_tried_again_until_they_are_acknowledged():
     """An event nobody took is delivered again, with the number and the reason of the retry."""
     seen: list[Any] = []
-    strictness = Strictness(ack_seconds=1, event_retry_seconds=(0.0, 0.05, 0.05))
+    strictness = Strictness(ack_seconds=1, event_retry_seconds=(0.05,) * 200)
     async with running(strictness=strictness) as workspace:
         delivery = workspace.set_group_members("S0PROD", [])
         await asyncio.sleep(0)
