@@ -95,7 +95,9 @@ class Sockets:
         self._handler = handler
         try:
             # The library's connect() tries for ever with one address; ours has to come back.
-            await asyncio.wait_for(handler.connect_async(), timeout=self._patience)  # type: ignore[no-untyped-call]
+            # (asyncio.wait_for was seen to swallow the cancelling of a close that came as the connection did.)
+            async with asyncio.timeout(self._patience):
+                await handler.connect_async()  # type: ignore[no-untyped-call]
             log.info("socket.connected")
         except (TimeoutError, OSError, ValueError) as error:
             log.warning("socket.not_connected", why=type(error).__name__)
@@ -106,7 +108,8 @@ class Sockets:
         if handler is None:
             return
         try:
-            await asyncio.wait_for(handler.close_async(), timeout=self._closing)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(self._closing):
+                await handler.close_async()  # type: ignore[no-untyped-call]
         except (TimeoutError, OSError) as error:
             log.warning("socket.not_closed", why=type(error).__name__)
             await _abandon(handler.client)

@@ -109,7 +109,8 @@ class Page:
     async def _stream(self, response: web.StreamResponse, subscription: Subscription) -> None:
         while True:
             try:
-                change = await asyncio.wait_for(subscription.next(), _HEARTBEAT_SECONDS)
+                async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                    change = await subscription.next()
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue

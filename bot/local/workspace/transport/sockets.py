@@ -89,7 +89,8 @@ class SocketHub:
         self._waiting[envelope_id] = answer
         try:
             await _send(targets, _envelope(envelope_id, parcel))
-            payload = await asyncio.wait_for(answer, self._core.strictness.ack_seconds)
+            async with asyncio.timeout(self._core.strictness.ack_seconds):
+                payload = await answer
         except TimeoutError:
             return Ack(answered=False, failure="timeout", seconds=loop.time() - started)
         finally:
