@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -285,14 +286,15 @@ def _exchange_bytes(record: dict[str, Any]) -> None:
     record["body_hex"] = record["body_hex"][:-2] + "00"
 
 
-@pytest.mark.parametrize("tamper", [_lie_about, _leave_untold, _exchange_bytes], ids=lambda one: one.__name__)
-def test_an_export_that_shows_another_event_is_noticed(exported: list[dict[str, Any]], tamper: Callable[[Any], None]):
+def test_an_export_that_shows_another_event_is_noticed(exported: list[dict[str, Any]]):
     """What a reader sees in a line has to be what the hashed bytes say, or that line is named."""
-    tamper(exported[6])
+    for tamper in (_lie_about, _leave_untold, _exchange_bytes):
+        tampered = deepcopy(exported)
+        tamper(tampered[6])
 
-    found = of_export(exported)
+        found = of_export(tampered)
 
-    assert (found.good, found.bad) == (6, (7, exported[6]["stream"], exported[6]["sequence"]))
+        assert (found.good, found.bad) == (6, (7, exported[6]["stream"], exported[6]["sequence"])), tamper
 
 
 def test_fields_cannot_run_into_each_other():

@@ -103,7 +103,7 @@ def test_a_poll_ends_unchanged_when_its_time_is_over(door):
 def test_t_auth_04_a_poll_ends_with_its_token(door, callers):
     """T-AUTH-04: revoked while it waits, a token's poll is closed with 401 within 5 s, and others' go on."""
     asked, others = door.escalate().json, door.escalate(token=OTHER_AGENT).json
-    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 10, token=OTHER_AGENT)
+    waiting, going_on = _poll(callers, door, asked), _poll(callers, door, others, 5, token=OTHER_AGENT)
     _waiting(door, 2)
 
     door.world.admit.revoke(TOKEN_ID, by="os:olga")
