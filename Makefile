@@ -57,7 +57,10 @@ suite: check
 
 .PHONY: test-fast
 test-fast: dev ## the inner loop: no cluster, no database server, no browser, no sockets (T="-k name" narrows it)
-	@$(BIN)/pytest $(FAST) $(T)
+	@half() { $(BIN)/pytest -q --durations=0 --durations-min=2 $(FAST) "$$@" $(T) || (( $$? == 5 )); }; \
+	half tests/bot tests/usecases & other=$$!; \
+	half --ignore=tests/bot --ignore=tests/usecases; \
+	wait $$other
 
 .PHONY: check
 check: dev ## format, lint, types, import contracts
