@@ -30,6 +30,7 @@ from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
 from bot import clock, logs
+from bot.clearances import Clearances
 from bot.cli.desk import DemoWishes, Status
 from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
@@ -154,6 +155,11 @@ class Application:
         return hmac.new(secret, b"countersign/hidden-values/1", sha256).digest()
 
     @cached_property
+    def clearances(self) -> Clearances:
+        """Where changes may start now: nowhere, until its checks have passed."""
+        return Clearances(now=clock.utc_now)
+
+    @cached_property
     def verbs(self) -> Verbs:
         """Every use case."""
         return Verbs(
@@ -164,6 +170,7 @@ class Application:
             render=render_review,
             new_id=clock.new_id,
             journey=Metrics(),
+            clearance=self.clearances,
         )
 
     # What the command line asks for.

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from approvals.ports import Cluster, Directory, Journey, NewId, Policies, Store
+from approvals.ports import Clearance, Cluster, Directory, Journey, NewId, Policies, Store
 from approvals.review import Renderer
 from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
@@ -32,6 +32,7 @@ class Verbs:
     render: Renderer
     new_id: NewId
     journey: Journey
+    clearance: Clearance
 
     @cached_property
     def escalate(self) -> Escalate:
@@ -67,6 +68,7 @@ class Verbs:
             directory=self.directory,
             escalate=self.escalate,
             journey=self.journey,
+            clearance=self.clearance,
         )
 
     @cached_property

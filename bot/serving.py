@@ -22,6 +22,7 @@ from approvals.digest import WeeklyDigest
 from approvals.errors import Unavailable
 from approvals.policy import Environment, Policy
 from bot import clock
+from bot.clearances import FIRST_CHECKS
 from bot.cluster.access import grants_of
 from bot.cluster.checks import Finding as ClusterFinding
 from bot.digests import DigestPost
@@ -110,6 +111,7 @@ class Serving:
             render=application.verbs.render,
             new_id=clock.new_id,
             journey=self.metrics,
+            clearance=application.clearances,
         )
         self.cards = Cards(application.store)
         self.lines = ThreadLines(application.store)
@@ -135,6 +137,8 @@ class Serving:
             if checked.installed is None or any(grave for _, grave in found):
                 yield None
                 return
+            for name in policy.environments:
+                application.clearances.release(name, holder=FIRST_CHECKS)
             application.verbs.adopt(policy, application.policies.text(), by=ITSELF)
             yield cls(application, checked.installed, lock)
 

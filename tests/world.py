@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from approvals.canonical import encode, tagged_hash
 from approvals.facts import facts_of
 from approvals.policy import Policy
-from approvals.ports import Cluster, Directory, Journey, NewId, Store
+from approvals.ports import Clearance, Cluster, Directory, Journey, NewId, Store
 from approvals.request import Answer, Judged, Request, Via
 from approvals.review import Rendered, Review
 from approvals.tokens import created
@@ -27,6 +27,7 @@ from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
 from tests.builders import ADA, NOON, a_policy, a_token, an_escalation
+from tests.fakes.clearance import FakeClearance
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.ids import CountingIds
@@ -74,6 +75,7 @@ class World:
     policies: FixedPolicies = field(default_factory=FixedPolicies)
     new_id: NewId = field(default_factory=CountingIds)
     journey: Journey = field(default_factory=Remembered)
+    clearance: Clearance = field(default_factory=FakeClearance)
     render: Callable[[Review], Rendered] = rendered
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class World:
             directory=directory,
             escalate=self.escalate,
             journey=journey,
+            clearance=self.clearance,
         )
         self.expire = Expire(store=store)
         self.follow_revocations = FollowRevocations(store=store, policies=policies)

@@ -38,11 +38,13 @@ from approvals.pause import survives
 from approvals.plan import Bound, bind, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
 from approvals.ports import (
     Came,
+    Clearance,
     Cluster,
     Credential,
     Directory,
     Journey,
     Milestone,
+    Obstacle,
     Policies,
     Reading,
     Reply,
@@ -72,6 +74,8 @@ REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """At least as long as the cluster door lets one write take."""
 
 
+_NOTHING_SENT: Final = frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED})
+
 Move = Callable[[Execution, UnitOfWork], Transition]
 """Makes one transition of an execution whose row is locked."""
 
@@ -86,6 +90,7 @@ class Execute:
     directory: Directory
     escalate: Escalate
     journey: Journey
+    clearance: Clearance
 
     def __call__(self, *, limit: int = 20) -> int:
         """Look at every execution that is due, at most *limit* of them, and return how many there were."""
@@ -99,15 +104,36 @@ class Execute:
         """Carry one execution on as far as it goes just now; nothing happens where another worker holds it."""
         with self.store.reading() as reading:
             execution = reading.execution(execution_id)
+            lapsed = execution is not None and reading.now >= execution.valid_until
         if execution is None or execution.is_over:
             return
+        obstacle = self.clearance.obstacle(execution.environment)
         try:
             if execution.state is Phase.APPLIED:
                 self._follow(execution)
+            elif obstacle is not None and execution.state in _NOTHING_SENT and not lapsed:
+                self._wait_for_clearance(execution_id, obstacle)
             else:
                 self._carry_on(self._claim(execution_id))
         except Clash:
             return  # Another worker, a denial or a pause was faster; the next look sees what is true then.
+
+    def _wait_for_clearance(self, execution_id: str, obstacle: Obstacle) -> None:
+        """Let an execution wait in an environment where nothing may start now: one event an obstacle, and none a look.
+
+        It is claimed to be put back, so that whoever holds its lease keeps it. Its approval goes on running out: at the end
+        of it the next look voids it.
+        """
+        with self.store.writing() as uow:
+            execution = uow.lock_execution(execution_id)
+            if execution is None or execution.state not in _NOTHING_SENT:
+                raise Clash("It has moved on.")
+            if execution.state is Phase.QUEUED and execution.message == obstacle.sentence:
+                uow.look_later(execution, min(uow.now + LATER, execution.valid_until))
+                return
+            claimed = _saved(uow, claim(execution, now=uow.now))
+            waiting = _saved(uow, put_back(claimed, now=uow.now, wait=LATER, message=obstacle.sentence))
+            uow.release_target(waiting)
 
     def _claim(self, execution_id: str) -> Execution:
         with self.store.writing() as uow:
@@ -147,7 +173,8 @@ class Execute:
         if drifted:
             return self._supersede(execution, request)
         body = envelope(bound.steps[execution.step], resource_version)
-        started = Start(store=self.store, policies=self.policies, directory=self.directory)(
+        start = Start(store=self.store, policies=self.policies, directory=self.directory, clearance=self.clearance)
+        started = start(
             execution,
             request,
             resource_version=resource_version,
@@ -225,6 +252,9 @@ class Execute:
             held = _locked(uow, execution)
             if not _still_wanted(uow, held, attempt):
                 return _stopped(uow, held, attempt), None
+            obstacle = self.clearance.obstacle(held.environment)
+            if obstacle is not None:
+                return _held_up(uow, held, attempt, obstacle), None
             try:
                 transition = sending(
                     held, attempt, token_id=credential.token_id, token_expires_at=credential.expires_at, now=uow.now
@@ -298,6 +328,10 @@ class Execute:
             self._still_unknown(
                 execution, attempt, "It may still land; the target stays locked until it no longer can."
             )
+            return
+        obstacle = self.clearance.obstacle(execution.environment)
+        if obstacle is not None:
+            self._still_unknown(execution, attempt, obstacle.sentence)
             return
         try:
             credential = self._mint(execution, bound)
@@ -437,6 +471,16 @@ def _stopped(uow: UnitOfWork, execution: Execution, attempt: Attempt) -> Executi
         return _ended(uow, void(execution, Reason.PAUSED, now=uow.now, attempt=attempt))
     message = "It may still land; the target stays locked until it no longer can."
     return _saved(uow, unknown(execution, attempt, now=uow.now, message=message, look_again=LOST_AGAIN))
+
+
+def _held_up(uow: UnitOfWork, execution: Execution, attempt: Attempt, obstacle: Obstacle) -> Execution:
+    """Return it put back because its environment lost its clearance since its start; left unknown if it was sent before."""
+    if execution.state is Phase.ARMED:
+        wait = wait_after_unsent(attempt)
+        waiting = _saved(uow, disarm(execution, attempt, now=uow.now, wait=wait, message=obstacle.sentence))
+        uow.release_target(waiting)
+        return waiting
+    return _saved(uow, unknown(execution, attempt, now=uow.now, message=obstacle.sentence, look_again=LOST_AGAIN))
 
 
 def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork) -> Transition:

@@ -2,8 +2,8 @@
 
 Authority is asked for anew, before any lock. Then, under the start gate, the environment's lock and the rows' locks, the target's
 and the token's among them, everything is read in fresh statements and judged once more: pause, validity, revocation, today's
-policy, quorum, whether the target is free. Only then is the start record written. Checking the pause in the claiming statement
-instead was measured to let a start through after a committed pause.
+policy, quorum, whether the environment is cleared and the target is free. Only then is the start record written. Checking the
+pause in the claiming statement instead was measured to let a start through after a committed pause.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from approvals.execution import Attempt, Execution, Reason, arm, put_back, void
 from approvals.pause import open_pause_over
 from approvals.people import Authority
 from approvals.policy import groups_of
-from approvals.ports import Directory, Policies, Store
+from approvals.ports import Clearance, Directory, Obstacle, Policies, Store
 from approvals.request import Bench, Request, State, check_quorum
 from approvals.tokens import Token
 from approvals.usecases.standing import bench_for, cancels_for_token, ruling_today, slack_accounts, voters_of
@@ -40,6 +40,7 @@ class Start:
     store: Store
     policies: Policies
     directory: Directory
+    clearance: Clearance
 
     def __call__(
         self,
@@ -77,7 +78,8 @@ class Start:
             policy = self.policies.current()
             bench = bench_for(uow, held_request, policy=policy, authority=authority, execution=held)
             is_revoked = _is_revoked(token) and cancels_for_token(policy, held_request.agent)
-            transition = _verdict(held, held_request, bench, is_revoked=is_revoked, is_free=is_free)
+            obstacle = self.clearance.obstacle(held.environment)
+            transition = _verdict(held, held_request, bench, is_revoked=is_revoked, obstacle=obstacle, is_free=is_free)
             if transition is None:
                 transition = arm(
                     held,
@@ -101,7 +103,13 @@ class Start:
 
 
 def _verdict(
-    execution: Execution, request: Request, bench: Bench, *, is_revoked: bool, is_free: bool
+    execution: Execution,
+    request: Request,
+    bench: Bench,
+    *,
+    is_revoked: bool,
+    obstacle: Obstacle | None,
+    is_free: bool,
 ) -> Transition | None:
     """Return what stops the start, or None."""
     if request.state is not State.APPROVED:
@@ -120,6 +128,8 @@ def _verdict(
         return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
     except Unavailable as error:
         return put_back(execution, now=bench.now, wait=WAIT, message=error.sentence)
+    if obstacle is not None:
+        return put_back(execution, now=bench.now, wait=WAIT, message=obstacle.sentence)
     if not is_free:
         return put_back(execution, now=bench.now, wait=WAIT, message="Another change of the same target is under way.")
     return None

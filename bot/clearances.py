@@ -1,0 +1,93 @@
+"""Clearances: where changes may start now. Implements :class:`approvals.ports.Clearance` for one process.
+
+Several holders may keep an environment shut at the same time, each for a reason of its own: its checks have not passed, its
+admission policies are missing, another cluster answers in its place. Each holder holds and releases under its own name, and
+changes start once nobody holds. An environment that was never spoken of is held by its first checks, so that one which a
+reloaded policy brings starts nothing before it was checked (I18).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Final
+
+import structlog
+
+from approvals.ports import Obstacle
+
+log = structlog.get_logger(__name__)
+
+FIRST_CHECKS: Final = "checks"
+"""The holder of every environment until its checks have passed, and again whenever they find something grave."""
+
+NOT_CHECKED: Final = Obstacle(
+    code="not_checked",
+    sentence="The checks of this environment have not passed yet, so nothing starts in it.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One reason why nothing starts in an environment."""
+
+    holder: str
+    obstacle: Obstacle
+    since: datetime
+    """Since when this holder holds, whatever its reasons were meanwhile."""
+
+
+class Clearances:
+    """Remembers who holds which environment. Any thread may call it."""
+
+    def __init__(self, *, now: Callable[[], datetime], at_first: Mapping[str, Obstacle] | None = None) -> None:
+        """Begin with nothing cleared.
+
+        Args:
+            now: The aware instant.
+            at_first: The holders that must each release an environment once before anything starts in it, with the reason
+                until then; None for the first checks alone.
+        """
+        self._now = now
+        self._at_first = dict(at_first or {FIRST_CHECKS: NOT_CHECKED})
+        self._lock = Lock()
+        self._holds: dict[str, dict[str, Hold]] = {}
+
+    def obstacle(self, environment: str) -> Obstacle | None:
+        """Return the oldest reason why nothing may start in *environment* now, or None where changes may."""
+        holds = self.holds(environment)
+        return holds[0].obstacle if holds else None
+
+    def holds(self, environment: str) -> tuple[Hold, ...]:
+        """Return every reason why nothing may start in *environment* now, oldest first."""
+        with self._lock:
+            return tuple(sorted(self._of(environment).values(), key=lambda hold: (hold.since, hold.holder)))
+
+    def hold(self, environment: str, *, holder: str, obstacle: Obstacle) -> None:
+        """Let nothing start in *environment* until *holder* releases it; held again, it has the newer reason."""
+        with self._lock:
+            holds = self._of(environment)
+            known = holds.get(holder)
+            since = self._now() if known is None else known.since
+            holds[holder] = Hold(holder=holder, obstacle=obstacle, since=since)
+        if known is None or known.obstacle != obstacle:
+            log.warning(
+                "clearance.held", environment=environment, holder=holder, code=obstacle.code, why=obstacle.sentence
+            )
+
+    def release(self, environment: str, *, holder: str) -> None:
+        """Take back what *holder* had against *environment*; changes start once nobody holds it any more."""
+        with self._lock:
+            known = self._of(environment).pop(holder, None)
+        if known is not None:
+            log.info("clearance.released", environment=environment, holder=holder, code=known.obstacle.code)
+
+    def _of(self, environment: str) -> dict[str, Hold]:
+        """Return one environment's holds; the lock is held."""
+        if environment not in self._holds:
+            since = self._now()
+            self._holds[environment] = {
+                holder: Hold(holder=holder, obstacle=obstacle, since=since)
+                for holder, obstacle in self._at_first.items()
+            }
+        return self._holds[environment]

@@ -1,0 +1,62 @@
+"""Clearances: every holder holds and releases under its own name, and nothing starts while anybody holds."""
+
+from datetime import timedelta
+
+from approvals.ports import Obstacle
+from bot.clearances import FIRST_CHECKS, NOT_CHECKED, Clearances, Hold
+from tests.builders import NOON
+from tests.world import HandClock
+
+UNFENCED = Obstacle(code="fence_missing", sentence="Its admission policies are missing.")
+TOO_MUCH = Obstacle(code="right_too_many", sentence="An account may do too much.")
+
+
+def cleared(clock=None):
+    """Return clearances in which the checks of prod have passed."""
+    clearances = Clearances(now=clock or HandClock())
+    clearances.release("prod", holder=FIRST_CHECKS)
+    return clearances
+
+
+def test_an_environment_starts_nothing_before_its_checks_have_passed():
+    """I18: what nobody has spoken of is not cleared."""
+    clearances = Clearances(now=HandClock())
+
+    assert clearances.obstacle("prod") == NOT_CHECKED
+    clearances.release("prod", holder=FIRST_CHECKS)
+    assert (clearances.obstacle("prod"), clearances.obstacle("other")) == (None, NOT_CHECKED)
+
+
+def test_changes_start_once_nobody_holds():
+    """One holder's release opens nothing that another keeps shut; the oldest reason is told first."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clearances.hold("prod", holder="fences", obstacle=UNFENCED)
+    clock.pass_by(timedelta(seconds=1))
+    clearances.hold("prod", holder=FIRST_CHECKS, obstacle=TOO_MUCH)
+
+    assert clearances.obstacle("prod") == UNFENCED
+    clearances.release("prod", holder="fences")
+    assert clearances.obstacle("prod") == TOO_MUCH
+    clearances.release("prod", holder=FIRST_CHECKS)
+    assert clearances.obstacle("prod") is None
+
+
+def test_a_holder_that_finds_another_reason_holds_since_it_began():
+    """Since when nothing starts is what an operator asks; the newest reason is what to mend."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clearances.hold("prod", holder="fences", obstacle=UNFENCED)
+    clock.pass_by(timedelta(seconds=9))
+    clearances.hold("prod", holder="fences", obstacle=TOO_MUCH)
+
+    assert clearances.holds("prod") == (Hold(holder="fences", obstacle=TOO_MUCH, since=NOON),)
+
+
+def test_more_holders_may_have_to_release_first():
+    """Who watches something else from the start holds from the start."""
+    clearances = Clearances(now=HandClock(), at_first={FIRST_CHECKS: NOT_CHECKED, "fences": UNFENCED})
+
+    clearances.release("prod", holder=FIRST_CHECKS)
+
+    assert clearances.obstacle("prod") == UNFENCED
