@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from approvals.action import Argument, ProposedAction, Target
 from approvals.diff import Mac
@@ -109,6 +109,8 @@ class Progress:
 
     effect: Effect
     sentence: str
+    pace: str = ""
+    """Whatever differs from one look to the next while something moves, and only then; nobody is shown it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,10 @@ def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) ->
         )
 
 
+OURS: Final = "countersign:"
+"""How the field manager of each of our writes begins."""
+
+
 def field_manager(escalation: str) -> str:
     """Return the field manager that marks an escalation's writes, at most 128 bytes (the API server's limit)."""
-    return f"countersign:{escalation}"
+    return f"{OURS}{escalation}"

@@ -1,25 +1,18 @@
 """Workloads: what Deployments and StatefulSets have in common, read from their raw objects.
 
-The rollout rule follows the API server's contract: a status speaks of the specification only once its
-``observedGeneration`` has reached ``metadata.generation``; directly after a write it still describes the old one.
+How far a change of one has come is :mod:`approvals.rollout`, why it does not move :mod:`approvals.standstill`, who else
+writes to it :mod:`approvals.managers`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from approvals.plan import Resource
-from approvals.verb import Effect, Kind, Progress
+from approvals.verb import Kind
 
 DEPLOYMENT: Final = Kind(name="Deployment", resource=Resource(group="apps", version="v1", plural="deployments"))
 STATEFUL_SET: Final = Kind(name="StatefulSet", resource=Resource(group="apps", version="v1", plural="statefulsets"))
 HPAS: Final = Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers")
-
-_GITOPS_KEYS: Final = {
-    "argocd.argoproj.io/instance": "Argo CD",
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
 
 
 def counted(number: int, noun: str) -> str:
@@ -33,46 +26,48 @@ def wanted_replicas(workload: Mapping[str, Any]) -> int:
     return 1 if replicas is None else int(replicas)
 
 
-def autoscaler_findings(workload: Mapping[str, Any], autoscalers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return a sentence for each autoscaler that targets the workload: it may undo a number set by hand."""
-    return tuple(
-        f"The autoscaler {hpa['metadata']['name']} keeps this between {hpa['spec'].get('minReplicas', 1)} and "
-        f"{hpa['spec']['maxReplicas']} pods and may undo the number."
-        for hpa in autoscalers
-        if _aims_at(hpa["spec"]["scaleTargetRef"], workload)
-    )
+def is_paused(workload: Mapping[str, Any]) -> bool:
+    """Tell whether a Deployment's rollouts are paused: it scales on, and replaces no pod."""
+    return bool((workload.get("spec") or {}).get("paused"))
 
 
-def _aims_at(reference: Mapping[str, Any], workload: Mapping[str, Any]) -> bool:
-    return (reference.get("kind"), reference.get("name")) == (workload.get("kind"), workload["metadata"]["name"])
+def replaces_only_what_is_deleted(workload: Mapping[str, Any]) -> bool:
+    """Tell whether a StatefulSet replaces no pod by itself (``OnDelete``)."""
+    return _strategy(workload).get("type") == "OnDelete"
 
 
-def manager_findings(workload: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each GitOps controller whose mark the workload carries: it may set the change back."""
-    metadata = workload["metadata"]
-    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-    names = sorted({name for key, name in _GITOPS_KEYS.items() if key in marks})
-    return tuple(f"{name} manages this and may set the change back." for name in names)
+def stops_all_first(workload: Mapping[str, Any]) -> bool:
+    """Tell whether a Deployment stops every pod before it starts the first new one (``Recreate``)."""
+    return _strategy(workload).get("type") == "Recreate"
 
 
-def rollout(workload: Mapping[str, Any]) -> Progress:
-    """Return how far the workload's pods are what its specification asks for."""
-    status = workload.get("status") or {}
-    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
-        return Progress(effect=Effect.ROLLING, sentence="The controller has not seen the change yet.")
-    if _deadline_exceeded(status):
-        return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The rollout made no progress within its own deadline.")
-    wanted = wanted_replicas(workload)
-    ready = int(status.get("availableReplicas", 0))
-    if all(int(status.get(field, 0)) == wanted for field in ("replicas", "updatedReplicas", "availableReplicas")):
-        return Progress(effect=Effect.VERIFIED, sentence=f"All {counted(wanted, 'pod')} ready.")
-    return Progress(effect=Effect.ROLLING, sentence=f"{ready} of {counted(wanted, 'pod')} ready.")
+def held_back(workload: Mapping[str, Any]) -> int:
+    """Return how many pods a StatefulSet's partition keeps on the template before, at most all of them."""
+    rolling = _strategy(workload).get("rollingUpdate") or {}
+    return min(wanted_replicas(workload), int(rolling.get("partition") or 0))
 
 
-def _deadline_exceeded(status: Mapping[str, Any]) -> bool:
-    return any(
-        condition.get("type") == "Progressing"
-        and condition.get("status") == "False"
-        and condition.get("reason") == "ProgressDeadlineExceeded"
-        for condition in status.get("conditions") or ()
-    )
+def goes_one_by_one(workload: Mapping[str, Any]) -> bool:
+    """Tell whether pods are replaced one after another, as a StatefulSet's are."""
+    return workload.get("kind") == STATEFUL_SET.name
+
+
+def most_surplus(workload: Mapping[str, Any]) -> int:
+    """Return how many pods there may be beyond those wanted while a Deployment rolls; the server's default is a quarter."""
+    if goes_one_by_one(workload) or stops_all_first(workload):
+        return 0
+    surge = (_strategy(workload).get("rollingUpdate") or {}).get("maxSurge", "25%")
+    if isinstance(surge, int):
+        return surge
+    share = str(surge).removesuffix("%")
+    return -(-wanted_replicas(workload) * int(share) // 100) if share.isdecimal() else 0
+
+
+def is_being_deleted(thing: Mapping[str, Any]) -> bool:
+    """Tell whether somebody has asked for the object's end."""
+    return bool(thing["metadata"].get("deletionTimestamp"))
+
+
+def _strategy(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec = workload.get("spec") or {}
+    return spec.get("updateStrategy") or spec.get("strategy") or {}

@@ -6,7 +6,7 @@ anywhere leaves a state from which the next look goes on. What a start checks is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
@@ -53,6 +53,7 @@ from approvals.ports import (
     plea_among,
 )
 from approvals.request import CHAIN_LIMIT, Request, State, supersede
+from approvals.standstill import standstill
 from approvals.usecases.escalate import Draft, Escalate
 from approvals.usecases.start import Start
 from approvals.verb import Effect, Landed, Occasion, Progress
@@ -379,7 +380,10 @@ class Execute:
             return Progress(effect=Effect.ROLLING, sentence="The cluster cannot be asked how far it is.")
         if seen is None:
             return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone.")
-        return verb_called(bound.verb).effect(bound, seen)
+        progress = verb_called(bound.verb).effect(bound, seen)
+        if progress.effect is Effect.VERIFIED or not (why := standstill(seen)):
+            return progress
+        return replace(progress, sentence=f"{progress.sentence} {why}")
 
     def _supersede(self, execution: Execution, request: Request) -> Execution:
         """Void what has drifted and, where it can still be asked, put the same wish before people as the target is now."""

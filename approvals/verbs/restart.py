@@ -5,14 +5,16 @@ before planning, so that what was shown is what is sent and a resend is the same
 that carries the escalation's id. The executor holds ``patch`` on the whole object; admission fences the fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from approvals.action import Argument, Target
 from approvals.diff import Mac, changes_between
 from approvals.errors import Unplannable
+from approvals.managers import manager_findings
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
+from approvals.rollout import replaced
 from approvals.verb import (
     AccessRule,
     Draft,
@@ -27,7 +29,17 @@ from approvals.verb import (
     Stake,
     Verb,
 )
-from approvals.workload import DEPLOYMENT, STATEFUL_SET, counted, rollout, wanted_replicas
+from approvals.workload import (
+    DEPLOYMENT,
+    STATEFUL_SET,
+    counted,
+    goes_one_by_one,
+    held_back,
+    is_paused,
+    replaces_only_what_is_deleted,
+    stops_all_first,
+    wanted_replicas,
+)
 
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 REQUEST_ID: Final = "countersign.dev/request-id"
@@ -91,14 +103,17 @@ def _build(
 
 
 def _check_restartable(workload: Mapping[str, Any]) -> None:
-    spec = workload["spec"]
-    if spec.get("paused"):
+    if is_paused(workload):
         raise Unplannable(
             "Its rollouts are paused, so a restart would do nothing until somebody resumes them.", code="rollout_paused"
         )
-    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+    if replaces_only_what_is_deleted(workload):
         raise Unplannable(
             "It replaces pods only when they are deleted, so a restart would do nothing.", code="rollout_manual"
+        )
+    if (kept := held_back(workload)) and kept == wanted_replicas(workload):
+        raise Unplannable(
+            "Its partition keeps every pod as it is, so a restart would do nothing.", code="rollout_partitioned"
         )
 
 
@@ -108,9 +123,26 @@ def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> 
 
 def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
     del arguments
-    wanted = wanted_replicas(observed[_OBJECT])
-    alone = ("It runs a single pod: requests may fail while that one is replaced.",) if wanted == 1 else ()
-    return Stake(risk=Risk.MEDIUM, findings=alone, blast=f"{counted(wanted, 'pod')} replaced")
+    workload = observed[_OBJECT]
+    return Stake(risk=Risk.MEDIUM, findings=(*_findings(workload), *manager_findings(workload)), blast=_blast(workload))
+
+
+def _findings(workload: Mapping[str, Any]) -> Iterator[str]:
+    wanted, kept = wanted_replicas(workload), held_back(workload)
+    if wanted == 0:
+        yield "It runs no pod now: only those of a later scale-up are new."
+    elif stops_all_first(workload):
+        yield "It stops every pod before it starts a new one: nothing serves meanwhile."
+    elif wanted == 1:
+        yield "It runs a single pod: requests may fail while that one is replaced."
+    if kept:
+        yield f"Its partition keeps {counted(kept, 'pod')} as {'it is' if kept == 1 else 'they are'}."
+
+
+def _blast(workload: Mapping[str, Any]) -> str:
+    number = wanted_replicas(workload) - held_back(workload)
+    how = ", all at once" if stops_all_first(workload) else ", one after another" if goes_one_by_one(workload) else ""
+    return f"{counted(number, 'pod')} replaced{how if number > 1 else ''}"
 
 
 def _summary(bound: Bound) -> str:
@@ -130,7 +162,7 @@ def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -
 def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
     if (now["metadata"].get("annotations") or {}).get(REQUEST_ID) != bound.escalation:
         return Progress(effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since.")
-    return rollout(now)
+    return replaced(now)
 
 
 def _fence(kind: Kind) -> Fence:

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from approvals.action import Argument, Target
 from approvals.diff import Mac, changes_between
+from approvals.managers import autoscaler_findings, manager_findings, owners_of
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
+from approvals.rollout import numbered
 from approvals.verb import (
     AccessRule,
     Draft,
@@ -26,20 +28,12 @@ from approvals.verb import (
     Verb,
     field_manager,
 )
-from approvals.workload import (
-    DEPLOYMENT,
-    HPAS,
-    STATEFUL_SET,
-    autoscaler_findings,
-    counted,
-    manager_findings,
-    rollout,
-    wanted_replicas,
-)
+from approvals.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, goes_one_by_one, wanted_replicas
 
 _OBJECT: Final = "object"
 _SCALE: Final = "scale"
 _HPAS: Final = "hpas"
+_FIELD: Final = ("spec", "replicas")
 
 
 def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
@@ -81,15 +75,18 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
     before, after = wanted_replicas(_with_zero(observed[_SCALE])), int(arguments["replicas"])
     findings = (
         *(("Scaling to 0 stops every pod of it.",) if after == 0 else ()),
-        *autoscaler_findings(observed[_OBJECT], observed[_HPAS]),
-        *manager_findings(observed[_OBJECT]),
+        *autoscaler_findings(observed[_OBJECT], observed[_HPAS], before=before, after=after),
+        *manager_findings(observed[_OBJECT], *_FIELD),
     )
     risk = Risk.HIGH if after == 0 else Risk.MEDIUM if after < before else Risk.LOW
-    return Stake(
-        risk=risk,
-        findings=findings,
-        blast=f"{counted(abs(after - before), 'pod')} {'more' if after > before else 'fewer'}",
-    )
+    return Stake(risk=risk, findings=findings, blast=_blast(observed[_OBJECT], before=before, after=after))
+
+
+def _blast(workload: Mapping[str, Any], *, before: int, after: int) -> str:
+    number = abs(after - before)
+    in_order = number > 1 and goes_one_by_one(workload) and workload["spec"].get("podManagementPolicy") != "Parallel"
+    more = "more" if after > before else "fewer"
+    return f"{counted(number, 'pod')} {more}{', one after another' if in_order else ''}"
 
 
 def _summary(bound: Bound) -> str:
@@ -118,11 +115,12 @@ def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -
 
 
 def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
-    if wanted_replicas(now) != bound.arguments["replicas"]:
-        return Progress(
-            effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since."
-        )
-    return rollout(now)
+    number = wanted_replicas(now)
+    if number != bound.arguments["replicas"]:
+        who = (owners_of(now, *_FIELD) or ("somebody else",))[-1]
+        who = f"{who[0].upper()}{who[1:]}"
+        return Progress(effect=Effect.FAILED_ROLLOUT, sentence=f"{who} has set it to {counted(number, 'pod')} since.")
+    return numbered(now)
 
 
 SCALE: Final = Verb(

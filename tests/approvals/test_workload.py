@@ -1,23 +1,22 @@
-"""Workloads: how many pods are wanted, who may undo a change, and how far a rollout is, read from raw objects."""
-
-from typing import Any
+"""Workloads: how many pods are wanted, and how they are replaced, read from raw objects."""
 
 import pytest
 
-from approvals.verb import Effect, Progress
 from approvals.workload import (
     DEPLOYMENT,
     HPAS,
     STATEFUL_SET,
-    autoscaler_findings,
     counted,
-    manager_findings,
-    rollout,
+    goes_one_by_one,
+    held_back,
+    is_being_deleted,
+    is_paused,
+    most_surplus,
+    replaces_only_what_is_deleted,
+    stops_all_first,
     wanted_replicas,
 )
 from tests.builders import a_workload
-
-ROLLING, VERIFIED, FAILED = Effect.ROLLING, Effect.VERIFIED, Effect.FAILED_ROLLOUT
 
 
 def test_the_resources_are_those_of_the_servers_addresses():
@@ -46,88 +45,57 @@ def test_pods_are_counted_in_words(number, said):
     assert counted(number, "pod") == said
 
 
-def an_hpa(name: str = "web", kind: str = "Deployment", target: str = "checkout", **spec: Any) -> dict[str, Any]:
-    """Return a raw autoscaler."""
-    reference = {"apiVersion": "apps/v1", "kind": kind, "name": target}
-    return {"metadata": {"name": name}, "spec": {"scaleTargetRef": reference, "maxReplicas": 9, **spec}}
+def a_set(**strategy):
+    """Return a StatefulSet of three pods with this update strategy."""
+    return a_workload("StatefulSet", updateStrategy=strategy)
 
 
-def test_an_autoscaler_of_the_workload_is_a_finding():
-    """It may undo a number set by hand; those of other workloads or kinds are no matter."""
-    autoscalers = [
-        an_hpa("a", minReplicas=2),
-        an_hpa("b"),
-        an_hpa(kind="StatefulSet"),
-        an_hpa(target="cart"),
-        {"metadata": {"name": "x"}, "spec": {"scaleTargetRef": {}, "maxReplicas": 1}},
+@pytest.mark.parametrize(
+    ("workload", "kept"),
+    [
+        (a_set(), 0),
+        (a_set(type="RollingUpdate", rollingUpdate=None), 0),
+        (a_set(type="RollingUpdate", rollingUpdate={}), 0),
+        (a_set(type="RollingUpdate", rollingUpdate={"partition": 2}), 2),
+        (a_set(type="RollingUpdate", rollingUpdate={"partition": 3}), 3),
+        (a_set(type="RollingUpdate", rollingUpdate={"partition": 9}), 3),
+        (a_workload(), 0),
+    ],
+)
+def test_a_partition_holds_pods_back(workload, kept):
+    """At most as many as there are."""
+    assert held_back(workload) == kept
+
+
+@pytest.mark.parametrize(
+    ("workload", "surplus"),
+    [
+        (a_workload(replicas=3), 1),
+        (a_workload(replicas=4), 1),
+        (a_workload(replicas=5), 2),
+        (a_workload(replicas=20, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0}}), 0),
+        (a_workload(replicas=20, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 3}}), 3),
+        (a_workload(replicas=20, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "100%"}}), 20),
+        (a_workload(replicas=20, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "odd"}}), 0),
+        (a_workload(replicas=20, strategy={"type": "Recreate"}), 0),
+        (a_workload("StatefulSet", replicas=20), 0),
+    ],
+)
+def test_a_deployment_may_surge(workload, surplus):
+    """By a quarter, rounded up, unless it says otherwise; what stops all first and a StatefulSet never."""
+    assert most_surplus(workload) == surplus
+
+
+def test_how_pods_are_replaced():
+    """Each of the settings that change what a restart does is told from its absence."""
+    assert [is_paused(a_workload(paused=paused)) for paused in (True, False)] == [True, False]
+    assert [replaces_only_what_is_deleted(a_set(type=kind)) for kind in ("OnDelete", "RollingUpdate")] == [True, False]
+    assert [stops_all_first(a_workload(strategy={"type": kind})) for kind in ("Recreate", "RollingUpdate")] == [
+        True,
+        False,
     ]
-
-    assert autoscaler_findings(a_workload(), autoscalers) == (
-        "The autoscaler a keeps this between 2 and 9 pods and may undo the number.",
-        "The autoscaler b keeps this between 1 and 9 pods and may undo the number.",
-    )
-    assert autoscaler_findings(a_workload(), []) == ()
-
-
-@pytest.mark.parametrize(
-    ("labels", "annotations", "found"),
-    [
-        ({}, {}, ()),
-        (None, None, ()),
-        ({"argocd.argoproj.io/instance": "x"}, None, ("Argo CD",)),
-        ({}, {"argocd.argoproj.io/tracking-id": "x"}, ("Argo CD",)),
-        ({"kustomize.toolkit.fluxcd.io/name": "x"}, {}, ("Flux",)),
-        ({"helm.toolkit.fluxcd.io/name": "x", "kustomize.toolkit.fluxcd.io/name": "x"}, {}, ("Flux",)),
-        (
-            {"helm.toolkit.fluxcd.io/name": "x"},
-            {"argocd.argoproj.io/tracking-id": "x"},
-            ("Argo CD", "Flux"),
-        ),
-    ],
-)
-def test_a_gitops_controllers_mark_is_a_finding(labels, annotations, found):
-    """Who manages the object may set the change back; each is named once, in order."""
-    workload = a_workload()
-    workload["metadata"] |= {"labels": labels, "annotations": annotations}
-
-    assert manager_findings(workload) == tuple(f"{name} manages this and may set the change back." for name in found)
-
-
-def status(replicas: int = 3, seen: int = 4, **changed: Any) -> dict[str, Any]:
-    """Return a Deployment of three pods at generation 4 with this status."""
-    workload = a_workload(replicas=replicas)
-    workload["status"] = {**workload["status"], "observedGeneration": seen, **changed}
-    return workload
-
-
-STALLED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
-NOT_SEEN = "The controller has not seen the change yet."
-STUCK = "The rollout made no progress within its own deadline."
-
-
-@pytest.mark.parametrize(
-    ("workload", "effect", "sentence"),
-    [
-        (status(), VERIFIED, "All 3 pods ready."),
-        (status(replicas=1), VERIFIED, "All 1 pod ready."),
-        (status(replicas=0), VERIFIED, "All 0 pods ready."),
-        (status(seen=3), ROLLING, NOT_SEEN),
-        (status(seen=5), VERIFIED, "All 3 pods ready."),
-        ({**status(), "status": None}, ROLLING, NOT_SEEN),
-        ({**status(), "status": {}}, ROLLING, NOT_SEEN),
-        ({**status(), "status": {"observedGeneration": 4}}, ROLLING, "0 of 3 pods ready."),
-        (status(availableReplicas=2), ROLLING, "2 of 3 pods ready."),
-        (status(updatedReplicas=2), ROLLING, "3 of 3 pods ready."),
-        (status(replicas=3) | {"status": {**status()["status"], "replicas": 4}}, ROLLING, "3 of 3 pods ready."),
-        (status(conditions=[STALLED]), FAILED, STUCK),
-        (status(seen=3, conditions=[STALLED]), ROLLING, NOT_SEEN),
-        (status(conditions=[{**STALLED, "type": "Available"}]), VERIFIED, "All 3 pods ready."),
-        (status(conditions=[{**STALLED, "status": "True"}]), VERIFIED, "All 3 pods ready."),
-        (status(conditions=[{**STALLED, "reason": "ReplicaSetUpdated"}]), VERIFIED, "All 3 pods ready."),
-        (status(conditions=[{}, STALLED]), FAILED, STUCK),
-        (status(conditions=None), VERIFIED, "All 3 pods ready."),
-    ],
-)
-def test_a_rollout_is_done_when_every_count_says_so(workload, effect, sentence):
-    """A status speaks of the change only once its generation was seen; then every count must be what is wanted."""
-    assert rollout(workload) == Progress(effect=effect, sentence=sentence)
+    assert [goes_one_by_one(one) for one in (a_set(), a_workload())] == [True, False]
+    assert [is_being_deleted({"metadata": one}) for one in ({"deletionTimestamp": "2026-11-20T12:00:00Z"}, {})] == [
+        True,
+        False,
+    ]

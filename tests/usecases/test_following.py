@@ -112,8 +112,26 @@ def test_somebody_elses_number_is_a_failed_rollout(world, instant):
     look_again(world, instant)
 
     execution = execution_of(world, request)
-    told = "Somebody else has changed the number of replicas since."
+    told = "Somebody else has set it to 2 pods since."
     assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, told)
+
+
+def test_what_holds_a_rollout_up_is_said(world, instant):
+    """The cluster's own reason, in our words, as soon as it is there: nobody has to wait for a deadline to learn of a quota."""
+    request = a_rollout(world)
+    message = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1, used: pods=3, limited: pods=3'
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    world.cluster.checkout()["status"] = {
+        "observedGeneration": 5,
+        **dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 3),
+        "conditions": [failure],
+    }
+
+    look_again(world, instant)
+
+    execution = execution_of(world, request)
+    told = "3 of 6 pods ready. The namespace's quota few leaves no room for more pods."
+    assert (execution.effect, execution.message) == (Effect.ROLLING, told)
 
 
 def test_a_rollout_is_given_up_at_its_deadline(world, instant):

@@ -97,6 +97,11 @@ def test_the_step_sets_the_mark_and_the_instant_it_was_asked(kind):
             "rollout_manual",
             "It replaces pods only when they are deleted, so a restart would do nothing.",
         ),
+        (
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 3}}},
+            "rollout_partitioned",
+            "Its partition keeps every pod as it is, so a restart would do nothing.",
+        ),
     ],
 )
 def test_a_restart_that_would_do_nothing_is_refused(spec, code, sentence):
@@ -139,7 +144,7 @@ def test_people_see_the_instant_and_whatever_else_the_dry_run_changed(kind):
     [
         (3, (), "3 pods replaced"),
         (1, ("It runs a single pod: requests may fail while that one is replaced.",), "1 pod replaced"),
-        (0, (), "0 pods replaced"),
+        (0, ("It runs no pod now: only those of a later scale-up are new.",), "0 pods replaced"),
     ],
 )
 def test_what_a_restart_puts_at_stake(replicas, findings, blast):
@@ -147,6 +152,42 @@ def test_what_a_restart_puts_at_stake(replicas, findings, blast):
     assert RESTART.stake({"object": a_workload(replicas=replicas)}, {}) == Stake(
         risk=Risk.MEDIUM, findings=findings, blast=blast
     )
+
+
+@pytest.mark.parametrize(
+    ("workload", "findings", "blast"),
+    [
+        (a_workload("StatefulSet"), (), "3 pods replaced, one after another"),
+        (
+            a_workload("StatefulSet", updateStrategy={"rollingUpdate": {"partition": 1}}),
+            ("Its partition keeps 1 pod as it is.",),
+            "2 pods replaced, one after another",
+        ),
+        (
+            a_workload("StatefulSet", updateStrategy={"rollingUpdate": {"partition": 2}}),
+            ("Its partition keeps 2 pods as they are.",),
+            "1 pod replaced",
+        ),
+        (
+            a_workload(strategy={"type": "Recreate"}),
+            ("It stops every pod before it starts a new one: nothing serves meanwhile.",),
+            "3 pods replaced, all at once",
+        ),
+    ],
+)
+def test_what_a_restart_touches_follows_the_strategy(workload, findings, blast):
+    """One after another, all at once, or only those that no partition keeps."""
+    stake = RESTART.stake({"object": workload}, {})
+
+    assert (stake.findings, stake.blast) == (findings, blast)
+
+
+def test_who_may_undo_it_is_a_finding():
+    """A GitOps controller's mark is told to the approver, as for any other change."""
+    workload = a_workload()
+    workload["metadata"]["labels"]["argocd.argoproj.io/instance"] = "shop"
+
+    assert RESTART.stake({"object": workload}, {}).findings == ("Argo CD manages this and may set the change back.",)
 
 
 def test_the_change_in_one_line():
@@ -182,7 +223,9 @@ def test_what_a_read_back_proves(seen, landed):
 
 def test_the_effect_is_the_rollout_while_our_mark_stands():
     """Followed to its end; once another change has put its own mark, the outcome of this one cannot be told as good."""
-    assert RESTART.effect(bound(), now(ESCALATION)) == Progress(effect=Effect.VERIFIED, sentence="All 3 pods ready.")
+    assert RESTART.effect(bound(), now(ESCALATION)) == Progress(
+        effect=Effect.VERIFIED, sentence="All 3 pods ready.", pace="4/3/3/3/3/"
+    )
     for mark in (None, "esc_after"):
         assert RESTART.effect(bound(), now(mark)) == Progress(
             effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since."

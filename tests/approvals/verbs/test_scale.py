@@ -117,7 +117,7 @@ def test_who_may_undo_it_is_a_finding():
 
     assert SCALE.stake(seen, {"replicas": 0}).findings == (
         "Scaling to 0 stops every pod of it.",
-        "The autoscaler web keeps this between 2 and 9 pods and may undo the number.",
+        "The autoscaler web is switched off by 0 and stays so until somebody sets another number.",
         "Argo CD manages this and may set the change back.",
     )
 
@@ -184,13 +184,35 @@ def test_another_object_of_the_same_name_proves_nothing():
 
 def test_the_effect_is_the_rollout_to_the_approved_number():
     """Followed until every pod is there; another number means that somebody else has changed it."""
-    assert SCALE.effect(bound(), now(6)) == Progress(effect=Effect.VERIFIED, sentence="All 6 pods ready.")
+    assert SCALE.effect(bound(), now(6)) == Progress(
+        effect=Effect.VERIFIED, sentence="All 6 pods ready.", pace="4/6/6/6/6/"
+    )
     assert SCALE.effect(bound(), now(6, generation=5)) == Progress(
-        effect=Effect.ROLLING, sentence="The controller has not seen the change yet."
+        effect=Effect.ROLLING, sentence="The controller has not seen the change yet.", pace="4/6/6/6/6/"
     )
     assert SCALE.effect(bound(), now(7)) == Progress(
-        effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has changed the number of replicas since."
+        effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has set it to 7 pods since."
     )
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+    assert SCALE.effect(bound(), now(7, manager="kube-controller-manager", fieldsV1=fields)) == Progress(
+        effect=Effect.FAILED_ROLLOUT, sentence="An autoscaler has set it to 7 pods since."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "after", "blast"),
+    [
+        ("StatefulSet", {}, 6, "3 pods more, one after another"),
+        ("StatefulSet", {}, 2, "1 pod fewer"),
+        ("StatefulSet", {"podManagementPolicy": "Parallel"}, 6, "3 pods more"),
+        ("Deployment", {}, 6, "3 pods more"),
+    ],
+)
+def test_a_stateful_set_scales_in_its_order(kind, spec, after, blast):
+    """One pod after another, unless it says that they may come together."""
+    seen = {**observed(kind=kind), "object": a_workload(kind, **spec)}
+
+    assert SCALE.stake(seen, {"replicas": after}).blast == blast
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,7 +225,7 @@ def test_a_plan_of_it_whole(kind):
 
     assert preview.steps[0].changes == (a_change(),)
     assert json.loads(preview.steps[0].body)["spec"] == {"replicas": 6}
-    assert (preview.evidence.risk, preview.evidence.blast) == (Risk.LOW, "3 pods more")
+    assert (preview.evidence.risk, preview.evidence.blast.partition(",")[0]) == (Risk.LOW, "3 pods more")
 
 
 def test_the_same_number_again_is_no_change():

@@ -263,7 +263,7 @@ class Stage:
         return self.door.observe(environment=ENVIRONMENT, agent=AGENT, bound=plan.bound, step=0)
 
     def follow(self, plan: Plan, *, within_s: float = 60.0) -> Progress:
-        """Return how the effect ended."""
+        """Return how the effect ended, without its pace, which holds the cluster's own times."""
         seen: list[Progress] = []
 
         def has_ended() -> bool:
@@ -273,7 +273,7 @@ class Stage:
             return seen[-1].effect is not Effect.ROLLING
 
         wait_until(has_ended, what="the rollout ends", within_s=within_s, every_s=0.03)
-        return seen[-1]
+        return replace(seen[-1], pace="")
 
     def carried_out(self, verb: str, target: Target, **arguments: int) -> tuple[Plan, Reply]:
         """Plan and write; where a controller was faster, again, as the product does. Return the last plan and its reply."""

@@ -50,7 +50,8 @@ def test_scaling_is_previewed(stage, kind, before, after, risk, blast):
     preview = stage.preview("scale", target, escalation="esc_tried", replicas=after)
 
     assert [step.changes for step in preview.steps] == [(Change(path=REPLICAS, before=before, after=after),)]
-    assert (preview.evidence.risk, preview.evidence.blast) == (risk, blast)
+    in_order = ", one after another" if kind == "StatefulSet" and blast.startswith("2") else ""
+    assert (preview.evidence.risk, preview.evidence.blast) == (risk, f"{blast}{in_order}")
     now = stage.ground.get(kind, target.name)
     assert (now["spec"], now["metadata"]["generation"]) == (was["spec"], preview.evidence.generation)
     assert "countersign:esc_tried" not in {one["manager"] for one in now["metadata"]["managedFields"]}
@@ -64,7 +65,8 @@ def test_a_restart_is_previewed(stage, kind):
     preview = stage.preview("restart", target)
 
     assert preview.steps[0].changes == (Change(path=RESTARTED, before=None, after="2026-11-20T12:00:00Z"),)
-    assert (preview.evidence.risk, preview.evidence.blast) == (Risk.MEDIUM, "2 pods replaced")
+    in_order = ", one after another" if kind == "StatefulSet" else ""
+    assert (preview.evidence.risk, preview.evidence.blast) == (Risk.MEDIUM, f"2 pods replaced{in_order}")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,7 +97,7 @@ def test_a_gitops_controller_is_found(stage):
 
     preview = stage.preview("scale", target, replicas=2)
 
-    assert preview.evidence.findings == ("Argo CD manages this and may set the change back.",)
+    assert preview.evidence.findings[0] == "Argo CD manages this and may set the change back."
 
 
 def test_a_paused_rollout_cannot_be_restarted(stage):
@@ -164,8 +166,8 @@ def test_scaling_is_carried_out(stage, kind, before, after):
 
     assert (reply.came, reply.status, reply.as_planned) == (Came.APPLIED, 200, True)
     assert reply.audit_id
-    pods = "1 pod" if after == 1 else f"{after} pods"
-    assert stage.follow(plan) == Progress(effect=Effect.VERIFIED, sentence=f"All {pods} ready.")
+    sentence = f"All {after} pods ready." if after else "No pod is left, as asked."
+    assert stage.follow(plan) == Progress(effect=Effect.VERIFIED, sentence=sentence)
 
 
 @pytest.mark.parametrize("kind", KINDS)
