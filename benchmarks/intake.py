@@ -32,6 +32,7 @@ from bot import clock
 from bot.intake.deps import Deps, Rates
 from bot.intake.rates import Rate
 from bot.intake.server import Intake
+from bot.legs import Readiness
 from bot.metrics import Metrics
 from bot.pools import standard_pools
 from models.store import SqlStore
@@ -185,7 +186,7 @@ def our_door(world: World) -> Iterator[OurDoor]:
         notice=world.notice,
         pools=pools,
         metrics=Metrics(),
-        not_ready=tuple,
+        readiness=lambda: Readiness(legs=()),
         rates=Rates(calls=_ANY, escalations=_ANY, failures=_ANY, refusals=_ANY),
     )
     try:

@@ -36,9 +36,11 @@ from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.manifests import manifests, yaml_of
+from bot.legs import Legs
 from bot.metrics import Metrics
 from bot.parts import Verbs
 from bot.policies import PolicyFile
+from bot.service_status import service_status
 from bot.settings import Settings, SlackSettings, from_environment, operator_name
 from bot.slack.clients import ASKING_SECONDS, client
 from bot.slack.directory import SlackDirectory
@@ -47,6 +49,7 @@ from models import schema
 from models.audit_book import AuditBook
 from models.cards import Cards
 from models.database import Database, address, open_database
+from models.heartbeats import Heartbeats
 from models.policy_file import PolicyMistakes, check_policy, describe
 from models.store import SqlStore
 from models.thread_lines import ThreadLines
@@ -158,6 +161,11 @@ class Application:
     def clearances(self) -> Clearances:
         """Where changes may start now: nowhere, until its checks have passed."""
         return Clearances(now=clock.utc_now)
+
+    @cached_property
+    def legs(self) -> Legs:
+        """What the service stands on."""
+        return Legs(now=clock.utc_now)
 
     @cached_property
     def verbs(self) -> Verbs:
@@ -274,18 +282,26 @@ class Application:
             "thread lines to be posted": ThreadLines(self.store).count(),
             "events not sealed yet": self.book().tail().events,
         }
+        policy, clusters = self._policy_and_clusters()
         kind = "SQLite" if self.database.is_sqlite else "PostgreSQL"
         return Status(
-            policy=self.policies.current().version,
+            policy=policy,
+            service=service_status(Heartbeats(self.database).last(), now=clock.utc_now()),
             database=f"{kind}, schema {schema.REVISION}",
-            cluster=self.settings.cluster_note
-            or ", ".join(
-                sorted({f"{name}: {source}" for name, source in self.sources(self.policies.current()).items()})
-            ),
+            cluster=self.settings.cluster_note or clusters,
             epoch=epoch,
             pauses=pauses,
             counts=counts,
         )
+
+    def _policy_and_clusters(self) -> tuple[str, str]:
+        """Return which policy and which clusters the settings name; a broken file must not hide how everything else stands."""
+        try:
+            policy = self.policies.current()
+        except Malformed:
+            return "cannot be read, or holds mistakes; countersign policy check tells them", ""
+        sources = self.sources(policy)
+        return policy.version[:12], ", ".join(sorted(f"{name}: {source}" for name, source in sources.items()))
 
     def book(self) -> AuditBook:
         """Return the audit trail."""

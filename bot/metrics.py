@@ -1,10 +1,11 @@
 """Metrics: what an operator's Prometheus reads at ``/metrics``. Counters only ever count what happened in this process.
 
 Figures that must add up over restarts, such as the digest's, come from the audit trail and not from here. Label values are
-our own words (routes, codes, milestones), never anything that came from outside, so their number is bounded.
+our own words (routes, codes, milestones) and the policy's names of environments, never anything that came from outside, so
+their number is bounded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
@@ -18,8 +19,11 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from approvals.ports import Milestone
+from bot.legs import Leg, LegState
 from bot.pools import Pool, Pools
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
@@ -98,6 +102,10 @@ class Metrics:
         """Read how many long polls wait whenever somebody asks for the figures."""
         self._polls.set_function(lambda: float(waiting()))
 
+    def watch_legs(self, legs: Callable[[], Iterable[Leg]]) -> None:
+        """Read how every leg is whenever somebody asks for the figures."""
+        self.registry.register(_LegFigures(legs))
+
     def text(self) -> bytes:
         """Return every figure in Prometheus' text format."""
         return generate_latest(self.registry)
@@ -105,3 +113,38 @@ class Metrics:
 
 def _in_hand(pool: Pool) -> float:
     return float(pool.in_hand)
+
+
+class _LegFigures(Collector):
+    """How every leg is: made anew each time, so that no state outlives what it told of."""
+
+    def __init__(self, legs: Callable[[], Iterable[Leg]]) -> None:
+        self._legs = legs
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Return which figures there will be."""
+        return _leg_families()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give them."""
+        stands, since = _leg_families()
+        for leg in self._legs():
+            labels = (leg.part.value, leg.of)
+            stands.add_metric((*labels, leg.code), float(leg.state is LegState.GOOD))
+            since.add_metric(labels, leg.since.timestamp())
+        yield from (stands, since)
+
+
+def _leg_families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
+    return (
+        GaugeMetricFamily(
+            "countersign_leg_up",
+            "Whether something that the service stands on is as it should be; the code says why not.",
+            labels=("leg", "of", "code"),
+        ),
+        GaugeMetricFamily(
+            "countersign_leg_since_timestamp_seconds",
+            "Since when it has been as it is now.",
+            labels=("leg", "of"),
+        ),
+    )

@@ -26,6 +26,7 @@ class PolicyFile:
         self._path = path
         self._lock = Lock()
         self._policy, self._text = read_policy(path)
+        self._mistake: str | None = None
 
     def current(self) -> Policy:
         """Return the policy in force."""
@@ -37,6 +38,12 @@ class PolicyFile:
         with self._lock:
             return self._text
 
+    @property
+    def mistake(self) -> str | None:
+        """Why the file as it was last looked at is not in force; None where it is."""
+        with self._lock:
+            return self._mistake
+
     def reload(self, adopt: Callable[[Policy, str], object]) -> bool:
         """Take the file as it is now, if it has changed and is good; return whether a new version is in force.
 
@@ -46,16 +53,25 @@ class PolicyFile:
         try:
             data = _read(self._path)
             if sha256(data).hexdigest() == self.current().version:
+                self._note(None)
                 return False
             policy, text = _checked(self._path, data)
         except Malformed as mistakes:
-            log.warning("policy.reload_refused", path=str(self._path), why=mistakes.sentence)
+            self._note(mistakes.sentence)
             return False
         adopt(policy, text)
         with self._lock:
+            self._mistake = None
             self._policy, self._text = policy, text
         log.info("policy.reloaded", version=policy.version)
         return True
+
+    def _note(self, mistake: str | None) -> None:
+        """Remember what is wrong with the file; the same thing is logged once, however often it is looked at."""
+        with self._lock:
+            known, self._mistake = self._mistake, mistake
+        if mistake is not None and mistake != known:
+            log.warning("policy.reload_refused", path=str(self._path), why=mistake)
 
 
 def read_policy(path: Path) -> tuple[Policy, str]:

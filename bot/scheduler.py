@@ -9,7 +9,7 @@ at the same hour, and however long Slack takes over it, silence denies on time.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -18,6 +18,8 @@ from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+
+from approvals.errors import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +48,25 @@ class Weekly:
     run: Callable[[], object]
 
 
+class Reports(Protocol):
+    """Is told how ticks and weeklies went, from their threads."""
+
+    def went(self, name: str) -> None:
+        """Note that one ended well."""
+        ...
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Note that one raised."""
+        ...
+
+
 class Scheduler:
     """Runs ticks in threads of their own, and weeklies one after the other in one more, until it is stopped."""
 
-    def __init__(self, ticks: Iterable[Tick], weeklies: Iterable[Weekly], *, failed: Callable[[str], None]) -> None:
-        """Keep what to run; *failed* is told the name of a tick that raised."""
+    def __init__(self, ticks: Iterable[Tick], weeklies: Iterable[Weekly], *, reports: Reports) -> None:
+        """Keep what to run, and who is told how it went."""
         ticks = tuple(ticks)
-        self._failed = failed
+        self._reports = reports
         self._stopping = Event()
         self._scheduler = BackgroundScheduler(
             timezone=ZoneInfo("UTC"),
@@ -91,9 +105,14 @@ class Scheduler:
                 return  # It waited for its thread, and the library runs what waits before it lets a stop return.
             try:
                 run()
-            except Exception:
+            except Refused as refusal:
+                log.warning("tick.failed", tick=name, code=refusal.code, why=refusal.sentence)
+                self._reports.failed(name, refusal)
+            except Exception as error:
                 # The outermost loop: whatever went wrong changed nothing that was not committed, and comes again.
                 log.exception("tick.failed", tick=name)
-                self._failed(name)
+                self._reports.failed(name, error)
+            else:
+                self._reports.went(name)
 
         return tick

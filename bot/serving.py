@@ -19,8 +19,9 @@ from slack_bolt.app.async_app import AsyncApp
 
 from approvals.audit import ITSELF
 from approvals.digest import WeeklyDigest
-from approvals.errors import Unavailable
+from approvals.errors import Refused, Unavailable
 from approvals.policy import Environment, Policy
+from approvals.usecases.expire import STEP_WORTH_TELLING
 from bot import clock
 from bot.clearances import FIRST_CHECKS
 from bot.cluster.access import grants_of
@@ -29,9 +30,11 @@ from bot.digests import DigestPost
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
 from bot.intake.wire import IntakeServer, check_listen
+from bot.legs import Part, Readiness
 from bot.metrics import Metrics
 from bot.parts import Verbs
 from bot.pools import standard_pools
+from bot.pulse import BEAT_SECONDS, Pulse
 from bot.relay import Relay
 from bot.scheduler import Scheduler, Tick, Weekly
 from bot.service import STARTING_SECONDS, Service
@@ -52,11 +55,13 @@ from bot.slack.pin import Installed
 from bot.slack.poster import SlackPoster
 from bot.slack.signed_http import SignedHttp
 from bot.slack.sockets import Sockets
+from bot.tick_reports import SEAL, TickReports, leg_of
 from bot.under_lock import UnderLock
 from bot.worker import Worker
 from models.audit_book import AuditBook
 from models.cards import Cards
 from models.digests import Digests
+from models.heartbeats import Heartbeats
 from models.redraws import Redraws
 from models.sealer import Sealer
 from models.thread_lines import ThreadLines
@@ -66,6 +71,11 @@ if TYPE_CHECKING:
     from bot.app import Application
 
 log = structlog.get_logger(__name__)
+
+SILENT_AFTER: Final = timedelta(seconds=30)
+"""How long a tick may say nothing before its leg counts as silent; or ten of its turns, where that is longer."""
+
+_CLOCK: Final = "Time stands still for deadlines until it has caught up (docs/operations.md)."
 
 POLICY_SECONDS: Final = 10.0
 """How often the policy file is looked at."""
@@ -98,7 +108,11 @@ class Serving:
         self._installed = installed
         self._lock = lock
         self._clock_behind = timedelta(0)
+        self._server: IntakeServer | None = None
+        self.legs = application.legs
         self.metrics = Metrics()
+        self.metrics.watch_legs(self.legs.all)
+        self.pulse = Pulse(self.legs, Heartbeats(application.store.database), now=clock.utc_now)
         self.pools = standard_pools()
         self.directory = SlackDirectory(
             client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS), team=installed.team
@@ -160,7 +174,7 @@ class Serving:
         if self._slack.signing_secret is not None:
             signed = SignedHttp(app, self._slack.signing_secret, seconds=clock.seconds)
             intake.app.router.routes.append(signed.route())
-        server = intake.server(host=settings.host, port=settings.port)
+        server = self._server = intake.server(host=settings.host, port=settings.port)
         service = Service(
             api=server,
             slack=Reached(sockets=self._sockets(app)),
@@ -169,7 +183,13 @@ class Serving:
             expire=self.verbs.expire,
             ready=partial(_tell, ready, server),
         )
-        await service.run(ended)
+        self.legs.good(Part.WORKER_LOCK)
+        self.legs.good(Part.POLICY)
+        await asyncio.to_thread(self.pulse.beat)
+        try:
+            await service.run(ended)
+        finally:
+            await asyncio.to_thread(self.pulse.stop)
         if under_lock.given_up is not None:
             raise under_lock.given_up
 
@@ -183,7 +203,7 @@ class Serving:
             notice=verbs.notice,
             pools=self.pools,
             metrics=self.metrics,
-            not_ready=self._not_ready,
+            readiness=self._readiness,
         )
 
     def _listeners(self) -> Listeners:
@@ -234,13 +254,17 @@ class Serving:
             Tick(name="show pauses", seconds=1.0, run=Redraws(store)),
             Tick(name="execute", seconds=0.5, run=under_lock.only(worker.tick)),
             Tick(name="relay", seconds=0.3, run=under_lock.only(relay.step)),
-            Tick(name="seal", seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),
+            Tick(name=SEAL, seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),
             Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
+            Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
             Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
             Tick(name="catch up with digests", seconds=60.0, run=under_lock.only(digests.catch_up)),
         )
-        return Scheduler(ticks, self._weeklies(digests, under_lock), failed=self.metrics.failed)
+        for tick in ticks:
+            self.legs.expect(*leg_of(tick.name), within=max(SILENT_AFTER, timedelta(seconds=10 * tick.seconds)))
+        reports = TickReports(self.legs, self.metrics)
+        return Scheduler(ticks, self._weeklies(digests, under_lock), reports=reports)
 
     def _weeklies(self, digests: DigestPost[Message], under_lock: UnderLock) -> Iterable[Weekly]:
         for environment in self._application.policies.current().environments.values():
@@ -256,21 +280,40 @@ class Serving:
 
     def _watch(self, under_lock: UnderLock) -> None:
         """Look at what everything else rests on: that no other process serves this database by now, and the clock."""
-        under_lock.watch()
+        try:
+            under_lock.watch()
+        except Refused as error:
+            self.legs.failing(Part.WORKER_LOCK, code=error.code, why=error.sentence)
+            raise
+        self.legs.good(Part.WORKER_LOCK)
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
+        if self._clock_behind > STEP_WORTH_TELLING:
+            why = (
+                f"The clock is {round(self._clock_behind.total_seconds())} seconds behind its latest instant. {_CLOCK}"
+            )
+            self.legs.failing(Part.CLOCK, code="stepped_back", why=why)
+        else:
+            self.legs.good(Part.CLOCK)
 
     def _reload(self) -> None:
         """Take a changed policy on, where it holds; else keep the old one, which is logged. The cluster is not asked again."""
-        self._application.policies.reload(partial(self.verbs.adopt, by=ITSELF))
+        policies = self._application.policies
+        policies.reload(partial(self.verbs.adopt, by=ITSELF))
+        if policies.mistake is None:
+            self.legs.good(Part.POLICY)
+        else:
+            self.legs.failing(Part.POLICY, code="policy_mistakes", why=" ".join(policies.mistake.split()))
         self._application.grow_sources()
 
-    def _not_ready(self) -> tuple[str, ...]:
+    def _readiness(self) -> Readiness:
+        """Return whether this process should get traffic; the store is asked now, because all of it needs the store."""
         try:
             with self._application.store.reading() as reading:
                 reading.epoch()
-        except Unavailable:
-            return ("database",)
-        return ()
+        except Unavailable as error:
+            self.legs.failing(Part.STORE, code=error.code, why=error.sentence)
+        is_stopping = self._server is not None and self._server.should_exit
+        return Readiness(legs=self.legs.all(), is_stopping=is_stopping)
 
 
 async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeServer) -> None:

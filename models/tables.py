@@ -367,3 +367,13 @@ digests = Table(
     instant("posted_at", null=True),
     text("ts", null=True),
 )
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    text("process", key=True),
+    instant("started_at"),
+    instant("seen_at"),
+    instant("stopped_at", null=True),
+    text("legs"),
+)

@@ -3,7 +3,7 @@
 ``build`` makes them over a desk; the groups of commands that need more than a few lines are in modules of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -149,15 +149,18 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
     @root.command()
     @answering
     def status() -> None:
-        """Say how things stand: policy, cluster, pauses, and what waits."""
+        """Say how things stand: the service and what it stands on, policy, cluster, pauses, and what waits."""
         now = desk().status()
         facts = (
-            ("policy", now.policy[:12]),
+            ("service", now.service.sentence),
+            ("policy", now.policy),
             ("database", now.database),
             ("cluster", now.cluster),
             ("epoch", str(now.epoch)),
         )
         table(("", ""), facts)
+        if now.service.legs:
+            table(("leg", "of", "is", "since", "why"), (_leg_row(leg) for leg in now.service.legs))
         if now.pauses:
             table(
                 ("pause", "stops", "by", "since", "asks for the resume"),
@@ -173,6 +176,11 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
                 ),
             )
         table(("waiting", "number"), ((name, str(number)) for name, number in now.counts.items()))
+
+
+def _leg_row(leg: Mapping[str, str]) -> tuple[str, ...]:
+    code = "" if leg["state"] == "good" else f" ({leg['code']})"
+    return (leg["part"], leg["of"], f"{leg['state']}{code}", leg["since"][:19], leg["why"])
 
 
 def duration_of(text: str) -> timedelta | None:

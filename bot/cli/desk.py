@@ -17,10 +17,22 @@ from models.audit_book import AuditBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """What is known of the service that works on this database."""
+
+    sentence: str
+    """Whether it runs, by what it last wrote here."""
+    legs: tuple[Mapping[str, str], ...]
+    """What it stands on, as it last wrote; empty where that is too old to say anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How things stand."""
 
     policy: str
+    """Its version, or that it cannot be read."""
+    service: ServiceStatus
     database: str
     """What kind it is, and whether its schema is current; never its address."""
     cluster: str

@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from bot.intake.alerts import NoticedView
 from bot.intake.calls import LONGEST_KEY
 from bot.intake.escalations import ListQuery, PollQuery
-from bot.intake.health import HealthView
+from bot.intake.health import HealthView, ReadyView
 from models.payloads import AlertmanagerPayload, EscalationPageView, EscalationPayload, EscalationView, ProblemPayload
 from models.payloads.problems import MEDIA_TYPE as PROBLEM
 from models.payloads.shapes import Shape
@@ -30,6 +30,7 @@ _SHAPES: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (EscalationPageView, "serialization"),
     (NoticedView, "serialization"),
     (HealthView, "serialization"),
+    (ReadyView, "serialization"),
     (ProblemPayload, "serialization"),
 )
 _TOKENS: Final = {
@@ -163,3 +164,4 @@ SHOW: Final = _said({200: _VIEW}, caller="agent", query=PollQuery, refusals=(404
 CANCEL: Final = _said({200: _VIEW}, caller="agent", refusals=(404, 409))
 ALERTMANAGER: Final = _said({200: "NoticedView"}, caller="monitor", body="AlertmanagerPayload", refusals=(415, 422))
 HEALTH: Final = _said({200: "HealthView"})
+READY: Final = _said({200: "ReadyView"})

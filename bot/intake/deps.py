@@ -11,6 +11,7 @@ from approvals.usecases.cancel import Cancel
 from approvals.usecases.escalate import Escalate
 from approvals.usecases.notice import Notice
 from bot.intake.rates import Clock, Rate
+from bot.legs import Readiness
 from bot.metrics import Metrics
 from bot.pools import Pools
 
@@ -39,7 +40,7 @@ MOST_POLLS_OF_ONE: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
-    """Everything the door is given. ``not_ready`` is called in a thread and returns the names of what is not ready."""
+    """Everything the door is given. ``readiness`` is called in a thread."""
 
     store: Store
     admit: Admit
@@ -48,6 +49,6 @@ class Deps:
     notice: Notice
     pools: Pools
     metrics: Metrics
-    not_ready: Callable[[], tuple[str, ...]]
+    readiness: Callable[[], Readiness]
     rates: Rates = field(default_factory=Rates)
     clock: Clock = time.monotonic

@@ -1,6 +1,10 @@
-"""Health: is the process alive, can it do its work, and what has it counted? Open to whoever reaches the port; no names in it."""
+"""Health: is the process alive, should it get traffic, and what has it counted? Open to whoever reaches the port.
+
+What tells whether it is ready names no environment, channel or person. The figures name environments: keep them to yourselves.
+"""
 
 import asyncio
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -8,9 +12,11 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from approvals.errors import Unavailable
+from approvals.facts import instant_text
 from bot.intake.calls import query_of
 from bot.intake.deps import Deps
 from bot.intake.escalations import NoQuery
+from bot.legs import LegState, Readiness, Together, together
 from bot.metrics import MEDIA_TYPE
 from models.payloads.shapes import Shape
 
@@ -19,9 +25,26 @@ KEPT_S: Final = 1.0
 
 
 class HealthView(Shape):
-    """Alive, or ready."""
+    """Alive."""
 
-    status: Literal["ok", "ready"]
+    status: Literal["ok"]
+
+
+class LegView(Shape):
+    """Something that the service stands on; those that are alike are counted together, without their names."""
+
+    leg: str
+    state: LegState
+    code: str
+    number: int
+    since: str
+
+
+class ReadyView(Shape):
+    """Ready for traffic; what does not stand is among the legs."""
+
+    status: Literal["ready"]
+    legs: list[LegView]
 
 
 class Health:
@@ -32,7 +55,7 @@ class Health:
         self._deps = deps
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
-        self._missing: tuple[str, ...] = ()
+        self._readiness = Readiness(legs=())
 
     async def alive(self, call: Call) -> Response:
         """Say that the process answers."""
@@ -40,15 +63,23 @@ class Health:
         return _answer(HealthView(status="ok"))
 
     async def ready(self, call: Call) -> Response:
-        """Say whether it can do its work: 503 with the names of what is missing where it cannot."""
+        """Say whether it should get traffic, and how its legs are; 503 with what is missing where it should get none."""
         query_of(call.scope, NoQuery)
         async with self._lock:
             if self._deps.clock() - self._asked_at >= KEPT_S:
-                self._missing = await self._deps.pools.intake.run(self._deps.not_ready)
-                self._asked_at = self._deps.clock()
-        if self._missing:
-            raise Unavailable(f"Not ready: {', '.join(self._missing)}.", code="not_ready")
-        return _answer(HealthView(status="ready"))
+                await self._look()
+        if missing := self._readiness.missing:
+            raise Unavailable(f"Not ready: {', '.join(missing)}.", code="not_ready")
+        legs = [_leg_view(one) for one in together(self._readiness.legs)]
+        return _answer(ReadyView(status="ready", legs=legs))
+
+    async def _look(self) -> None:
+        """Ask anew. Where the door is full the last answer stands: a storm of calls must not take Slack's way in away."""
+        try:
+            self._readiness = await self._deps.pools.intake.run(self._deps.readiness)
+        except Unavailable as error:
+            self._readiness = replace(self._readiness, is_stopping=error.code == "stopping")
+        self._asked_at = self._deps.clock()
 
     async def metrics(self, call: Call) -> Response:
         """Give every figure in Prometheus' text format."""
@@ -56,6 +87,10 @@ class Health:
         return Response(self._deps.metrics.text(), headers={"Content-Type": MEDIA_TYPE})
 
 
-def _answer(view: HealthView) -> Response:
+def _answer(view: HealthView | ReadyView) -> Response:
     status = HTTPStatus.OK
     return Response(view.model_dump_json(), status_code=status, media_type="application/json")
+
+
+def _leg_view(one: Together) -> LegView:
+    return LegView(leg=one.part.value, state=one.state, code=one.code, number=one.number, since=instant_text(one.since))

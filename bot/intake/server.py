@@ -105,7 +105,7 @@ def _add_routes(app: FastAPI, deps: Deps, polls: Polls) -> None:
         ("POST", f"{one}/cancel", escalations.cancel, contract.CANCEL),
         ("POST", "/v1/alerts/alertmanager", alerts.alertmanager, contract.ALERTMANAGER),
         ("GET", "/healthz", health.alive, contract.HEALTH),
-        ("GET", "/readyz", health.ready, contract.HEALTH),
+        ("GET", "/readyz", health.ready, contract.READY),
     ):
         app.add_api_route(
             path, endpoint, methods=[method], response_class=Response, response_model=None, openapi_extra=extra

@@ -9,10 +9,27 @@ from bot.scheduler import Scheduler, Tick, Weekly
 from tests.waiting import wait_until
 
 
+class Reports:
+    """Remembers how ticks went."""
+
+    def __init__(self):
+        self.good: list[str] = []
+        self.failures: list[str] = []
+
+    def went(self, name):
+        """Note it."""
+        self.good.append(name)
+
+    def failed(self, name, error):
+        """Note it."""
+        assert isinstance(error, Exception)
+        self.failures.append(name)
+
+
 def test_a_tick_that_fails_is_told_of_and_comes_again():
     """A tick's exception ends that tick and nothing else: the next one comes, and others never notice."""
     runs: list[str] = []
-    failed: list[str] = []
+    reports = Reports()
 
     def breaks():
         runs.append("breaks")
@@ -22,14 +39,14 @@ def test_a_tick_that_fails_is_told_of_and_comes_again():
         Tick(name="breaks", seconds=0.05, run=breaks),
         Tick(name="works", seconds=0.05, run=lambda: runs.append("works")),
     ]
-    scheduler = Scheduler(ticks, [], failed=failed.append)
+    scheduler = Scheduler(ticks, [], reports=reports)
     scheduler.start()
     try:
         wait_until(lambda: runs.count("breaks") > 1 and runs.count("works") > 1, what="both ticks to come again")
     finally:
         scheduler.stop()
 
-    assert set(failed) == {"breaks"}
+    assert (set(reports.failures), set(reports.good)) == ({"breaks"}, {"works"})
 
 
 def test_a_slow_tick_is_not_doubled_and_holds_nobody_up():
@@ -41,7 +58,7 @@ def test_a_slow_tick_is_not_doubled_and_holds_nobody_up():
         release.wait(10)
 
     ticks = [Tick(name="slow", seconds=0.05, run=slowly), Tick(name="quick", seconds=0.05, run=lambda: quick.append(1))]
-    scheduler = Scheduler(ticks, [], failed=lambda _: None)
+    scheduler = Scheduler(ticks, [], reports=Reports())
     scheduler.start()
     try:
         wait_until(lambda: len(quick) > 3, what="the quick tick to come")
@@ -54,7 +71,7 @@ def test_a_slow_tick_is_not_doubled_and_holds_nobody_up():
 def test_a_weekly_is_planned_on_the_wall_of_its_zone():
     """Nine o'clock on a Monday in Berlin is planned as such, whatever zone the machine is in."""
     weekly = Weekly(name="digest", weekday="mon", hour=9, minute=0, zone="Europe/Berlin", run=lambda: None)
-    scheduler = Scheduler([], [weekly], failed=lambda _: None)
+    scheduler = Scheduler([], [weekly], reports=Reports())
     scheduler.start()
     try:
         (planned,) = [job.next_run_time for job in scheduler.jobs()]
@@ -89,7 +106,7 @@ def test_however_many_ticks_there_are_none_waits_for_anothers_thread(released):
 
     slow = [Tick(name=f"slow {number}", seconds=0.05, run=hang) for number in range(20)]
     expire = Tick(name="expire", seconds=0.05, run=lambda: seen.append("expire"))
-    scheduler = Scheduler([*slow, expire], [], failed=lambda _: None)
+    scheduler = Scheduler([*slow, expire], [], reports=Reports())
     scheduler.start()
     try:
         wait_until(lambda: len(begun) == len(slow), what="twenty ticks to hang")
@@ -113,7 +130,7 @@ def test_digests_never_hold_a_tick_up(released):
         Weekly(name=f"digest {number}", weekday="mon", hour=9, minute=0, zone="UTC", run=hang) for number in range(12)
     ]
     tick = Tick(name="expire", seconds=0.05, run=lambda: seen.append("expire"))
-    scheduler = Scheduler([tick], weeklies, failed=lambda _: None)
+    scheduler = Scheduler([tick], weeklies, reports=Reports())
     scheduler.start()
     try:
         for weekly in weeklies:
@@ -137,7 +154,7 @@ def test_what_waits_when_it_is_stopped_does_not_begin(released):
     weeklies = [
         Weekly(name=f"digest {number}", weekday="mon", hour=9, minute=0, zone="UTC", run=hang) for number in range(3)
     ]
-    scheduler = Scheduler([], weeklies, failed=lambda _: None)
+    scheduler = Scheduler([], weeklies, reports=Reports())
     scheduler.start()
     for weekly in weeklies:
         _due_at_once(scheduler, weekly.name)

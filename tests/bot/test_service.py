@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
+from bot.clock import utc_now
+from bot.legs import Legs
+from bot.metrics import Metrics
 from bot.pools import standard_pools
 from bot.scheduler import Scheduler
 from bot.service import Service
+from bot.tick_reports import TickReports
 
 
 class Parts:
@@ -49,7 +53,7 @@ def a_service(parts: Parts) -> Service:
     return Service(
         api=parts,
         slack=parts,
-        scheduler=Scheduler([], [], failed=lambda _: None),
+        scheduler=Scheduler([], [], reports=TickReports(Legs(now=utc_now), Metrics())),
         pools=standard_pools(),
         expire=parts.expire,
         ready=parts.ready,

@@ -7,6 +7,7 @@ import sys
 from bot.clock import new_id
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
+from bot.legs import Readiness
 from bot.metrics import Metrics
 from models.database import open_database
 from models.store import SqlStore
@@ -28,7 +29,7 @@ def main(url: str) -> None:
         notice=world.notice,
         pools=small_pools(),
         metrics=Metrics(),
-        not_ready=lambda: (),
+        readiness=lambda: Readiness(legs=()),
         rates=UNBOUNDED,
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:

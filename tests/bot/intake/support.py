@@ -20,6 +20,7 @@ from approvals.canonical import decode
 from approvals.tokens import Token, TokenKind
 from bot.intake.deps import Deps, Rates
 from bot.intake.server import Intake
+from bot.legs import Readiness
 from bot.metrics import Metrics
 from bot.pools import Pool, Pools
 from models.database import Database
@@ -234,7 +235,7 @@ def open_door(
     clock: HandClock,
     *,
     rates: Rates | None = None,
-    not_ready: Callable[[], tuple[str, ...]] = lambda: (),
+    readiness: Callable[[], Readiness] = lambda: Readiness(legs=()),
     pools: Pools | None = None,
     seconds: Callable[[], float] = time.monotonic,
 ) -> Iterator[Door]:
@@ -248,7 +249,7 @@ def open_door(
         notice=world.notice,
         pools=own,
         metrics=metrics,
-        not_ready=not_ready,
+        readiness=readiness,
         rates=rates or Rates(),
         clock=seconds,
     )

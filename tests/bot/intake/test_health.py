@@ -1,38 +1,105 @@
 """Health and figures: open to whoever asks, cheap to ask, and true."""
 
+from contextlib import suppress
 from threading import Event
 
 import pytest
 
+from approvals.errors import Unavailable
+from approvals.facts import instant_text
 from bot.intake import health
+from bot.legs import Leg, LegState, Part, Readiness
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, open_door
+from tests.builders import HOUR, NOON
 from tests.waiting import wait_until
+
+
+def a_leg(part=Part.CLUSTER, of="", state=LegState.FAILING, code="timeout", since=NOON):
+    """Return a leg that fails, unless something else is said."""
+    return Leg(part=part, of=of, state=state, code=code, why="It is said to operators.", since=since, seen_at=since)
+
+
+STANDS = a_leg(Part.STORE, state=LegState.GOOD, code="ok")
 
 
 def test_alive_and_ready_are_two_questions(world, hand_clock, monkeypatch):
     """A process may live and not be ready: 503 with what is missing, until it is there."""
     monkeypatch.setattr(health, "KEPT_S", 0.0)
-    missing = ["store", "slack"]
-    with open_door(world, hand_clock, not_ready=lambda: tuple(missing)) as door:
+    legs = [a_leg(Part.STORE, code="store_busy")]
+    with open_door(world, hand_clock, readiness=lambda: Readiness(legs=tuple(legs))) as door:
         alive, not_ready = door.call("GET", "/healthz", token=None), door.call("GET", "/readyz", token=None)
-        missing.clear()
+        legs[:] = [STANDS]
         ready = door.call("GET", "/readyz", token=None)
 
     assert (alive.status, alive.json) == (200, {"status": "ok"})
     assert (not_ready.status, not_ready.code) == (503, "not_ready")
-    assert not_ready.json["detail"] == "Not ready: store, slack."
-    assert (ready.status, ready.json) == (200, {"status": "ready"})
+    assert not_ready.json["detail"] == "Not ready: store (store_busy)."
+    assert ready.status == 200
+
+
+def test_a_leg_that_fails_is_listed_and_takes_no_traffic_away(world, hand_clock):
+    """With Slack gone and two clusters down it still pauses, expires and reads back: 200, each leg by code and since when."""
+    legs = (
+        STANDS,
+        a_leg(Part.SLACK_API, code="refused"),
+        a_leg(of="prod-eu-1", since=NOON + HOUR),
+        a_leg(of="prod-us-1"),
+        a_leg(of="staging", state=LegState.GOOD, code="ok"),
+    )
+    with open_door(world, hand_clock, readiness=lambda: Readiness(legs=legs)) as door:
+        answer = door.call("GET", "/readyz", token=None)
+
+    noon, ok = instant_text(NOON), {"state": "good", "code": "ok", "number": 1}
+    assert (answer.status, answer.json) == (
+        200,
+        {
+            "status": "ready",
+            "legs": [
+                {"leg": "store", **ok, "since": noon},
+                {"leg": "slack_api", "state": "failing", "code": "refused", "number": 1, "since": noon},
+                {"leg": "cluster", "state": "failing", "code": "timeout", "number": 2, "since": noon},
+                {"leg": "cluster", **ok, "since": noon},
+            ],
+        },
+    )
+    assert b"prod" not in answer.raw
+    assert b"operators" not in answer.raw
+
+
+def test_a_process_that_stops_gets_no_traffic(world, hand_clock):
+    """Who balances loads is told before the port is shut."""
+    with open_door(world, hand_clock, readiness=lambda: Readiness(legs=(STANDS,), is_stopping=True)) as door:
+        answer = door.call("GET", "/readyz", token=None)
+
+    assert (answer.status, answer.json["detail"]) == (503, "Not ready: it is stopping.")
+
+
+def test_a_full_door_takes_no_traffic_away(world, hand_clock, monkeypatch):
+    """While agents' calls fill the threads the last answer stands: pauses and denials come over the same port."""
+    monkeypatch.setattr(health, "KEPT_S", 0.0)
+    release = Event()
+    with open_door(world, hand_clock, readiness=lambda: Readiness(legs=(STANDS,))) as door:
+        before = door.call("GET", "/readyz", token=None)
+        pool = door.intake._refusals._pool
+        blocked = [pool.submit(release.wait) for _ in range(2)]
+        with suppress(Unavailable):
+            while True:
+                blocked.append(pool.submit(release.wait))
+        during = door.call("GET", "/readyz", token=None)
+        release.set()
+
+    assert (before.status, before.json) == (during.status, during.json) == (200, before.json)
 
 
 def test_asking_whether_it_is_ready_does_not_load_it(world, hand_clock):
     """An answer is given again for a second."""
     asked = []
 
-    def not_ready():
+    def readiness():
         asked.append(True)
-        return ()
+        return Readiness(legs=(STANDS,))
 
-    with open_door(world, hand_clock, not_ready=not_ready) as door:
+    with open_door(world, hand_clock, readiness=readiness) as door:
         for _ in range(20):
             door.call("GET", "/readyz", token=None)
 
