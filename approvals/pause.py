@@ -180,15 +180,14 @@ def _is_later(wanted: datetime | None, standing: datetime | None) -> bool:
 
 
 def consent_to_end(
-    pause: Pause, consents: Iterable[Consent], consent: Consent, *, counts: frozenset[str], next_epoch: int, reason: str
+    pause: Pause, consent: Consent, *, agreed: frozenset[str], next_epoch: int, reason: str
 ) -> Transition:
     """Return what one more agreement changes: it is written down, and the second person's ends the pause.
 
     Args:
         pause: The pause named.
-        consents: Those given before.
         consent: The new one.
-        counts: The persons, this one among them, whose agreement is good right now.
+        agreed: The persons, by what is known of people now, who agreed before and whose agreement is good right now.
         next_epoch: The epoch that an end would begin.
         reason: Why, in the person's words; may be empty.
 
@@ -197,7 +196,7 @@ def consent_to_end(
     """
     if not pause.is_open:
         raise Settled("That pause has ended already.", code="pause_ended")
-    persons = {given.person for given in consents if given.person in counts} | {consent.person}
+    persons = agreed | {consent.person}
     said = AuditEvent(
         kind=Kind.PAUSE_CONSENTED,
         stream=PAUSE_STREAM,

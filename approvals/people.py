@@ -26,12 +26,24 @@ OPERATOR: Final = "os:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Which accounts are one person: account to person's name."""
+    """Which accounts are one person: account to person. Accounts given the same word are one; the word itself is not kept.
+
+    A person is told by all of their accounts, joined by ``+``. The person is stored with a vote, and policies come and go: under
+    a word of its own choosing, or an account's name, another policy's other person would pass for this one.
+    """
 
     names: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        """Put each person's accounts in place of the word for them."""
+        together: dict[str, list[str]] = {}
+        for account, word in self.names.items():
+            together.setdefault(word, []).append(account)
+        persons = {word: "+".join(sorted(accounts)) for word, accounts in together.items()}
+        object.__setattr__(self, "names", {account: persons[word] for account, word in self.names.items()})
+
     def person_of(self, account: str) -> str:
-        """Return the person behind *account*: as the map says, else the account itself."""
+        """Return the person behind *account*; an account that the map does not name is nobody else."""
         return self.names.get(account, account)
 
     def knows(self, account: str) -> bool:
@@ -46,8 +58,8 @@ class People:
         person = {account: account for account in (*self.names, *other.names)}
         for names in (self.names, other.names):
             first: dict[str, str] = {}
-            for account, name in sorted(names.items()):  # whatever order a store or a file gave them
-                old, new = person[account], person[first.setdefault(name, account)]
+            for account, word in names.items():
+                old, new = person[account], person[first.setdefault(word, account)]
                 person = {key: new if value == old else value for key, value in person.items()}
         return People(names=person)
 

@@ -121,7 +121,7 @@ def _until(pause: Mapping[str, Any]) -> str:
 
 def _ended(who: str, data: Mapping[str, Any], name: Name) -> str:
     del who
-    persons = " and ".join(name(person) for person in data["persons"])
+    persons = " and ".join(name(person.partition("+")[0]) for person in data["persons"])  # by one of their accounts
     return f"{persons} resumed {_scope(data['pause']['scope'])}. Approvals given before do not run."
 
 

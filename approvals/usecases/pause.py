@@ -159,15 +159,15 @@ class Resume:
         _check_may_resume(account, policy, sets, authority, now=now)
         consents = uow.consents(pause_id)
         person = policy.people.person_of(account)
-        if pause.is_open and person in {consent.person for consent in consents}:
+        if pause.is_open and person in {policy.people.person_of(consent.account) for consent in consents}:
             raise Settled("You have agreed already; it takes one more person.", code="already_agreed")
-        counts = frozenset(
+        agreed = frozenset(
             policy.people.person_of(consent.account)
             for consent in consents
             if _may_resume(consent.account, policy, sets, authority, now=now)
         )
         consent = Consent(pause=pause_id, person=person, account=account, at=now)
-        transition = consent_to_end(pause, consents, consent, counts=counts, next_epoch=uow.epoch() + 1, reason=reason)
+        transition = consent_to_end(pause, consent, agreed=agreed, next_epoch=uow.epoch() + 1, reason=reason)
         after = next(noun for noun in transition.nouns if isinstance(noun, Pause))
         if not after.is_open:
             after_epoch = uow.raise_epoch()

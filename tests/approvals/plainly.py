@@ -67,6 +67,7 @@ LATER = [
     Says(by_group=False),
     Says(denies=True),
     Says(same_person=frozenset({ADA, ELI})),
+    Says(same_person=frozenset({BORIS, FAY})),
     Says(minutes=1),
     Says(charter=frozenset({"restart"})),
 ]

@@ -129,7 +129,7 @@ def test_one_person_counts_once(account):
     ruling = replace(
         ruling, people=people, panels=(replace(ruling.panels[0], sets=(an_approver_set(accounts=[ADA, account]),)),)
     )
-    bench = a_bench(request, ruling=ruling, votes=(a_vote(ADA, person="ada"),), authority=an_authority(ADA, account))
+    bench = a_bench(request, ruling=ruling, votes=(a_vote(ADA, person=people.person_of(ADA)),), authority=an_authority(ADA, account))
 
     judged = judge(request, a_ballot(account), bench)
 
@@ -154,6 +154,24 @@ def test_two_accounts_that_became_one_person_do_not_make_a_quorum():
     judged = judge(by(3), a_ballot(), bench)
 
     assert (judged.request.state, judged.missing) == (State.PENDING, 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [(frozenset({ADA, ELI}), frozenset()), (frozenset({BORIS, ELI}), frozenset({ADA, f"{ADA}2"}))],
+    ids=["parted again", "the policy's word means others by now"],
+)
+def test_a_persons_vote_is_never_taken_for_anothers(then, now):
+    """What was one person by a policy that has passed blocks nobody's own answer: two agreed, so it is approved (I7)."""
+    first = replace(a_ruling(), quorum=2, panels=(replace(a_ruling().panels[0], sets=(EVERYBODY,)),))
+    merged = replace(first, people=People(names=dict.fromkeys(then, "lead")).merged_with(first.people))
+    today = replace(first, people=People(names=dict.fromkeys(now, "lead")).merged_with(first.people))
+    authority = an_authority(ADA, ELI)
+    (elis, *_) = judge(by(2), a_ballot(ELI), a_bench(by(2), ruling=merged, authority=authority)).transition.nouns[::-1]
+
+    judged = judge(by(2), a_ballot(), a_bench(by(2), ruling=today, votes=(elis,), authority=authority))
+
+    assert (judged.request.state, judged.request.decided_by) == (State.APPROVED, (ELI, ADA))
 
 
 def test_an_approval_repeated_when_it_is_enough_by_now_approves():
@@ -439,7 +457,7 @@ def test_of_several_faults_the_first_in_order_is_told(code):
 
 def test_an_approval_records_how_it_was_given():
     """The vote carries person, account, door, instant, epoch, both hashes and when the standing was seen."""
-    ruling = replace(a_ruling(), people=People(names={ADA: "ada"}))
+    ruling = replace(a_ruling(), people=People(names={ADA: "ada", "os:ada": "ada"}))
     seen = NOON - FRESH
 
     judged = judge(a_request(), a_ballot(), a_bench(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))
@@ -447,7 +465,7 @@ def test_an_approval_records_how_it_was_given():
     assert judged.transition.nouns[0] == Vote(
         id="vote_new",
         escalation=ESCALATION,
-        person="ada",
+        person=f"{ADA}+os:ada",
         account=ADA,
         answer=Answer.APPROVE,
         via=Via.SLACK,

@@ -103,7 +103,7 @@ def test_who_has_approved_may_still_say_no(account):
 
     fallen, vote, after = (
         replace(yes, voided_at=NOON, voided_why="changed"),
-        the_vote(person="ada"),
+        the_vote(person=f"{ADA}+{BORIS}"),
         denied(by(2)),
     )
     assert judged.transition == Transition(

@@ -224,7 +224,7 @@ def test_the_first_agreement_is_noted_and_ends_nothing(reason, private):
     """One person alone resumes nothing; the pause goes on at a new revision, so that two at once cannot both be first."""
     consent = a_consent()
 
-    transition = consent_to_end(a_pause(), (), consent, counts=frozenset({ADA}), next_epoch=2, reason=reason)
+    transition = consent_to_end(a_pause(), consent, agreed=frozenset(), next_epoch=2, reason=reason)
 
     seen = a_pause(revision=2)
     assert transition == Transition(
@@ -247,9 +247,7 @@ def test_the_second_persons_agreement_ends_it_in_the_next_epoch(reason, private)
     """Two people end it; both are named, and the epoch it ended in is what later answers are held against."""
     consent = a_consent(BORIS)
 
-    transition = consent_to_end(
-        a_pause(), (a_consent(),), consent, counts=frozenset({BORIS, ADA}), next_epoch=2, reason=reason
-    )
+    transition = consent_to_end(a_pause(), consent, agreed=frozenset({ADA}), next_epoch=2, reason=reason)
 
     over = a_pause(revision=2, ended_at=LATER, ended_epoch=2)
     assert transition == Transition(
@@ -274,40 +272,18 @@ def test_the_second_persons_agreement_ends_it_in_the_next_epoch(reason, private)
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "new", "counts"),
-    [
-        ((), a_consent(), {ADA}),
-        ((a_consent("os:ada", "ada"),), a_consent(ADA, "ada"), {"ada"}),
-        ((a_consent(BORIS),), a_consent(), {ADA}),
-        ((a_consent(BORIS), a_consent(BORIS)), a_consent(BORIS), {BORIS}),
-    ],
-    ids=["one", "one person by two accounts", "the other may not any more", "the same again and again"],
-)
-def test_one_person_never_resumes_alone(given, new, counts):
-    """T-KILL-06: people are counted, not accounts, and only those whose agreement is good right now."""
-    transition = consent_to_end(a_pause(), given, new, counts=frozenset(counts), next_epoch=2, reason="")
+@pytest.mark.parametrize("agreed", [frozenset(), frozenset({ADA})], ids=["one", "the same again"])
+def test_one_person_never_resumes_alone(agreed):
+    """T-KILL-06: people are counted, not how often they say it."""
+    transition = consent_to_end(a_pause(), a_consent(), agreed=agreed, next_epoch=2, reason="")
 
     assert [event.kind for event in transition.events] == [Kind.PAUSE_CONSENTED]
-
-
-def test_an_earlier_agreement_that_counts_needs_no_other_than_the_new_one():
-    """Of three who agreed, the one whose right was taken away is neither counted nor named."""
-    given = (a_consent("os:gone", "gone"), a_consent(ADA))
-
-    transition = consent_to_end(
-        a_pause(), given, a_consent(BORIS), counts=frozenset({ADA, BORIS}), next_epoch=7, reason=""
-    )
-
-    assert transition.events[-1].kind is Kind.PAUSE_ENDED
-    assert transition.events[-1].data["persons"] == [ADA, BORIS]
-    assert transition.nouns[-1] == a_pause(revision=2, ended_at=LATER, ended_epoch=7)
 
 
 def test_an_ended_pause_cannot_be_ended_again():
     """T-KILL-10: a resume names the pause it ends; ending one twice would raise the epoch for nothing."""
     with pytest.raises(Settled) as refusal:
-        consent_to_end(ended(2), (), a_consent(), counts=frozenset({ADA}), next_epoch=3, reason="")
+        consent_to_end(ended(2), a_consent(), agreed=frozenset(), next_epoch=3, reason="")
 
     assert (refusal.value.code, refusal.value.sentence) == ("pause_ended", "That pause has ended already.")
 

@@ -42,10 +42,19 @@ def test_the_spans_are_ten_seconds_and_an_hour():
 
 def test_an_account_that_nobody_maps_is_its_own_person():
     """The map says which accounts are one person; an account that it does not name is nobody else."""
-    people = People(names={ADA: "ada", "os:ada": "ada"})
+    people = People(names={ADA: "ada", "os:ada": "ada", DINA: "dina"})
 
-    assert [people.person_of(one) for one in (ADA, "os:ada", BORIS)] == ["ada", "ada", BORIS]
+    assert [people.person_of(one) for one in (ADA, "os:ada", DINA, BORIS)] == [f"{ADA}+os:ada"] * 2 + [DINA, BORIS]
     assert [people.knows(one) for one in (ADA, "os:ada", BORIS)] == [True, True, False]
+
+
+@given(MAPS, MAPS)
+def test_two_maps_call_nobody_by_anothers_name(one, other):
+    """A person is stored with a vote and outlives the map: two maps have a name in common only for the very same accounts."""
+    for person in {one.person_of(account) for account in ACCOUNTS} & {other.person_of(account) for account in ACCOUNTS}:
+        assert {account for account in ACCOUNTS if one.person_of(account) == person} == {
+            account for account in ACCOUNTS if other.person_of(account) == person
+        }
 
 
 def together(people: People) -> set[frozenset[str]]:

@@ -172,12 +172,11 @@ class OneRequest(RuleBasedStateMachine):
         still_open = [pause for pause in room.pauses if pause.is_open]
         pause = still_open[0 if first else -1]
         given = [consent for consent in room.of(Consent) if consent.pause == pause.id]
-        if account in {consent.person for consent in given}:
+        agreed = frozenset(consent.account for consent in given)
+        if account in agreed:
             return
         consent = Consent(pause=pause.id, person=account, account=account, at=room.now)
-        room.save(
-            consent_to_end(pause, given, consent, counts=frozenset({ADA, BORIS}), next_epoch=room.epoch + 1, reason="")
-        )
+        room.save(consent_to_end(pause, consent, agreed=agreed, next_epoch=room.epoch + 1, reason=""))
         if not room.nouns["pause", pause.id].is_open:
             room.epoch += 1
             if pause.id in self.log.paused:

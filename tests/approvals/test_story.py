@@ -254,21 +254,20 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "The time asked for is over; pause_01JD00000000000000000000 goes on until two people resume it.",
     ),
     (
-        last(consent_to_end(a_pause(), (), GIVEN, counts=frozenset({"ada"}), next_epoch=2, reason=MARK)),
+        last(consent_to_end(a_pause(), GIVEN, agreed=frozenset(), next_epoch=2, reason=MARK)),
         "@U0ADA agreed to resume pause_01JD00000000000000000000; it takes two people.",
     ),
     (
         last(
             consent_to_end(
                 a_pause(),
-                (GIVEN,),
                 replace(GIVEN, person=BORIS, account=BORIS),
-                counts=frozenset({"ada", BORIS}),
+                agreed=frozenset({f"{ADA}+os:ada"}),
                 next_epoch=2,
                 reason=MARK,
             )
         ),
-        "@U0BORIS and @ada resumed everything. Approvals given before do not run.",
+        "@U0ADA and @U0BORIS resumed everything. Approvals given before do not run.",
     ),
     (
         plain(Kind.PAUSE_REFUSED, CHEN, what="engage", code="may_not_pause"),

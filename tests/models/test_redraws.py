@@ -37,11 +37,11 @@ def end(store, pause):
     with store.writing() as uow:
         uow.lock_gate(exclusive=True)
         first, second = (Consent(pause=pause.id, person=one, account=one, at=uow.now) for one in (ADA, BORIS))
-        given = {"counts": frozenset({ADA, BORIS}), "next_epoch": uow.raise_epoch(), "reason": ""}
-        seen = consent_to_end(pause, (), first, **given)
+        given = {"next_epoch": uow.raise_epoch(), "reason": ""}
+        seen = consent_to_end(pause, first, agreed=frozenset(), **given)
         uow.save(seen)
         (_, pause) = seen.nouns
-        uow.save(consent_to_end(pause, (first,), second, **given))
+        uow.save(consent_to_end(pause, second, agreed=frozenset({ADA}), **given))
 
 
 def wanted(store):

@@ -317,7 +317,7 @@ def test_an_operator_resumes_as_the_person_that_the_policy_knows(mapped):
     after = resume(mapped, engaged.id, BORIS)
 
     assert not after.pause.is_open
-    assert story(mapped)[-1][2]["persons"] == [BORIS, "ada"]
+    assert story(mapped)[-1][2]["persons"] == [f"{ADA}+os:olga", BORIS]
 
 
 def test_one_person_with_two_accounts_is_one_person(mapped):
@@ -330,6 +330,19 @@ def test_one_person_with_two_accounts_is_one_person(mapped):
 
     assert refusal.value.code == "already_agreed"
     assert stored(mapped, engaged.id).is_open
+
+
+def test_an_agreement_is_never_taken_for_anothers(make_world):
+    """A policy's word for a person may mean others later: their agreement is their own, and the second of two ends the pause."""
+    world = make_world(a_policy(people=People(names={"os:lead": "lead", ADA: "lead"})))
+    engaged = pause(world).pause
+    resume(world, engaged.id, ADA)
+
+    world.policies.policy = replace(world.policies.policy, people=People(names={"os:lead": "lead", BORIS: "lead"}))
+    after = resume(world, engaged.id, BORIS)
+
+    assert not after.pause.is_open
+    assert story(world)[-1][2]["persons"] == [ADA, f"{BORIS}+os:lead"]
 
 
 def test_an_operator_mapped_to_somebody_who_may_not_resume(make_world):
