@@ -122,17 +122,24 @@ class Match:
 
     def takes(self, agent: str, environment: str, action: ProposedAction) -> bool:
         """Tell whether the rule speaks of this action."""
-        return all(
-            patterns is None or any(_fits(pattern, value) for pattern in patterns)
-            for patterns, value in (
-                (self.agents, agent),
-                (self.environments, environment),
-                (self.namespaces, action.target.namespace),
-                (self.verbs, action.verb),
-                (self.kinds, action.target.kind),
-                (self.names, action.target.name),
-            )
+        return (
+            self.can_take(agent, environment, action.target.namespace, action.verb)
+            and _takes(self.kinds, action.target.kind)
+            and _takes(self.names, action.target.name)
         )
+
+    def can_take(self, agent: str, environment: str, namespace: str, verb: str) -> bool:
+        """Tell whether the rule speaks of some target there, whatever its kind and name."""
+        return (
+            _takes(self.agents, agent)
+            and _takes(self.environments, environment)
+            and _takes(self.namespaces, namespace)
+            and _takes(self.verbs, verb)
+        )
+
+
+def _takes(patterns: frozenset[str] | None, value: str) -> bool:
+    return patterns is None or any(_fits(pattern, value) for pattern in patterns)
 
 
 def _fits(pattern: str, value: str) -> bool:
@@ -396,21 +403,3 @@ def in_any(
 def groups_of(ruling: Ruling) -> frozenset[str]:
     """Return the Slack user groups whose members must be known to judge under *ruling*."""
     return frozenset(group for panel in ruling.panels for approvers in panel.sets for group in approvers.groups)
-
-
-def possible_approvers(ruling: Ruling, authority: Authority) -> frozenset[str] | None:
-    """Return the persons who could approve at all, or None where a group's members are not known.
-
-    Conflicted people are left out; whether the others are active is judged when they answer.
-    """
-    conflicted = {ruling.people.person_of(account) for account in ruling.conflicted}
-    persons: frozenset[str] | None = None
-    for panel in ruling.panels:
-        accounts: set[str] = set()
-        for approvers in panel.sets:
-            if any(group not in authority.groups for group in approvers.groups):
-                return None
-            accounts |= approvers.accounts.union(*(authority.groups[group].accounts for group in approvers.groups))
-        accepted = frozenset(ruling.people.person_of(account) for account in accounts)
-        persons = accepted if persons is None else persons & accepted
-    return (persons or frozenset()) - conflicted

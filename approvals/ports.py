@@ -347,6 +347,7 @@ class Directory(Protocol):
         groups: Iterable[str],
         at: datetime,
         anew: bool = False,
+        within: timedelta = timedelta(0),
         lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*.
@@ -356,6 +357,7 @@ class Directory(Protocol):
             groups: ``TEAM:SUBTEAM`` ids; lists at most 10 s old may be used again.
             at: The store's instant before the call: the stamp of what is asked about now.
             anew: Whether group lists must be asked for again, too.
+            within: How old what is known of an account may be not to be asked for again; nothing is by default.
             lane: Urgent for who pauses or denies: what is asked in it never waits for what others ask.
         """
         ...

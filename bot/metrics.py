@@ -67,6 +67,11 @@ class Metrics:
             "countersign_pool_in_hand", "Pieces of work that run or wait.", ["pool"], registry=self.registry
         )
         self._polls = Gauge("countersign_long_polls", "Long polls that wait.", registry=self.registry)
+        self._short = Gauge(
+            "countersign_rules_short_of_people",
+            "Rules that too few people could answer, or of which that could not be found out, when last counted.",
+            registry=self.registry,
+        )
 
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one call.
@@ -92,6 +97,10 @@ class Metrics:
     def failed(self, work: str) -> None:
         """Count one failure of a tick or of a piece of work, by its name."""
         self._failures.labels(work=work).inc()
+
+    def short_of_people(self, rules: int) -> None:
+        """Show how many rules too few people could answer."""
+        self._short.set(rules)
 
     def watch_pools(self, pools: Pools) -> None:
         """Read the pools' fill whenever somebody asks for the figures."""

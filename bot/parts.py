@@ -16,6 +16,7 @@ from approvals.usecases.decide import Decide
 from approvals.usecases.escalate import Escalate
 from approvals.usecases.execute import Execute
 from approvals.usecases.expire import Expire
+from approvals.usecases.headcount import CountPeople
 from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
@@ -110,6 +111,11 @@ class Verbs:
     def notice(self) -> Notice:
         """Takes down what monitors report."""
         return Notice(store=self.store, policies=self.policies, new_id=self.new_id)
+
+    @cached_property
+    def count_people(self) -> CountPeople:
+        """Finds the rules that too few people could answer."""
+        return CountPeople(store=self.store, policies=self.policies, directory=self.directory)
 
     @cached_property
     def abandon(self) -> Abandon:

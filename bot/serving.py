@@ -27,6 +27,7 @@ from bot.clearances import FIRST_CHECKS
 from bot.cluster.access import grants_of
 from bot.cluster.checks import Finding as ClusterFinding
 from bot.digests import DigestPost
+from bot.headcounts import Headcounts
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
 from bot.intake.wire import IntakeServer, check_listen
@@ -259,12 +260,21 @@ class Serving:
             Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
             Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
+            Tick(name="count people", seconds=60.0, run=self._headcounts()),
             Tick(name="catch up with digests", seconds=60.0, run=under_lock.only(digests.catch_up)),
         )
         for tick in ticks:
             self.legs.expect(*leg_of(tick.name), within=max(SILENT_AFTER, timedelta(seconds=10 * tick.seconds)))
         reports = TickReports(self.legs, self.metrics)
         return Scheduler(ticks, self._weeklies(digests, under_lock), reports=reports)
+
+    def _headcounts(self) -> Headcounts:
+        return Headcounts(
+            self.verbs.count_people,
+            policies=self._application.policies,
+            monotonic=time.monotonic,
+            show=self.metrics.short_of_people,
+        )
 
     def _weeklies(self, digests: DigestPost[Message], under_lock: UnderLock) -> Iterable[Weekly]:
         for environment in self._application.policies.current().environments.values():

@@ -23,6 +23,7 @@ from approvals.usecases.decide import Decide, Given
 from approvals.usecases.escalate import Escalate, Opened
 from approvals.usecases.execute import Execute
 from approvals.usecases.expire import Expire
+from approvals.usecases.headcount import CountPeople
 from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
@@ -114,6 +115,7 @@ class World:
         self.admit = Admit(store=store, policies=policies, new_id=new_id)
         self.notice = Notice(store=store, policies=policies, new_id=new_id)
         self.abandon = Abandon(store=store)
+        self.count_people = CountPeople(store=store, policies=policies, directory=directory)
         self.adopt = Adopt(store=store)
 
     def settled(self) -> "World":

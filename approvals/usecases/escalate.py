@@ -14,10 +14,11 @@ from approvals.accounts import executor
 from approvals.errors import Clash, Forbidden, KeyReused, Malformed, OutOfScope, Paused, PolicyDenied, TooMany
 from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
+from approvals.feasibility import DOUBT, Answerers, answerers
 from approvals.pause import Pause, Place, open_pause_over
 from approvals.people import Authority
 from approvals.plan import Bound, Plan, Preview, bind, bytes_of, check_changes, effect_key, fingerprint_of
-from approvals.policy import Policy, Ruling, groups_of, possible_approvers, rule_on
+from approvals.policy import Policy, Ruling, rule_on
 from approvals.ports import (
     Cluster,
     Directory,
@@ -34,6 +35,7 @@ from approvals.request import Refusal, Request, State, opened
 from approvals.review import Rendered, Renderer, review_of
 from approvals.risk import Risk
 from approvals.tokens import Token
+from approvals.usecases.standing import who_could_answer
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from approvals.workload import counted
@@ -126,7 +128,8 @@ class Escalate:
         policy = self.policies.current()
         escalation = draft.escalation
         ruling = _ruling(policy, escalation, risk=draft.preview.evidence.risk)
-        refusal = _refusal(ruling, escalation, pauses, draft.authority)
+        could = answerers(ruling, draft.authority, now=uow.now)
+        refusal = _refusal(ruling, escalation, pauses, could)
         if refusal is not None:
             request = replace(
                 _refused(draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal),
@@ -136,6 +139,8 @@ class Escalate:
             uow.save(opened(request, plea=draft.texts, facts={}))
             return Opened(request=request, created=True)
         plan = _bound(draft, ruling)
+        if not could.are_surely_enough(ruling.quorum):
+            plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
         bound = facts_of(plan.bound)
         data = bytes_of(bound)
         fingerprint = fingerprint_of(data)
@@ -179,7 +184,7 @@ class Escalate:
         )
         self.journey.reached(Milestone.PLANNED, request_id)
         ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
-        authority = self.directory.authority(accounts=(), groups=groups_of(ruling), at=asked_at)
+        authority = who_could_answer(self.directory, ruling, at=asked_at)
         return Draft(
             id=request_id,
             escalation=escalation,
@@ -289,17 +294,16 @@ def _ruling(policy: Policy, escalation: Escalation, *, risk: Risk) -> Ruling:
     )
 
 
-def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], authority: Authority) -> Refusal | None:
+def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], could: Answerers) -> Refusal | None:
     """Return why it is refused after all, judged on fresh reads, or None."""
     try:
         _check_pauses(pauses, escalation)
         _check_ruling(ruling)
     except Forbidden as refusal:
         return Refusal(code=refusal.code, sentence=refusal.sentence)
-    possible = possible_approvers(ruling, authority)
-    if possible is not None and len(possible) < ruling.quorum:
+    if could.perhaps is not None and len(could.perhaps) < ruling.quorum:
         # Never widened silently: a rule against self-approval must not turn into "anybody".
-        sentence = f"It takes {counted(ruling.quorum, 'approval')}, and {len(possible)} could be given."
+        sentence = f"It takes {counted(ruling.quorum, 'approval')}, and {len(could.perhaps)} could be given."
         return Refusal(code="no_eligible_approver", sentence=sentence)
     return None
 

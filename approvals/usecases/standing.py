@@ -1,13 +1,15 @@
 """What several verbs share: today's ruling on a request, whose authority must be asked for, the bench to judge on, stopping."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from approvals.audit import Transition
 from approvals.execution import Execution
+from approvals.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
 from approvals.people import Authority, is_operator
-from approvals.policy import Policy, Ruling, WhenTokenRevoked, rule_on, stricter_of
-from approvals.ports import Reading, UnitOfWork
+from approvals.policy import Policy, Ruling, WhenTokenRevoked, groups_of, rule_on, stricter_of
+from approvals.ports import Directory, Reading, UnitOfWork
 from approvals.request import Bench, Request
 
 NOBODY: Final = Authority(standings={}, groups={})
@@ -37,6 +39,18 @@ def ruling_today(request: Request, policy: Policy) -> Ruling:
 def slack_accounts(accounts: Iterable[str]) -> frozenset[str]:
     """Return those of *accounts* that the workspace can be asked about."""
     return frozenset(account for account in accounts if not is_operator(account))
+
+
+def who_could_answer(directory: Directory, ruling: Ruling, *, at: datetime) -> Authority:
+    """Return what is known of the people who may approve under *ruling*, by what Slack said within the last hour.
+
+    So many of them at most are asked about as any quorum needs: a group of hundreds is not gone through for each question.
+    """
+    groups = directory.authority(accounts=(), groups=groups_of(ruling), at=at)
+    named, _ = candidates(ruling, groups)
+    some = sorted(slack_accounts(named))[:MOST_ASKED_ABOUT]
+    people = directory.authority(accounts=some, groups=(), at=at, within=SEEN_WITHIN)
+    return Authority(standings=people.standings, groups=groups.groups)
 
 
 def bench_for(

@@ -108,10 +108,11 @@ class SlackDirectory:
         groups: Iterable[str],
         at: datetime,
         anew: bool = False,
+        within: timedelta = timedelta(0),
         lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*, as far as Slack answers in time."""
-        asked_accounts = {one: self._threads[lane].submit(self._standing, one, at) for one in set(accounts)}
+        asked_accounts = {one: self._standing_soon(one, at, within=within, lane=lane) for one in set(accounts)}
         asked_groups = {one: self._membership_soon(one, at, anew=anew, lane=lane) for one in set(groups)}
         futures: list[Future[Any]] = [*asked_accounts.values(), *asked_groups.values()]
         wait(futures, timeout=self._patience)
@@ -135,6 +136,12 @@ class SlackDirectory:
         """Ask nothing more."""
         for threads in self._threads.values():
             threads.shutdown(wait=False, cancel_futures=True)
+
+    def _standing_soon(self, account: str, at: datetime, *, within: timedelta, lane: Lane) -> "Future[Standing | None]":
+        known = self._standings.get(account) if within else None
+        if known is not None and timedelta(0) <= at - known.seen_at <= within:
+            return _done(known)
+        return self._threads[lane].submit(self._standing, account, at)
 
     def _standing(self, account: str, at: datetime) -> Standing | None:
         team, _, user_id = account.partition(":")
@@ -214,9 +221,9 @@ def _answers(
     return found
 
 
-def _done(membership: Membership) -> "Future[Membership | None]":
-    future: Future[Membership | None] = Future()
-    future.set_result(membership)
+def _done(answer: A) -> "Future[A | None]":
+    future: Future[A | None] = Future()
+    future.set_result(answer)
     return future
 
 

@@ -129,7 +129,9 @@ def test_one_person_counts_once(account):
     ruling = replace(
         ruling, people=people, panels=(replace(ruling.panels[0], sets=(an_approver_set(accounts=[ADA, account]),)),)
     )
-    bench = a_bench(request, ruling=ruling, votes=(a_vote(ADA, person=people.person_of(ADA)),), authority=an_authority(ADA, account))
+    bench = a_bench(
+        request, ruling=ruling, votes=(a_vote(ADA, person=people.person_of(ADA)),), authority=an_authority(ADA, account)
+    )
 
     judged = judge(request, a_ballot(account), bench)
 

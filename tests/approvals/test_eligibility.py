@@ -1,16 +1,14 @@
-"""Eligibility: whose answer may count under a ruling, and who could answer at all."""
+"""Eligibility: whose answer may count under a ruling."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, Refused, Unavailable
 from approvals.people import FRESH, REMEMBERED, Authority, Membership, People
-from approvals.policy import Panel, Ruling, check_eligible, groups_of, in_any, possible_approvers
+from approvals.policy import Panel, Ruling, check_eligible, groups_of, in_any
 from tests.builders import (
     ADA,
     BORIS,
@@ -154,61 +152,9 @@ def test_found_in_one_set_another_may_be_silent(sets):
     assert not in_any((), ADA, authority, now=NOON, within=FRESH)
 
 
-def possible(under: Ruling, authority: Authority) -> set[str] | None:
-    """Return the persons who could approve, or None where nobody can say."""
-    persons = possible_approvers(under, authority)
-    return None if persons is None else set(persons)
-
-
 def test_every_group_of_every_panel_must_be_asked_about():
     """A group that was forgotten would leave its rule undecidable."""
     other = an_approver_set("others", groups=(OTHER_GROUP,))
 
     assert groups_of(ruling((PLATFORM, BY_GROUP), (other,))) == {GROUP, OTHER_GROUP}
     assert groups_of(a_ruling()) == set()
-
-
-def test_the_possible_approvers_are_those_whom_every_panel_accepts():
-    """T-DEC-11: by id or by group, in all panels, and not in conflict."""
-    managers = an_approver_set("managers", accounts=[BORIS, CHEN, ELI])
-    authority = an_authority(members=[CHEN, ELI])
-
-    assert possible(ruling((PLATFORM, BY_GROUP), (managers,)), authority) == {BORIS, ELI}
-    assert possible(a_ruling(), authority) == {ADA, BORIS}
-
-
-def test_nobody_is_left_where_only_the_conflicted_could():
-    """T-DEC-11: a set that holds exactly the conflicted people holds nobody, and is not widened."""
-    assert possible(ruling((an_approver_set(accounts=[CHEN, DINA]),)), an_authority()) == set()
-    assert possible(replace(a_ruling(), panels=()), an_authority()) == set()
-    assert possible(ruling(()), an_authority()) == set()
-
-
-def test_accounts_of_one_person_are_one_possible_approver():
-    """T-DEC-03: a quorum of two cannot be met by one person with two accounts; a person in conflict is out by any of them."""
-    one = People(names={ADA: "ada", BORIS: "ada"})
-    asker = People(names={ADA: "chen", CHEN: "chen"})
-
-    assert possible(ruling(people=one), an_authority()) == {f"{ADA}+{BORIS}"}
-    assert possible(ruling(people=asker), an_authority()) == {BORIS}
-
-
-def test_an_unknown_group_leaves_the_number_unknown():
-    """Nobody is refused for want of approvers while it is not known who they are."""
-    assert possible(ruling((PLATFORM, BY_GROUP)), an_authority()) is None
-    assert possible(ruling((PLATFORM,), (BY_GROUP,)), an_authority()) is None
-    assert possible(ruling((BY_GROUP,)), an_authority(members=[ELI])) == {ELI}
-
-
-PEOPLE = [ADA, BORIS, CHEN, DINA, ELI]
-SETS = st.lists(st.sampled_from(PEOPLE), max_size=4).map(lambda accounts: an_approver_set(accounts=accounts))
-PANELS = st.lists(st.lists(SETS, min_size=1, max_size=2).map(tuple), min_size=1, max_size=3)
-
-
-@given(PANELS, st.frozensets(st.sampled_from(PEOPLE), max_size=2))
-def test_who_could_approve_is_who_would_be_let(panels, conflicted):
-    """With everybody in good standing, the possible approvers are exactly those whose answer counts."""
-    under = ruling(*panels, conflicted=conflicted)
-    authority = an_authority(*PEOPLE)
-
-    assert possible(under, authority) == {one for one in PEOPLE if code(one, authority, under) is None}

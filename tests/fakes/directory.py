@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from approvals.people import Authority, Membership, Standing
 from approvals.ports import Lane
@@ -26,9 +26,11 @@ class FakeDirectory:
         groups: Iterable[str],
         at: datetime,
         anew: bool = False,
+        within: timedelta = timedelta(0),
         lane: Lane = Lane.NORMAL,
     ) -> Authority:
         """Return what the table says, stamped *at*; nothing while it is down."""
+        del within
         self.asked_anew += anew
         self.lanes.append(lane)
         if self.down:

@@ -10,6 +10,7 @@ import pytest
 from approvals.errors import Clash, Late, Missing, NotEligible, PolicyDenied, Refused, Settled, Stale, Unavailable
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
+from approvals.feasibility import DOUBT
 from approvals.people import People, Standing
 from approvals.ports import Lane
 from approvals.request import Answer, State, Via, Vote
@@ -199,23 +200,21 @@ def fallen(world, request):
 
 
 def test_t_dec_12_a_denial_lands_whoever_the_votes_stand_under(taken_back):
-    """T-DEC-12: another's vote that is kept under the same person gives way; an eligible no is never refused for it."""
+    """T-DEC-12: another's vote, given while a policy took both for one person, stands in no eligible no's way."""
     world, request = taken_back
 
     denied = world.answers(request, ADA, Answer.DENY)
 
-    assert (denied.request.state, fallen(world, request)) == (State.DENIED, [(BORIS, "person")])
+    assert (denied.request.state, fallen(world, request)) == (State.DENIED, [])
 
 
-def test_an_approval_takes_the_place_of_anothers_that_stands_under_the_same_person(taken_back):
-    """One key is one vote: the one that was there before falls, and whoever gave it can give it again (I7)."""
+def test_two_whom_a_policy_took_for_one_are_two_again(taken_back):
+    """I7: Boris said yes while a policy took him and Ada for one person; it does no more, so with Ada's yes two have agreed."""
     world, request = taken_back
 
     by_ada = world.answers(request, ADA)
-    by_boris = world.answers(request, BORIS)
 
-    assert (by_ada.missing, fallen(world, request)) == (1, [(BORIS, "person")])
-    assert by_boris.request.state is State.APPROVED
+    assert (by_ada.request.state, fallen(world, request)) == (State.APPROVED, [])
     assert votes_on(world, request) == {ADA: "approve", BORIS: "approve"}
 
 
@@ -294,6 +293,46 @@ def test_a_denial_counts_by_remembered_authority(world, instant):
     with world.store.reading() as reading:
         (vote,) = reading.votes(request.id)
     assert (vote.remembered, vote.authority_at) == (True, instant() - HOUR)
+
+
+@pytest.mark.parametrize("lacks", ["active", "human", "full_member"])
+def test_a_quorum_that_nobody_can_make_is_refused_at_intake(lacks, make_world, instant):
+    """T-DEC-11: two must agree and one of the two cannot answer: it is refused at once, and nobody is asked in vain."""
+    world = make_world(policy(quorum=2, sets=an_approver_set(accounts=(ADA, BORIS))))
+    world.directory.standings[BORIS] = Standing(account=BORIS, seen_at=instant(), **{lacks: False})
+
+    request = world.asks().request
+
+    assert (request.state, request.outcome_code) == (State.REFUSED, "no_eligible_approver")
+    assert request.refusal.sentence == "It takes 2 approvals, and 1 could be given."
+
+
+def test_who_is_not_needed_may_be_away(make_world, instant):
+    """One of two is deactivated and one is enough: it is asked as ever."""
+    world = make_world(policy(quorum=1))
+    world.directory.standings[BORIS] = Standing(account=BORIS, seen_at=instant(), active=False)
+
+    request = world.asks().request
+
+    assert request.state is State.PENDING
+    assert DOUBT not in findings_of(world, request)
+
+
+def test_what_could_not_be_checked_is_asked_and_said(make_world):
+    """Slack does not answer: the question is put all the same, and its card says that nobody could count the people."""
+    world = make_world(policy(quorum=2))
+    world.directory.down = True
+
+    request = world.asks().request
+
+    assert request.state is State.PENDING
+    assert findings_of(world, request)[-1] == DOUBT
+
+
+def findings_of(world, request):
+    """Return what our own checks found, as people are shown it."""
+    with world.store.reading() as reading:
+        return reading.plan(request.fingerprint).evidence.findings
 
 
 def test_t_dec_11_nobody_is_left_who_could_approve(make_world):
