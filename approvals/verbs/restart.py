@@ -11,6 +11,7 @@ from typing import Any, Final
 from approvals.action import Argument, Target
 from approvals.diff import Mac, changes_between
 from approvals.errors import Unplannable
+from approvals.fencing import keeps_owners, only_annotation, same_but
 from approvals.managers import manager_findings
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
@@ -46,32 +47,11 @@ REQUEST_ID: Final = "countersign.dev/request-id"
 
 _OBJECT: Final = "object"
 
-_SPEC_FIELDS: Final = {
-    "deployments": (
-        "replicas",
-        "selector",
-        "strategy",
-        "minReadySeconds",
-        "revisionHistoryLimit",
-        "paused",
-        "progressDeadlineSeconds",
-    ),
-    "statefulsets": (
-        "replicas",
-        "selector",
-        "serviceName",
-        "podManagementPolicy",
-        "updateStrategy",
-        "revisionHistoryLimit",
-        "minReadySeconds",
-        "volumeClaimTemplates",
-        "persistentVolumeClaimRetentionPolicy",
-        "ordinals",
-    ),
-}
-"""Every field of the two specifications beside the template, as of Kubernetes 1.36: a test asks the server's schema."""
+_INSTANT: Final = "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$"
+"""The form of the instant that a restart writes: RFC 3339 in UTC, 20 characters."""
 
-_TEMPLATE_METADATA: Final = ("labels", "name", "namespace", "generateName", "finalizers", "ownerReferences")
+_ID: Final = "^[A-Za-z0-9_]{1,64}$"
+"""The form of an escalation's id."""
 
 
 def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
@@ -166,36 +146,46 @@ def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
 
 
 def _fence(kind: Kind) -> Fence:
-    """Return what a restart may change: the two annotations, and nothing else of the object."""
-    plural = kind.resource.plural
-    same = [f"spec.{field}" for field in _SPEC_FIELDS[plural]]
-    same += [f"spec.template.metadata.{field}" for field in _TEMPLATE_METADATA]
-    same += ["spec.template.spec", "metadata.labels", "metadata.finalizers", "metadata.ownerReferences"]
+    """Return what a restart may change: the two annotations, to values of their form, and the server's own bookkeeping.
+
+    Every map on the way to them is compared key by key, as the object has them at run time: a field that a later version
+    of Kubernetes brings may not change either.
+    """
+    template = "spec.template"
     return Fence(
         group="apps",
         version="v1",
-        resource=plural,
+        resource=kind.resource.plural,
         expressions=(
-            *((_unchanged(field), f"{field} may not change") for field in same),
+            (same_but("", "metadata", "spec"), "of the object only metadata and spec may change"),
             (
-                _only_key("spec.template.metadata.annotations", RESTARTED_AT),
-                "of the template's annotations only the restart's may change",
+                same_but("metadata", "annotations", "managedFields", "generation"),
+                "of the metadata only the annotations",
             ),
-            (_only_key("metadata.annotations", REQUEST_ID), "of the annotations only the request id may change"),
+            (same_but("spec", "template"), "of the spec only the template may change"),
+            (same_but(template, "metadata"), "of the template only its metadata may change"),
+            (
+                same_but(f"{template}.metadata", "annotations"),
+                "of the template's metadata only the annotations may change",
+            ),
+            (
+                only_annotation(f"{template}.metadata", RESTARTED_AT, _INSTANT),
+                "of the template's annotations only the restart's may change, and to an instant",
+            ),
+            (
+                only_annotation("metadata", REQUEST_ID, _ID),
+                "of the annotations only the request id may change, and to an id",
+            ),
+            (keeps_owners(_OWNED), "who owns which field stays recorded (managedFields)"),
         ),
     )
 
 
-def _unchanged(field: str) -> str:
-    return f"has(object.{field}) == has(oldObject.{field}) && (!has(object.{field}) || object.{field} == oldObject.{field})"
-
-
-def _only_key(field: str, key: str) -> str:
-    """Return that two maps are equal but for *key*, which may come or change and not go."""
-    new, old = f"object.{field}", f"oldObject.{field}"
-    kept = f"!has({old}) || {old}.all(k, has({new}) && k in {new} && (k == '{key}' || {new}[k] == {old}[k]))"
-    added = f"!has({new}) || {new}.all(k, k == '{key}' || (has({old}) && k in {old}))"
-    return f"({kept}) && ({added})"
+_OWNED: Final = (
+    ("f:metadata", "f:annotations", f"f:{REQUEST_ID}"),
+    ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}"),
+)
+"""The two annotations, as managedFields names them."""
 
 
 RESTART: Final = Verb(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from approvals.action import Argument, Target
 from approvals.diff import Mac, changes_between
+from approvals.fencing import same_but
 from approvals.managers import autoscaler_findings, manager_findings, owners_of
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
@@ -34,6 +35,11 @@ _OBJECT: Final = "object"
 _SCALE: Final = "scale"
 _HPAS: Final = "hpas"
 _FIELD: Final = ("spec", "replicas")
+
+_LEAST: Final = 0
+_MOST: Final = 1000
+_NUMBER: Final = "(has(object.spec.replicas) ? object.spec.replicas : 0)"
+"""The server leaves the field out when it is 0."""
 
 
 def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
@@ -127,7 +133,9 @@ SCALE: Final = Verb(
     name="scale",
     kinds=(DEPLOYMENT, STATEFUL_SET),
     parameters=(
-        Parameter(name="replicas", least=0, most=1000, description="How many pods are wanted: an absolute number."),
+        Parameter(
+            name="replicas", least=_LEAST, most=_MOST, description="How many pods are wanted: an absolute number."
+        ),
     ),
     blind_spots=(
         "whether new pods find room, pull their image and become ready",
@@ -153,7 +161,11 @@ SCALE: Final = Verb(
             group="apps",
             version="v1",
             resource=f"{kind.resource.plural}/scale",
-            expressions=(("!has(object.spec.replicas) || object.spec.replicas <= 1000", "at most 1000 replicas"),),
+            expressions=(
+                (same_but("", "spec"), "of the scale only its spec may change"),
+                (same_but("spec", "replicas"), "of the spec only the number may change"),
+                (f"{_NUMBER} >= {_LEAST} && {_NUMBER} <= {_MOST}", f"at most {_MOST} replicas"),
+            ),
         )
         for kind in (DEPLOYMENT, STATEFUL_SET)
     ),

@@ -8,13 +8,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from approvals.accounts import Role, ServiceAccount, executor, observer, planner
+from approvals.accounts import Role, ServiceAccount, executor, inspector, observer, planner
 from approvals.policy import PROTECTED_NAMESPACES, Policy
 from approvals.verb import AccessRule, Verb
 from approvals.verbs import verb_called
 
 BOT: Final = ServiceAccount(namespace="countersign", name="countersign")
 """The bot's own account, as the shipped manifests name it."""
+
+
+INSPECTED: Final = (
+    AccessRule(group="", resource="namespaces", verbs=("list",)),
+    AccessRule(group="admissionregistration.k8s.io", resource="validatingadmissionpolicies", verbs=("list",)),
+    AccessRule(group="admissionregistration.k8s.io", resource="validatingadmissionpolicybindings", verbs=("list",)),
+    AccessRule(group="rbac.authorization.k8s.io", resource="clusterrolebindings", verbs=("list",)),
+    AccessRule(group="rbac.authorization.k8s.io", resource="clusterroles", verbs=("list",)),
+    AccessRule(group="rbac.authorization.k8s.io", resource="rolebindings", verbs=("list",)),
+    AccessRule(group="rbac.authorization.k8s.io", resource="roles", verbs=("list",)),
+)
+"""What the inspector may do, cluster-wide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,11 @@ def merged(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
         AccessRule(group=group, resource=resource, verbs=tuple(sorted(verbs[group, resource])))
         for group, resource in sorted(verbs)
     )
+
+
+def inspector_of(bot: ServiceAccount) -> Holding:
+    """Return the account that may list who may do what in the cluster, in all of it, and nothing else."""
+    return Holding(account=inspector(bot), role=Role.INSPECTOR, rules=INSPECTED)
 
 
 def namespaces_of(holdings: Iterable[Holding]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from approvals.accounts import Role, ServiceAccount
 from approvals.errors import Forbidden
 from bot.cluster import identities, reviews, trials
-from bot.cluster.access import Holding, namespaces_of
+from bot.cluster.access import Holding, inspector_of, namespaces_of
 from bot.cluster.answers import describe
 from bot.cluster.asking import Declined
 from bot.cluster.calls import Client, Identity
@@ -87,7 +87,7 @@ class Checks:
 
     def _own_rights(self) -> dict[str, tuple[Right, ...]]:
         names: dict[str, set[str]] = {}
-        for holding in self.holdings:
+        for holding in (*self.holdings, *([inspector_of(self.bot)] if self.holdings else [])):
             names.setdefault(holding.account.namespace, set()).add(holding.account.name)
         rights: dict[str, tuple[Right, ...]] = {
             namespace: (Right(group="", resource="serviceaccounts/token", verb="create", names=frozenset(accounts)),)

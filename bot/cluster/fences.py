@@ -1,49 +1,95 @@
-"""Fences: the three admission policies without which the accounts would be too strong, as Kubernetes objects.
+"""Fences: the admission policies without which the accounts would be too strong, as Kubernetes objects.
 
 RBAC can say that an executor may patch a Deployment, not which fields; that a planner may patch it, not that it may only
-pretend to; that the bot may mint a token, not for how long. These policies say it. They know accounts by the naming rules of
-:mod:`approvals.accounts`, in the namespaces that have such accounts and nowhere else. Whatever they do not know is refused:
-``failurePolicy`` is Fail, and an executor's write is denied unless a verb's fence speaks of its resource.
+pretend to; that the bot may mint a token, not for how long. And it cannot say that somebody who may do anything in a
+namespace (the stock role ``edit``) may not become the accounts that stand in it: by a token, by a pod, by a Secret that
+holds a token. Five policies say it:
+
+- *planners* only try out;
+- *tokens*: what the bot mints;
+- *executors*: what each verb changes;
+- *minters*: nobody but the bot mints tokens of our accounts, not even an administrator;
+- *users*: no pod runs as one of our accounts, and no Secret is made for a token of one.
+
+They know accounts by the naming rules of :mod:`approvals.accounts`, in the namespaces that have such accounts and nowhere
+else. Whatever they do not know is refused: ``failurePolicy`` is Fail, and an executor's write is denied unless a verb's
+fence speaks of its resource. What the server would fill in is written out, so that what is installed can be compared with
+what is generated, word by word (:mod:`bot.cluster.standing`).
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from approvals.accounts import Role, ServiceAccount
+from approvals.accounts import Role, ServiceAccount, inspector
 from approvals.verb import Fence, Verb
 from approvals.verbs import REGISTRY
 from bot.cluster.access import Holding, namespaces_of
 from bot.cluster.identities import LIFE
 
 _API: Final = "admissionregistration.k8s.io/v1"
-_EVERYTHING: Final = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+_EVERYTHING: Final = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"], "scope": "*"}
 _TOKENS: Final = {
     "apiGroups": [""],
     "apiVersions": ["v1"],
     "operations": ["CREATE"],
     "resources": ["serviceaccounts/token"],
+    "scope": "*",
 }
+_PODS: Final = {**_TOKENS, "resources": ["pods"]}
+_EPHEMERAL: Final = {**_TOKENS, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
+_SECRETS: Final = {**_TOKENS, "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
+
+AUDIENCES: Final = ("https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "k3s")
+"""What API servers call themselves unless they are told otherwise: kubeadm, kind, k3s, EKS."""
+
+_BY_ITSELF: Final = (
+    "has(request.userInfo.extra) && 'authentication.kubernetes.io/credential-id' in request.userInfo.extra"
+    " && request.userInfo.extra['authentication.kubernetes.io/credential-id'].exists(id, id.startsWith('JTI='))"
+)
+"""That the user holds a service account's token. Who impersonates has none of its own, and a certificate has another id."""
+
+_TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a Secret's type
+_TOKEN_OF: Final = "kubernetes.io/service-account.name"  # noqa: S105 - an annotation
 
 Manifest = dict[str, Any]
 
 
-def fences(holdings: Sequence[Holding], *, bot: ServiceAccount, name: str) -> list[Manifest]:
-    """Return the three policies with their bindings; *name* begins their names."""
+def fences(
+    holdings: Sequence[Holding], *, bot: ServiceAccount, name: str, audiences: Sequence[str] = AUDIENCES
+) -> list[Manifest]:
+    """Return the policies with their bindings.
+
+    Args:
+        holdings: Every account that there is in the cluster.
+        bot: The bot's own account.
+        name: Begins the names of what is made.
+        audiences: What the API server calls itself: tokens for anybody else are not minted. The server fills them in
+            before it asks its policies, so a policy has to know them.
+    """
     namespaces = namespaces_of(holdings)
+    ours = [*(one.account for one in holdings), inspector(bot)]
     return [
-        *_policy(f"{name}-planners", _planners(namespaces)),
-        *_policy(f"{name}-tokens", _tokens(holdings, bot)),
-        *_policy(f"{name}-executors", _executors(namespaces)),
+        *_policy(f"{name}-planners", [_EVERYTHING], _planners(namespaces)),
+        *_policy(f"{name}-tokens", [_TOKENS], _tokens(ours, bot, audiences)),
+        *_policy(f"{name}-executors", [_EVERYTHING], _executors(namespaces)),
+        *_policy(f"{name}-minters", [_TOKENS], _minters(ours, bot)),
+        *_policy(f"{name}-users", [_PODS, _EPHEMERAL, _SECRETS], _users(ours)),
     ]
 
 
-def _policy(name: str, spec: Manifest) -> list[Manifest]:
+def _policy(name: str, resources: Sequence[Manifest], spec: Manifest) -> list[Manifest]:
+    constraints = {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "resourceRules": list(resources),
+    }
     return [
         {
             "apiVersion": _API,
             "kind": "ValidatingAdmissionPolicy",
             "metadata": {"name": name},
-            "spec": {"failurePolicy": "Fail", **spec},
+            "spec": {"failurePolicy": "Fail", "matchConstraints": constraints, **spec},
         },
         {
             "apiVersion": _API,
@@ -56,23 +102,65 @@ def _policy(name: str, spec: Manifest) -> list[Manifest]:
 
 def _planners(namespaces: Sequence[str]) -> Manifest:
     return {
-        "matchConstraints": {"resourceRules": [_EVERYTHING]},
         "matchConditions": [{"name": "planner", "expression": _is_one_of(Role.PLANNER, namespaces)}],
         "validations": [_rule("has(request.dryRun) && request.dryRun", "a planner may only try out (dry run)")],
     }
 
 
-def _tokens(holdings: Iterable[Holding], bot: ServiceAccount) -> Manifest:
-    names = ", ".join(f"'{one.account.namespace}/{one.account.name}'" for one in holdings)
+def _tokens(ours: Iterable[ServiceAccount], bot: ServiceAccount, audiences: Sequence[str]) -> Manifest:
     most = int(LIFE.total_seconds())
     return {
-        "matchConstraints": {"resourceRules": [_TOKENS]},
         "matchConditions": [{"name": "bot", "expression": f"request.userInfo.username == '{bot.username}'"}],
         "validations": [
-            _rule(f"(request.namespace + '/' + request.name) in [{names}]", "tokens of its named accounts only"),
+            _rule(f"(request.namespace + '/' + request.name) in {_places(ours)}", "tokens of its named accounts only"),
             _rule(
                 f"has(object.spec.expirationSeconds) && object.spec.expirationSeconds <= {most}",
                 f"tokens of at most {most} seconds only",
+            ),
+            _rule(
+                f"has(object.spec.audiences) && object.spec.audiences.all(one, one in {_listed(audiences)})",
+                "tokens for the API server itself only",
+            ),
+            _rule(
+                "!has(object.spec.boundObjectRef) || object.spec.boundObjectRef == null",
+                "tokens that are bound to no other object only",
+            ),
+            _rule(_BY_ITSELF, "the bot mints with a token of its own only (no impersonation, no certificate)"),
+        ],
+    }
+
+
+def _minters(ours: Iterable[ServiceAccount], bot: ServiceAccount) -> Manifest:
+    named = f"(request.namespace + '/' + request.name) in {_places(ours)}"
+    return {
+        "matchConditions": [{"name": "ours", "expression": named}],
+        "validations": [
+            _rule(f"request.userInfo.username == '{bot.username}'", "only the bot mints tokens of its accounts")
+        ],
+    }
+
+
+def _users(ours: Sequence[ServiceAccount]) -> Manifest:
+    """Return that nobody runs a pod as one of *ours*, or has a token of one kept in a Secret.
+
+    A Secret that names another account at first and one of ours later is why updates are looked at.
+    """
+    places = _places(ours)
+    account = "object.?spec.?serviceAccountName.orValue('')"
+    named = f"object.?metadata.?annotations[?'{_TOKEN_OF}'].orValue('')"
+    return {
+        "matchConditions": [
+            {"name": "places", "expression": f"request.namespace in {_listed(sorted({one.namespace for one in ours}))}"}
+        ],
+        "validations": [
+            _rule(
+                f"request.resource.resource != 'pods' || !((request.namespace + '/' + {account}) in {places})",
+                "no pod runs as an account of the bot's",
+            ),
+            _rule(
+                f"request.resource.resource != 'secrets' || object.?type.orValue('') != '{_TOKEN_SECRET}'"
+                f" || !((request.namespace + '/' + {named}) in {places})",
+                "no Secret holds a token of an account of the bot's",
             ),
         ],
     }
@@ -81,7 +169,6 @@ def _tokens(holdings: Iterable[Holding], bot: ServiceAccount) -> Manifest:
 def _executors(namespaces: Sequence[str]) -> Manifest:
     fenced = [(verb, fence) for verb in REGISTRY for fence in verb.fences]
     return {
-        "matchConstraints": {"resourceRules": [_EVERYTHING]},
         "matchConditions": [{"name": "executor", "expression": _is_one_of(Role.EXECUTOR, namespaces)}],
         "variables": [
             {"name": _variable(verb, fence), "expression": _speaks_of(verb, fence)} for verb, fence in fenced
@@ -91,17 +178,35 @@ def _executors(namespaces: Sequence[str]) -> Manifest:
                 "\n|| ".join(f"variables.{_variable(verb, fence)}" for verb, fence in fenced),
                 "an executor may only update what its verb changes",
             ),
+            _rule(_BY_ITSELF, "an executor writes with a token of its own only (no impersonation, no certificate)"),
             *(
-                _rule(f"!variables.{_variable(verb, fence)} || ({expression})", f"{verb.name}: {message}")
-                for verb, fence in fenced
-                for expression, message in fence.expressions
+                _rule(f"!({' || '.join(guards)}) || ({expression})", f"{name}: {message}")
+                for (name, expression, message), guards in _guarded(fenced).items()
             ),
         ],
     }
 
 
+def _guarded(fenced: Iterable[tuple[Verb, Fence]]) -> dict[tuple[str, str, str], list[str]]:
+    """Return by verb, expression and message the variables that say when it has to hold: one rule for several kinds."""
+    guards: dict[tuple[str, str, str], list[str]] = {}
+    for verb, fence in fenced:
+        for expression, message in fence.expressions:
+            guards.setdefault((verb.name, expression, message), []).append(f"variables.{_variable(verb, fence)}")
+    return guards
+
+
 def _rule(expression: str, message: str) -> Manifest:
     return {"expression": expression, "message": f"{message}", "reason": "Forbidden"}
+
+
+def _places(accounts: Iterable[ServiceAccount]) -> str:
+    return _listed(f"{one.namespace}/{one.name}" for one in accounts)
+
+
+def _listed(words: Iterable[str]) -> str:
+    quoted = (f"'{word}'" for word in words)
+    return f"[{', '.join(quoted)}]"
 
 
 def _is_one_of(role: Role, namespaces: Sequence[str]) -> str:

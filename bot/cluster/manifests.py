@@ -3,7 +3,8 @@
 Pure: values in, Kubernetes objects and their YAML out. The bot's own account gets two rights, each by name: to mint tokens of
 the listed accounts, and to read the namespace ``kube-system``, whose uid tells this cluster from any other. That second
 right is the bot's and not the planners', because one Role in one namespace serves them all, and a planner stays without any
-right outside its own namespace. All grants are Roles; nothing here is cluster-wide but the admission policies.
+right outside its own namespace. All grants are Roles; cluster-wide are the admission policies, and the one ClusterRole by
+which the inspector lists who may do what.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from approvals.accounts import ServiceAccount
-from bot.cluster.access import BOT, Grant, Holding, holdings_of, namespaces_of
+from bot.cluster.access import BOT, Grant, Holding, holdings_of, inspector_of, namespaces_of
 from bot.cluster.fences import Manifest, fences
 
 NAME: Final = "countersign"
@@ -88,30 +89,46 @@ def _own_account(bot: ServiceAccount, name: str) -> list[Manifest]:
             _service_account(bot, mounts_token=None),
             _role(identity, "kube-system", [rule]),
             _binding(identity, "kube-system", bot),
+            *_inspector(bot, name),
         ]
     )
 
 
+def _inspector(bot: ServiceAccount, name: str) -> list[Manifest]:
+    """Return the account that lists a whole cluster's roles, bindings and admission policies, and the right to mint it."""
+    holding, whole = inspector_of(bot), f"{name}-inspector"
+    reference = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": whole}
+    account = holding.account
+    return [
+        _service_account(account, mounts_token=False),
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": whole},
+            "rules": _rules(holding),
+        },
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": whole},
+            "roleRef": reference,
+            "subjects": [_subject(account)],
+        },
+        _role(f"{name}-mint", bot.namespace, [_mint([holding])]),
+        _binding(f"{name}-mint", bot.namespace, bot),
+    ]
+
+
 def _in_namespace(namespace: str, holdings: Sequence[Holding], *, bot: ServiceAccount, name: str) -> list[Manifest]:
-    mint = {
-        "apiGroups": [""],
-        "resources": ["serviceaccounts/token"],
-        "verbs": ["create"],
-        "resourceNames": [holding.account.name for holding in holdings],
-    }
     documents: list[Manifest] = []
     for holding in holdings:
         role = f"{name}-{holding.account.name}"
-        rules = [
-            {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)}
-            for rule in holding.rules
-        ]
         documents += [
             _service_account(holding.account, mounts_token=False),
-            _role(role, namespace, rules),
+            _role(role, namespace, _rules(holding)),
             _binding(role, namespace, holding.account),
         ]
-    minting = [_role(f"{name}-mint", namespace, [mint]), _binding(f"{name}-mint", namespace, bot)]
+    minting = [_role(f"{name}-mint", namespace, [_mint(holdings)]), _binding(f"{name}-mint", namespace, bot)]
     return _labelled([*documents, *minting, _canary(namespace, name)])
 
 
@@ -126,6 +143,21 @@ def _service_account(account: ServiceAccount, *, mounts_token: bool | None) -> M
     return manifest
 
 
+def _rules(holding: Holding) -> list[dict[str, Any]]:
+    return [
+        {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)} for rule in holding.rules
+    ]
+
+
+def _mint(holdings: Iterable[Holding]) -> dict[str, Any]:
+    return {
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "verbs": ["create"],
+        "resourceNames": [holding.account.name for holding in holdings],
+    }
+
+
 def _role(name: str, namespace: str, rules: list[dict[str, Any]]) -> Manifest:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
@@ -137,8 +169,12 @@ def _binding(role: str, namespace: str, account: ServiceAccount) -> Manifest:
         "kind": "RoleBinding",
         "metadata": {"name": role, "namespace": namespace},
         "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
+        "subjects": [_subject(account)],
     }
+
+
+def _subject(account: ServiceAccount) -> dict[str, str]:
+    return {"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}
 
 
 def _canary(namespace: str, name: str) -> Manifest:

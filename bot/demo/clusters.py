@@ -165,14 +165,16 @@ def _wait_for_fences(kubeconfig: Path, policy: Policy) -> None:
 
 @contextmanager
 def _stand_in(directory: Path, policy: Policy) -> Iterator[DemoCluster]:
-    accounts = accounts_of(manifests(grants_of(policy, policy.environments)))
+    documents = tuple(manifests(grants_of(policy, policy.environments)))
+    accounts = accounts_of(documents)
     bot = next(account for account in accounts if account.username == BOT.username)
-    canaries = tuple(one for one in manifests(grants_of(policy, policy.environments)) if one["kind"] == "Deployment")
+    canaries = tuple(one for one in documents if one["kind"] == "Deployment")
     seed = Seed(
         namespaces=(BOT.namespace, *_NAMESPACES),
         workloads=(*_shop(), *canaries),
         accounts=accounts,
         fences=usual_fences(bot, accounts),
+        declared=documents,
         user=bot,
     )
     with StandIn(directory / "stand-in", seed) as cluster:

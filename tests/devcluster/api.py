@@ -16,8 +16,9 @@ _TIMEOUT_S = (2.0, 20.0)  # connect, read
 class Api:
     """Calls the API server as one identity; answers are status and parsed body, refusals included."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, *, impersonated: str | None = None) -> None:
         self._client = client
+        self._impersonated = impersonated
 
     def call(
         self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
@@ -53,12 +54,25 @@ class Api:
 
     def _authorization(self) -> dict[str, str]:
         token = self._client.configuration.get_api_key_with_prefix("BearerToken")
-        return {} if token is None else {"authorization": token}
+        who = {} if self._impersonated is None else {"Impersonate-User": self._impersonated}
+        return who if token is None else {"authorization": token, **who}
 
 
 @contextmanager
 def administrator(cluster: devcluster.Cluster) -> Iterator[Api]:
     """Give the API as the kubeconfig's user."""
+    with _client(_administrators(cluster)) as api:
+        yield api
+
+
+@contextmanager
+def impersonating(cluster: devcluster.Cluster, username: str) -> Iterator[Api]:
+    """Give the API as *username*, impersonated by the kubeconfig's user."""
+    with _client(_administrators(cluster), impersonated=username) as api:
+        yield api
+
+
+def _administrators(cluster: devcluster.Cluster) -> Configuration:
     configuration = Configuration()
     load_kube_config(
         config_file=str(cluster.kubeconfig),
@@ -66,8 +80,7 @@ def administrator(cluster: devcluster.Cluster) -> Iterator[Api]:
         client_configuration=configuration,
         persist_config=False,
     )
-    with _client(configuration) as api:
-        yield api
+    return configuration
 
 
 @contextmanager
@@ -82,7 +95,7 @@ def bearer(cluster: devcluster.Cluster, token: str) -> Iterator[Api]:
 
 
 @contextmanager
-def _client(configuration: Configuration) -> Iterator[Api]:
+def _client(configuration: Configuration, *, impersonated: str | None = None) -> Iterator[Api]:
     configuration.retries = False  # urllib3's own would send a request several times
     with ApiClient(configuration) as client:
-        yield Api(client)
+        yield Api(client, impersonated=impersonated)

@@ -34,7 +34,7 @@ from bot.local.cluster.manifests import accounts_of
 from bot.local.cluster.plausible import autoscaler, deployment, stateful_set
 from bot.local.cluster.refusals import Refused
 from bot.local.cluster.rollout import PULL_FAILS
-from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, Rule, Seed, TokenFence
+from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, MinterFence, Rule, Seed, TokenFence
 from bot.local.cluster.shop import shop_seed, usual_fences
 from bot.local.cluster.standin import StandIn
 
@@ -58,6 +58,7 @@ __all__ = [
     "Hold",
     "Injected",
     "Meanwhile",
+    "MinterFence",
     "On",
     "Refused",
     "Reset",

@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.local.cluster import refusals
 from bot.local.cluster.access import Access
+from bot.local.cluster.declared import LISTED, Declared
 from bot.local.cluster.fences import Fences
 from bot.local.cluster.identities import Identities, User
 from bot.local.cluster.jsontypes import JsonObject
@@ -62,8 +63,11 @@ class Answer:
 class Api:
     """The API of one stand-in."""
 
-    def __init__(self, seed: Seed, store: Store, identities: Identities, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, seed: Seed, store: Store, identities: Identities, declared: Declared, now: Callable[[], datetime]
+    ) -> None:
         fences = Fences(seed.fences)
+        self._declared = declared
         self._now = now
         self._warnings = dict(seed.warnings)
         self._identities = identities
@@ -128,6 +132,9 @@ class Api:
         return self._reviews.token(user, call, request.body, at=at, dry_run=options.dry_run)
 
     def _read(self, call: Call) -> JsonObject:
+        kind = LISTED.get((call.group, call.resource))
+        if kind is not None:
+            return self._list(f"{kind}List", f"{call.group}/v1", self._declared.listed(kind))
         match call.resource, call.verb:
             case "version", _:
                 return dict(_VERSION)

@@ -4,6 +4,7 @@ They see a write after its preconditions and its validation, exactly where a ser
 refuse with reason Forbidden.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -12,7 +13,7 @@ from bot.local.cluster import refusals
 from bot.local.cluster.identities import User
 from bot.local.cluster.jsontypes import ABSENT, changed_pointers
 from bot.local.cluster.routes import Call
-from bot.local.cluster.seed import DryRunOnly, Fence, FieldFence, TokenFence
+from bot.local.cluster.seed import DryRunOnly, Fence, FieldFence, MinterFence, TokenFence
 
 _SERVERS_OWN: Final = ("/metadata/managedFields", "/metadata/resourceVersion", "/metadata/generation", "/status")
 
@@ -32,26 +33,36 @@ class Fences:
             Refused: 403.
         """
         for fence in self._fences:
-            if not _is_among(user.name, fence.users):
+            if isinstance(fence, MinterFence) or not _is_among(user.name, fence.users):
                 continue
             if isinstance(fence, DryRunOnly) and not dry_run:
                 raise _denied(fence, call)
             if isinstance(fence, FieldFence) and fence.resource == call.full_resource and _strays(fence, before, after):
                 raise _denied(fence, call)
 
-    def check_token(self, user: User, call: Call, *, account: str, seconds: int, dry_run: bool) -> None:
-        """Return if no fence stands against a token of *account* for so many *seconds*.
+    def check_token(
+        self, user: User, call: Call, *, account: str, seconds: int, audiences: Iterable[str], dry_run: bool
+    ) -> None:
+        """Return if no fence stands against a token of *account* for so many *seconds* and these *audiences*.
 
         Raises:
             Refused: 403.
         """
         for fence in self._fences:
-            if not _is_among(user.name, fence.users):
+            if isinstance(fence, MinterFence):
+                if _is_among(account, fence.accounts) and not _is_among(user.name, fence.minters):
+                    raise _denied(fence, call)
+            elif not _is_among(user.name, fence.users):
                 continue
-            if isinstance(fence, DryRunOnly) and not dry_run:
+            elif (isinstance(fence, DryRunOnly) and not dry_run) or (
+                isinstance(fence, TokenFence) and not _may_mint(fence, account, seconds, audiences)
+            ):
                 raise _denied(fence, call)
-            if isinstance(fence, TokenFence) and (seconds > fence.seconds or not _is_among(account, fence.accounts)):
-                raise _denied(fence, call)
+
+
+def _may_mint(fence: TokenFence, account: str, seconds: int, audiences: Iterable[str]) -> bool:
+    known = all(_is_among(one, fence.audiences) for one in audiences)
+    return known and seconds <= fence.seconds and _is_among(account, fence.accounts)
 
 
 def _is_among(name: str, patterns: Iterable[str]) -> bool:
@@ -63,7 +74,14 @@ def _strays(fence: FieldFence, before: Mapping[str, Any], after: Mapping[str, An
         new is ABSENT or pointer not in fence.pointers or _passes(fence.ceilings.get(pointer), new)
         for pointer, _old, new in changed_pointers(before, after)
         if not pointer.startswith(_SERVERS_OWN)
-    )
+    ) or any(not _has_form(after, pointer, form) for pointer, form in fence.forms.items())
+
+
+def _has_form(whole: Mapping[str, Any], pointer: str, form: str) -> bool:
+    held: Any = whole
+    for step in pointer.split("/")[1:]:
+        held = held.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(held, Mapping) else None
+    return isinstance(held, str) and re.fullmatch(form, held) is not None
 
 
 def _passes(ceiling: int | None, number: Any) -> bool:

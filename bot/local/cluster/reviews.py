@@ -67,8 +67,10 @@ class Reviews:
             raise refusals.not_offered("tokens that are bound to an object")
         wanted = spec.get("expirationSeconds")
         seconds = _checked_seconds(_DEFAULT_SECONDS if wanted is None else wanted)
-        self.fences.check_token(user, call, account=account.username, seconds=seconds, dry_run=dry_run)
         audiences = tuple(spec.get("audiences") or (AUDIENCE,))
+        self.fences.check_token(
+            user, call, account=account.username, seconds=seconds, audiences=audiences, dry_run=dry_run
+        )
         token, ends = self.identities.mint(account, life=timedelta(seconds=seconds), audiences=audiences)
         metadata = {"name": account.name, "namespace": account.namespace, "uid": self.identities.uid_of(account)}
         return {

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote
 
 from bot.local.cluster import refusals
+from bot.local.cluster.declared import LISTED
 
 _WORKLOADS: Final = ("deployments", "statefulsets")
 _REVIEWS: Final = {
@@ -75,7 +76,12 @@ def _call_of(method: str, path: str) -> Call | None:
     parts = tuple(unquote(part) for part in path.split("/")[1:])
     if not all(parts):
         return None
-    return _namespace_call(method, parts) or _workload_call(method, parts) or _account_call(method, parts)
+    return (
+        _namespace_call(method, parts)
+        or _workload_call(method, parts)
+        or _account_call(method, parts)
+        or _declared_call(method, parts)
+    )
 
 
 def _namespace_call(method: str, parts: tuple[str, ...]) -> Call | None:
@@ -104,4 +110,11 @@ def _account_call(method: str, parts: tuple[str, ...]) -> Call | None:
     match parts:
         case (*head, namespace, "serviceaccounts", name, "token") if tuple(head) == _CORE and method == "POST":
             return Call(verb="create", resource="serviceaccounts", namespace=namespace, name=name, subresource="token")
+    return None
+
+
+def _declared_call(method: str, parts: tuple[str, ...]) -> Call | None:
+    match parts:
+        case ("apis", group, "v1", resource) if method == "GET" and (group, resource) in LISTED:
+            return Call(verb="list", group=group, resource=resource)
     return None

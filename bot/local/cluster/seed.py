@@ -66,7 +66,21 @@ class TokenFence:
     """The longest life that passes."""
     accounts: tuple[str, ...] = ("*",)
     """Patterns of the usernames for which they may mint."""
+    audiences: tuple[str, ...] = ("*",)
+    """Patterns of the audiences for which they may mint."""
     message: str = "tokens are for certain accounts and at most 600 seconds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinterFence:
+    """An admission fence: nobody but these users mints tokens of certain accounts, not even an administrator."""
+
+    name: str
+    minters: tuple[str, ...]
+    """Patterns of usernames."""
+    accounts: tuple[str, ...]
+    """Patterns of the usernames of those accounts."""
+    message: str = "only certain users mint tokens of these accounts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +95,12 @@ class FieldFence:
     """JSON pointers of the fields that may come or change (not go); every other change is refused."""
     ceilings: Mapping[str, int] = field(default_factory=dict)
     """By JSON pointer: the highest number that such a field may be changed to."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """By JSON pointer: a regular expression for the whole text that such a field holds afterwards; it has to be there."""
     message: str = "this account may not change this field"
 
 
-Fence = DryRunOnly | TokenFence | FieldFence
+Fence = DryRunOnly | TokenFence | MinterFence | FieldFence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,5 +117,7 @@ class Seed:
     fences: tuple[Fence, ...] = ()
     user: Account | None = None
     """Who the kubeconfig file speaks as; one of *accounts*, or None for an administrator who may do anything."""
+    declared: tuple[Mapping[str, Any], ...] = ()
+    """Roles, bindings and admission policies, as manifests, to be listed; other kinds among them are passed over."""
     warnings: Mapping[str, str] = field(default_factory=dict)
     """A warning that every write to an object carries, by resource, such as ``{"deployments": "..."}``."""

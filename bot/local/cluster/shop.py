@@ -7,9 +7,10 @@ and fences are written out here once more, as they are meant, and taken from nob
 from collections.abc import Mapping
 from typing import Final
 
+from bot.local.cluster.identities import AUDIENCE
 from bot.local.cluster.jsontypes import JsonObject
 from bot.local.cluster.plausible import autoscaler, deployment, stateful_set
-from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, Rule, Seed, TokenFence
+from bot.local.cluster.seed import Account, DryRunOnly, Fence, FieldFence, MinterFence, Rule, Seed, TokenFence
 
 BOT: Final = "countersign"
 """The namespace of the bot's own account, and that account's name."""
@@ -20,6 +21,7 @@ _REQUEST_ID: Final = "/metadata/annotations/countersign.dev~1request-id"
 _REPLICAS: Final = "/spec/replicas"
 _REPLICAS_MOST: Final = 1000
 _RESTARTED_AT: Final = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
+_RESTART_FORMS: Final = {_REQUEST_ID: r"[A-Za-z0-9_]{1,64}", _RESTARTED_AT: r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"}
 
 
 def shop_seed(*, agent: str = "sre", namespace: str = "shop") -> Seed:
@@ -79,7 +81,9 @@ def _identity_rule() -> Rule:
 
 
 def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
-    """Return the admission fences of an approval bot: planners only dry-run, tokens are short, executors keep to their fields.
+    """Return the admission fences of an approval bot.
+
+    Planners only dry-run, executors keep to their fields, and tokens are short, for the API server, minted by the bot alone.
 
     Args:
         bot: The bot's own account.
@@ -96,19 +100,29 @@ def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ..
             name="countersign-tokens",
             users=(bot.username,),
             accounts=minted,
-            message="tokens of its named accounts and of at most 600 seconds only",
+            audiences=(AUDIENCE,),
+            message="tokens of its named accounts, for the API server and of at most 600 seconds only",
         ),
-        *(_executor_fence("restart", resource, (_REQUEST_ID, _RESTARTED_AT), {}) for resource in _WORKLOADS),
-        *(_executor_fence("scale", resource, (_REPLICAS,), {_REPLICAS: _REPLICAS_MOST}) for resource in _SCALES),
+        MinterFence(
+            name="countersign-minters",
+            minters=(bot.username,),
+            accounts=minted,
+            message="only the bot mints tokens of its accounts",
+        ),
+        *(_executor_fence("restart", resource, forms=_RESTART_FORMS) for resource in _WORKLOADS),
+        *(_executor_fence("scale", resource, ceilings={_REPLICAS: _REPLICAS_MOST}) for resource in _SCALES),
     )
 
 
-def _executor_fence(verb: str, resource: str, pointers: tuple[str, ...], ceilings: Mapping[str, int]) -> FieldFence:
+def _executor_fence(
+    verb: str, resource: str, *, forms: Mapping[str, str] = {}, ceilings: Mapping[str, int] = {}
+) -> FieldFence:
     return FieldFence(
         name="countersign-executors",
         users=(f"system:serviceaccount:*:exec-*-{verb}",),
         resource=resource,
-        pointers=pointers,
+        pointers=(*forms, *ceilings),
+        forms=forms,
         ceilings=ceilings,
         message=f"{verb}: an executor may only update what its verb changes",
     )

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from bot.local.cluster import kubeconfig
 from bot.local.cluster.api import Api
 from bot.local.cluster.controller import Controller
+from bot.local.cluster.declared import Declared
 from bot.local.cluster.faults import Fault, Faults, Injected, On
 from bot.local.cluster.fences import Fences
 from bot.local.cluster.identities import AUDIENCE, Identities, User
@@ -62,7 +63,10 @@ class StandIn:
         self._controller = Controller(self._store, lag=lag, duration=rollout)
         self._journal = Journal()
         self._faults = Faults()
-        self._server = Server(Api(self._seed, self._store, self._identities, now), self._journal, self._faults)
+        self.declared = Declared(self._seed.declared)
+        """The roles, bindings and admission policies that can be listed; an administrator changes them here."""
+        api = Api(self._seed, self._store, self._identities, self.declared, now)
+        self._server = Server(api, self._journal, self._faults)
         self._listener = Listener(self._server.serve)
 
     def start(self) -> None:

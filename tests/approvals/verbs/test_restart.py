@@ -1,12 +1,14 @@
 """Restart: two annotations and nothing else; what it refuses, what a read back proves, and what admission holds fast."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from approvals.errors import Unplannable
+from approvals.fencing import keeps_owners, only_annotation, same_but
 from approvals.plan import Bound, Change, PatchType, Step
 from approvals.risk import Risk
 from approvals.verb import AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
@@ -244,53 +246,27 @@ def test_its_rights():
     )
 
 
-def same(field: str) -> tuple[str, str]:
-    """Return the expression that holds *field* fast, and its message."""
-    kept = f"has(object.{field}) == has(oldObject.{field}) && (!has(object.{field}) || object.{field} == oldObject.{field})"
-    return kept, f"{field} may not change"
-
-
-def only(field: str, key: str, message: str) -> tuple[str, str]:
-    """Return the expression that lets one key of a map come or change, and its message."""
-    kept = (
-        f"(!has(oldObject.{field}) || oldObject.{field}.all(k, has(object.{field}) && k in object.{field} && "
-        f"(k == '{key}' || object.{field}[k] == oldObject.{field}[k])))"
-    )
-    added = f"(!has(object.{field}) || object.{field}.all(k, k == '{key}' || (has(oldObject.{field}) && k in oldObject.{field})))"
-    return f"{kept} && {added}", message
-
-
-SPEC = {
-    "deployments": (
-        *("replicas", "selector", "strategy", "minReadySeconds", "revisionHistoryLimit", "paused"),
-        "progressDeadlineSeconds",
-    ),
-    "statefulsets": (
-        *("replicas", "selector", "serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit"),
-        *("minReadySeconds", "volumeClaimTemplates", "persistentVolumeClaimRetentionPolicy", "ordinals"),
-    ),
-}
-TEMPLATE = ("labels", "name", "namespace", "generateName", "finalizers", "ownerReferences")
-
-
-@pytest.mark.parametrize("plural", SPEC)
-def test_admission_holds_everything_but_the_two_annotations(plural):
-    """T-EXE-05: whatever else a patch says, of the specification, the template or the metadata, is refused by the server."""
+@pytest.mark.parametrize("plural", ["deployments", "statefulsets"])
+def test_admission_lets_the_two_annotations_change_and_nothing_else(plural):
+    """T-EXE-05: every map on the way to them is held whole, and they themselves to the form of what we write."""
     (fence,) = [fence for fence in RESTART.fences if fence.resource == plural]
+    instant = "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$"
 
-    assert fence.expressions == (
-        *(same(f"spec.{field}") for field in SPEC[plural]),
-        *(same(f"spec.template.metadata.{field}") for field in TEMPLATE),
-        *(same(field) for field in ("spec.template.spec", "metadata.labels", "metadata.finalizers")),
-        same("metadata.ownerReferences"),
-        only(
-            "spec.template.metadata.annotations",
-            "kubectl.kubernetes.io/restartedAt",
-            "of the template's annotations only the restart's may change",
+    assert (fence.group, fence.version) == ("apps", "v1")
+    assert [expression for expression, _ in fence.expressions] == [
+        same_but("", "metadata", "spec"),
+        same_but("metadata", "annotations", "managedFields", "generation"),
+        same_but("spec", "template"),
+        same_but("spec.template", "metadata"),
+        same_but("spec.template.metadata", "annotations"),
+        only_annotation("spec.template.metadata", RESTARTED_AT, instant),
+        only_annotation("metadata", REQUEST_ID, "^[A-Za-z0-9_]{1,64}$"),
+        keeps_owners(
+            (
+                ("f:metadata", "f:annotations", f"f:{REQUEST_ID}"),
+                ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}"),
+            )
         ),
-        only(
-            "metadata.annotations",
-            "countersign.dev/request-id",
-            "of the annotations only the request id may change",
-        ),
-    )
+    ]
+    assert re.fullmatch(instant, AT)
+    assert re.fullmatch("[A-Za-z0-9_]{1,64}", ESCALATION)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.errors import Unplannable
+from approvals.fencing import same_but
 from approvals.plan import Bound, Change, PatchType, Resource, Step, bind
 from approvals.risk import Risk
 from approvals.verb import AccessRule, Draft, Effect, Fence, Landed, Occasion, Progress, Read, Stake, field_manager
@@ -256,7 +257,12 @@ def test_its_rights_and_fences():
         AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
     )
     hpas = AccessRule(group="autoscaling", resource="horizontalpodautoscalers", verbs=("list",))
-    bounded = (("!has(object.spec.replicas) || object.spec.replicas <= 1000", "at most 1000 replicas"),)
+    number = "(has(object.spec.replicas) ? object.spec.replicas : 0)"
+    bounded = (
+        (same_but("", "spec"), "of the scale only its spec may change"),
+        (same_but("spec", "replicas"), "of the spec only the number may change"),
+        (f"{number} >= 0 && {number} <= 1000", "at most 1000 replicas"),
+    )
 
     assert SCALE.executor_rules == both
     assert SCALE.planner_rules == (*objects, *both, hpas)

@@ -150,6 +150,7 @@ def seed_of(grants: tuple[Grant, ...]) -> Seed:
         workloads=tuple(one for one in documents if one["kind"] == "Deployment"),
         accounts=accounts,
         fences=usual_fences(bot, accounts),
+        declared=tuple(documents),
         user=bot,
     )
 

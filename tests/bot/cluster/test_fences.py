@@ -4,14 +4,16 @@ import json
 
 import pytest
 
-from approvals.accounts import executor, observer, planner
+from approvals.accounts import ServiceAccount, executor, inspector, observer, planner
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
 from bot.cluster.answers import Answer
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
-from tests.devcluster.api import bearer
+from tests.devcluster.api import bearer, impersonating
 from tests.fixtures.installation import token_of
+from tests.waiting import wait_until
 
 MERGE = "application/merge-patch+json"
+INSTANT = "2026-11-20T12:00:00Z"
 
 
 @pytest.fixture
@@ -25,8 +27,7 @@ def as_account(installation):
     """Call the API as one of the accounts; what comes back is the status and, of a fence's refusal, its policy."""
 
     def call(account, method, path, body=None):
-        token = token_of(installation.admin, account, seconds=600)
-        with bearer(installation.cluster, token) as api:
+        with bearer(installation.cluster, installation.token(account)) as api:
             content = MERGE if method == "PATCH" else "application/json"
             code, answer = api.call(method, path, body, content_type=content)
         fence = Answer(status=code, body=answer).fenced_by
@@ -100,6 +101,31 @@ ATTACKS = {
     "another annotation of the template": {"spec": {"template": {"metadata": {"annotations": {"x": "y"}}}}},
     "the template's annotation taken away": {"spec": {"template": {"metadata": {"annotations": {"kept": None}}}}},
     "a label of the template": {"spec": {"template": {"metadata": {"labels": {"x": "y"}}}}},
+    "the template's name": {"spec": {"template": {"metadata": {"name": "x"}}}},
+    "the template's generateName": {"spec": {"template": {"metadata": {"generateName": "x"}}}},
+    "the template's generation": {"spec": {"template": {"metadata": {"generation": 7}}}},
+    "the template's finalizer": {"spec": {"template": {"metadata": {"finalizers": ["example.com/never"]}}}},
+    "a long instant": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "9" * 200_000}}}}},
+    "an instant and more": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: f"{INSTANT}\nx"}}}}},
+    "no instant": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: ""}}}}},
+    "a long request id": {"metadata": {"annotations": {REQUEST_ID: "x" * 65}}},
+    "no request id": {"metadata": {"annotations": {REQUEST_ID: None}}},
+    "nobody owns anything": {"metadata": {"managedFields": [{}]}},
+    "an empty list of owners": {"metadata": {"managedFields": []}},
+    "another list of owners": {
+        "metadata": {
+            "managedFields": [
+                {
+                    "manager": "countersign:esc_X",
+                    "operation": "Update",
+                    "apiVersion": "apps/v1",
+                    "subresource": "scale",
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:spec": {"f:replicas": {}}},
+                }
+            ]
+        }
+    },
 }
 OWN_ATTACKS = {
     "Deployment": {
@@ -115,8 +141,8 @@ OWN_ATTACKS = {
 }
 
 
-def _restart(**more):
-    annotations = {RESTARTED_AT: "2026-11-20T12:00:00Z"}
+def _restart():
+    annotations = {RESTARTED_AT: INSTANT}
     return {
         "metadata": {"annotations": {REQUEST_ID: "esc_1"}},
         "spec": {"template": {"metadata": {"annotations": annotations}}},
@@ -207,7 +233,7 @@ def test_an_executor_with_too_many_rights_is_still_fenced(broken_in, verb):
         verb != "scale"
     )
 
-    with bearer(broken_in.cluster, token_of(broken_in.admin, account, seconds=600)) as api:
+    with bearer(broken_in.cluster, broken_in.token(account)) as api:
         answers = [
             api.call(method, path, body, content_type=MERGE if method == "PATCH" else "application/json")
             for method, path, body in attempts
@@ -228,21 +254,74 @@ def _bind_edit(installation, account):
     installation.admin.create(path, binding)
 
 
-def test_every_field_of_the_two_specifications_is_fenced(ground, installation):
-    """The fences list what may not change, so a field that a new release brings has to be added: this test says which."""
-    schema = ground.admin.get("/openapi/v3/apis/apps/v1")["components"]["schemas"]
-    policies = ground.admin.get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")["items"]
-    policy = next(one for one in policies if one["metadata"]["name"] == f"{installation.name}-executors")
-    rules = {
-        (rule["message"].split(" may not")[0], rule["expression"].split(" ")[0])
-        for rule in policy["spec"]["validations"]
+def test_a_mark_is_neither_wiped_nor_forged_by_a_restart(ground, as_account, installation):
+    """Who wrote the number of pods last stays recorded through a restart that brings its own list of owners along."""
+    target = Stage.on(ground).settled(workload())
+    path = ground.path("Deployment", target.name)
+    scaled = f"{path}/scale?fieldManager=countersign:esc_scaled"
+    scale, restart = (executor(AGENT, verb, installation.namespace) for verb in ("scale", "restart"))
+    assert as_account(scale, "PATCH", scaled, {"spec": {"replicas": 2}}) == (200, None)
+    owners = ground.get("Deployment", target.name)["metadata"]["managedFields"]
+    mark = next(one for one in owners if one["manager"] == "countersign:esc_scaled")
+    lists = {
+        "without it": [one for one in owners if one != mark],
+        "for another field": [
+            one if one != mark else {**one, "fieldsV1": {"f:spec": {"f:paused": {}}}} for one in owners
+        ],
+        "by another": [*owners, {**mark, "manager": "countersign:esc_forged"}],
+        "two more": [*owners, *({**owners[0], "manager": name, "subresource": ""} for name in ("one", "two"))],
     }
 
-    for kind, plural in (("Deployment", "deployments"), ("StatefulSet", "statefulsets")):
-        fields = set(schema[f"io.k8s.api.apps.v1.{kind}Spec"]["properties"]) - {"template"}
-        fenced = {words.removeprefix("restart: spec.") for words, guard in rules if guard.endswith(f"restart_{plural}")}
-        assert fields - fenced == set()
-    assert set(schema["io.k8s.api.core.v1.PodTemplateSpec"]["properties"]) == {"metadata", "spec"}
+    answers = {
+        what: as_account(
+            restart, "PATCH", f"{path}?dryRun=All", _merged(_restart(), {"metadata": {"managedFields": wiped}})
+        )
+        for what, wiped in lists.items()
+    }
+
+    assert answers == dict.fromkeys(lists, FENCED["executor"])
+    assert as_account(restart, "PATCH", path, _restart()) == (200, None)
+    assert mark in ground.get("Deployment", target.name)["metadata"]["managedFields"]
+
+
+def test_a_workload_that_many_have_written_can_be_restarted(ground, as_account, installation):
+    """Beyond ten writers the server merges the oldest: their entries go by its own hand, and the restart passes."""
+    manifest = workload()
+    target = Stage.on(ground).settled(manifest)
+    path = ground.path("Deployment", target.name)
+    for number in range(12):
+        body = {"metadata": {"annotations": {f"a{number}": "x"}}}
+        code, _ = ground.admin.call("PATCH", f"{path}?fieldManager=somebody-{number}", body, content_type=MERGE)
+        assert code == 200
+    account = executor(AGENT, "restart", installation.namespace)
+    again = json.loads(json.dumps(_restart()).replace("esc_1", "esc_2").replace("12:00:00", "13:00:00"))
+
+    assert as_account(account, "PATCH", f"{path}?fieldManager=countersign:esc_1", _restart()) == (200, None)
+    assert as_account(account, "PATCH", f"{path}?fieldManager=countersign:esc_2", again) == (200, None)
+
+
+def test_a_large_workload_can_be_restarted(ground, as_account, installation):
+    """The fence compares whole objects, and the server bounds what a policy may cost: 300 kB of them fit."""
+    manifest = workload(replicas=0, env={f"V{number}": "x" * 500 for number in range(500)})
+    manifest["metadata"]["annotations"] = {"big": "x" * 50_000}
+    ground.create(manifest)
+    account = executor(AGENT, "restart", installation.namespace)
+
+    path = ground.path("Deployment", manifest["metadata"]["name"])
+    assert as_account(account, "PATCH", f"{path}?fieldManager=countersign:esc_1", _restart()) == (200, None)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_an_executor_that_is_impersonated_writes_nothing(ground, installation, kind):
+    """Somebody who may impersonate accounts has no token of theirs, so a write in an executor's name is refused."""
+    target = Stage.on(ground).settled(workload(kind))
+    account = executor(AGENT, "scale", installation.namespace)
+    body = {"spec": {"replicas": 2}}
+
+    with impersonating(installation.cluster, account.username) as api:
+        code, answer = api.call("PATCH", f"{ground.path(kind, target.name)}/scale", body, content_type=MERGE)
+
+    assert (code, Answer(status=code, body=answer).fenced_by) == (403, f"{installation.name}-executors")
 
 
 # -------------------------------------------------------------------------------------------------- observers and tokens
@@ -272,6 +351,36 @@ def test_the_bot_mints_ten_minutes_and_not_more(as_account, installation, second
     assert as_account(installation.bot, "POST", path, body) == answer
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"audiences": ["vault"]},
+        {"audiences": ["https://kubernetes.default.svc", "vault"]},
+        {"boundObjectRef": {"apiVersion": "v1", "kind": "Secret", "name": "bound"}},
+    ],
+    ids=["for another", "for another as well", "bound"],
+)
+def test_the_bot_mints_for_the_api_server_alone(as_account, installation, more):
+    """A token that opens another door than the API server's is of no use to us, and none is made."""
+    account = executor(AGENT, "scale", installation.namespace)
+    place = f"/api/v1/namespaces/{account.namespace}"
+    installation.admin.call("POST", f"{place}/secrets", {"metadata": {"name": "bound"}})
+    path = f"{place}/serviceaccounts/{account.name}/token"
+
+    assert as_account(installation.bot, "POST", path, {"spec": {"expirationSeconds": 600, **more}}) == FENCED["bot"]
+
+
+def test_the_bot_mints_with_a_token_of_its_own(installation):
+    """Whoever impersonates the bot, an administrator even, mints nothing."""
+    account = executor(AGENT, "scale", installation.namespace)
+    path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
+
+    with impersonating(installation.cluster, installation.bot.username) as api:
+        code, answer = api.call("POST", path, {"spec": {"expirationSeconds": 600}})
+
+    assert (code, Answer(status=code, body=answer).fenced_by) == (403, f"{installation.name}-tokens")
+
+
 def test_the_bot_mints_for_named_accounts_even_where_a_role_lets_it_more(broken_in):
     """Somebody widens the mint role to every account: the policy still knows the names (I11)."""
     role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{broken_in.namespace}/roles/{broken_in.name}-mint"
@@ -279,7 +388,7 @@ def test_the_bot_mints_for_named_accounts_even_where_a_role_lets_it_more(broken_
     broken_in.admin.merge(role, {"rules": [rule]})
     path = f"/api/v1/namespaces/{broken_in.namespace}/serviceaccounts/default/token"
 
-    with bearer(broken_in.cluster, token_of(broken_in.admin, broken_in.bot, seconds=600)) as api:
+    with bearer(broken_in.cluster, broken_in.token(broken_in.bot)) as api:
         code, body = api.call("POST", path, {"spec": {"expirationSeconds": 600}})
 
     assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-tokens")
@@ -303,3 +412,135 @@ def test_somebody_elses_account_of_such_a_name_is_left_alone(broken_in):
         code, _ = api.call("POST", f"/api/v1/namespaces/{elsewhere}/configmaps", {"metadata": {"name": "c"}})
 
     assert code == 201
+
+
+# ---------------------------------------------------------------------- whoever may do anything else in a target namespace
+
+
+@pytest.fixture(scope="session")
+def as_editor(installation):
+    """Call the API as somebody who holds the stock role ``edit`` in a target namespace, an agent with kubectl say."""
+    namespace, admin = installation.namespace, installation.admin
+    editor = ServiceAccount(namespace=namespace, name="editor")
+    admin.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": editor.name}})
+    binding = {
+        "metadata": {"name": "editor"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+        "subjects": [{"kind": "ServiceAccount", "name": editor.name, "namespace": namespace}],
+    }
+    admin.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
+    with bearer(installation.cluster, token_of(admin, editor, seconds=3600)) as api:
+
+        def call(method, path, body=None):
+            content = MERGE if method == "PATCH" else "application/json"
+            code, answer = api.call(method, f"/api/v1/namespaces/{namespace}/{path}", body, content_type=content)
+            fence = Answer(status=code, body=answer).fenced_by
+            return code, fence.removeprefix(f"{installation.name}-") if fence else None
+
+        wait_until(lambda: call("GET", "pods") == (200, None), what="the role binding holds")
+        yield call
+
+
+CONTAINERS = [{"name": "c", "image": "registry.example/c:1"}]
+OURS = ("plan-scaler", "exec-scaler-scale", "exec-scaler-restart", "watch-scaler")
+
+
+def _secret(account, *, name="t"):
+    annotations = {"kubernetes.io/service-account.name": account}
+    return {"metadata": {"name": name, "annotations": annotations}, "type": "kubernetes.io/service-account-token"}
+
+
+@pytest.mark.parametrize("account", OURS)
+def test_the_stock_role_edit_becomes_none_of_our_accounts(as_editor, account):
+    """No token by request, by pod (however it is named), or by Secret: each road is closed, whoever walks it."""
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": CONTAINERS, "serviceAccountName": account}}
+    by_the_old_field = {"metadata": {"name": "p"}, "spec": {"containers": CONTAINERS, "serviceAccount": account}}
+    attempts = {
+        "a token": ("serviceaccounts/{}/token", {"spec": {"expirationSeconds": 600}}),
+        "a token, tried out": ("serviceaccounts/{}/token?dryRun=All", {"spec": {"expirationSeconds": 600}}),
+        "a pod": ("pods", pod),
+        "a pod by the old field": ("pods", by_the_old_field),
+        "a Secret": ("secrets", _secret(account)),
+    }
+
+    answers = {what: as_editor("POST", path.format(account), body) for what, (path, body) in attempts.items()}
+
+    users = (403, "users")
+    minted = (403, "minters")
+    assert answers == {
+        "a token": minted,
+        "a token, tried out": minted,
+        "a pod": users,
+        "a pod by the old field": users,
+        "a Secret": users,
+    }
+
+
+def test_a_secret_of_another_account_does_not_become_one_of_ours(as_editor):
+    """The annotation may be changed after the Secret is made, and the controller would fill in the token."""
+    assert as_editor("POST", "secrets", _secret("editor", name="turned")) == (201, None)
+
+    assert as_editor("PATCH", "secrets/turned", {"metadata": _secret(OURS[1], name="turned")["metadata"]}) == (
+        403,
+        "users",
+    )
+
+
+def test_a_controller_runs_no_pod_as_one_of_our_accounts(installation):
+    """A workload that names one of them is made, and none of its pods ever is."""
+    ground = RealGround(installation)
+    manifest = workload()
+    manifest["spec"]["template"]["spec"]["serviceAccountName"] = OURS[1]
+    ground.create(manifest)
+    name = manifest["metadata"]["name"]
+
+    def is_refused():
+        conditions = ground.get("Deployment", name).get("status", {}).get("conditions", [])
+        said = " ".join(one["message"] for one in conditions if one["type"] == "ReplicaFailure")
+        return f"{installation.name}-users" in said
+
+    wait_until(is_refused, what="the pods are refused", within_s=30)
+
+
+def test_what_an_editor_does_otherwise_is_left_alone(as_editor):
+    """Its own accounts' tokens, pods and Secrets are none of ours."""
+    pod = {"metadata": {"name": "mine"}, "spec": {"containers": CONTAINERS, "serviceAccountName": "editor"}}
+
+    answers = [
+        as_editor("POST", "serviceaccounts/editor/token", {"spec": {"expirationSeconds": 3600}}),
+        as_editor("POST", "pods", pod),
+        as_editor("POST", "secrets", _secret("editor", name="mine")),
+        as_editor("POST", "secrets", {"metadata": {"name": "plain"}}),
+    ]
+
+    assert answers == [(201, None)] * 4
+
+
+@pytest.mark.parametrize("account", [*OURS, "inspector"])
+def test_an_administrator_mints_none_of_our_accounts_either(installation, account):
+    """The bot alone does, so that each token has a request behind it in the trail."""
+    namespace = installation.namespace
+    if account == "inspector":
+        namespace, account = inspector(installation.bot).namespace, inspector(installation.bot).name
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+
+    code, body = installation.admin.call("POST", path, {"spec": {"expirationSeconds": 600}})
+
+    assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{installation.name}-minters")
+
+
+def test_the_inspector_lists_who_may_do_what_and_nothing_else(as_account, installation):
+    """Roles, bindings, admission policies and namespaces, in lists; no object by name, no write, nothing beside."""
+    account = inspector(installation.bot)
+    rbac, admission = "/apis/rbac.authorization.k8s.io/v1", "/apis/admissionregistration.k8s.io/v1"
+    lists = [
+        *(f"{rbac}/{kind}" for kind in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),
+        *(f"{admission}/{kind}" for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")),
+        "/api/v1/namespaces",
+    ]
+    others = ["/api/v1/namespaces/default", "/api/v1/secrets", "/api/v1/pods", "/apis/apps/v1/deployments"]
+    others += [f"{rbac}/clusterroles/edit", f"{admission}/mutatingadmissionpolicies"]
+
+    assert [as_account(account, "GET", path) for path in lists] == [(200, None)] * len(lists)
+    assert [as_account(account, "GET", path) for path in others] == [RIGHTLESS] * len(others)
+    assert as_account(account, "POST", "/api/v1/namespaces", {"metadata": {"name": "x"}}) == RIGHTLESS

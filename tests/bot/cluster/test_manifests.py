@@ -91,17 +91,38 @@ FORBIDDEN = {"*", "escalate", "bind", "impersonate", "secrets", "pods/exec", "no
 def test_t_exe_04_the_shipped_roles_hold_nothing_dangerous():
     """T-EXE-04: no wildcard, no way to more rights, no secrets, no shells; tokens of the named accounts only."""
     documents = manifests(GRANTS)
-    rules = [rule for role in _kinds(documents, "Role") for rule in role["rules"]]
+    roles = [*_kinds(documents, "Role"), *_kinds(documents, "ClusterRole")]
+    rules = [rule for role in roles for rule in role["rules"]]
     words = {word for rule in rules for key in ("apiGroups", "resources", "verbs") for word in rule[key]}
     minting = [rule for rule in rules if "serviceaccounts/token" in rule["resources"]]
 
     assert words & FORBIDDEN == set()
-    assert {one["kind"] for one in documents} & {"ClusterRole", "ClusterRoleBinding"} == set()
     assert [rule["resourceNames"] for rule in minting] == [
+        ["inspect-countersign"],
         ["plan-scaler", "exec-scaler-scale", "watch-scaler"],
         ["plan-scaler", "exec-scaler-restart", "exec-scaler-scale", "watch-scaler"],
     ]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "patch", "create"}
+
+
+def test_one_account_alone_holds_a_right_in_the_whole_cluster():
+    """The inspector lists roles, bindings, admission policies and namespaces; nothing else of ours is cluster-wide."""
+    documents = manifests(GRANTS)
+    (role,), (binding,) = _kinds(documents, "ClusterRole"), _kinds(documents, "ClusterRoleBinding")
+
+    assert [(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in role["rules"]] == [
+        ([""], ["namespaces"], ["list"]),
+        (["admissionregistration.k8s.io"], ["validatingadmissionpolicies"], ["list"]),
+        (["admissionregistration.k8s.io"], ["validatingadmissionpolicybindings"], ["list"]),
+        (["rbac.authorization.k8s.io"], ["clusterrolebindings"], ["list"]),
+        (["rbac.authorization.k8s.io"], ["clusterroles"], ["list"]),
+        (["rbac.authorization.k8s.io"], ["rolebindings"], ["list"]),
+        (["rbac.authorization.k8s.io"], ["roles"], ["list"]),
+    ]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"] == "countersign-inspector"
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": "inspect-countersign", "namespace": "countersign"}
+    ]
 
 
 def test_the_bots_own_account_may_mint_and_read_which_cluster_it_is():
@@ -116,6 +137,7 @@ def test_the_bots_own_account_may_mint_and_read_which_cluster_it_is():
 
     assert roles == [
         ("kube-system", "countersign-cluster-identity"),
+        ("countersign", "countersign-mint"),
         ("pay", "countersign-mint"),
         ("shop", "countersign-mint"),
     ]

@@ -14,6 +14,7 @@ from bot.local.cluster import (
     Account,
     DryRunOnly,
     FieldFence,
+    MinterFence,
     Rule,
     Seed,
     StandIn,
@@ -41,7 +42,7 @@ MINT_RULE = {
     "apiGroups": [""],
     "resources": ["serviceaccounts/token"],
     "verbs": ["create"],
-    "resourceNames": ["planner", "nobody"],
+    "resourceNames": ["planner", "nobody", "guarded"],
 }
 RULES = {
     "nothing": [],
@@ -49,6 +50,7 @@ RULES = {
     "planner": [_EDIT_RULE, SCALE_RULE, _LIST_RULE],
     "editor": [_EDIT_RULE],
     "minter": [MINT_RULE],
+    "guarded": [],
 }
 """The accounts of the contract and what they may do in its namespace."""
 
@@ -122,19 +124,31 @@ def stand_in(directory) -> Iterator[Place]:
     user = f"system:serviceaccount:{NAMESPACE}:"
     fences = (
         DryRunOnly(name="contract-planner", users=(f"{user}planner",), message="only dry runs"),
-        TokenFence(name="contract-minter", users=(f"{user}minter",), message="at most 600 s"),
+        TokenFence(
+            name="contract-minter",
+            users=(f"{user}minter",),
+            audiences=("https://kubernetes.default.svc",),
+            message="at most 600 s",
+        ),
+        MinterFence(
+            name="contract-guarded",
+            minters=(f"{user}minter",),
+            accounts=(f"{user}guarded",),
+            message="by the minter only",
+        ),
         FieldFence(
             name="contract-editor",
             users=(f"{user}editor",),
             resource="deployments",
             pointers=(f"/metadata/annotations/{REQUEST_ID.replace('/', '~1')}",),
+            forms={f"/metadata/annotations/{REQUEST_ID.replace('/', '~1')}": "[a-z_0-9]{1,20}"},
             message="only the request id",
         ),
     )
     hpa = autoscaler(NAMESPACE, "watched", least=2, most=8)
     seed = Seed(namespaces=(NAMESPACE,), accounts=accounts, fences=fences, autoscalers=(hpa,))
     with StandIn(directory, seed, rollout=timedelta(0), lag=timedelta(0)) as cluster:
-        tokens = {account.name: cluster.token(account) for account in accounts}
+        tokens = {account.name: cluster.token(account) for account in accounts if account.name != "guarded"}
         yield Place(Wire(cluster.server, token=cluster.token()), tokens, cluster.create)
 
 
@@ -162,7 +176,7 @@ def real(cluster) -> Place:
     hpa = autoscaler(NAMESPACE, "watched", least=2, most=8)
     del hpa["status"]
     _created(admin, f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers", hpa)
-    tokens = {name: _minted(admin, f"{core}/serviceaccounts/{name}/token") for name in RULES}
+    tokens = {name: _minted(admin, f"{core}/serviceaccounts/{name}/token") for name in RULES if name != "guarded"}
     place = Place(admin, tokens, lambda workload: _make(admin, workload))
     _fence(place)
     return place
@@ -197,10 +211,23 @@ def _fence(place):
     }
     objects = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}
     _policy(place.wire, "contract-planner", anything, f"{user}planner", "request.dryRun == true", "only dry runs")
-    _policy(
-        place.wire, "contract-minter", tokens, f"{user}minter", "object.spec.expirationSeconds <= 600", "at most 600 s"
+    short = (
+        "object.spec.expirationSeconds <= 600 && object.spec.audiences.all(a, a == 'https://kubernetes.default.svc')"
     )
-    same = "object.spec == oldObject.spec && has(object.metadata.labels) == has(oldObject.metadata.labels)"
+    _policy(place.wire, "contract-minter", tokens, f"{user}minter", short, "at most 600 s")
+    _policy(
+        place.wire,
+        "contract-guarded",
+        tokens,
+        f"{user}guarded",
+        f"request.userInfo.username == '{user}minter'",
+        "by the minter only",
+        whose="'system:serviceaccount:' + request.namespace + ':' + request.name",
+    )
+    same = (
+        "object.spec == oldObject.spec && has(object.metadata.labels) == has(oldObject.metadata.labels)"
+        f" && object.metadata.?annotations[?'{REQUEST_ID}'].orValue('').matches('^[a-z_0-9]{{1,20}}$')"
+    )
     _policy(place.wire, "contract-editor", objects, f"{user}editor", same, "only the request id")
     mint = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/planner/token"
     path = place.workload(settled=False)
@@ -210,18 +237,19 @@ def _fence(place):
             place.as_account("minter").post(mint, {"spec": {"expirationSeconds": 3600}}),
             place.as_account("planner").patch(path, {}),
             place.as_account("editor").patch(path, {"spec": {"paused": True}}, dryRun="All"),
+            place.wire.post(mint.replace("planner", "guarded"), {"spec": {"expirationSeconds": 600}}),
         )
         return {reply.status for reply in refused} == {403}
 
     wait_until(holds, what="the admission policies have taken hold")
 
 
-def _policy(wire, name, rule, user, expression, message):
+def _policy(wire, name, rule, user, expression, message, *, whose="request.userInfo.username"):
     path = "/apis/admissionregistration.k8s.io/v1"
     spec = {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": [rule]},
-        "matchConditions": [{"name": "who", "expression": f"request.userInfo.username == '{user}'"}],
+        "matchConditions": [{"name": "who", "expression": f"{whose} == '{user}'"}],
         "validations": [{"expression": expression, "message": message, "reason": "Forbidden"}],
     }
     _created(wire, f"{path}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})

@@ -248,6 +248,36 @@ class TestFences:
         )
         assert minter.post(TOKEN, WHOLE).status == 201
 
+    def test_a_minter_mints_for_the_server_itself(self, place):
+        """The server's own audience passes, said or left out; another one, or another beside it, is refused."""
+        minter, own = place.as_account("minter"), "https://kubernetes.default.svc"
+        asked = {"own": [own], "none": [], "another": ["vault"], "both": [own, "vault"]}
+
+        statuses = {
+            what: minter.post(TOKEN, {"spec": {"expirationSeconds": 600, "audiences": audiences}}).status
+            for what, audiences in asked.items()
+        }
+
+        assert statuses == {"own": 201, "none": 201, "another": 403, "both": 403}
+
+    def test_a_guarded_account_is_minted_by_its_minter_alone(self, place):
+        """An administrator may mint any account's token, and not this one's."""
+        path = f"{ACCOUNTS}/guarded/token"
+
+        assert place.wire.post(path, WHOLE).refusal == denied(
+            "contract-guarded", "by the minter only", group="", kind="serviceaccounts", subject="guarded"
+        )
+        assert place.as_account("minter").post(path, WHOLE).status == 201
+
+    @pytest.mark.parametrize("text", ["", "x" * 21, "a\nb", "Capital"])
+    def test_an_editor_keeps_to_a_form(self, place, text):
+        """A field that may change may not change to anything."""
+        path = place.workload(settled=False)
+
+        marked = place.as_account("editor").patch(path, {"metadata": {"annotations": {REQUEST_ID: text}}})
+
+        assert (marked.status, marked.body["reason"]) == (403, "Forbidden")
+
     def test_an_editor_keeps_to_its_fields(self, place):
         """The fields of the verb pass; another one is refused, also in a dry run."""
         path = place.workload()

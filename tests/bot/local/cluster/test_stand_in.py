@@ -63,10 +63,10 @@ class TestJournal:
 
     def test_holds_no_token(self, shop):
         """Neither the one that was sent nor the one that was minted, and no query and no body of a POST."""
-        token = shop.token()
+        token = shop.token(Account(namespace="countersign", name="countersign"))
 
         minted = Wire(shop.server, token=token).post(
-            "/api/v1/namespaces/shop/serviceaccounts/plan-sre/token?a=secret", {"spec": {}}
+            "/api/v1/namespaces/shop/serviceaccounts/plan-sre/token?a=secret", {"spec": {"expirationSeconds": 600}}
         )
 
         kept = repr(shop.requests)
@@ -200,7 +200,11 @@ class TestExampleSeed:
 
     def test_an_agents_accounts(self, shop):
         """Planner: dry run only. Executors: their verb. Observer: reads."""
-        restart = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
+        at = {"kubectl.kubernetes.io/restartedAt": "2026-11-20T12:00:00Z"}
+        restart = {
+            "metadata": {"annotations": {"countersign.dev/request-id": "esc_1"}},
+            "spec": {"template": {"metadata": {"annotations": at}}},
+        }
         found = {}
         for name in ("plan-sre", "exec-sre-scale", "exec-sre-restart", "watch-sre"):
             wire = Wire(shop.server, token=shop.token(Account(namespace="shop", name=name)))
@@ -225,6 +229,30 @@ class TestExampleSeed:
         executor = Wire(shop.server, token=shop.token(Account(namespace="shop", name="exec-sre-scale")))
 
         assert executor.patch(f"{CHECKOUT}/scale", {"spec": {"replicas": number}}, dryRun="All").status == status
+
+
+class TestDeclared:
+    """Roles, bindings and admission policies are listed as they were declared, for whoever inspects a cluster."""
+
+    def test_they_are_listed(self, tmp_path):
+        """Across all namespaces, each in its own list; other kinds are passed over, and an administrator changes them."""
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": []}
+        metadata = {"name": "one", "namespace": "shop"}
+        seed = Seed(declared=({**role, "metadata": metadata}, {"kind": "Deployment", "metadata": {"name": "d"}}))
+        path = "/apis/rbac.authorization.k8s.io/v1/roles"
+
+        with StandIn(tmp_path, seed) as cluster:
+            wire = Wire(cluster.server, token=cluster.token())
+            listed = wire.get(path)
+            cluster.declared.put({**role, "metadata": {**metadata, "name": "two"}})
+            cluster.declared.remove("Role", "one", "shop")
+            then = wire.get(path)["items"]
+            with pytest.raises(Refused):
+                cluster.declared.remove("Role", "one", "shop")
+
+        assert (listed["kind"], listed["items"]) == ("RoleList", [{"metadata": metadata, "rules": []}])
+        assert [one["metadata"]["name"] for one in then] == ["two"]
+        assert then[0]["metadata"]["namespace"] == "shop"
 
 
 class TestLife:
