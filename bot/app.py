@@ -31,7 +31,7 @@ from approvals.usecases.pause import EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
 from bot import clock, logs
 from bot.clearances import Clearances
-from bot.cli.desk import DemoWishes, Status
+from bot.cli.desk import DemoWishes, Status, Where
 from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
@@ -196,6 +196,7 @@ class Application:
         """Give the service, checked and put together; None where something grave was found, which has been said."""
         from bot.serving import Serving  # noqa: PLC0415 - the commands need neither web server nor scheduler
 
+        _ = self.store  # Before the lock, whose file stands beside the database: without one, nothing is left behind.
         level = logging.WARNING if self.quiet else logging.INFO
         logs.set_up(self.settings.secrets, pretty=sys.stderr.isatty(), level=level)
         with Serving.over(self) as serving:
@@ -254,6 +255,11 @@ class Application:
         """Return every token."""
         with self.store.reading() as reading:
             return reading.tokens()
+
+    def where(self) -> Where:
+        """Return which database it is, and when a service last ran on it."""
+        served_at, now = self.store.last_served()
+        return Where(place=self.database.place, served_at=served_at, now=now)
 
     def engage_pause(self) -> EngagePause:
         """Return the verb that stops."""

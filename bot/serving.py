@@ -181,7 +181,7 @@ class Serving:
             slack=Reached(sockets=self._sockets(app)),
             scheduler=self._scheduler(under_lock),
             pools=self.pools,
-            expire=self.verbs.expire,
+            expire=self._catch_up,
             ready=partial(_tell, ready, server),
         )
         self.legs.good(Part.WORKER_LOCK)
@@ -287,6 +287,11 @@ class Serving:
                 zone=environment.zone,
                 run=under_lock.only(partial(digests.post, environment.name)),
             )
+
+    def _catch_up(self) -> int:
+        """Expire what fell due meanwhile, and leave word in the database that a service runs on it."""
+        self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
+        return self.verbs.expire()
 
     def _watch(self, under_lock: UnderLock) -> None:
         """Look at what everything else rests on: that no other process serves this database by now, and the clock."""

@@ -28,6 +28,10 @@ _RAISE: Final = (
 )
 
 
+_NEVER: Final = instant_at(0)
+"""Where the floor lies before any service has run."""
+
+
 class StoreClock:
     """Tells the instant and keeps its floor."""
 
@@ -47,6 +51,11 @@ class StoreClock:
             return floor - clock
         connection.execute(_RAISE, {"instant": clock})
         return timedelta(0)
+
+    def latest_tick(self, connection: Connection) -> datetime | None:
+        """Return when a service last ran on this database, to within a few seconds: its watch raises the floor, nobody else."""
+        ((floor,),) = _FLOOR.answer(connection, {}).rows
+        return None if floor == _NEVER else floor
 
     def question(self, connection: Connection) -> Asked:
         """Return what has to be asked to know the instant."""

@@ -12,6 +12,7 @@ never waits for a connection behind a storm of intake (I13).
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import IsolationLevel
 
+from approvals.errors import Missing
 from approvals.ports import Lane
 from models.faults import translated
 from models.lanes import WriteLanes
@@ -97,6 +99,13 @@ class Database:
         with self.lanes.turn(lane), translated(), self.writers[lane].begin() as connection:
             yield connection
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people to read: the file, or the server and the database's name, and no secret."""
+        if self.is_sqlite:
+            return str(sqlite_file(self.url))
+        return f"{self.url.database} on {self.url.host or 'this machine'}:{self.url.port or 5432}"
+
     def close(self) -> None:
         """Give up every pooled connection."""
         for engine in {*self.readers.values(), *self.writers.values()}:
@@ -122,10 +131,14 @@ def address(url: str) -> URL:
 
 
 def open_database(url: str) -> Database:
-    """Return the database at *url*, not yet connected to; a SQLite file is made if it is missing.
+    """Return the database at *url*, not yet connected to.
+
+    A SQLite file has to be there: only a migration makes one. Made by whatever happens to run in another folder, it would take a
+    pause that stops nothing, and say that everything is paused.
 
     Raises:
         ValueError: It is neither a SQLite file on a local disk nor PostgreSQL.
+        Missing: There is no such file.
     """
     place = address(url)
     return _open_sqlite(place) if place.get_backend_name() == SQLITE else _open_postgresql(place)
@@ -134,6 +147,10 @@ def open_database(url: str) -> Database:
 def _open_sqlite(url: URL) -> Database:
     path = sqlite_file(url)
     refuse_network_file_system(path)
+    if not path.is_file():
+        raise Missing(
+            f"There is no database at {path}. If it is to be there, run: countersign db upgrade", code="no_database"
+        )
     make_private(path)
     writer = _sqlite_engine(url, connections=1, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
     return Database(
@@ -162,9 +179,11 @@ _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "t
 
 
 def _sqlite_engine(url: URL, *, connections: int, begin: str, pragmas: tuple[str, ...]) -> Engine:
+    # Opened as a file that is there: the driver's own way makes one that was taken away meanwhile anew, and empty.
+    there = f"{sqlite_file(url).as_uri()}?mode=rw"
     engine = create_engine(
         url,
-        connect_args={"timeout": PATIENCE, "check_same_thread": False},
+        creator=lambda: sqlite3.connect(there, uri=True, timeout=PATIENCE, check_same_thread=False),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE,

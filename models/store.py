@@ -6,6 +6,7 @@ passes it to every use case; it may be called from any thread.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from approvals.ports import Lane
 from models.clock import HostClock, StoreClock
@@ -62,3 +63,12 @@ class SqlStore:
             unit = SqlUnitOfWork(connection, self._clock, self._new_salt)
             yield unit
             unit.finish(commit=True)
+
+    def last_served(self) -> tuple[datetime | None, datetime]:
+        """Return when a service last ran here, to within a few seconds, None where none ever has; and the instant of the look.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.reading(Lane.URGENT) as connection:
+            return self._clock.latest_tick(connection), self._clock.now(connection)

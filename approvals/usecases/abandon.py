@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from approvals.errors import Clash, Missing
 from approvals.execution import Execution, Phase, abandon
 from approvals.ports import Store
+from approvals.wording import storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Abandon:
                 raise Missing("There is no execution of that id that has started.")
             if held.state is not Phase.UNKNOWN:
                 raise Clash(f"Its outcome is not unknown: it is {held.state.value}.", code="not_unknown")
-            transition = abandon(held, attempt, now=uow.now, actor=account, reason=reason)
+            transition = abandon(held, attempt, now=uow.now, actor=account, reason=storable(reason))
             uow.save(transition)
             over = next(noun for noun in transition.nouns if isinstance(noun, Execution))
             uow.release_target(over)

@@ -17,6 +17,7 @@ from approvals.policy import groups_of
 from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, StoredPlan, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
 from approvals.usecases.standing import NOBODY, bench_for, ruling_today, save_stopping, slack_accounts, voters_of
+from approvals.wording import storable
 
 ROUNDS: Final = 3
 """How often an answer is judged anew because somebody else's came first, before whoever gave it is asked to try again."""
@@ -107,7 +108,7 @@ class Decide:
             answer=given.answer,
             via=given.via,
             fingerprint=given.fingerprint,
-            reason=given.reason,
+            reason=storable(given.reason),
         )
         try:
             judged = judge(request, ballot, bench)

@@ -8,6 +8,7 @@ by id counts even while the workspace cannot be asked; a resume never does.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final
 
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
@@ -18,9 +19,13 @@ from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_st
 from approvals.policy import Policy, in_any
 from approvals.ports import Directory, Lane, NewId, Policies, Reading, Store, UnitOfWork
 from approvals.usecases.standing import NOBODY, save_stopping, slack_accounts
+from approvals.wording import storable
 
 MOST_NAMED: Final = 10
 """How many names the answer to a misspelt one lists."""
+
+NEAR: Final = 3
+"""How many of them it offers as what may have been meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class EngagePause:
             NotEligible: The policy does not let *account* pause; the refusal is written down.
             Unavailable: Nothing is known of *account*, and the policy does not list it by id.
         """
-        policy = self.policies.current()
+        policy, reason = self.policies.current(), storable(reason)
         with self.store.reading(Lane.URGENT) as reading:
             at = reading.now
         sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
@@ -115,7 +120,7 @@ class Resume:
             NotEligible: The policy does not let this person resume; the refusal is written down.
             Unavailable: Slack could not be asked just now.
         """
-        policy = self.policies.current()
+        policy, reason = self.policies.current(), storable(reason)
         if is_operator(account) and not policy.people.knows(account):
             refusal = NotEligible(
                 "The policy's people: does not say who you are, so you cannot agree to a resume.", code="unmapped"
@@ -208,8 +213,11 @@ def _check_scope(policy: Policy, scope: Scope, reading: Reading) -> None:
     known = frozenset(policy.charters) if scope.kind is ScopeKind.AGENT else _chartered(policy)
     if scope.name in known or any(scope.covers(place) for place in reading.places_in_play()):
         return
+    near = get_close_matches(scope.name, sorted(known), n=NEAR)
+    meant = f" Did you mean {' or '.join(f'{scope.kind}:{name}' for name in near)}?" if near else ""
     raise Malformed(
-        f"Nothing was paused: the policy names no such {scope.kind}. It names {_listed(known)}.", code="unknown_scope"
+        f"Nothing was paused: the policy names no such {scope.kind}, so what ran still runs. It names {_listed(known)}.{meant}",
+        code="unknown_scope",
     )
 
 

@@ -4,25 +4,27 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from approvals.errors import Malformed
+from approvals.errors import Malformed, Refused, Unavailable
 from approvals.facts import instant_text
-from approvals.pause import scope_of
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Given
+from approvals.wording import NO_TIME, NOTHING, Stop, aimed, duration_of, never_stops, stop_of, unpaused
 from approvals.workload import counted
 from bot.cli import audit_commands, digest_commands, token_commands
-from bot.cli.desk import DemoWishes, Desk
+from bot.cli.desk import DemoWishes, Desk, Where
 from bot.cli.output import answering, say, table
 
 Reason = Annotated[str, typer.Option(help="Why, for the record and for the people it concerns.")]
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LATELY: Final = timedelta(minutes=1)
+"""A service that runs says so every five seconds."""
 
 
 def build(desk: Callable[[], Desk]) -> typer.Typer:
@@ -100,20 +102,24 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
     @root.command()
     @answering
     def pause(
-        scope: Annotated[str, typer.Argument(help="all, agent:NAME or namespace:ENVIRONMENT/NAMESPACE")] = "all",
+        scope: Annotated[
+            list[str] | None,
+            typer.Argument(
+                help="all, agent:NAME or namespace:ENVIRONMENT/NAMESPACE, then why; anything else stops everything."
+            ),
+        ] = None,
         duration: Annotated[
             str, typer.Option("--for", help="When to ask for the resume, such as 30m; it never ends by itself.")
         ] = "",
         reason: Reason = "",
     ) -> None:
         """Stop everything in a scope, at once."""
-        at = desk()
-        engaged = at.engage_pause()(scope_of(scope), account=at.account, duration=duration_of(duration), reason=reason)
-        say(
-            f"Paused {engaged.pause.scope}{' already,' if engaged.already else ''} as {engaged.pause.id}."
-            f" Stopped before they started: {counted(engaged.voided, 'approved change')}."
-        )
-        say("Deadlines go on; denials count. It takes two eligible people to resume.")
+        try:
+            _pause(desk(), _stop(scope or [], duration=duration, reason=reason))
+        except Unavailable as refusal:
+            raise Unavailable(unpaused(refusal), code=refusal.code) from refusal
+        except Refused as refusal:
+            raise Refused(unpaused(refusal), code=refusal.code) from refusal
 
     @root.command()
     @answering
@@ -183,19 +189,48 @@ def _leg_row(leg: Mapping[str, str]) -> tuple[str, ...]:
     return (leg["part"], leg["of"], f"{leg['state']}{code}", leg["since"][:19], leg["why"])
 
 
-def duration_of(text: str) -> timedelta | None:
-    """Return the duration that *text*, such as ``30m``, names; None where it is empty.
+def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
+    """Return what was asked to be stopped: words as they are typed in Slack, with or without the *on* before them.
 
     Raises:
-        Malformed: It is not a whole number followed by s, m, h or d, or longer than 30 days.
+        Malformed: They say the opposite of a stop, or only ask.
     """
-    if not text:
-        return None
-    number, unit = text[:-1], text[-1]
-    if unit not in _UNITS or not (
-        number.isascii() and number.isdigit() and 0 < int(number) * _UNITS[unit] <= 30 * _UNITS["d"]
-    ):
-        raise Malformed(
-            "A duration is a whole number and a unit, such as 90s, 30m, 2h or 1d; at most 30d.", code="bad_duration"
+    # One argument may hold several words, as a quoted sentence does.
+    parts = [part for word in words for part in word.split()]
+    if parts and never_stops(parts):
+        raise Malformed(f"{NOTHING}: that does not stop anything. To see how: countersign pause --help", code="no_stop")
+    stop = stop_of(" ".join(parts)) or aimed(parts)
+    asked = duration_of(duration) if duration else stop.duration
+    remark = " ".join(filter(None, (stop.remark, NO_TIME if duration and asked is None else "")))
+    return replace(stop, duration=asked, reason=reason or stop.reason, remark=remark)
+
+
+def _pause(at: Desk, stop: Stop) -> None:
+    engaged = at.engage_pause()(stop.scope, account=at.account, duration=stop.duration, reason=stop.reason)
+    say(
+        f"Paused {engaged.pause.scope}{' already,' if engaged.already else ''} as {engaged.pause.id}."
+        f" Stopped before they started: {counted(engaged.voided, 'approved change')}."
+    )
+    if stop.remark:
+        say(stop.remark)
+    say("Deadlines go on; denials count. It takes two eligible people to resume.")
+    try:
+        where = at.where()
+    except Refused as refusal:  # It is paused all the same.
+        where_said = f"Written to the database; whether a service works on it is not known: {refusal.sentence}"
+    else:
+        where_said = _told_of(where)
+    say(where_said)
+
+
+def _told_of(where: Where) -> str:
+    """Return which database was written to and whether a service works on it: a stop in another one stops nothing."""
+    written = f"Written to {where.place}"
+    if where.served_at is None:
+        return f"{written}. WARNING: no service has ever run on it; the pause counts from its first start."
+    if where.now - where.served_at > LATELY:
+        return (
+            f"{written}. WARNING: no service has run on it since {instant_text(where.served_at)[:19]} UTC."
+            " Is it the one that your service uses?"
         )
-    return timedelta(seconds=int(number) * _UNITS[unit])
+    return f"{written}; a service ran on it {int((where.now - where.served_at).total_seconds())} s ago."

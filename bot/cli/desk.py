@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,17 @@ class Status:
     pauses: tuple[Pause, ...]
     counts: Mapping[str, int]
     """What waits, by name: requests pending, executions unknown, cards behind, events unsealed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which database a command wrote to, and whether a service works on it."""
+
+    place: str
+    """The file, or server and name; no secret."""
+    served_at: datetime | None
+    """When a service last ran on it, to within a few seconds; None where none ever has."""
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +107,10 @@ class Desk(Protocol):
 
     def tokens(self) -> tuple[Token, ...]:
         """Return every token."""
+        ...
+
+    def where(self) -> Where:
+        """Return which database it is, and when a service last ran on it."""
         ...
 
     def engage_pause(self) -> EngagePause:

@@ -4,6 +4,7 @@ What was typed is made valid text before a command sees it: a stop must not fail
 from outside goes through :func:`approvals.visible.visible`, so that it cannot drive the terminal.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -23,6 +24,9 @@ REFUSED: Final = 1
 
 UNAVAILABLE: Final = 3
 """The answer is not known now; asking again later is fine. (2 is a command that cannot be understood.)"""
+
+_NO_BYTE: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of characters that stand for no byte."""
 
 _UNFOLDED: Final = 4096
 """Columns where no terminal shows them; a table is only as wide as its cells."""
@@ -81,8 +85,10 @@ def _valid(value: object) -> object:
 
     Python hands them on as half characters, which no encoder takes. Paths are left as they are: a file may be called so.
     """
+    # Only the halves that stand for bytes can be spelt out; nothing else that no encoder takes may keep a stop from being made.
     if isinstance(value, list):
         return [_valid(one) for one in value]
     if type(value) is not str:
         return value
-    return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    whole = _NO_BYTE.sub("\ufffd", value)
+    return whole.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -7,6 +7,7 @@ person sees that it failed to answer; the work goes on, and what came of it is t
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import structlog
@@ -34,6 +35,16 @@ class Said:
     """False for a refusal."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a person is told where their act came to nothing."""
+
+    of: Callable[[Refused], str] = attrgetter("sentence")
+    """The sentence for a refusal."""
+    broken: str = BROKEN
+    """Markup for an error of ours."""
+
+
 class Acting:
     """Carries out people's acts. Lives on the event loop that made it."""
 
@@ -56,9 +67,18 @@ class Acting:
             self.tell(person, said.text)
         return said
 
-    async def attempt(self, person: Person, pool: Pool, work: Callable[[], str]) -> Said | None:
-        """Return the same and leave it to the caller to tell the person, unless it is not known in time."""
-        outcome = asyncio.create_task(_outcome(pool, work))
+    async def attempt(
+        self, person: Person, pool: Pool, work: Callable[[], str], words: "Words | None" = None
+    ) -> Said | None:
+        """Return the same and leave it to the caller to tell the person, unless it is not known in time.
+
+        Args:
+            person: Who acts.
+            pool: Where *work* runs.
+            work: Returns markup for the person, or raises a refusal.
+            words: What is said where it comes to nothing.
+        """
+        outcome = asyncio.create_task(_outcome(pool, work, words or Words()))
         await asyncio.wait({outcome}, timeout=self._cut_off)
         if outcome.done():
             return outcome.result()
@@ -85,12 +105,12 @@ class Acting:
         task.add_done_callback(self._telling.discard)
 
 
-async def _outcome(pool: Pool, work: Callable[[], str]) -> Said:
+async def _outcome(pool: Pool, work: Callable[[], str], words: Words) -> Said:
     try:
         return Said(text=await pool.run(work), done=True)
     except Refused as refusal:
-        return Said(text=sentence_markup(refusal.sentence), done=False)
+        return Said(text=sentence_markup(words.of(refusal)), done=False)
     except Exception:
         # The outermost frame of a person's act: logged, and told as what it is.
         log.exception("act.broken")
-        return Said(text=BROKEN, done=False)
+        return Said(text=words.broken, done=False)

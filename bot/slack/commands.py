@@ -1,53 +1,46 @@
 """``/agent-pause``: its grammar, and what each form of it does and says. Anything else gets the grammar back.
 
-``on`` alone stops everything, because whoever types it in a hurry means that; ``off`` alone changes nothing, because a resume
-names the pause it ends.
+``on`` alone stops everything, because whoever types it in a hurry means that; how a slip is read is :mod:`approvals.wording`.
+``off`` alone changes nothing, because a resume names the pause it ends, and it is never read out of a slip. An answer to what
+stopped nothing says so first of all; only ``status``, spelt as such, and a resume cannot have been meant as a stop.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
-from approvals.pause import RESUMERS, Scope, ScopeKind, scope_of
+from approvals.pause import RESUMERS
 from approvals.ports import Reading, Store
 from approvals.usecases.pause import EngagePause, Resume
+from approvals.wording import NOTHING, Stop, stop_of, storable
 from approvals.workload import counted
-from bot.slack.kit import date_markup, escaped_line
-from bot.slack.limits import REASON
+from bot.slack.kit import date_markup, escaped_line, sentence_markup
 from bot.slack.pause_message import pause_line, scope_words
 from bot.slack.text import unescaped
 
 COMMAND: Final = "/agent-pause"
 
-GRAMMAR: Final = """*How to use it:*
+GRAMMAR: Final = f"""{NOTHING}.
+*How to use it:*
 `/agent-pause status` shows what is paused
-`/agent-pause on [all | agent:NAME | namespace:ENV/NS] [30m] [reason ...]` stops at once; `on` alone stops everything
+`/agent-pause on [all | agent:NAME | namespace:ENV/NS] [30m] [reason ...]` stops at once; `on` alone, or a scope in any other \
+form, stops everything
 `/agent-pause off PAUSE_ID [reason ...]` agrees to resume; it takes two people"""
+
+BROKEN: Final = (
+    f"{NOTHING}, as far as can be told. Something broke on our side; `/agent-pause status` shows what is paused."
+)
 
 LISTED: Final = 10
 """How many open pauses one answer lists."""
 
-LONGEST: Final = timedelta(days=7)
-"""After at most this the resume is asked for: a stop is never refused because of the time it names."""
-
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
-_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _PAUSE: Final = re.compile(r"pause_[0-9A-Z]{26}")
+_OFF: Final = ("off", "resume", "end", "unpause")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Show what is paused."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class On:
-    """Stop something at once."""
-
-    scope: Scope
-    duration: timedelta | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,40 +51,21 @@ class Off:
     reason: str = ""
 
 
-Wish = Status | On | Off
+Wish = Status | Stop | Off
 
 
 def wish_of(text: str) -> Wish | None:
-    """Return what somebody typed after the command means, or None where it means nothing.
-
-    Raises:
-        Malformed: It begins like a scope and is none.
-    """
-    words = unescaped(text).split()
-    match words:
+    """Return what somebody typed after the command means, or None where it means nothing."""
+    typed = unescaped(text)
+    match typed.split():
         case ["status"]:
             return Status()
-        case ["on", *rest]:
-            return _on(rest)
-        case ["off"]:
-            return Off(pause=None)
         case ["off", pause, *reason] if _PAUSE.fullmatch(pause):
-            return Off(pause=pause, reason=_reason(reason))
+            return Off(pause=pause, reason=storable(" ".join(reason)))
+        case [first, *_] if first.casefold() in _OFF:
+            return Off(pause=None)
         case _:
-            return None
-
-
-def _on(words: list[str]) -> On:
-    scope, duration = Scope(kind=ScopeKind.ALL), None
-    if words and (words[0] == "all" or words[0].startswith(("agent:", "namespace:"))):
-        scope, words = scope_of(words[0]), words[1:]
-    if words and (found := _DURATION.fullmatch(words[0])):
-        duration, words = min(int(found[1]) * _UNITS[found[2]], LONGEST), words[1:]
-    return On(scope=scope, duration=duration, reason=_reason(words))
-
-
-def _reason(words: list[str]) -> str:
-    return " ".join(words)[:REASON]
+            return stop_of(typed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +87,7 @@ class Handle:
                 return GRAMMAR
             case Status():
                 return self._status()
-            case On():
+            case Stop():
                 return self._on(wish, account)
             case Off():
                 return self._off(wish, account)
@@ -126,7 +100,7 @@ class Handle:
         more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
         return "\n".join(["*Paused:*", *lines[:LISTED], *more, "To resume one: `/agent-pause off PAUSE_ID`"])
 
-    def _on(self, wish: On, account: str) -> str:
+    def _on(self, wish: Stop, account: str) -> str:
         engaged = self.engage(wish.scope, account=account, duration=wish.duration, reason=wish.reason)
         pause = engaged.pause
         stopped = (
@@ -139,11 +113,12 @@ class Handle:
         )
         what = escaped_line(scope_words(pause.scope))
         paused = "Paused already" if engaged.already else "Paused"
-        return f"*{paused}: {what}.*{stopped}{asks}\nTo resume, two people run `/agent-pause off {pause.id}`."
+        remark = f" {sentence_markup(wish.remark)}" if wish.remark else ""
+        return f"*{paused}: {what}.*{remark}{stopped}{asks}\nTo resume, two people run `/agent-pause off {pause.id}`."
 
     def _off(self, wish: Off, account: str) -> str:
         if wish.pause is None:
-            return f"Nothing was changed. A resume names the pause it ends.\n{self._status()}"
+            return f"{NOTHING}, and nothing was resumed. A resume names the pause it ends.\n{self._status()}"
         resumed = self.resume(wish.pause, account=account, reason=wish.reason)
         if resumed.pause.is_open:
             return f"You agreed to resume `{wish.pause}`. It takes {RESUMERS} people: {resumed.missing} more."

@@ -14,11 +14,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Decide, Given
+from approvals.wording import Stop, unpaused
 from bot.pools import Pool, Pools
-from bot.slack.acting import Acting
+from bot.slack import commands
+from bot.slack.acting import Acting, Words
 from bot.slack.answers import Person, body_of
 from bot.slack.buttons import Asked, asked_of
-from bot.slack.commands import Handle, wish_of
+from bot.slack.commands import Handle, Off, wish_of
 from bot.slack.copies import Copies, Place
 from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, reason_of, title_of
 from bot.slack.directory import SlackDirectory
@@ -32,6 +34,9 @@ log = structlog.get_logger(__name__)
 UNKNOWN: Final = "That button is of an older or newer version and does nothing any more. Nothing was decided."
 UNREADABLE: Final = "That could not be understood, so nothing was decided."
 NO_FORM: Final = "The form could not be opened in time. Nothing was decided; try again, or use the plain Deny button."
+
+STOPPING: Final = Words(of=unpaused, broken=commands.BROKEN)
+"""What is said where a stop came to nothing."""
 
 _OK: Final = 200
 _NOT_IN_TIME: Final = 503
@@ -108,11 +113,14 @@ class Listeners:
             response_url=command.response_url,
         )
 
-        def work() -> str:
-            return self.handle(wish_of(command.text), account=person.account)
+        wish = wish_of(command.text)
 
-        resumes = command.text.split()[:1] == ["off"]
-        said = await self.acting.attempt(person, self.pools.decide if resumes else self.pools.urgent, work)
+        def work() -> str:
+            return self.handle(wish, account=person.account)
+
+        pool = self.pools.decide if isinstance(wish, Off) else self.pools.urgent
+        words = STOPPING if isinstance(wish, Stop) else None
+        said = await self.acting.attempt(person, pool, work, words)
         if said is None:
             return BoltResponse(status=_NOT_IN_TIME)
         return _json({"response_type": "ephemeral", **body_of(said.text)})

@@ -11,14 +11,20 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from approvals.usecases.expire import Expire
+from approvals.wording import NO_TIME, UNKNOWN_FORM
+from bot import clock
 from bot.app import Application
 from bot.cli.commands import build
 from bot.settings import operator_name, read
+from models.database import open_database
+from models.store import SqlStore
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.history import History, a_history
 from tests.acceptance.place import POLICY, Place, Said
@@ -82,21 +88,89 @@ def test_status_says_what_waits_and_what_is_paused(terminal: Terminal):
 
 
 def test_a_pause_stops_what_is_named(terminal: Terminal):
-    """A scope that the policy knows is paused; a misspelt one is refused, because it would stop nothing."""
+    """A scope that the policy knows is paused; one of an unknown name stops nothing, says so, and offers what is near."""
     paused = terminal.types("pause", "namespace:demo/shop", "--reason", "night")
-    again = terminal.types("pause", "namespace:demo/shop", "--reason", "night")
+    again = terminal.types("pause", "ns:demo/shop", "night")
     misspelt = terminal.types("pause", "namespace:demo/shopp")
-    odd = terminal.types("pause", "all", "--for", "a while")
 
     assert paused.code == 0
     assert paused.out.startswith("Paused namespace:demo/shop as pause_")
     assert again.out == paused.out.replace("namespace:demo/shop as", "namespace:demo/shop already, as")
     assert misspelt.code == 1
     assert misspelt.err == (
-        "countersign: Nothing was paused: the policy names no such namespace. It names demo/payments and demo/shop. "
-        "[unknown_scope]\n"
+        "countersign: Nothing was paused: the policy names no such namespace, so what ran still runs."
+        " It names demo/payments and demo/shop. Did you mean namespace:demo/shop? [unknown_scope]\n"
     )
-    assert (odd.code, odd.err.endswith("[bad_duration]\n")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "remark"),
+    [
+        (("all", "--for", "a while"), NO_TIME),
+        (("All", "the", "db", "melts"), ""),
+        (("on", "ns:demo"), UNKNOWN_FORM),
+        (("demo/shop",), UNKNOWN_FORM),
+        (("shop is on fire",), ""),
+        (("all", "--for", "90d", "--reason", "half a character: \ud800\x00 " + "x" * 10_000), ""),
+    ],
+)
+def test_no_words_keep_a_stop_from_being_made(terminal: Terminal, typed, remark):
+    """A stop in a hurry stops everything where it is not clear what less was meant, and says so; a time only asks."""
+    said = terminal.types("pause", *typed)
+
+    assert (said.code, said.out.startswith("Paused all as pause_"), remark in said.out) == (0, True, True)
+
+
+@pytest.mark.parametrize("typed", ["off", "status", "resume", "Help"])
+def test_what_takes_a_stop_back_or_asks_pauses_nothing(terminal: Terminal, typed):
+    """The opposite of a stop is none, and the answer begins with that."""
+    said = terminal.types("pause", typed)
+
+    assert (said.code, said.err) == (
+        1,
+        "countersign: Nothing was paused: that does not stop anything. To see how: countersign pause --help [no_stop]\n",
+    )
+    assert "pause_" not in terminal.types("status").out
+
+
+def test_a_pause_says_which_database_it_wrote_and_whether_a_service_works_there(terminal: Terminal):
+    """In another database a stop stops nothing, so it names the one it wrote; before the first start it counts from there."""
+    before = terminal.types("pause", "all")
+    store = SqlStore(open_database(terminal.place.database_url), host_clock=clock.utc_now, new_salt=clock.new_salt)
+    Expire(store=store).watch_clock(known=timedelta(0))
+    lately = terminal.types("pause", "all")
+    with closing(sqlite3.connect(terminal.place.database)) as database, database:
+        database.execute("UPDATE clock_floor SET at = at - 3600000000")
+    long_ago = terminal.types("pause", "all")
+    store.database.close()
+
+    place = terminal.place.database
+    assert before.out.endswith(
+        f"Written to {place}. WARNING: no service has ever run on it; the pause counts from its first start.\n"
+    )
+    assert re.search(rf"Written to {re.escape(str(place))}; a service ran on it \d+ s ago\.\n\Z", lately.out)
+    assert f"Written to {place}. WARNING: no service has run on it since 20" in long_ago.out
+    assert long_ago.out.endswith("Is it the one that your service uses?\n")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["pause all", "resume pause_1", "status", "deny esc_1 --reason x", "abandon esc_1 --reason x", "agent token list",
+     "agent token create scaler", "agent token revoke tok_1", "audit verify", "audit export", "audit show esc_1",
+     "digest --preview", "serve"],
+)  # fmt: skip
+def test_no_command_but_the_upgrade_makes_a_database(terminal: Terminal, tmp_path: Path, typed):
+    """In another folder every command says that there is no database there, and leaves nothing behind."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    database = elsewhere / "countersign.db"
+
+    said = terminal.types(*typed.split(), COUNTERSIGN_DATABASE_URL=f"sqlite:///{database}")
+
+    told = f"There is no database at {database}. If it is to be there, run: countersign db upgrade [no_database]\n"
+    nothing = "Nothing was paused. " if typed.startswith("pause") else ""
+    assert (said.code, said.err) == (1, f"countersign: {nothing}{told}")
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_bytes_that_are_no_text_do_not_keep_a_command_from_its_work(terminal: Terminal):
@@ -336,6 +410,7 @@ def test_a_mistake_in_the_policy_is_named_with_its_line(terminal: Terminal, tmp_
 def test_the_database_is_brought_up_to_date(terminal: Terminal, tmp_path: Path):
     """On an empty file every command names the one to run; it makes the schema, and does nothing the second time."""
     empty = {"COUNTERSIGN_DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
+    (tmp_path / "new.db").touch()
 
     before = terminal.types("status", **empty)
     first, second = (terminal.types("db", "upgrade", **empty) for _ in range(2))

@@ -54,10 +54,13 @@ def test_one_database_has_one_service(new_place: NewPlace, settings: dict[str, s
 
 
 def test_a_database_that_is_not_migrated_is_named(new_place: NewPlace, settings: dict[str, str]):
-    """An empty database is refused with the command to run, which makes it good."""
+    """No database, and an empty one, are refused with the command to run, which makes them good."""
     place = new_place(settings)
     place.database.unlink()
 
+    there_is_none = f"There is no database at {place.database}. If it is to be there, run: countersign db upgrade"
+    assert refused(place) == [f"countersign: {there_is_none} [no_database]"]
+    place.database.touch()
     assert refused(place) == [
         "countersign: The database is not at this version's schema. Run: countersign db upgrade [schema]"
     ]

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.errors import Malformed
 from approvals.pause import Scope, ScopeKind
 from approvals.request import State
-from bot.slack.commands import GRAMMAR, Off, On, Status, wish_of
+from approvals.wording import UNKNOWN_FORM, Stop
+from bot.slack.commands import BROKEN, GRAMMAR, Off, Status, wish_of
 from models.redraws import Redraws
 from tests.bot.slack.office import text_of
 from tests.builders import ADA, BORIS, DINA, MINUTE, a_policy, a_rule, an_asking
@@ -24,43 +24,63 @@ PAUSE = "pause_01JD0000000000000000000000"
     [
         ("status", Status()),
         ("  status ", Status()),
-        ("on", On(scope=ALL, duration=None, reason="")),
-        ("on all", On(scope=ALL, duration=None, reason="")),
-        ("on all 30m", On(scope=ALL, duration=timedelta(minutes=30), reason="")),
-        ("on 30m", On(scope=ALL, duration=timedelta(minutes=30), reason="")),
-        ("on 2h the sale", On(scope=ALL, duration=timedelta(hours=2), reason="the sale")),
-        ("on 9999d", On(scope=ALL, duration=timedelta(days=7), reason="")),
-        ("on because 30m of noise", On(scope=ALL, duration=None, reason="because 30m of noise")),
-        ("on 30s", On(scope=ALL, duration=None, reason="30s")),
-        ("on agent:scaler", On(scope=AGENT, duration=None, reason="")),
-        ("on agent:scaler 1d it misbehaves", On(scope=AGENT, duration=timedelta(days=1), reason="it misbehaves")),
-        ("on namespace:prod-eu-1/shop a &lt; b", On(scope=NAMESPACE, duration=None, reason="a < b")),
-        ("on all " + "x" * 900, On(scope=ALL, duration=None, reason="x" * 500)),
+        ("on", Stop(scope=ALL)),
+        ("On.", Stop(scope=ALL)),
+        ("“stop”", Stop(scope=ALL)),
+        ("on 2h the sale", Stop(scope=ALL, duration=timedelta(hours=2), reason="the sale")),
+        ("on agent:scaler 1d it misbehaves", Stop(scope=AGENT, duration=timedelta(days=1), reason="it misbehaves")),
+        ("on namespace:prod-eu-1/shop a &lt; b", Stop(scope=NAMESPACE, reason="a < b")),
+        ("on ns:prod", Stop(scope=ALL, reason="ns:prod", remark=UNKNOWN_FORM)),
+        ("on namespace:prod", Stop(scope=ALL, reason="namespace:prod", remark=UNKNOWN_FORM)),
         ("off", Off(pause=None)),
+        ("OFF", Off(pause=None)),
+        ("resume", Off(pause=None)),
         (f"off {PAUSE}", Off(pause=PAUSE)),
-        (f"off {PAUSE} all good again", Off(pause=PAUSE, reason="all good again")),
+        (f"off {PAUSE} all good \x00again\ud800", Off(pause=PAUSE, reason="all good again\ufffd")),
+        (f"Off {PAUSE}", Off(pause=None)),
+        (f"off {PAUSE.lower()}", Off(pause=None)),
+        (f"of {PAUSE}", None),
+        (f"resume {PAUSE}", Off(pause=None)),
+        ("off everything", Off(pause=None)),
+        ("off pause_1", Off(pause=None)),
         ("", None),
         ("help", None),
-        ("ON", None),
-        ("on\u00a0", On(scope=ALL, duration=None, reason="")),
-        ("off everything", None),
-        ("off pause_1", None),
+        ("of", None),
         ("status now", None),
-        ("stop", None),
     ],
 )
 def test_the_grammar(typed, wish):
-    """Each form means one thing; `on` alone means all, `off` alone names nothing, anything else is nothing."""
+    """A stop is read as generously as it can be, a resume exactly; anything else is nothing."""
     assert wish_of(typed) == wish
 
 
-@pytest.mark.parametrize("typed", ["on agent:", "on agent:UPPER", "on namespace:shop", "on namespace:a/b/c"])
-def test_a_misspelt_scope_stops_nothing_and_says_so(typed):
-    """A scope that is none is refused: a pause of everything instead of one agent would surprise, one of nothing would harm."""
-    with pytest.raises(Malformed) as refused:
-        wish_of(typed)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "On", "on.", "stop", "puase", "\uff2f\uff2e", "“on”", "on ns:prod", "on namespace:prod", "on prod/shop",
+        "on \x00\ud800 quick", "on " + "x" * 10_000, "o\u200bn all",
+    ],
+)  # fmt: skip
+def test_a_stop_as_a_hurried_thumb_types_it(either_office, typed):
+    """However it is typed, everything is stopped, and the answer says that it is everything."""
+    said = either_office.command("U0ADA", typed)
 
-    assert refused.value.code == "unknown_scope"
+    with either_office.store.reading() as reading:
+        assert [str(pause.scope) for pause in reading.pauses()] == ["all"]
+    assert said.startswith("*Paused: everything.*")
+    assert ("names no scope in a form that is known" in said) == (":prod" in typed or "/" in typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "help", "?", "of", "offf", "OFF", "resume", "un-pause", "shrug", "on agent:scalar"]
+)
+def test_what_stops_nothing_says_so_first(office, typed):
+    """Whoever meant a stop must not go away believing in one."""
+    said = office.command("U0ADA", typed)
+
+    with office.store.reading() as reading:
+        assert reading.pauses() == ()
+    assert said.startswith("Nothing was paused")
 
 
 def test_on_stops_at_once(either_office):
@@ -162,7 +182,9 @@ def test_off_alone_lists_and_changes_nothing(office):
 
     said = office.command("U0BORIS", "off")
 
-    assert said.startswith("Nothing was changed. A resume names the pause it ends.\n*Paused:*\n")
+    assert said.startswith(
+        "Nothing was paused, and nothing was resumed. A resume names the pause it ends.\n*Paused:*\n"
+    )
     assert f"`{pause.id}` the agent scaler, by <@U0ADA> since <!date^" in said
     with office.store.reading() as reading:
         assert reading.pauses() == (pause,)
@@ -192,7 +214,12 @@ def test_an_agreement_is_counted_in_the_status(office):
 @pytest.mark.parametrize(
     ("user", "typed", "said", "recorded"),
     [
-        ("U0DINA", "on", "The policy does not let you pause.", (DINA, {"what": "engage", "code": "may_not_pause"})),
+        (
+            "U0DINA",
+            "on",
+            "Nothing was paused. The policy does not let you pause.",
+            (DINA, {"what": "engage", "code": "may_not_pause"}),
+        ),
         (
             "U0DINA",
             "off PAUSE",
@@ -211,17 +238,40 @@ def test_who_may_not_is_refused_and_written_down(office, user, typed, said, reco
     assert (answer, refused) == (said, [recorded])
 
 
-@pytest.mark.parametrize("typed", ["", "help", "off everything"])
+@pytest.mark.parametrize("typed", ["", "help", "shrug"])
 def test_anything_else_gets_the_grammar_back(office, typed):
     """What is not in the grammar changes nothing and is answered with it."""
     assert office.command("U0ADA", typed) == GRAMMAR
 
 
 def test_an_unknown_agent_is_named_as_such(office):
-    """A pause of something that the policy does not know would stop nothing and look like a stop."""
-    said = office.command("U0ADA", "on agent:nobody")
+    """A pause of something that the policy does not know would stop nothing and look like a stop; what is near is offered."""
+    said = [office.command("U0ADA", f"on {scope}") for scope in ("agent:nobody", "agent:scalar", "ns:prod-eu-1/shpo")]
 
-    assert said == "Nothing was paused: the policy names no such agent. It names scaler."
+    assert said == [
+        f"Nothing was paused: the policy names no such {kind}, so what ran still runs. It names {names}.{meant}"
+        for kind, names, meant in (
+            ("agent", "scaler", ""),
+            ("agent", "scaler", " Did you mean agent:scaler?"),
+            ("namespace", "prod-eu-1/shop", " Did you mean namespace:prod-eu-1/shop?"),
+        )
+    ]
+
+
+def test_a_stop_that_cannot_be_made_says_so(office, monkeypatch):
+    """I13: a full pool, an error of ours, and a store that cannot be reached: the answer begins with what was not done."""
+    monkeypatch.setattr(office.pools.urgent, "_most", 0)
+    full = office.command("U0ADA", "on")
+    monkeypatch.undo()
+
+    def broken(**asked):
+        raise RuntimeError("a secret: xoxb-1")
+
+    monkeypatch.setattr(office.directory, "authority", broken)
+    failed = office.command("U0ADA", "on")
+
+    assert full == "Nothing was paused. Too much is going on just now; try again in a moment."
+    assert failed == BROKEN
 
 
 def test_the_bot_asks_for_the_resume_and_the_notice_says_so(office):

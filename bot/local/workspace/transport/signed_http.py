@@ -83,7 +83,8 @@ def _encode(parcel: Parcel) -> tuple[bytes, str]:
     if parcel.kind == "interactive":
         return urlencode({"payload": json.dumps(parcel.payload)}).encode(), _FORM
     if parcel.kind == "slash_commands":
-        return urlencode(parcel.payload).encode(), _FORM
+        # Half a character, which JSON can carry, is sent on as its three bytes.
+        return urlencode(parcel.payload, errors="surrogatepass").encode(), _FORM
     return json.dumps(parcel.payload).encode(), "application/json"
 
 

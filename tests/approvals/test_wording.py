@@ -1,0 +1,171 @@
+"""Wording: whatever may have been meant as a stop stops at least that, and nothing like *off* ever does."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from approvals.errors import NotEligible, Unavailable
+from approvals.pause import Scope, ScopeKind
+from approvals.wording import (
+    LONGEST_REASON,
+    NEVER,
+    SEVERAL,
+    STOPS,
+    UNKNOWN_FORM,
+    Stop,
+    duration_of,
+    never_stops,
+    stop_of,
+    storable,
+    unpaused,
+)
+
+ALL = Scope(kind=ScopeKind.ALL)
+SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
+SHOP = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop")
+HALF_AN_HOUR = timedelta(minutes=30)
+
+LIKE_ON = (
+    *STOPS, "onn", "oon", "ob", "no", "in", "stp", "sotp", "stpo", "stoop", "stopp", "puase", "pasue", "paus", "pauze", "hatl",
+    "hlat", "frezee", "freez", "all", "everything", "now", "agent:scaler", "namespace:prod-eu-1/shop", "ns:prod-eu-1/shop",
+    "stop-everything", "on,all", "stop!now",
+)  # fmt: skip
+LIKE_OFF = (
+    *NEVER, "of", "offf", "ofg", "0ff", "oof", "fof", "onff", "ofn", "off,all", "off-now", "resum", "rseume", "edn", "unpuase",
+    "npause", "un-pause", "status?", "stauts", "unfreez", "not", "dont", "don't", "do", "is", "can", "what", "show", "go", "ok",
+    "or", "start", "continue", "cancel",
+)  # fmt: skip
+NOT_EITHER = ("x", "o", "n", "shrug", "pause_01JD0000000000000000000000", "u m", "o ff")
+
+
+def _wide(word: str) -> str:
+    return "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in word)
+
+
+dressed = st.sampled_from(
+    [
+        str, str.upper, str.title, _wide, "“{}”".format, "'{}'".format, "«{}»".format, "`{}`".format, "*{}*".format,
+        "_{}_".format, "{}.".format, "{}!".format, "...{}…".format, "({})".format, "\ufeff{}".format, "{}\u200b".format,
+        "\x00{}".format, "{}\ud800".format, "\u3164{}".format, "{}\u0301".format, " \u00a0{}\t".format, "{},".format,
+    ]
+)  # fmt: skip
+said_after = st.sampled_from(["", " the sale", " 30m", " please", " \x00\ud800", " " + "x" * 10_000])
+
+
+@given(st.sampled_from(LIKE_ON), dressed, dressed, said_after)
+def test_what_is_like_on_always_stops(word, dress, over, after):
+    """Case, quotes, punctuation, full width, what draws nothing, and one slip: it stops, whatever comes after."""
+    assert stop_of(over(dress(word)) + after) is not None
+
+
+@given(st.sampled_from(LIKE_OFF), dressed, dressed, said_after)
+def test_what_is_like_off_never_stops(word, dress, over, after):
+    """What takes a stop back, asks, or is as close to either as to a stop stops nothing, whatever comes after."""
+    assert stop_of(over(dress(word)) + after) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "?", "…", "\u200b", *NOT_EITHER, "no pause", "un pause", "non-stop", "dont stop"]
+)
+def test_what_says_too_little_or_something_else_stops_nothing(text):
+    """A stop by mistake takes two people to undo, so what is no slip of one stops nothing, which the answer says."""
+    assert stop_of(text) is None
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read(text):
+    """Nothing that can be typed is an error, and what is kept of it can be written down."""
+    stop = stop_of(text)
+
+    assert stop is None or stop.reason.encode() is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "stop"),
+    [
+        ("on", Stop(scope=ALL)),
+        ("on all", Stop(scope=ALL)),
+        ("all", Stop(scope=ALL)),
+        ("stop everything 30m now", Stop(scope=ALL, duration=HALF_AN_HOUR, reason="now")),
+        ("on Agent:SCALER.", Stop(scope=SCALER)),
+        ("on “agent:scaler”, 30 min", Stop(scope=SCALER, reason="30 min")),
+        ("on agent:scaler 30min it misbehaves", Stop(scope=SCALER, duration=HALF_AN_HOUR, reason="it misbehaves")),
+        ("on 30m agent:scaler", Stop(scope=SCALER, duration=HALF_AN_HOUR)),
+        ("on agent:scaler 30m 1h", Stop(scope=SCALER, duration=HALF_AN_HOUR, reason="1h")),
+        ("on agent:scaler - https://grafana/x", Stop(scope=SCALER, reason="https://grafana/x")),
+        ("on agent:scaler agent:scaler", Stop(scope=SCALER)),
+        ("on namespace:prod-eu-1/shop", Stop(scope=SHOP)),
+        ("ns:prod-eu-1/shop", Stop(scope=SHOP)),
+        ("on all agent:scaler", Stop(scope=ALL)),
+        ("on the sale", Stop(scope=ALL, reason="the sale")),
+        ("on\u200ball", Stop(scope=ALL)),
+        ("on a\x00b\ud800", Stop(scope=ALL, reason="a b")),
+        ("on 10:30 it began", Stop(scope=ALL, reason="10:30 it began")),
+        ("on agent:scaler and ns:prod-eu-1/shop", Stop(scope=ALL, reason="agent:scaler and ns:prod-eu-1/shop", remark=SEVERAL)),
+        ("on agent:scaler ns=shop", Stop(scope=ALL, reason="agent:scaler ns=shop", remark=SEVERAL)),
+    ],
+)  # fmt: skip
+def test_a_stop_is_read_as_typed(text, stop):
+    """A scope and a time in either order, then the reason; two scopes stop everything."""
+    found = stop_of(text)
+
+    assert found is not None
+    assert (found.scope, found.duration, found.remark) == (stop.scope, stop.duration, stop.remark)
+    assert "".join(found.reason.split()) == "".join(stop.reason.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "namespace:prod", "ns:prod", "ns:", "namespace:a/b/c", "agent:", "agent: scaler", "agent scaler", "agnet:scaler",
+        "prod-eu-1/shop", "env=prod", "environment:prod", "agent:a,agent:b", "agent:a_b", "Namespace prod-eu-1/shop", "only shop",
+    ],
+)  # fmt: skip
+def test_a_scope_of_another_form_stops_everything_and_says_so(words):
+    """It may mean more than can be known, so at least that is stopped; the words stay as the reason."""
+    assert stop_of(f"on {words}") == Stop(scope=ALL, reason=words, remark=UNKNOWN_FORM)
+
+
+@pytest.mark.parametrize(
+    ("word", "duration"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30M.", HALF_AN_HOUR),
+        ("30minutes", HALF_AN_HOUR),
+        ("\uff12h", timedelta(hours=2)),
+        ("1day", timedelta(days=1)),
+        ("99999d", timedelta(days=7)),
+        ("0m", None),
+        ("30", None),
+        ("m", None),
+        ("1e3m", None),
+    ],
+)
+def test_a_time_has_a_unit_and_is_a_week_at_most(word, duration):
+    """A longer one is a week: the resume is asked for earlier, and the stop goes on all the same."""
+    assert duration_of(word) == duration
+
+
+def test_a_reason_is_kept_as_far_as_it_can_be():
+    """Halves of characters are shown as such, NUL and other controls left out, lines kept, and one paragraph is enough."""
+    assert storable("a\x00b\x1b[31m\nc\td\ud800e") == "ab[31m\nc\td\ufffde"
+    assert storable("x" * 10_000) == "x" * LONGEST_REASON
+
+
+def test_nothing_typed_asks():
+    """No words at all are no stop."""
+    assert never_stops([]) is True
+
+
+def test_a_refused_stop_says_first_that_nothing_was_paused():
+    """Where the reply of the store may have been all that was lost, it says that this is not certain."""
+    no, busy, lost = NotEligible("You may not."), Unavailable("Too much.", code="busy"), Unavailable("Lost.")
+
+    assert [unpaused(one) for one in (no, busy, lost)] == [
+        "Nothing was paused. You may not.",
+        "Nothing was paused. Too much.",
+        "Nothing was paused, as far as can be told. Lost.",
+    ]
+    assert unpaused(NotEligible("Nothing was paused: so it is.")) == "Nothing was paused: so it is."
