@@ -19,6 +19,7 @@
     ├── Unplannable              the change cannot be previewed, so nobody can be asked
     ├── TooMany                  a bound on rate or number is reached
     └── Unavailable              an answer is not known now: never a yes; asking again later is fine
+        └── Garbled              what is stored cannot be read: that row waits for an operator, the others do not
 
 Every refusal has a stable ``code`` for programs and a ``sentence`` for people. The sentence never holds
 text that came from outside, so it may be shown and logged; what the log keeps beside it is the door's affair.
@@ -132,3 +133,9 @@ class Unavailable(Refused):
     """The answer is not known now: never a yes, and asking again later is fine."""
 
     code = "unavailable"
+
+
+class Garbled(Unavailable):
+    """What is stored cannot be read: a word or a shape that this version does not know. An operator has to look."""
+
+    code = "garbled"

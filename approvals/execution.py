@@ -5,11 +5,14 @@
     queued -> claimed -> armed -> sending -> applied | rejected | unknown
     claimed | armed -> voided(reason)      armed -> claimed (arm again)      sending -> claimed (that attempt did not land)
     unknown -> applied | claimed | voided(never landed) | abandoned(by a person)
-    effect, apart: rolling -> verified | failed_rollout | timed_out
+    effect, apart: rolling -> verified | failed_rollout | timed_out | overtaken
 
 *Armed* is the start record: it, and then *sending*, are committed before a byte is written to the cluster. A lost reply is
 *unknown*: it is read back, never resent blindly. Each write to the row names the lease's *generation*, so a worker that was
 frozen and woke up changes nothing.
+
+Waiting is not progress: what cannot go on is told once for each reason, at most :data:`MOST_WAITS` times, and from then on only
+the instant of its next look moves. So an execution has a bounded number of events, however long it waits.
 """
 
 from collections.abc import Mapping
@@ -48,6 +51,18 @@ RESEND_WAIT: Final = timedelta(seconds=10)
 
 DOUBLINGS: Final = 5
 """How often that wait doubles. The approval's end is what ends the sends: at most eight in the longest validity there is."""
+
+MOST_WAITS: Final = 30
+"""How many reasons to wait are told of one execution; two that alternate would otherwise fill the trail and the thread."""
+
+FEWER_LINES: Final = 4
+"""A rollout's next line comes when a quarter more time has passed than at its last: 20 lines in 5 minutes, 45 in a day."""
+
+LONGEST_WAIT: Final = timedelta(minutes=5)
+"""The longest wait between two looks at an execution that keeps failing on a fault of ours."""
+
+LONGEST_OUTAGE_WAIT: Final = timedelta(seconds=40)
+"""The same where only the cluster or Slack does not answer: once it is back it is used within the minute."""
 
 TOKEN_LEEWAY: Final = timedelta(seconds=61)
 """How long after its expiry an API server was measured to still accept a token."""
@@ -121,7 +136,11 @@ class Execution:
     attempts: int = 0
     rounds: int = 0
     """How many attempts provably did not land."""
+    waits: int = 0
+    """How many reasons to wait, or to doubt its effect, were told of it."""
     effect: Effect | None = None
+    doubted: bool = False
+    """Whether the last that was told of its effect is a doubt: that it failed, seen once, or that it could not be looked at."""
     effect_deadline: datetime | None = None
     reason: Reason | None = None
     message: str = ""
@@ -131,6 +150,11 @@ class Execution:
     def place(self) -> Place:
         """Where it acts, and for whom."""
         return Place(agent=self.agent, environment=self.environment, namespace=self.namespace)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a look at it found that it cannot start yet: until one finds that it can, it is looked at unclaimed."""
+        return self.state is Phase.QUEUED and self.message != ""
 
     @property
     def can_still_be_stopped(self) -> bool:
@@ -343,7 +367,8 @@ def unknown(
         revision=execution.revision + 1,
         lease_until=None,
         due_at=now + look_again,
-        message=message,
+        waits=execution.waits + 1,
+        message=_told(execution, message),
     )
     again = attempt.fate is Fate.UNKNOWN and message == execution.message
     kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
@@ -370,14 +395,56 @@ def disarm(execution: Execution, attempt: Attempt, *, now: datetime, wait: timed
 
 
 def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition:
-    """Return the transition by which a claimed execution that cannot start just now waits for its turn."""
-    _expect(execution, Phase.CLAIMED)
+    """Return the transition by which an execution that cannot start just now waits for its turn."""
+    _expect(execution, Phase.QUEUED, Phase.CLAIMED)
     return _moved(Kind.EXECUTION_RETRIED, _waiting(execution, now=now, wait=wait, message=message), now=now)
 
 
+def is_told(execution: Execution, message: str) -> bool:
+    """Tell whether it is on record already that *execution* waits for this reason, or for too many reasons to tell more."""
+    return execution.waits > 0 and (message == execution.message or execution.waits >= MOST_WAITS)
+
+
+def set_back(
+    execution: Execution, attempt: Attempt | None, *, now: datetime, wait: timedelta, message: str
+) -> Transition | None:
+    """Return what a look that could not be finished makes of an execution; None where nothing new is to be told.
+
+    What was not sent waits and lapses with its approval. What may have been sent is unknown, and its target stays locked. What
+    has landed is followed on until its deadline.
+
+    Args:
+        execution: As its locked row is.
+        attempt: Its newest start record.
+        now: The instant of the look.
+        wait: Until the next one.
+        message: Why it could not be finished.
+    """
+    if execution.is_over:
+        return None
+    unsent = attempt if execution.state is Phase.ARMED else None
+    if execution.state in {Phase.QUEUED, Phase.CLAIMED, Phase.ARMED} and now >= execution.valid_until:
+        return void(execution, Reason.LAPSED, now=now, attempt=unsent)
+    if execution.state is Phase.APPLIED:
+        blind = Progress(effect=Effect.ROLLING, sentence=message)
+        return followed(execution, blind, now=now, look_again=wait, is_seen=False)
+    if execution.state in {Phase.QUEUED, Phase.UNKNOWN} and is_told(execution, message):
+        return None
+    if unsent is not None:
+        return disarm(execution, unsent, now=now, wait=wait, message=message)
+    if attempt is not None and execution.state in {Phase.SENDING, Phase.UNKNOWN}:
+        return unknown(execution, attempt, now=now, message=message, look_again=wait)
+    return put_back(execution, now=now, wait=wait, message=message)
+
+
 def abandon(execution: Execution, attempt: Attempt, *, now: datetime, actor: str, reason: str) -> Transition:
-    """Return the transition by which a person gives up on an outcome that nothing can tell; the target is free again."""
-    _expect(execution, Phase.UNKNOWN)
+    """Return the transition by which a person gives up on an outcome that nothing can tell; the target is free again.
+
+    Raises:
+        Clash: It is known, or a worker is finding it out.
+    """
+    if execution.state is not Phase.SENDING or (execution.lease_until is not None and now < execution.lease_until):
+        _expect(execution, Phase.UNKNOWN)
     over = _ended(execution, Phase.ABANDONED, None, "A person has looked at the target and closed this.")
     moved = _moved(Kind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
     event = replace(moved.events[0], private={"reason": reason})
@@ -428,11 +495,21 @@ VOID_SENTENCES: Final[Mapping[Reason, str]] = {
 }
 
 
-def followed(execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta) -> Transition | None:
+def followed(
+    execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta, is_seen: bool = True
+) -> Transition | None:
     """Return what one look at the effect changes, or None where nothing worth writing down does.
 
-    A failure is believed when it is seen twice: right after a write the API server was measured to show the new
-    generation with the old rollout's failed condition for some 40 ms.
+    A failure is believed when it is seen twice running: right after a write the API server was measured to show the new
+    generation with the old rollout's failed condition for some 40 ms. How far a rollout is, is told ever more rarely
+    (:data:`FEWER_LINES`): pods that come and go are no events.
+
+    Args:
+        execution: It has landed.
+        progress: What the look showed.
+        now: Its instant.
+        look_again: How long until the next one.
+        is_seen: Whether the target was seen; otherwise the sentence says why not.
 
     Raises:
         Clash: There is no effect to follow, or it has ended: a look taken before that has nothing to say any more.
@@ -441,21 +518,55 @@ def followed(execution: Execution, progress: Progress, *, now: datetime, look_ag
     if execution.is_over:
         raise Clash("The effect has ended.", code="execution_moved")
     effect, sentence = progress.effect, progress.sentence
-    if effect is Effect.FAILED_ROLLOUT and sentence != execution.message:
+    is_believed = sentence == execution.message or execution.waits >= MOST_WAITS
+    is_doubted = not is_seen or (effect is Effect.FAILED_ROLLOUT and not is_believed)
+    if is_doubted:
         effect = Effect.ROLLING
     if effect is Effect.ROLLING and execution.effect_deadline is not None and now >= execution.effect_deadline:
-        effect, sentence = Effect.TIMED_OUT, f"Not finished when we stopped looking. {sentence}"
-    if effect is execution.effect and sentence == execution.message:
+        effect = Effect.TIMED_OUT
+        sentence = f"{'Not finished when we stopped looking.' if is_seen else 'Not followed to its end.'} {sentence}"
+    is_news = effect is not execution.effect or is_doubted is not execution.doubted
+    is_due = _is_time_for_a_line(execution, now) or (is_doubted and execution.waits < MOST_WAITS)
+    if not is_news and (sentence == execution.message or not is_due):
         return None
     seen = replace(
         execution,
         revision=execution.revision + 1,
         lease_until=None,
         due_at=now + look_again,
+        waits=execution.waits + is_doubted,
         effect=effect,
+        doubted=is_doubted,
         message=sentence,
     )
     return _moved(Kind.EXECUTION_EFFECT, seen, now=now)
+
+
+def _is_time_for_a_line(execution: Execution, now: datetime) -> bool:
+    """Tell whether a quarter more time has passed since the write than had at the last event."""
+    if execution.effect_deadline is None:
+        return True
+    landed = execution.effect_deadline - EFFECT_DEADLINE
+    return now - execution.due_at >= (execution.due_at - landed) / FEWER_LINES
+
+
+def overtaken(execution: Execution, *, by: str, now: datetime) -> Transition:
+    """Return the transition that ends the watch over a rollout, because the escalation *by* has changed the same target since.
+
+    Raises:
+        Clash: There is no rollout to watch.
+    """
+    _expect(execution, Phase.APPLIED)
+    if execution.is_over:
+        raise Clash("The effect has ended.", code="execution_moved")
+    over = replace(
+        execution,
+        revision=execution.revision + 1,
+        lease_until=None,
+        effect=Effect.OVERTAKEN,
+        message=f"{by}, a newer change of the same target, was applied before it had finished.",
+    )
+    return _moved(Kind.EXECUTION_EFFECT, over, now=now)
 
 
 def can_resend(attempt: Attempt, *, resource_version_now: str) -> bool:
@@ -477,6 +588,11 @@ def leaves_within(attempt: Attempt) -> timedelta:
 def wait_after_unsent(attempt: Attempt) -> timedelta:
     """Return how long after a start of which nothing left the next one is made: each is told in the thread (I13)."""
     return UNSENT_WAIT * (1 << min(attempt.number - 1, UNSENT_DOUBLINGS))
+
+
+def wait_after_setback(count: int, *, first: timedelta, longest: timedelta) -> timedelta:
+    """Return how long an execution waits after *count* looks in a row, from 1, that could not be finished."""
+    return min(longest, first * 2 ** min(count - 1, 30))
 
 
 def seen_phase(execution: Execution) -> Phase:
@@ -538,8 +654,15 @@ def _waiting(execution: Execution, *, now: datetime, wait: timedelta, message: s
         revision=execution.revision + 1,
         lease_until=None,
         due_at=now + wait,
-        message=message,
+        waits=execution.waits + 1,
+        message=_told(execution, message),
     )
+
+
+def _told(execution: Execution, message: str) -> str:
+    """Return *message* as it goes on record: the last of many says that it is the last."""
+    last = " From here on only the log tells why it waits."
+    return f"{message}{last}" if execution.waits + 1 == MOST_WAITS else message
 
 
 def _ended(execution: Execution, state: Phase, reason: Reason | None, message: str) -> Execution:

@@ -175,7 +175,19 @@ class Reading(Protocol):
         ...
 
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
-        """Return the ids of executions a worker should look at now: due, and not leased to another."""
+        """Return the ids of executions a worker should look at now: due, and not leased to another.
+
+        Those come first whose last look could be finished, however long the others have been due: what failed just now never
+        stands before what was not looked at. Of equals, the longest due comes first.
+        """
+        ...
+
+    def setbacks(self, execution_id: str) -> int:
+        """Return how many looks in a row at one execution could not be finished; zero where there is none."""
+        ...
+
+    def under_way_on(self, cluster_uid: str, object_uid: str) -> tuple[Execution, ...]:
+        """Return what is not over on one target, oldest first."""
         ...
 
     def last_attempt(self, execution_id: str) -> Attempt | None:
@@ -273,8 +285,18 @@ class UnitOfWork(Reading, Protocol):
         """Return, locked, every execution that is queued or claimed."""
         ...
 
-    def look_later(self, execution: Execution, at: datetime) -> None:
-        """Have workers look at *execution*, whose row is locked, no earlier than *at*; nothing told of it changes."""
+    def look_later(self, execution_id: str, at: datetime, *, setbacks: int = 0) -> None:
+        """Have workers look at an execution no earlier than *at*, if it is not over; nothing told of it changes.
+
+        Args:
+            execution_id: Whose row is locked, or cannot be read.
+            at: When.
+            setbacks: How many looks in a row could not be finished. Whatever is saved of an execution sets it to zero.
+        """
+        ...
+
+    def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:
+        """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
         ...
 
     def save(self, transition: Transition) -> None:

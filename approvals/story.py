@@ -157,6 +157,7 @@ _EFFECTS: Final = {
     "verified": "Done.",
     "failed_rollout": "Failed.",
     "timed_out": "Not finished in time.",
+    "overtaken": "Overtaken.",
 }
 
 _TELLERS: Final[Mapping[str, Teller]] = {

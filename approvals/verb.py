@@ -101,6 +101,8 @@ class Effect(StrEnum):
     VERIFIED = "verified"
     FAILED_ROLLOUT = "failed_rollout"
     TIMED_OUT = "timed_out"
+    OVERTAKEN = "overtaken"
+    """A newer change of the same target was applied before this one had finished: neither done nor failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Select, Table, select
 
 from approvals.alert import Alert
 from approvals.canonical import Value
+from approvals.errors import Garbled
 from approvals.execution import Attempt, Execution
 from approvals.facts import facts_of, noun_of
 from approvals.pause import Consent, Pause
@@ -81,13 +82,21 @@ class Shape(Generic[N]):
         }
 
     def noun_of(self, row: Sequence[Any]) -> N:
-        """Return the noun of a row that was selected by :attr:`columns`."""
-        return self._noun(
-            **{
-                one.name: value if one.read is None or value is None else one.read(value)
-                for one, value in zip(self._fields, row, strict=True)
-            }
-        )
+        """Return the noun of a row that was selected by :attr:`columns`.
+
+        Raises:
+            Garbled: A value is none that this version knows.
+        """
+        try:
+            return self._noun(
+                **{
+                    one.name: value if one.read is None or value is None else one.read(value)
+                    for one, value in zip(self._fields, row, strict=True)
+                }
+            )
+        except Exception as error:
+            # Whatever a broken value makes a reader raise: this row cannot be read, and whoever sweeps over many goes on.
+            raise Garbled(f"A row of {self.table.name} cannot be read ({type(error).__name__}).") from error
 
 
 def _field(name: str, hint: Any) -> _Field:

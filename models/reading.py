@@ -150,13 +150,27 @@ VOTES: Final = VOTE.prepared(
 )
 _EXECUTION_OF: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.escalation == _KEY))
 _EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _KEY))
-DUE_EXECUTIONS: Final = (
+_DUE: Final = (
     select(executions.c.id)
     .where(executions.c.look_at <= _NOW, or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW))
     .order_by(executions.c.look_at)
     .limit(_LIMIT)
 )
+DUE_EXECUTIONS: Final = _DUE.where(executions.c.setbacks == literal_column("0"))
+DUE_AGAIN: Final = _DUE.where(executions.c.setbacks > literal_column("0"))
 _DUE_EXECUTIONS: Final = Prepared(DUE_EXECUTIONS)
+_DUE_AGAIN: Final = Prepared(DUE_AGAIN)
+_SETBACKS: Final = Prepared(select(executions.c.setbacks).where(executions.c.id == _KEY))
+UNDER_WAY_ON: Final = (
+    EXECUTION.select()
+    .where(
+        executions.c.cluster_uid == bindparam("cluster_uid", type_=TEXT),
+        executions.c.object_uid == bindparam("object_uid", type_=TEXT),
+        executions.c.look_at.is_not(None),
+    )
+    .order_by(executions.c.id)
+)
+_UNDER_WAY_ON: Final = EXECUTION.prepared(UNDER_WAY_ON)
 _LAST_ATTEMPT: Final = ATTEMPT.prepared(
     ATTEMPT.select().where(attempts.c.execution == _KEY).order_by(attempts.c.number.desc()).limit(1)
 )
@@ -329,8 +343,21 @@ class SqlReading:
         return self._one(EXECUTION, _EXECUTION, key=execution_id)
 
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
-        """Return the ids of executions a worker should look at now, the longest due first: due, and not leased to another."""
-        return tuple(one for (one,) in _DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit}))
+        """Return the ids of executions a worker should look at now: due, and not leased to another.
+
+        First those whose last look could be finished, then the others, each the longest due first.
+        """
+        first = _DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit})
+        again = _DUE_AGAIN.rows(self.connection, {"now": self.now, "limit": limit - len(first)})
+        return tuple(one for (one,) in (*first, *again))
+
+    def setbacks(self, execution_id: str) -> int:
+        """Return how many looks in a row at one execution could not be finished; zero where there is none."""
+        return next((int(count) for (count,) in _SETBACKS.rows(self.connection, {"key": execution_id})), 0)
+
+    def under_way_on(self, cluster_uid: str, object_uid: str) -> tuple[Execution, ...]:
+        """Return what is not over on one target, oldest first."""
+        return self._all(EXECUTION, _UNDER_WAY_ON, cluster_uid=cluster_uid, object_uid=object_uid)
 
     def last_attempt(self, execution_id: str) -> Attempt | None:
         """Return the newest start record of one execution."""

@@ -217,11 +217,14 @@ executions = Table(
     instant("valid_until"),
     instant("due_at"),
     instant("look_at", null=True),
+    number("setbacks"),
     number("generation"),
     instant("lease_until", null=True),
     number("attempts"),
     number("rounds"),
+    number("waits"),
     text("effect", null=True),
+    flag("doubted"),
     instant("effect_deadline", null=True),
     text("reason", null=True),
     text("message"),
@@ -229,6 +232,7 @@ executions = Table(
     _known("state", Phase),
     _known("effect", Effect),
     _partial("ix_executions_look_at", "look_at", where="look_at IS NOT NULL"),
+    _partial("ix_executions_target", "cluster_uid", "object_uid", where="look_at IS NOT NULL"),
     _partial("ix_executions_stoppable", "id", where="state IN ('queued', 'claimed')"),
 )
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, exc, func, or_, select, text, update
+from sqlalchemy import Connection, bindparam, exc, func, literal_column, or_, select, text, update
 
 from approvals.audit import AuditEvent, Transition
 from approvals.errors import Clash
@@ -29,7 +29,7 @@ from models.journal import Journal, NewSalt
 from models.mapping import EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, evidence_text
 from models.marks import Marks
 from models.prepared import Answer, Asked, Prepared, together
-from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, VOTES, SqlReading
+from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, UNDER_WAY_ON, VOTES, SqlReading
 from models.statements import insert_unless_taken
 from models.tables import agent_tokens, escalations, executions, gate, pauses, plans, policy_versions, target_locks
 from models.writes import Write, in_writing_order, write_of
@@ -53,8 +53,13 @@ _RAISE_EPOCH: Final = Prepared(
 )
 _LOOK_LATER: Final = Prepared(
     update(executions)
-    .where(executions.c.id == bindparam("the_execution", type_=TEXT))
-    .values(look_at=bindparam("the_instant", type_=INSTANT))
+    .where(executions.c.id == bindparam("the_execution", type_=TEXT), executions.c.look_at.is_not(None))
+    .values(look_at=bindparam("the_instant", type_=INSTANT), setbacks=bindparam("the_setbacks", type_=NUMBER))
+)
+_LOCK_ROLLING: Final = EXECUTION.prepared(
+    UNDER_WAY_ON.where(
+        executions.c.state == literal_column("'applied'"), executions.c.id != bindparam("the_execution", type_=TEXT)
+    ).with_for_update()
 )
 _COMMIT: Final = Prepared(text("COMMIT"))
 _SAVE_PLAN: Final = Prepared(insert_unless_taken(plans), keys=plans.c.keys())
@@ -165,9 +170,23 @@ class SqlUnitOfWork(SqlReading):
             self._marks.stood(execution)
         return found
 
-    def look_later(self, execution: Execution, at: datetime) -> None:
-        """Have workers look at *execution*, whose row is locked, no earlier than *at*; nothing told of it changes."""
-        _LOOK_LATER.run(self.connection, {"the_execution": execution.id, "the_instant": at})
+    def look_later(self, execution_id: str, at: datetime, *, setbacks: int = 0) -> None:
+        """Have workers look at an execution no earlier than *at*, if it is not over; nothing told of it changes."""
+        row = {"the_execution": execution_id, "the_instant": at, "the_setbacks": setbacks}
+        _LOOK_LATER.run(self.connection, row)
+
+    def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:
+        """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
+        found = self._all(
+            EXECUTION,
+            _LOCK_ROLLING,
+            cluster_uid=execution.cluster_uid,
+            object_uid=execution.object_uid,
+            the_execution=execution.id,
+        )
+        for one in found:
+            self._marks.stood(one)
+        return found
 
     def save(self, transition: Transition) -> None:
         """Take down the new nouns and their events: written, all in one go, before anything else is asked or it ends.

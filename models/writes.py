@@ -48,11 +48,14 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
             "revision",
             "due_at",
             "look_at",
+            "setbacks",
             "generation",
             "lease_until",
             "attempts",
             "rounds",
+            "waits",
             "effect",
+            "doubted",
             "effect_deadline",
             "reason",
             "message",
@@ -131,7 +134,7 @@ _INSERTS: Final = {
     alerts: _new(ALERT),
     attempts: _new(ATTEMPT),
     escalations: _new(REQUEST, "policy"),
-    executions: _new(EXECUTION, "look_at"),
+    executions: _new(EXECUTION, "look_at", "setbacks"),
     pauses: _new(PAUSE),
     votes: _new(VOTE),
 }
@@ -226,7 +229,7 @@ def _vote(vote: Vote) -> Write:
 
 
 def _execution(execution: Execution, now: datetime) -> Write:
-    look_at = {"look_at": None if execution.is_over else execution.due_at}
+    look_at = {"look_at": None if execution.is_over else execution.due_at, "setbacks": 0}
     if execution.revision == 1:
         return _insert(executions, EXECUTION.row_of(execution) | look_at)
     keys = {

@@ -3,6 +3,10 @@
 One look at one execution goes: claim it; if it may not have been sent, plan again and start; if it may have, read back; if it
 has landed, follow the effect. Every durable step is committed before the next one touches the cluster, so that a crash
 anywhere leaves a state from which the next look goes on. What a start checks is in :mod:`approvals.usecases.start`.
+
+Whatever goes wrong with one execution costs that one alone: it is set back, by growing waits that a restart keeps, says why,
+and ends as :func:`approvals.execution.set_back` tells. What waits is looked at unclaimed, so that a look which finds nothing
+new writes nothing but the instant of the next one.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +16,10 @@ from typing import Any, Final, assert_never
 
 from approvals.accounts import executor
 from approvals.audit import Transition
-from approvals.errors import Clash, Forbidden, Refused, Unavailable, Unplannable
+from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable
 from approvals.execution import (
+    LONGEST_OUTAGE_WAIT,
+    LONGEST_WAIT,
     Attempt,
     Execution,
     Phase,
@@ -24,14 +30,18 @@ from approvals.execution import (
     claim,
     disarm,
     followed,
+    is_told,
     leaves_within,
     not_landed,
+    overtaken,
     put_back,
     rejected,
     sending,
+    set_back,
     unknown,
     void,
     wait_after_loss,
+    wait_after_setback,
     wait_after_unsent,
 )
 from approvals.pause import survives
@@ -60,7 +70,7 @@ from approvals.verb import Effect, Landed, Occasion, Progress
 from approvals.verbs import verb_called
 
 LATER: Final = timedelta(seconds=5)
-"""How long an execution waits that cannot go on just now."""
+"""How long an execution waits that cannot go on just now; each time in a row twice as long."""
 
 LOST_AGAIN: Final = timedelta(seconds=10)
 """How often an unknown outcome is read back of which nothing is sent again."""
@@ -69,13 +79,29 @@ LOOKED_AT_BY_A_PERSON: Final = timedelta(hours=1)
 """How often an outcome is read back that nothing can tell: nothing changes until a person closes it."""
 
 FOLLOW: Final = timedelta(seconds=1)
-"""How often a rollout is looked at."""
+"""How often a rollout is looked at; where it cannot be, each time in a row twice as long."""
 
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """At least as long as the cluster door lets one write take."""
 
 
 _NOTHING_SENT: Final = frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBack:
+    """What kept a look from being finished, and how long the execution waits for the next one."""
+
+    error: Exception
+    wait: timedelta
+    count: int
+    """How many in a row it is by now, from 1."""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether nobody foresaw it: a fault of ours, where an outage is none."""
+        return not isinstance(self.error, Unavailable) or isinstance(self.error, Garbled)
+
 
 Move = Callable[[Execution, UnitOfWork], Transition]
 """Makes one transition of an execution whose row is locked."""
@@ -101,23 +127,66 @@ class Execute:
             self.look_at(execution_id)
         return len(due)
 
-    def look_at(self, execution_id: str) -> None:
-        """Carry one execution on as far as it goes just now; nothing happens where another worker holds it."""
-        with self.store.reading() as reading:
-            execution = reading.execution(execution_id)
-            lapsed = execution is not None and reading.now >= execution.valid_until
-        if execution is None or execution.is_over:
-            return
-        obstacle = self.clearance.obstacle(execution.environment)
+    def look_at(self, execution_id: str) -> SetBack | None:
+        """Carry one execution on as far as it goes just now; nothing happens where another worker holds it.
+
+        Returns:
+            What kept the look from being finished, if something did; the execution waits by itself.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached, so that nothing could be written down.
+        """
+        execution = None
         try:
-            if execution.state is Phase.APPLIED:
-                self._follow(execution)
-            elif obstacle is not None and execution.state in _NOTHING_SENT and not lapsed:
-                self._wait_for_clearance(execution_id, obstacle)
-            else:
-                self._carry_on(self._claim(execution_id))
-        except Clash:
-            return  # Another worker, a denial or a pause was faster; the next look sees what is true then.
+            with self.store.reading() as reading:
+                execution = reading.execution(execution_id)
+                lapsed = execution is not None and reading.now >= execution.valid_until
+            if execution is not None and not execution.is_over:
+                self._look(execution, lapsed=lapsed)
+        except Clash as clash:
+            # Another worker, a denial or a pause was faster; the next look sees what is true then. Where nobody was, it would
+            # be due as before, and stand first in line for ever.
+            return None if self._has_moved(execution_id, execution) else self._set_back(execution_id, clash)
+        except Exception as error:  # noqa: BLE001 - the worker logs it
+            # The outermost place that knows the execution: whatever went wrong with it must not cost another its turn.
+            return self._set_back(execution_id, error)
+        return None
+
+    def _look(self, execution: Execution, *, lapsed: bool) -> None:
+        obstacle = self.clearance.obstacle(execution.environment)
+        if execution.state is Phase.APPLIED:
+            self._follow(execution)
+        elif obstacle is not None and execution.state in _NOTHING_SENT and not lapsed:
+            self._wait_for_clearance(execution.id, obstacle)
+        elif execution.is_waiting or execution.state is Phase.UNKNOWN:
+            self._carry_on(execution)
+        else:
+            self._carry_on(self._claim(execution.id))
+
+    def _has_moved(self, execution_id: str, seen: Execution | None) -> bool:
+        """Tell whether somebody else has written to an execution since it was *seen*, or holds it."""
+        with self.store.reading() as reading:
+            now_stands = reading.execution(execution_id)
+            if seen is None or now_stands is None or now_stands.revision != seen.revision:
+                return True
+            return now_stands.lease_until is not None and reading.now < now_stands.lease_until
+
+    def _set_back(self, execution_id: str, error: Exception) -> SetBack:
+        """Let one execution wait because a look at it could not be finished, and tell why, once."""
+        with self.store.writing() as uow:
+            try:
+                held = uow.lock_execution(execution_id)
+            except Garbled:
+                held = None  # It cannot even be told about; it waits all the same.
+            back = _setback_of(error, held, count=uow.setbacks(execution_id) + 1)
+            if held is not None:
+                attempt = uow.last_attempt(execution_id)
+                message = _why(error, held)
+                transition = set_back(held, attempt, now=uow.now, wait=back.wait, message=message)
+                if transition is not None:
+                    _settled(uow, held, _saved(uow, transition))
+            uow.look_later(execution_id, uow.now + back.wait, setbacks=back.count)
+        return back
 
     def _wait_for_clearance(self, execution_id: str, obstacle: Obstacle) -> None:
         """Let an execution wait in an environment where nothing may start now: one event an obstacle, and none a look.
@@ -129,8 +198,8 @@ class Execute:
             execution = uow.lock_execution(execution_id)
             if execution is None or execution.state not in _NOTHING_SENT:
                 raise Clash("It has moved on.")
-            if execution.state is Phase.QUEUED and execution.message == obstacle.sentence:
-                uow.look_later(execution, min(uow.now + LATER, execution.valid_until))
+            if execution.state is Phase.QUEUED and is_told(execution, obstacle.sentence):
+                uow.look_later(execution.id, min(uow.now + LATER, execution.valid_until))
                 return
             claimed = _saved(uow, claim(execution, now=uow.now))
             waiting = _saved(uow, put_back(claimed, now=uow.now, wait=LATER, message=obstacle.sentence))
@@ -146,8 +215,10 @@ class Execute:
         return claimed
 
     def _carry_on(self, execution: Execution) -> None:
+        if execution.is_waiting:
+            execution = _ours(self._start(execution))
         while execution.state is Phase.CLAIMED:
-            execution = self._start(execution)
+            execution = _ours(self._start(execution))
         if execution.state in {Phase.SENDING, Phase.UNKNOWN}:
             self._read_back(execution)
 
@@ -163,9 +234,6 @@ class Execute:
             return self._void(execution, Reason.LAPSED)
         try:
             generation, resource_version, drifted = self._plan_again(request, bound, execution)
-        except Unavailable as error:
-            message = error.sentence
-            return self._move(execution, lambda one, uow: put_back(one, now=uow.now, wait=LATER, message=message))
         except Unplannable as error:
             if error.code == "no_change":
                 return self._supersede(execution, request)
@@ -270,10 +338,7 @@ class Execute:
         with self.store.writing() as uow:
             held = _locked(uow, execution)
             transition = _after(held, attempt, reply, uow)
-            after = _saved(uow, transition)
-            if after.is_over or after.state is Phase.QUEUED:
-                uow.release_target(after)
-            return after
+            return _settled(uow, held, _saved(uow, transition))
 
     def _read_back(self, execution: Execution) -> None:
         """Find out whether a write whose reply was lost has landed, by the resend rule."""
@@ -281,7 +346,9 @@ class Execute:
             bound = _stored_bound(reading, execution)
             attempt = reading.last_attempt(execution.id)
         if bound is None or attempt is None:
-            raise Clash("There is nothing to read back against.")
+            raise Unavailable(
+                "What was approved is not stored as it was approved, so nothing can be read back against it."
+            )
         try:
             seen = self._observe(execution, bound)
         except Unavailable as error:
@@ -318,7 +385,7 @@ class Execute:
         """Send the same bytes again, conditional on the same resource version: at most one of the two can land."""
         body = envelope(bound.steps[execution.step], attempt.resource_version)
         if bytes_hash(body) != attempt.request_hash:
-            raise Clash("The bytes are not those that were sent.")
+            raise Unavailable("The bytes are not those that were sent, so they are not sent again.")
         with self.store.reading() as reading:
             wanted = _still_wanted(reading, execution, attempt)
             dead = cannot_land_any_more(attempt, now=reading.now, request_timeout=REQUEST_TIMEOUT)
@@ -344,6 +411,9 @@ class Execute:
     def _still_unknown(
         self, execution: Execution, attempt: Attempt, message: str, *, look_again: timedelta = LOST_AGAIN
     ) -> None:
+        if execution.lease_until is None and is_told(execution, message):
+            self._look_later(execution, look_again)
+            return
         self._move(
             execution, lambda one, uow: unknown(one, attempt, now=uow.now, message=message, look_again=look_again)
         )
@@ -359,31 +429,34 @@ class Execute:
         with self.store.reading() as reading:
             bound = _stored_bound(reading, execution)
         if bound is None:
-            raise Clash("Its plan is not stored.")
+            raise Unavailable("Its plan is not stored as it was approved.")
         progress = self._progress(execution, bound)
         with self.store.writing() as uow:
-            held = _locked(uow, execution)
+            held = uow.lock_execution(execution.id)
+            if held is None:
+                raise Clash("It is gone.")
             transition = followed(held, progress, now=uow.now, look_again=FOLLOW)
-            if transition is None:
-                # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
-                uow.look_later(held, uow.now + FOLLOW)
-                return
-            after = _saved(uow, transition)
-            if after.is_over:
-                uow.release_target(after)
-        self.journey.reached(Milestone.EFFECT, execution.id)
+            if transition is not None:
+                _saved(uow, transition)
+            # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
+            uow.look_later(held.id, uow.now + FOLLOW)
+        if transition is not None:
+            self.journey.reached(Milestone.EFFECT, execution.id)
 
     def _progress(self, execution: Execution, bound: Bound) -> Progress:
-        try:
-            seen = self._observe(execution, bound)
-        except Unavailable:
-            return Progress(effect=Effect.ROLLING, sentence="The cluster cannot be asked how far it is.")
+        seen = self._observe(execution, bound)
         if seen is None:
             return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone.")
         progress = verb_called(bound.verb).effect(bound, seen)
         if progress.effect is Effect.VERIFIED or not (why := standstill(seen)):
             return progress
         return replace(progress, sentence=f"{progress.sentence} {why}")
+
+    def _look_later(self, execution: Execution, wait: timedelta) -> None:
+        """Look at an execution again after *wait*, unless it has moved on; nothing is written down."""
+        with self.store.writing() as uow:
+            _check_unmoved(uow.lock_execution(execution.id), execution)
+            uow.look_later(execution.id, uow.now + wait)
 
     def _supersede(self, execution: Execution, request: Request) -> Execution:
         """Void what has drifted and, where it can still be asked, put the same wish before people as the target is now."""
@@ -417,22 +490,68 @@ class Execute:
     def _move(self, execution: Execution, move: Move) -> Execution:
         with self.store.writing() as uow:
             held = _locked(uow, execution)
-            after = _saved(uow, move(held, uow))
-            if after.is_over or after.state is Phase.QUEUED:
-                uow.release_target(after)
-            return after
+            return _settled(uow, held, _saved(uow, move(held, uow)))
 
 
 def _locked(uow: UnitOfWork, execution: Execution) -> Execution:
-    """Return the execution's row, locked, if its lease is still ours.
+    """Return the execution's row, locked, if its lease is still ours, or if nobody has touched it since it was looked at.
+
+    What is unknown is claimed here, in the transaction that writes: whoever lost a reply before has no say in it any more.
 
     Raises:
         Clash: Its lease went to another worker: what this one knows is out of date, and it must not write.
     """
     held = uow.lock_execution(execution.id)
+    if execution.lease_until is None:
+        held = _check_unmoved(held, execution)
+        return _saved(uow, claim(held, now=uow.now)) if held.state is Phase.UNKNOWN else held
     if held is None or held.generation != execution.generation:
         raise Clash("Another worker holds it.")
     return held
+
+
+def _check_unmoved(held: Execution | None, seen: Execution) -> Execution:
+    """Return the row of an execution that nobody holds, if it stands as it was seen.
+
+    Raises:
+        Clash: Somebody was faster.
+    """
+    if held is None or held.revision != seen.revision:
+        raise Clash("It has moved on.")
+    return held
+
+
+def _ours(execution: Execution) -> Execution:
+    """Return it as what this very look has made of it: nothing of it needs to be claimed again, even where it is at rest."""
+    return replace(execution, lease_until=execution.lease_until or execution.due_at)
+
+
+def _settled(uow: UnitOfWork, before: Execution, after: Execution) -> Execution:
+    """Return an execution just saved, having given its target back where nothing of it can land any more.
+
+    A lock for writing is none for watching: what has landed is watched on without it. It ends the watch over an older change of
+    the same target, whose effect nobody can tell apart any more.
+    """
+    if after.state is Phase.APPLIED and before.state is not Phase.APPLIED:
+        for older in uow.lock_rolling(after):
+            uow.save(overtaken(older, by=after.escalation, now=uow.now))
+    if after.is_over or after.state in {Phase.QUEUED, Phase.APPLIED}:
+        uow.release_target(after)
+    return after
+
+
+def _setback_of(error: Exception, execution: Execution | None, *, count: int) -> SetBack:
+    """Return how long *execution* waits after *error*; None stands for one whose row cannot be read."""
+    first = FOLLOW if execution is not None and execution.state is Phase.APPLIED else LATER
+    back = SetBack(error=error, wait=first, count=count)
+    longest = LONGEST_WAIT if back.is_fault else LONGEST_OUTAGE_WAIT
+    return replace(back, wait=wait_after_setback(count, first=first, longest=longest))
+
+
+def _why(error: Exception, execution: Execution) -> str:
+    """Return why a look could not be finished, in a sentence that holds no text from outside."""
+    told = error.sentence if isinstance(error, Refused) else f"Countersign failed on it ({type(error).__name__})."
+    return f"How far it is cannot be told. {told}" if execution.state is Phase.APPLIED else told
 
 
 def _saved(uow: UnitOfWork, transition: Transition) -> Execution:

@@ -7,16 +7,16 @@ pause in the claiming statement instead was measured to let a start through afte
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from approvals.audit import Transition
+from approvals.audit import NOTHING, Transition
 from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
-from approvals.execution import Attempt, Execution, Reason, arm, put_back, void
+from approvals.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
 from approvals.pause import open_pause_over
 from approvals.people import Authority
 from approvals.policy import groups_of
-from approvals.ports import Clearance, Directory, Obstacle, Policies, Store
+from approvals.ports import Clearance, Directory, Obstacle, Policies, Store, UnitOfWork
 from approvals.request import Bench, Request, State, check_quorum
 from approvals.tokens import Token
 from approvals.usecases.standing import bench_for, cancels_for_token, ruling_today, slack_accounts, voters_of
@@ -69,7 +69,7 @@ class Start:
             uow.lock_environment(execution.environment)
             held_request = uow.lock_request(request.id)
             held = uow.lock_execution(execution.id)
-            if held is None or held_request is None or held.generation != execution.generation:
+            if held is None or held_request is None or not _is_as_seen(held, execution):
                 raise Clash("Another worker holds it.")
             # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
             # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
@@ -80,17 +80,23 @@ class Start:
             is_revoked = _is_revoked(token) and cancels_for_token(policy, held_request.agent)
             obstacle = self.clearance.obstacle(held.environment)
             transition = _verdict(held, held_request, bench, is_revoked=is_revoked, obstacle=obstacle, is_free=is_free)
+            if isinstance(transition, Waits):
+                uow.release_target(held)
+                return _put_back(uow, held, transition.message, now=bench.now)
             if transition is None:
-                transition = arm(
-                    held,
-                    resource_version=resource_version,
-                    object_generation=object_generation,
-                    request_hash=request_hash,
-                    epoch=bench.epoch,
-                    now=bench.now,
+                claimed = claim(held, now=bench.now) if held.state is Phase.QUEUED else NOTHING
+                transition = claimed.then(
+                    arm(
+                        _execution_in(claimed) or held,
+                        resource_version=resource_version,
+                        object_generation=object_generation,
+                        request_hash=request_hash,
+                        epoch=bench.epoch,
+                        now=bench.now,
+                    )
                 )
             uow.save(transition)
-            started = _started(transition)
+            started = _started(transition, held)
             if started.attempt is None:
                 uow.release_target(started.execution)
             return started
@@ -102,6 +108,32 @@ class Start:
         return self.directory.authority(accounts=slack_accounts(voters), groups=groups, at=at, anew=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A verdict: it may start later, and why not now."""
+
+    message: str
+
+
+def _is_as_seen(held: Execution, execution: Execution) -> bool:
+    """Tell whether the row is still this worker's, or, where nobody has claimed it, as it was looked at."""
+    if execution.lease_until is None:
+        return held.revision == execution.revision
+    return held.generation == execution.generation
+
+
+def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datetime) -> Started:
+    """Return an execution that waits on: told once for each reason, from then on only looked at later."""
+    if execution.state is Phase.QUEUED and is_told(execution, message):
+        waits = execution
+    else:
+        transition = put_back(execution, now=now, wait=WAIT, message=message)
+        uow.save(transition)
+        waits = _execution_in(transition) or execution
+    uow.look_later(execution.id, now + WAIT, setbacks=1)
+    return Started(execution=waits, attempt=None)
+
+
 def _verdict(
     execution: Execution,
     request: Request,
@@ -110,8 +142,8 @@ def _verdict(
     is_revoked: bool,
     obstacle: Obstacle | None,
     is_free: bool,
-) -> Transition | None:
-    """Return what stops the start, or None."""
+) -> Transition | Waits | None:
+    """Return what stops the start, or lets it wait, or None."""
     if request.state is not State.APPROVED:
         return void(execution, Reason.CANCELLED, now=bench.now)
     if bench.now >= execution.valid_until:
@@ -127,11 +159,11 @@ def _verdict(
     except NotEligible as error:
         return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
     except Unavailable as error:
-        return put_back(execution, now=bench.now, wait=WAIT, message=error.sentence)
+        return Waits(message=error.sentence)
     if obstacle is not None:
-        return put_back(execution, now=bench.now, wait=WAIT, message=obstacle.sentence)
+        return Waits(message=obstacle.sentence)
     if not is_free:
-        return put_back(execution, now=bench.now, wait=WAIT, message="Another change of the same target is under way.")
+        return Waits(message="Another change of the same target is under way.")
     return None
 
 
@@ -139,7 +171,11 @@ def _is_revoked(token: Token | None) -> bool:
     return token is not None and token.revoked_at is not None
 
 
-def _started(transition: Transition) -> Started:
-    execution = next(noun for noun in transition.nouns if isinstance(noun, Execution))
+def _started(transition: Transition, before: Execution) -> Started:
     attempt = next((noun for noun in transition.nouns if isinstance(noun, Attempt)), None)
-    return Started(execution=execution, attempt=attempt)
+    return Started(execution=_execution_in(transition) or before, attempt=attempt)
+
+
+def _execution_in(transition: Transition) -> Execution | None:
+    """Return the execution as a transition leaves it."""
+    return next((noun for noun in reversed(transition.nouns) if isinstance(noun, Execution)), None)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from approvals.accounts import ServiceAccount, observer, planner
 from approvals.action import ProposedAction
-from approvals.errors import Unavailable
+from approvals.errors import Forbidden, Unavailable
 from approvals.plan import Bound, Preview
 from approvals.ports import Credential, Reply
 from approvals.verb import Occasion, Verb
@@ -183,7 +183,11 @@ class KubernetesCluster:
         known = self._tokens.get(self.connections.own(environment).endpoint, account)
         if known is not None:
             return known, False
-        minted = self.mint(environment=environment, account=account)
+        try:
+            minted = self.mint(environment=environment, account=account)
+        except Forbidden as refusal:
+            # Whoever asked may ask; it is our own account, or its rights, that is not there: an outage of ours.
+            raise Unavailable(refusal.sentence, code=refusal.code) from refusal
         self._tokens.keep(minted)
         return minted, True
 

@@ -30,6 +30,7 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
     Effect.VERIFIED: "✅ Applied and done.",
     Effect.FAILED_ROLLOUT: "❌ Applied, and it did not turn out as approved.",
     Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
+    Effect.OVERTAKEN: "↪️ Applied, and overtaken by a newer change.",
 }
 
 

@@ -28,7 +28,15 @@ TOKEN_END = NOON + 10 * MINUTE
 
 def held(phase: Phase, **changed: Any) -> Execution:
     """Return an execution in *phase* with every counter off its start, so that a lost one shows."""
-    marks = {"revision": 5, "generation": 3, "attempts": 2, "rounds": 1, "message": "before", "lease_until": NOON}
+    marks = {
+        "revision": 5,
+        "generation": 3,
+        "attempts": 2,
+        "rounds": 1,
+        "waits": 4,
+        "message": "before",
+        "lease_until": NOON,
+    }
     return an_execution(phase, **{**marks, **changed})
 
 

@@ -28,6 +28,7 @@ from approvals.execution import (
     followed,
     leaves_within,
     not_landed,
+    overtaken,
     put_back,
     queued,
     rejected,
@@ -84,8 +85,15 @@ MOVES: Mapping[str, tuple[Callable[[Execution], Transition | None], frozenset[Ph
         lambda one: disarm(one, sent(), now=NOW, wait=WAIT, message=""),
         frozenset({Phase.ARMED, Phase.SENDING}),
     ),
-    "put back": (lambda one: put_back(one, now=NOW, wait=WAIT, message=""), frozenset({Phase.CLAIMED})),
-    "abandon": (lambda one: abandon(one, sent(), now=NOW, actor="os:olga", reason=""), frozenset({Phase.UNKNOWN})),
+    "put back": (
+        lambda one: put_back(one, now=NOW, wait=WAIT, message=""),
+        frozenset({Phase.QUEUED, Phase.CLAIMED}),
+    ),
+    "abandon": (
+        lambda one: abandon(one, sent(), now=NOW, actor="os:olga", reason=""),
+        frozenset({Phase.SENDING, Phase.UNKNOWN}),
+    ),
+    "overtaken": (lambda one: overtaken(one, by="esc_2", now=NOW), frozenset({Phase.APPLIED})),
     "void": (
         lambda one: void(one, Reason.DENIED, now=NOW),
         frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED}),
@@ -267,7 +275,7 @@ def test_what_is_over_and_what_can_be_stopped(phase, effect):
 
     assert one.is_over == (
         phase in {Phase.REJECTED, Phase.VOIDED, Phase.ABANDONED}
-        or (phase is Phase.APPLIED and effect in {Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.TIMED_OUT})
+        or (phase is Phase.APPLIED and effect not in {None, Effect.ROLLING})
     )
     assert one.can_still_be_stopped == (phase in {Phase.QUEUED, Phase.CLAIMED})
 

@@ -89,7 +89,7 @@ def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
 
     transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
 
-    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message="The reply was lost.")
+    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, waits=5, message="The reply was lost.")
     assert transition == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
 
 
@@ -110,7 +110,7 @@ def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, fate, messa
     transition = unknown(one, record, now=NOW, message=message, look_again=WAIT)
 
     kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
-    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, message=message)
+    after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, waits=5, message=message)
     assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
 
 
@@ -150,7 +150,7 @@ def test_a_start_of_which_nothing_left_waits(phase):
 
     transition = disarm(one, sent(), now=NOW, wait=WAIT, message="The server is busy.")
 
-    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, message="The server is busy.")
+    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message="The server is busy.")
     assert transition == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
 
 
@@ -160,7 +160,7 @@ def test_what_cannot_start_now_waits_its_turn():
 
     transition = put_back(one, now=NOW, wait=WAIT, message="The target is taken.")
 
-    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, message="The target is taken.")
+    after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message="The target is taken.")
     assert transition == moved(Kind.EXECUTION_RETRIED, after)
 
 
@@ -234,8 +234,8 @@ def test_a_look_that_sees_something_new_is_written_down(effect):
 
 def test_a_failure_is_believed_when_it_is_seen_twice():
     """The first look at it may still be at the old rollout's condition; the same seen again ends it."""
-    once = freed(rolling(), message="No progress.", due_at=NOW + WAIT)
-    twice = freed(once, revision=7, effect=Effect.FAILED_ROLLOUT)
+    once = freed(rolling(), message="No progress.", doubted=True, waits=5, due_at=NOW + WAIT)
+    twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED_ROLLOUT)
 
     assert look(rolling(), Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
     assert look(once, Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
@@ -280,7 +280,7 @@ def test_an_effect_without_a_deadline_goes_on():
     assert transition.nouns[0].effect is Effect.ROLLING
 
 
-@pytest.mark.parametrize("effect", [Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.TIMED_OUT])
+@pytest.mark.parametrize("effect", [Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.TIMED_OUT, Effect.OVERTAKEN])
 def test_an_effect_that_has_ended_stays_ended(effect):
     """Two workers look at once; the slower one, who saw less, cannot set the outcome back."""
     with pytest.raises(Clash) as refused:

@@ -2,12 +2,15 @@
 
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
-from bot.worker import AT_ONCE, Worker
+from approvals.usecases.execute import SetBack
+from bot.worker import AGAIN_AT_ONCE, AT_ONCE, Worker
 
 
 class HandPool:
@@ -38,6 +41,7 @@ class Executions:
         self.due = due
         self.seen = []
         self.raises = None
+        self.backs = {}
 
     @contextmanager
     def reading(self):
@@ -49,6 +53,12 @@ class Executions:
         self.seen.append(execution_id)
         if self.raises is not None:
             raise self.raises
+        return self.backs.get(execution_id)
+
+
+def a_setback(error, count):
+    """Return what kept a look from being finished, *count* times in a row."""
+    return SetBack(error=error, wait=timedelta(seconds=5), count=count)
 
 
 def a_worker(executions, pool, failed):
@@ -105,3 +115,54 @@ def test_a_full_pool_leaves_it_for_later():
     worker.tick()
 
     assert len(pool.work) == 1
+
+
+def test_what_failed_last_time_takes_half_of_the_places_at_most():
+    """A cluster that answers nobody holds each look for seconds: the others' changes still find a place."""
+    failing = [f"exe_failing_{number}" for number in range(AT_ONCE)]
+    executions, pool = Executions(*failing), HandPool()
+    executions.backs = {one: a_setback(Unavailable("not now"), 1) for one in failing}
+    worker = a_worker(executions, pool, [])
+    worker.tick()
+    pool.run()
+
+    worker.tick()
+    held = len(pool.work)
+    executions.due = ("exe_1", "exe_2", *failing)
+    worker.tick()
+
+    assert (held, len(pool.work)) == (AGAIN_AT_ONCE, AGAIN_AT_ONCE + 2)
+
+
+def test_what_goes_on_again_is_one_of_the_others():
+    """Once a look could be finished, nothing is held against it any more."""
+    executions, pool = Executions(*(f"exe_{number}" for number in range(AT_ONCE))), HandPool()
+    executions.backs = {one: a_setback(Unavailable("not now"), 1) for one in executions.due}
+    worker = a_worker(executions, pool, [])
+    for backs in (executions.backs, {}, {}, {}):
+        executions.backs = backs
+        worker.tick()
+        pool.run()
+
+    worker.tick()
+
+    assert len(pool.work) == AT_ONCE
+
+
+def test_each_try_is_one_line_and_only_the_first_has_a_trace():
+    """A fault is counted and named each time; an outage is no fault."""
+    executions, pool, failed = Executions("exe_1"), HandPool(), []
+    worker = a_worker(executions, pool, failed)
+    with capture_logs() as logs:
+        for back in (a_setback(ValueError("odd"), 1), a_setback(ValueError("odd"), 2), a_setback(Unavailable("no"), 3)):
+            executions.backs = {"exe_1": back}
+            worker.tick()
+            pool.run()
+
+    told = [(one["event"], one.get("error") or one.get("why"), one["tries"], bool(one.get("exc_info"))) for one in logs]
+    assert told == [
+        ("execution.failed", "ValueError: odd", 1, True),
+        ("execution.failed", "ValueError: odd", 2, False),
+        ("execution.waits", "no", 3, False),
+    ]
+    assert failed == ["execute", "execute"]

@@ -17,6 +17,7 @@ from models.mapping import REQUEST
 from models.prepared import Answer as Given
 from models.prepared import Asked, together
 from models.reading import (
+    DUE_AGAIN,
     DUE_EXECUTIONS,
     EXECUTIONS,
     OVERDUE,
@@ -92,6 +93,7 @@ def run(connection: Connection, statement: str) -> list[str]:
 SWEEPS = {
     "overdue": (OVERDUE, "ix_escalations_pending_deadline"),
     "due": (DUE_EXECUTIONS, "ix_executions_look_at"),
+    "due again": (DUE_AGAIN, "ix_executions_look_at"),
     "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
     "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),

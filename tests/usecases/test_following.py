@@ -86,7 +86,8 @@ def test_a_cluster_that_cannot_be_asked_ends_no_rollout(world, instant):
     finish(world)
     look_again(world, instant)
 
-    assert (execution.effect, execution.message) == (Effect.ROLLING, "The cluster cannot be asked how far it is.")
+    told = "How far it is cannot be told. The cluster does not answer."
+    assert (execution.effect, execution.message) == (Effect.ROLLING, told)
     assert execution_of(world, request).effect is Effect.VERIFIED
 
 

@@ -1,4 +1,4 @@
-"""The target's lock: held from the start to the end of the effect, through everything unknown, and never a moment longer."""
+"""The target's lock: held from the start until nothing of it can land any more, and never for watching."""
 
 from datetime import timedelta
 
@@ -9,9 +9,9 @@ from approvals.pause import Scope, ScopeKind
 from approvals.ports import Came, Milestone, Reply
 from approvals.request import Answer
 from approvals.verb import Effect
-from tests.builders import ADA, BORIS, MINUTE, a_policy, a_rule, a_token, an_action, an_asking
+from tests.builders import ADA, BORIS, a_target, a_token, a_workload, an_action
 from tests.fakes.journey import Crash, CrashesAt
-from tests.usecases.looks import execution_of, held_targets, stands
+from tests.usecases.looks import execution_of, held_targets, kinds, stands
 
 ALL = Scope(kind=ScopeKind.ALL)
 NINE = an_action(replicas=9)
@@ -81,55 +81,125 @@ def test_a_start_that_waits_for_its_turn_holds_no_target(world):
     assert held_targets(world) == []
 
 
+def lost(world):
+    """Let one change of the target be sent, and nobody know whether it landed; return its request."""
+    request = world.answers(world.pending("first")).request
+    world.cluster.replies = [Reply(came=Came.LOST, message="The reply was lost.")]
+    with pytest.raises(Crash):
+        world.restarted(journey=CrashesAt(Milestone.OUTCOME)).execute()
+    world.cluster.somebody_scales(4)
+    return request
+
+
+def test_what_may_have_landed_keeps_its_target(world, instant):
+    """Another change of the same target waits, with its reason, and takes its turn when a person has closed the first."""
+    first = lost(world)
+    second = world.answers(world.pending("second", action=NINE)).request
+    world.execute()
+    waiting = stands(world, second)
+
+    world.abandon(first.id, account="os:olga", reason="It runs with 4.")
+    instant.pass_by(timedelta(seconds=5))
+    world.execute()
+
+    assert waiting == (Phase.QUEUED, None, WAITS)
+    assert execution_of(world, second).state is Phase.APPLIED
+    assert world.cluster.checkout()["spec"]["replicas"] == 9
+
+
+def test_a_change_whose_turn_does_not_come_lapses(world, instant):
+    """Waiting for a target does not lengthen an approval (T-TIME-07); and however long it waits, it is one event."""
+    lost(world)
+    second = world.answers(world.pending("second", action=NINE)).request
+
+    for _ in range(181):
+        world.execute()
+        instant.pass_by(timedelta(seconds=5))
+
+    assert stands(world, second) == (Phase.VOIDED, Reason.LAPSED, "The approval lapsed before it could start.")
+    assert kinds(world, second)[3:] == [
+        "execution.queued",
+        "execution.claimed",
+        "execution.retried",
+        "execution.voided",
+    ]
+    assert len(world.cluster.sent) == 1
+
+
 @pytest.fixture
-def rolling(make_world):
-    """A world in which one change of the target has landed and rolls out on, and approvals last five minutes."""
-    asking = an_asking(valid_for=5 * MINUTE)
-    world = make_world(a_policy(rules=(a_rule(asking=asking),)))
+def rolling(world):
+    """A world in which the agent's first change of the target has landed and rolls out on: from 3 to 6 against a quota."""
     world.cluster.rolling = True
     world.answers(world.pending("first"))
     world.execute()
     return world
 
 
-def test_a_second_change_of_a_target_waits_until_the_first_has_ended(rolling, instant):
-    """A start that finds the target taken goes back to the queue, and takes its turn when the first effect has ended."""
-    second = rolling.pending("second", action=NINE)
-    rolling.answers(second)
+def execution_under(world, key):
+    """Return the execution of what the agent asked under *key*."""
+    with world.store.reading() as reading:
+        request = reading.standing("scaler", key).asked
+        return reading.execution_of(request.id)
+
+
+def test_a_lock_for_writing_is_none_for_watching(rolling):
+    """The target is free as soon as nothing of the change can land any more, however long it rolls out."""
+    execution = execution_under(rolling, "first")
+
+    assert (execution.state, execution.effect, held_targets(rolling)) == (Phase.APPLIED, Effect.ROLLING, [])
+
+
+def test_the_way_back_starts_at_once(rolling):
+    """A rollout that stands still does not hold up the approved change that undoes it; it ends as overtaken by it."""
+    back = rolling.answers(rolling.pending("back", action=an_action(replicas=2))).request
 
     rolling.execute()
-    waiting = stands(rolling, second)
-    rolling.cluster.checkout()["status"] |= {"observedGeneration": 5, "replicas": 6, "updatedReplicas": 6}
-    rolling.cluster.checkout()["status"] |= {"availableReplicas": 6, "readyReplicas": 6}
-    for _ in range(3):
-        instant.pass_by(timedelta(seconds=5))
-        rolling.execute()
 
-    assert waiting == (Phase.QUEUED, None, WAITS)
-    assert execution_of(rolling, second).state is Phase.APPLIED
-    assert rolling.cluster.checkout()["spec"]["replicas"] == 9
+    first, second = execution_under(rolling, "first"), execution_of(rolling, back)
+    told = f"{back.id}, a newer change of the same target, was applied before it had finished."
+    assert (second.state, second.effect) == (Phase.APPLIED, Effect.ROLLING)
+    assert (first.state, first.effect, first.message) == (Phase.APPLIED, Effect.OVERTAKEN, told)
+    assert rolling.cluster.checkout()["spec"]["replicas"] == 2
 
 
-def test_a_change_whose_turn_does_not_come_lapses(rolling, instant):
-    """Waiting for a target does not lengthen an approval (T-TIME-07)."""
-    second = rolling.pending("second", action=NINE)
-    rolling.answers(second)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(came=Came.REJECTED, status=422, message="Invalid."),
+        Reply(came=Came.BUSY, status=429, message="busy"),
+        Reply(came=Came.NOT_SENT, message="No connection."),
+    ],
+    ids=["refused", "busy", "not sent"],
+)
+def test_a_newer_change_that_did_not_land_ends_no_watch(reply, rolling, instant):
+    """Only what is itself applied overtakes an older change."""
+    rolling.answers(rolling.pending("back", action=an_action(replicas=2)))
+    rolling.cluster.replies = [reply]
 
-    for _ in range(6):
-        rolling.execute()
-        instant.pass_by(MINUTE)
-
-    assert stands(rolling, second) == (Phase.VOIDED, Reason.LAPSED, "The approval lapsed before it could start.")
-    assert len(rolling.cluster.sent) == 1
-
-
-def test_a_rollout_that_does_not_end_frees_its_target_at_its_deadline(rolling, instant):
-    """An effect is followed for a quarter of an hour and not for ever."""
-    (holder,) = held_targets(rolling)
-
-    instant.pass_by(15 * MINUTE)
     rolling.execute()
 
-    with rolling.store.reading() as reading:
-        assert reading.execution(holder).effect is Effect.TIMED_OUT
-    assert held_targets(rolling) == []
+    assert execution_under(rolling, "first").effect is Effect.ROLLING
+
+
+def test_a_newer_change_that_is_read_back_overtakes_as_well(rolling):
+    """The second road to "applied" ends the older watch like the first (I2)."""
+    rolling.answers(rolling.pending("back", action=an_action(replicas=2)))
+    rolling.cluster.lose_next_reply = True
+
+    rolling.execute()
+
+    assert execution_under(rolling, "back").state is Phase.APPLIED
+    assert execution_under(rolling, "first").effect is Effect.OVERTAKEN
+
+
+def test_what_rolls_out_elsewhere_is_not_overtaken(rolling):
+    """The same name in a target made anew, or another workload, is another target."""
+    other = a_workload(name="other")
+    other["metadata"]["uid"] = "uid-of-other"
+    rolling.cluster.objects["Deployment", "shop", "other"] = other
+    rolling.answers(rolling.pending("other", action=an_action(target=a_target(name="other"), replicas=6)))
+
+    rolling.execute()
+
+    assert execution_under(rolling, "other").state is Phase.APPLIED
+    assert execution_under(rolling, "first").effect is Effect.ROLLING

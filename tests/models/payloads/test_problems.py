@@ -28,6 +28,7 @@ STATUSES = {
     errors.Unplannable: 422,
     errors.TooMany: 429,
     errors.Unavailable: 503,
+    errors.Garbled: 503,
 }
 
 
