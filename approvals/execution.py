@@ -592,7 +592,7 @@ def wait_after_unsent(attempt: Attempt) -> timedelta:
 
 def wait_after_setback(count: int, *, first: timedelta, longest: timedelta) -> timedelta:
     """Return how long an execution waits after *count* looks in a row, from 1, that could not be finished."""
-    return min(longest, first * 2 ** min(count - 1, 30))
+    return min(longest, first * (1 << min(count - 1, 30)))
 
 
 def seen_phase(execution: Execution) -> Phase:

@@ -15,6 +15,11 @@ depends_on = None
 TABLE = "executions"
 EFFECTS = ("rolling", "verified", "failed_rollout", "timed_out")
 OVERTAKEN = "overtaken"
+INDEXES = {
+    "ix_executions_due": (("look_at",), "look_at IS NOT NULL AND setbacks = 0"),
+    "ix_executions_due_again": (("look_at",), "look_at IS NOT NULL AND setbacks > 0"),
+    "ix_executions_target": (("cluster_uid", "object_uid"), "look_at IS NOT NULL"),
+}
 
 
 def upgrade() -> None:
@@ -22,19 +27,15 @@ def upgrade() -> None:
         op.add_column(TABLE, sa.Column(column, sa.BigInteger(), nullable=False, server_default=sa.text("0")))
     op.add_column(TABLE, sa.Column("doubted", sa.Boolean(), nullable=False, server_default=sa.false()))
     know(EFFECTS, (*EFFECTS, OVERTAKEN))
-    under_way = sa.text("look_at IS NOT NULL")
-    op.create_index(
-        "ix_executions_target",
-        TABLE,
-        ["cluster_uid", "object_uid"],
-        sqlite_where=under_way,
-        postgresql_where=under_way,
-    )
+    for name, (columns, rows) in INDEXES.items():
+        where = sa.text(rows)
+        op.create_index(name, TABLE, list(columns), sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
     op.execute(f"UPDATE {TABLE} SET effect = 'timed_out' WHERE effect = '{OVERTAKEN}'")  # noqa: S608 - words of this file
-    op.drop_index("ix_executions_target", TABLE)
+    for name in INDEXES:
+        op.drop_index(name, TABLE)
     know((*EFFECTS, OVERTAKEN), EFFECTS)
     for column in ("setbacks", "waits", "doubted"):
         op.drop_column(TABLE, column)

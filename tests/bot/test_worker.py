@@ -151,7 +151,8 @@ def test_what_goes_on_again_is_one_of_the_others():
 
 def test_each_try_is_one_line_and_only_the_first_has_a_trace():
     """A fault is counted and named each time; an outage is no fault."""
-    executions, pool, failed = Executions("exe_1"), HandPool(), []
+    executions, pool = Executions("exe_1"), HandPool()
+    failed: list[str] = []
     worker = a_worker(executions, pool, failed)
     with capture_logs() as logs:
         for back in (a_setback(ValueError("odd"), 1), a_setback(ValueError("odd"), 2), a_setback(Unavailable("no"), 3)):

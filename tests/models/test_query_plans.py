@@ -92,8 +92,8 @@ def run(connection: Connection, statement: str) -> list[str]:
 
 SWEEPS = {
     "overdue": (OVERDUE, "ix_escalations_pending_deadline"),
-    "due": (DUE_EXECUTIONS, "ix_executions_look_at"),
-    "due again": (DUE_AGAIN, "ix_executions_look_at"),
+    "due": (DUE_EXECUTIONS, "ix_executions_due"),
+    "due again": (DUE_AGAIN, "ix_executions_due_again"),
     "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
     "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),
