@@ -13,13 +13,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from approvals.accounts import OURS, Installation
 from approvals.action import ProposedAction
 from approvals.errors import NotEligible, OutOfScope, Unavailable
 from approvals.people import ApproverSet, Authority, People, check_standing
 from approvals.risk import Risk
 
 PROTECTED_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "countersign"})
-"""No rule can open these: the cluster's own, and ours."""
+"""No rule can open these: the cluster's own, and ours. See :func:`is_protected`."""
+
+
+def is_protected(namespace: str) -> bool:
+    """Tell whether no rule can open *namespace*: the cluster's own, and every installation's of ours, whoever runs it."""
+    return namespace in PROTECTED_NAMESPACES or namespace.startswith(f"{OURS}-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +92,17 @@ class DigestSchedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCluster:
+    """A cluster by the policy's name for it. Two of these are two clusters, and everything that names one shares it."""
+
+    name: str
+    context: str | None
+    """A context of the bot's kubeconfig; None for the settings' own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One cluster, the channel in which it is asked about, and its clock on the wall."""
+    """What agents ask about by one name: a cluster, the channel in which people are asked, and the clock on their wall."""
 
     name: str
     channel: str
@@ -95,8 +110,8 @@ class Environment:
     zone: str
     """An IANA time zone name."""
     digest: DigestSchedule
-    context: str | None
-    """The kubeconfig context of its cluster; None for the settings' own."""
+    cluster: str
+    """Which of :attr:`Policy.clusters` it is in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +201,8 @@ class Policy:
 
     version: str
     """SHA-256, in hex, of the file's bytes."""
+    installation: Installation
+    clusters: Mapping[str, NamedCluster]
     environments: Mapping[str, Environment]
     charters: Mapping[str, Charter]
     approver_sets: Mapping[str, ApproverSet]
@@ -196,6 +213,10 @@ class Policy:
     rules: tuple[Rule, ...]
     teams: frozenset[str]
     """The Slack workspaces whose people may answer."""
+
+    def environments_in(self, cluster: str) -> tuple[str, ...]:
+        """Return the environments that are in *cluster*, in the order of the file."""
+        return tuple(name for name, environment in self.environments.items() if environment.cluster == cluster)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +292,7 @@ def rule_on(
 def _built_in_denial(
     policy: Policy, charter: Charter | None, environment: str, action: ProposedAction, on_behalf_of: str | None
 ) -> str | None:
-    if action.target.namespace in PROTECTED_NAMESPACES:
+    if is_protected(action.target.namespace):
         return f"The namespace {action.target.namespace} is protected; no rule can open it."
     if charter is None:
         return "The policy has no charter for this agent."

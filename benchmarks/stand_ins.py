@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bot.cluster.access import BOT, grants_of
+from bot.cluster.access import grants_of
 from bot.cluster.manifests import manifests
 from bot.local.cluster import Seed, StandIn, accounts_of, deployment
 from bot.local.cluster.shop import usual_fences
@@ -23,17 +23,18 @@ POLICY: Final = "policy.yml"
 def main(folder: Path) -> None:
     """Run until standard input ends."""
     policy, _ = read_policy(folder / POLICY)
-    wanted = manifests(grants_of(policy, policy.environments))
+    installation = policy.installation
+    wanted = [one for cluster in policy.clusters for one in manifests(grants_of(policy, cluster), installation)]
     accounts = accounts_of(wanted)
-    bot = next(account for account in accounts if account.username == BOT.username)
+    bot = next(account for account in accounts if account.username == installation.bot.username)
     seed = Seed(
-        namespaces=(BOT.namespace, "shop", "payments"),
+        namespaces=(installation.namespace, "shop", "payments"),
         workloads=(
             deployment("shop", "checkout", replicas=3),
             *(manifest for manifest in wanted if manifest["kind"] == "Deployment"),
         ),
         accounts=accounts,
-        fences=usual_fences(bot, accounts),
+        fences=usual_fences(bot, accounts, prefix=installation.prefix),
         user=bot,
     )
     with StandIn(folder, seed) as cluster:

@@ -131,6 +131,7 @@ class Application:
         """The way to every environment's cluster."""
         return KubernetesCluster(
             self._sources,
+            installation=self.policies.current().installation,
             mac_key=self._mac_key(),
             now=clock.utc_now,
             version=version("countersign"),
@@ -146,10 +147,12 @@ class Application:
 
     def sources(self, policy: Policy) -> dict[str, Source]:
         """Return where each environment's account comes from."""
-        return {
-            name: Source(kubeconfig=self.settings.kubeconfig, context=environment.context or self.settings.kube_context)
-            for name, environment in policy.environments.items()
-        }
+        return {name: self.source(policy, environment.cluster) for name, environment in policy.environments.items()}
+
+    def source(self, policy: Policy, cluster: str) -> Source:
+        """Return where the bot's own account at one of the policy's clusters comes from."""
+        context = policy.clusters[cluster].context or self.settings.kube_context
+        return Source(kubeconfig=self.settings.kubeconfig, context=context)
 
     def _mac_key(self) -> bytes:
         """Return the key of the hashes that stand for hidden values: derived from a secret that no database holds."""
@@ -231,13 +234,12 @@ class Application:
         return (*describe(checked.policy).splitlines(), *(f"{file}:{remark}" for remark in checked.remarks))
 
     def manifests(self, environment: str) -> str:
-        """Return the Kubernetes manifests that one environment needs, as YAML."""
+        """Return the Kubernetes manifests of the cluster that one environment is in, as YAML: whichever it is, the same."""
         policy = self.policies.current()
         if environment not in policy.environments:
             raise Malformed(f"The policy has no environment called {environment}.", code="unknown_environment")
-        context = policy.environments[environment].context
-        sharing = [name for name, other in policy.environments.items() if other.context == context]
-        return yaml_of(manifests(grants_of(policy, sharing)))
+        cluster = policy.environments[environment].cluster
+        return yaml_of(manifests(grants_of(policy, cluster), policy.installation))
 
     def admit(self) -> Admit:
         """Return the verbs of tokens."""

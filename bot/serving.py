@@ -345,13 +345,13 @@ async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeSe
 
 def _cluster_findings(application: "Application", policy: Policy) -> Iterator[ClusterFinding]:
     """Give what is wrong with each cluster: once where environments share one."""
-    sources = application.sources(policy)
-    for name, source in sources.items():
-        sharing = [other for other, its in sources.items() if its == source]
-        if sharing[0] != name:
+    for cluster in policy.clusters:
+        environments = policy.environments_in(cluster)
+        if not environments:
             continue
+        name = environments[0]
         try:
-            yield from application.cluster.findings(name, grants_of(policy, sharing))
+            yield from application.cluster.findings(name, grants_of(policy, cluster))
         except Unavailable as error:
             yield ClusterFinding(sentence=f"{name}: {error.sentence}")
 

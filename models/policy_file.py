@@ -63,8 +63,8 @@ def _load(data: bytes) -> tuple[Policy, Document, Sound, Identities]:
     identities = Identities(accounts={name: tuple(accounts) for name, accounts in sound.shape.people.items()})
     check_references(document, sound)
     check_counts(document, sound, identities)
-    pausing = sound.shape.pausing
-    if document.mistakes or pausing is None:
+    installation, pausing = sound.shape.installation, sound.shape.pausing
+    if document.mistakes or installation is None or pausing is None:
         raise PolicyMistakes(document.mistakes)
-    policy = policy_of(sound.shape, pausing, identities, version=sha256(data).hexdigest())
+    policy = policy_of(sound.shape, installation, pausing, identities, version=sha256(data).hexdigest())
     return policy, document, sound, identities

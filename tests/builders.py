@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from approvals.accounts import executor
+from approvals.accounts import Installation, ServiceAccount
 from approvals.action import Argument, ProposedAction, Target
 from approvals.diff import changes_between
 from approvals.escalation import Breach, Escalation, Exhibit, Plea
@@ -38,6 +38,7 @@ from approvals.policy import (
     Environment,
     Limit,
     Match,
+    NamedCluster,
     Owners,
     Policy,
     Rule,
@@ -61,6 +62,7 @@ TICK = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 ESCALATION = "esc_01JD0000000000000000000000"
+INSTALLATION = Installation(name="acme")
 CLUSTER_UID = "8f3c2a52-7a35-4c7e-9a52-0a4a6e0f7b11"
 OBJECT_UID = "1d0f8f3e-52f3-4b0e-8f43-5c1f2d5c7a10"
 
@@ -120,7 +122,7 @@ def an_environment(name: str = "prod-eu-1", **changed: Any) -> Environment:
         channel=CHANNEL,
         zone="Europe/Berlin",
         digest=DigestSchedule(weekday="mon", hour=9, minute=0),
-        context=None,
+        cluster="main",
     )
     return replace(environment, **changed)
 
@@ -136,6 +138,8 @@ def a_policy(**changed: Any) -> Policy:
     """Return a policy with one environment, one agent, one approver set and one rule."""
     policy = Policy(
         version="a" * 64,
+        installation=INSTALLATION,
+        clusters={"main": NamedCluster(name="main", context=None)},
         environments={"prod-eu-1": an_environment()},
         charters={"scaler": a_charter()},
         approver_sets={"platform": an_approver_set()},
@@ -284,6 +288,11 @@ def preview_of(
     return Preview(cluster_uid=CLUSTER_UID, steps=(replace(draft.step, changes=changes),), evidence=seen)
 
 
+def an_executor(verb: str = "scale", namespace: str = "shop") -> ServiceAccount:
+    """Return the account that carries :func:`a_plan` out."""
+    return ServiceAccount(namespace=namespace, name=f"exec-scaler-{verb}")
+
+
 def a_plan(
     escalation: str = ESCALATION, *, preview: Preview | None = None, action: ProposedAction | None = None
 ) -> Plan:
@@ -295,7 +304,7 @@ def a_plan(
         verb=wish.verb,
         target=wish.target,
         arguments=wish.parameters,
-        executor=executor("scaler", wish.verb, wish.target.namespace).username,
+        executor=an_executor(wish.verb, wish.target.namespace).username,
         valid_for=15 * MINUTE,
     )
 

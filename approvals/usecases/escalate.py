@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from approvals.accounts import executor
 from approvals.errors import Clash, Forbidden, KeyReused, Malformed, OutOfScope, Paused, PolicyDenied, TooMany
 from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
@@ -138,7 +137,7 @@ class Escalate:
             )
             uow.save(opened(request, plea=draft.texts, facts={}))
             return Opened(request=request, created=True)
-        plan = _bound(draft, ruling)
+        plan = _bound(draft, policy, ruling)
         if not could.are_surely_enough(ruling.quorum):
             plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
         bound = facts_of(plan.bound)
@@ -308,15 +307,16 @@ def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], 
     return None
 
 
-def _bound(draft: Draft, ruling: Ruling) -> Plan:
+def _bound(draft: Draft, policy: Policy, ruling: Ruling) -> Plan:
     action = draft.escalation.action
+    account = policy.installation.executor(draft.escalation.agent, action.verb, action.target.namespace)
     return bind(
         draft.preview,
         escalation=draft.id,
         verb=action.verb,
         target=action.target,
         arguments=action.parameters,
-        executor=executor(draft.escalation.agent, action.verb, action.target.namespace).username,
+        executor=account.username,
         valid_for=ruling.valid_for,
     )
 

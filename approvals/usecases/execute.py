@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
-from approvals.accounts import executor
+from approvals.accounts import ServiceAccount
 from approvals.audit import Transition
 from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable
 from approvals.execution import (
@@ -270,7 +270,7 @@ class Execute:
             verb=bound.verb,
             target=request.action.target,
             arguments=request.action.parameters,
-            executor=executor(request.agent, bound.verb, request.action.target.namespace).username,
+            executor=self._executor(request.agent, bound.verb, request.action.target.namespace).username,
             valid_for=bound.valid_for,
         )
         evidence = preview.evidence
@@ -288,8 +288,11 @@ class Execute:
         return self._send(execution, attempt, bound, body, credential)
 
     def _mint(self, execution: Execution, bound: Bound) -> Credential:
-        account = executor(execution.agent, bound.verb, execution.namespace)
+        account = self._executor(execution.agent, bound.verb, execution.namespace)
         return self.cluster.mint(environment=execution.environment, account=account)
+
+    def _executor(self, agent: str, verb: str, namespace: str) -> ServiceAccount:
+        return self.policies.current().installation.executor(agent, verb, namespace)
 
     def _send(
         self, execution: Execution, attempt: Attempt, bound: Bound, body: bytes, credential: Credential

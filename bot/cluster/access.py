@@ -8,14 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from approvals.accounts import Role, ServiceAccount, executor, inspector, observer, planner
-from approvals.policy import PROTECTED_NAMESPACES, Policy
+from approvals.accounts import Installation, Role, ServiceAccount
+from approvals.policy import Policy, is_protected
 from approvals.verb import AccessRule, Verb
 from approvals.verbs import verb_called
-
-BOT: Final = ServiceAccount(namespace="countersign", name="countersign")
-"""The bot's own account, as the shipped manifests name it."""
-
 
 INSPECTED: Final = (
     AccessRule(group="", resource="namespaces", verbs=("list",)),
@@ -49,40 +45,41 @@ class Holding:
     """An executor's."""
 
 
-def grants_of(policy: Policy, environments: Iterable[str]) -> tuple[Grant, ...]:
-    """Return what the policy's charters grant in one cluster, which *environments* share, sorted.
+def grants_of(policy: Policy, cluster: str) -> tuple[Grant, ...]:
+    """Return what the policy's charters grant in one cluster, whatever environment it is granted for, sorted.
 
     Protected namespaces are left out: no rule can open them, so no account is made in them.
     """
     verbs: dict[tuple[str, str], set[str]] = {}
-    for environment in environments:
+    for environment in policy.environments_in(cluster):
         for charter in policy.charters.values():
-            for namespace in charter.namespaces.get(environment, frozenset()) - PROTECTED_NAMESPACES:
-                verbs.setdefault((charter.agent, namespace), set()).update(charter.verbs)
+            for namespace in charter.namespaces.get(environment, frozenset()):
+                if not is_protected(namespace):
+                    verbs.setdefault((charter.agent, namespace), set()).update(charter.verbs)
     return tuple(
         Grant(agent=agent, namespace=namespace, verbs=tuple(sorted(verbs[agent, namespace])))
         for agent, namespace in sorted(verbs)
     )
 
 
-def holdings_of(grants: Iterable[Grant]) -> tuple[Holding, ...]:
-    """Return every account that *grants* need, with its rules.
+def holdings_of(grants: Iterable[Grant], installation: Installation) -> tuple[Holding, ...]:
+    """Return every account of *installation* that *grants* need, with its rules.
 
     Raises:
         ValueError: Two different accounts would have the same name.
     """
-    holdings = [holding for grant in grants for holding in _holdings(grant)]
+    holdings = [holding for grant in grants for holding in _holdings(grant, installation)]
     names = [holding.account for holding in holdings]
     if len(set(names)) != len(names):
         raise ValueError("two agents' accounts would have the same name")
     return tuple(holdings)
 
 
-def _holdings(grant: Grant) -> tuple[Holding, ...]:
+def _holdings(grant: Grant, installation: Installation) -> tuple[Holding, ...]:
     verbs = [verb_called(name) for name in grant.verbs]
     executors = (
         Holding(
-            account=executor(grant.agent, verb.name, grant.namespace),
+            account=installation.executor(grant.agent, verb.name, grant.namespace),
             role=Role.EXECUTOR,
             rules=merged(verb.executor_rules),
             verb=verb,
@@ -91,13 +88,13 @@ def _holdings(grant: Grant) -> tuple[Holding, ...]:
     )
     return (
         Holding(
-            account=planner(grant.agent, grant.namespace),
+            account=installation.planner(grant.agent, grant.namespace),
             role=Role.PLANNER,
             rules=merged(rule for verb in verbs for rule in verb.planner_rules),
         ),
         *executors,
         Holding(
-            account=observer(grant.agent, grant.namespace),
+            account=installation.observer(grant.agent, grant.namespace),
             role=Role.OBSERVER,
             rules=merged(rule for verb in verbs for rule in verb.observer_rules),
         ),
@@ -115,9 +112,9 @@ def merged(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
     )
 
 
-def inspector_of(bot: ServiceAccount) -> Holding:
+def inspector_of(installation: Installation) -> Holding:
     """Return the account that may list who may do what in the cluster, in all of it, and nothing else."""
-    return Holding(account=inspector(bot), role=Role.INSPECTOR, rules=INSPECTED)
+    return Holding(account=installation.inspector, role=Role.INSPECTOR, rules=INSPECTED)
 
 
 def namespaces_of(holdings: Iterable[Holding]) -> tuple[str, ...]:

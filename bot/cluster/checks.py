@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from approvals.accounts import Role, ServiceAccount
+from approvals.accounts import Installation, Role, ServiceAccount
 from approvals.errors import Forbidden
 from bot.cluster import identities, reviews, trials
 from bot.cluster.access import Holding, inspector_of, namespaces_of
@@ -49,8 +49,8 @@ class Checks:
 
     environment: str
     own: Identity
-    bot: ServiceAccount
-    """Which account the bot's own should be."""
+    installation: Installation
+    """Whose accounts they should be, the bot's own among them."""
     holdings: Sequence[Holding]
     canary: str
     open_line: Open
@@ -70,6 +70,10 @@ class Checks:
         for holding in self.holdings:
             yield from self._of(holding)
 
+    @property
+    def _bot(self) -> ServiceAccount:
+        return self.installation.bot
+
     def _who_is_the_bot(self) -> Finding | None:
         try:
             name = self._with(self.own, identities.who_am_i).get("username")
@@ -78,16 +82,16 @@ class Checks:
                 f"the cluster does not accept the bot's own credential ({describe(refusal.answer)}). "
                 "Give it a kubeconfig with a good one."
             )
-        if name == self.bot.username:
+        if name == self._bot.username:
             return None
         return self._found(
-            f"the bot's own account is {name} and should be {self.bot.username}, which may do nothing but mint tokens. "
+            f"the bot's own account is {name} and should be {self._bot.username}, which may do nothing but mint tokens. "
             "Give it a kubeconfig of that service account."
         )
 
     def _own_rights(self) -> dict[str, tuple[Right, ...]]:
         names: dict[str, set[str]] = {}
-        for holding in (*self.holdings, *([inspector_of(self.bot)] if self.holdings else [])):
+        for holding in (*self.holdings, *([inspector_of(self.installation)] if self.holdings else [])):
             names.setdefault(holding.account.namespace, set()).add(holding.account.name)
         rights: dict[str, tuple[Right, ...]] = {
             namespace: (Right(group="", resource="serviceaccounts/token", verb="create", names=frozenset(accounts)),)
@@ -103,7 +107,7 @@ class Checks:
         if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is Trial.LET_THROUGH:
             yield self._found(
                 f"the bot could mint a token of {_named(account)} for an hour: the admission policy for tokens is "
-                f"missing, or does not know {self.bot.username}. {_APPLY}"
+                f"missing, or does not know {self._bot.username}. {_APPLY}"
             )
 
     def _of(self, holding: Holding) -> Iterator[Finding]:
@@ -130,7 +134,7 @@ class Checks:
 
     def _compare(self, who: str, identity: Identity, allowed: Mapping[str, tuple[Right, ...]]) -> Iterator[Finding]:
         """Compare an account's rights in every namespace that matters with what it is *allowed* in each."""
-        places = tuple(dict.fromkeys((*namespaces_of(self.holdings), self.bot.namespace, *_ELSEWHERE)))
+        places = tuple(dict.fromkeys((*namespaces_of(self.holdings), self._bot.namespace, *_ELSEWHERE)))
         seen = self._with(identity, lambda line: reviews.compare(line, allowed=allowed, namespaces=places))
         for right, namespaces in seen.too_much.items():
             yield self._found(

@@ -11,7 +11,7 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any, Final, TypeVar
 
-from approvals.accounts import ServiceAccount, observer, planner
+from approvals.accounts import Installation, ServiceAccount
 from approvals.action import ProposedAction
 from approvals.errors import Forbidden, Unavailable
 from approvals.plan import Bound, Preview
@@ -19,7 +19,7 @@ from approvals.ports import Credential, Reply
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from bot.cluster import asking, executor, identities, paths
-from bot.cluster.access import BOT, Grant, holdings_of
+from bot.cluster.access import Grant, holdings_of
 from bot.cluster.answers import describe
 from bot.cluster.asking import Declined
 from bot.cluster.calls import Client, Identity, Times
@@ -27,7 +27,7 @@ from bot.cluster.checks import Checks, Finding
 from bot.cluster.connections import Connections, Source
 from bot.cluster.identities import Cache, Minted
 from bot.cluster.interpreter import Interpreter
-from bot.cluster.manifests import NAME, canary
+from bot.cluster.manifests import canary
 from bot.cluster.observer import observe
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class KubernetesCluster:
         self,
         sources: Mapping[str, Source],
         *,
+        installation: Installation,
         mac_key: bytes,
         now: Callable[[], datetime],
         version: str,
@@ -56,6 +57,7 @@ class KubernetesCluster:
 
         Args:
             sources: Where the bot's own account comes from, by environment; it may grow.
+            installation: Whose accounts act.
             mac_key: Keys the hashes that stand for values that are not shown. The same for as long as plans live.
             now: The aware instant.
             version: Ours, for the user agent.
@@ -63,6 +65,7 @@ class KubernetesCluster:
             writing_times: How long the write may take.
         """
         self.connections = Connections(sources)
+        self._installation = installation
         self._mac_key = mac_key
         self._now = now
         self._agent = f"countersign/{version}"
@@ -88,7 +91,7 @@ class KubernetesCluster:
             return interpreter.preview(uid)
 
         uid = self.cluster_uid(environment, escalation=occasion.escalation)
-        account = planner(agent, action.target.namespace)
+        account = self._installation.planner(agent, action.target.namespace)
         return self._as(environment, account, look, escalation=occasion.escalation)
 
     def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
@@ -122,7 +125,7 @@ class KubernetesCluster:
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""
         one = bound.steps[step]
-        account = observer(agent, one.namespace)
+        account = self._installation.observer(agent, one.namespace)
         return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
 
     def cluster_uid(self, environment: str, *, escalation: str | None = None) -> str:
@@ -138,16 +141,12 @@ class KubernetesCluster:
 
         return self._by_itself(environment, look)
 
-    def findings(
-        self, environment: str, grants: Iterable[Grant], *, bot: ServiceAccount = BOT, name: str = NAME
-    ) -> tuple[Finding, ...]:
+    def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
         """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
 
         Args:
             environment: Which cluster, and the word that the findings begin with.
             grants: All that is granted there, also for other environments that share it.
-            bot: Which account the bot's own should be.
-            name: Begins the names of what the manifests made.
 
         Raises:
             Unavailable: The cluster cannot be asked.
@@ -159,9 +158,9 @@ class KubernetesCluster:
         checks = Checks(
             environment=environment,
             own=own,
-            bot=bot,
-            holdings=holdings_of(grants),
-            canary=canary(name),
+            installation=self._installation,
+            holdings=holdings_of(grants, self._installation),
+            canary=canary(self._installation),
             open_line=self._line,
         )
         return tuple(checks.findings())

@@ -11,19 +11,20 @@ holds a token. Five policies say it:
 - *minters*: nobody but the bot mints tokens of our accounts, not even an administrator;
 - *users*: no pod runs as one of our accounts, and no Secret is made for a token of one.
 
-They know accounts by the naming rules of :mod:`approvals.accounts`, in the namespaces that have such accounts and nowhere
-else. Whatever they do not know is refused: ``failurePolicy`` is Fail, and an executor's write is denied unless a verb's
-fence speaks of its resource. What the server would fill in is written out, so that what is installed can be compared with
+They know an installation's accounts by how their names begin (:mod:`approvals.accounts`), in whatever namespace: they depend on
+the installation and on nothing that it grants, so that applying them again, made from an older or a newer policy file, never
+leaves an account without its fence, and another installation's accounts are not theirs. Which accounts there are is said by
+RBAC. Whatever they do not know is refused: ``failurePolicy`` is Fail, and an executor's write is denied unless a verb's fence
+speaks of its resource. What the server would fill in is written out, so that what is installed can be compared with
 what is generated, word by word (:mod:`bot.cluster.standing`).
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from approvals.accounts import Role, ServiceAccount, inspector
+from approvals.accounts import Installation, Role
 from approvals.verb import Fence, Verb
 from approvals.verbs import REGISTRY
-from bot.cluster.access import Holding, namespaces_of
 from bot.cluster.identities import LIFE
 
 _API: Final = "admissionregistration.k8s.io/v1"
@@ -54,26 +55,21 @@ _TOKEN_OF: Final = "kubernetes.io/service-account.name"  # noqa: S105 - an annot
 Manifest = dict[str, Any]
 
 
-def fences(
-    holdings: Sequence[Holding], *, bot: ServiceAccount, name: str, audiences: Sequence[str] = AUDIENCES
-) -> list[Manifest]:
-    """Return the policies with their bindings.
+def fences(installation: Installation, *, audiences: Sequence[str] = AUDIENCES) -> list[Manifest]:
+    """Return the policies with their bindings: the same whatever *installation* grants.
 
     Args:
-        holdings: Every account that there is in the cluster.
-        bot: The bot's own account.
-        name: Begins the names of what is made.
+        installation: Whose accounts they fence.
         audiences: What the API server calls itself: tokens for anybody else are not minted. The server fills them in
             before it asks its policies, so a policy has to know them.
     """
-    namespaces = namespaces_of(holdings)
-    ours = [*(one.account for one in holdings), inspector(bot)]
+    prefix = installation.prefix
     return [
-        *_policy(f"{name}-planners", [_EVERYTHING], _planners(namespaces)),
-        *_policy(f"{name}-tokens", [_TOKENS], _tokens(ours, bot, audiences)),
-        *_policy(f"{name}-executors", [_EVERYTHING], _executors(namespaces)),
-        *_policy(f"{name}-minters", [_TOKENS], _minters(ours, bot)),
-        *_policy(f"{name}-users", [_PODS, _EPHEMERAL, _SECRETS], _users(ours)),
+        *_policy(f"{prefix}planners", [_EVERYTHING], _planners(installation)),
+        *_policy(f"{prefix}tokens", [_TOKENS], _tokens(installation, audiences)),
+        *_policy(f"{prefix}executors", [_EVERYTHING], _executors(installation)),
+        *_policy(f"{prefix}minters", [_TOKENS], _minters(installation)),
+        *_policy(f"{prefix}users", [_PODS, _EPHEMERAL, _SECRETS], _users(installation)),
     ]
 
 
@@ -100,19 +96,20 @@ def _policy(name: str, resources: Sequence[Manifest], spec: Manifest) -> list[Ma
     ]
 
 
-def _planners(namespaces: Sequence[str]) -> Manifest:
+def _planners(installation: Installation) -> Manifest:
     return {
-        "matchConditions": [{"name": "planner", "expression": _is_one_of(Role.PLANNER, namespaces)}],
+        "matchConditions": [{"name": "planner", "expression": _is_one_of(installation, Role.PLANNER)}],
         "validations": [_rule("has(request.dryRun) && request.dryRun", "a planner may only try out (dry run)")],
     }
 
 
-def _tokens(ours: Iterable[ServiceAccount], bot: ServiceAccount, audiences: Sequence[str]) -> Manifest:
+def _tokens(installation: Installation, audiences: Sequence[str]) -> Manifest:
+    bot = installation.bot
     most = int(LIFE.total_seconds())
     return {
         "matchConditions": [{"name": "bot", "expression": f"request.userInfo.username == '{bot.username}'"}],
         "validations": [
-            _rule(f"(request.namespace + '/' + request.name) in {_places(ours)}", "tokens of its named accounts only"),
+            _rule(f"request.name.startsWith('{installation.prefix}')", "tokens of its own accounts only"),
             _rule(
                 f"has(object.spec.expirationSeconds) && object.spec.expirationSeconds <= {most}",
                 f"tokens of at most {most} seconds only",
@@ -130,46 +127,53 @@ def _tokens(ours: Iterable[ServiceAccount], bot: ServiceAccount, audiences: Sequ
     }
 
 
-def _minters(ours: Iterable[ServiceAccount], bot: ServiceAccount) -> Manifest:
-    named = f"(request.namespace + '/' + request.name) in {_places(ours)}"
+def _minters(installation: Installation) -> Manifest:
     return {
-        "matchConditions": [{"name": "ours", "expression": named}],
+        "matchConditions": [{"name": "ours", "expression": f"request.name.startsWith('{installation.prefix}')"}],
         "validations": [
-            _rule(f"request.userInfo.username == '{bot.username}'", "only the bot mints tokens of its accounts")
+            _rule(
+                f"request.userInfo.username == '{installation.bot.username}'",
+                "only the bot mints tokens of its accounts",
+            )
         ],
     }
 
 
-def _users(ours: Sequence[ServiceAccount]) -> Manifest:
-    """Return that nobody runs a pod as one of *ours*, or has a token of one kept in a Secret.
+def _users(installation: Installation) -> Manifest:
+    """Return that nobody runs a pod as an account of the bot's, or has a token of one kept in a Secret.
+
+    The bot's own account is not among them: a pod that runs as it is the bot.
 
     A Secret that names another account at first and one of ours later is why updates are looked at.
     """
-    places = _places(ours)
+    is_ours = f".startsWith('{installation.prefix}')"
     account = "object.?spec.?serviceAccountName.orValue('')"
     named = f"object.?metadata.?annotations[?'{_TOKEN_OF}'].orValue('')"
     return {
         "matchConditions": [
-            {"name": "places", "expression": f"request.namespace in {_listed(sorted({one.namespace for one in ours}))}"}
+            {
+                "name": "ours",
+                "expression": f"(request.resource.resource == 'pods' ? {account} : {named}){is_ours}",
+            }
         ],
         "validations": [
             _rule(
-                f"request.resource.resource != 'pods' || !((request.namespace + '/' + {account}) in {places})",
+                f"request.resource.resource != 'pods' || !{account}{is_ours}",
                 "no pod runs as an account of the bot's",
             ),
             _rule(
                 f"request.resource.resource != 'secrets' || object.?type.orValue('') != '{_TOKEN_SECRET}'"
-                f" || !((request.namespace + '/' + {named}) in {places})",
+                f" || !{named}{is_ours}",
                 "no Secret holds a token of an account of the bot's",
             ),
         ],
     }
 
 
-def _executors(namespaces: Sequence[str]) -> Manifest:
+def _executors(installation: Installation) -> Manifest:
     fenced = [(verb, fence) for verb in REGISTRY for fence in verb.fences]
     return {
-        "matchConditions": [{"name": "executor", "expression": _is_one_of(Role.EXECUTOR, namespaces)}],
+        "matchConditions": [{"name": "executor", "expression": _is_one_of(installation, Role.EXECUTOR)}],
         "variables": [
             {"name": _variable(verb, fence), "expression": _speaks_of(verb, fence)} for verb, fence in fenced
         ],
@@ -200,19 +204,14 @@ def _rule(expression: str, message: str) -> Manifest:
     return {"expression": expression, "message": f"{message}", "reason": "Forbidden"}
 
 
-def _places(accounts: Iterable[ServiceAccount]) -> str:
-    return _listed(f"{one.namespace}/{one.name}" for one in accounts)
-
-
 def _listed(words: Iterable[str]) -> str:
     quoted = (f"'{word}'" for word in words)
     return f"[{', '.join(quoted)}]"
 
 
-def _is_one_of(role: Role, namespaces: Sequence[str]) -> str:
-    """Return that the user is an account of *role* in one of *namespaces*."""
-    places = "|".join(namespaces)
-    return f"request.userInfo.username.matches('^system:serviceaccount:({places}):{role}-')"
+def _is_one_of(installation: Installation, role: Role) -> str:
+    """Return that the user is one of the installation's accounts of *role*, in any namespace."""
+    return f"request.userInfo.username.matches('^system:serviceaccount:[^:]+:{installation.prefix}{role}-')"
 
 
 def _variable(verb: Verb, fence: Fence) -> str:

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from approvals.errors import Malformed
 from approvals.policy import Policy
 from bot import clock
-from bot.cluster.access import BOT, grants_of
+from bot.cluster.access import Grant, grants_of
 from bot.cluster.asking import Declined
 from bot.cluster.connections import Source, Unusable
 from bot.cluster.door import KubernetesCluster
+from bot.cluster.fences import Manifest
 from bot.cluster.install import Administrator
 from bot.cluster.manifests import manifests
 from bot.local.cluster import Seed, StandIn, accounts_of, deployment
@@ -128,8 +129,8 @@ def _installed(directory: Path, policy: Policy, admin: Source, description: str)
     namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in _NAMESPACES]
     try:
         with Administrator(admin) as line:
-            line.apply([*namespaces, *manifests(grants_of(policy, policy.environments)), *_shop()])
-            line.write_kubeconfig(BOT, kubeconfig, good_for=KUBECONFIG_GOOD_FOR)
+            line.apply([*namespaces, *_manifests(policy), *_shop()])
+            line.write_kubeconfig(policy.installation.bot, kubeconfig, good_for=KUBECONFIG_GOOD_FOR)
     except Declined as refusal:
         raise Malformed(
             f"The cluster does not let this account put in what the demo needs ({refusal}). Name an administrator's.",
@@ -153,11 +154,12 @@ def _wait_for_fences(kubeconfig: Path, policy: Policy) -> None:
     """
     cluster = KubernetesCluster(
         {_ENVIRONMENT: Source(kubeconfig=kubeconfig)},
+        installation=policy.installation,
         mac_key=clock.new_key(),
         now=clock.utc_now,
         version=version("countersign"),
     )
-    grants = grants_of(policy, policy.environments)
+    grants = _grants(policy)
     until = time.monotonic() + FENCES_SECONDS
     while cluster.findings(_ENVIRONMENT, grants) and time.monotonic() < until:
         clock.wait(0.2)
@@ -165,15 +167,15 @@ def _wait_for_fences(kubeconfig: Path, policy: Policy) -> None:
 
 @contextmanager
 def _stand_in(directory: Path, policy: Policy) -> Iterator[DemoCluster]:
-    documents = tuple(manifests(grants_of(policy, policy.environments)))
+    documents, installation = tuple(_manifests(policy)), policy.installation
     accounts = accounts_of(documents)
-    bot = next(account for account in accounts if account.username == BOT.username)
+    bot = next(account for account in accounts if account.username == installation.bot.username)
     canaries = tuple(one for one in documents if one["kind"] == "Deployment")
     seed = Seed(
-        namespaces=(BOT.namespace, *_NAMESPACES),
+        namespaces=(installation.namespace, *_NAMESPACES),
         workloads=(*_shop(), *canaries),
         accounts=accounts,
-        fences=usual_fences(bot, accounts),
+        fences=usual_fences(bot, accounts, prefix=installation.prefix),
         declared=documents,
         user=bot,
     )
@@ -184,6 +186,14 @@ def _stand_in(directory: Path, policy: Policy) -> Iterator[DemoCluster]:
             context=cluster.context,
             somebody_scales=lambda namespace, name, replicas: _scale(cluster, namespace, name, replicas),
         )
+
+
+def _grants(policy: Policy) -> tuple[Grant, ...]:
+    return grants_of(policy, policy.environments[_ENVIRONMENT].cluster)
+
+
+def _manifests(policy: Policy) -> list[Manifest]:
+    return manifests(_grants(policy), policy.installation)
 
 
 def _scale(cluster: StandIn, namespace: str, name: str, replicas: int) -> None:

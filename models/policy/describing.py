@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from approvals.policy import Charter, Environment, Policy, Rule, WhenTokenRevoked
+from approvals.policy import Charter, Environment, NamedCluster, Policy, Rule, WhenTokenRevoked
 from models.policy.fields import WEEKDAYS, duration_text
 from models.policy.overlap import asks_of, spoken_of
 
@@ -11,7 +11,7 @@ SHORT_VERSION = 12
 
 
 def describe(policy: Policy) -> str:
-    """Return what *policy* comes to: counts, then a line for each environment, and a few for each agent."""
+    """Return what *policy* comes to: counts, then a line for each cluster and environment, and a few for each agent."""
     asking = sum(1 for rule in policy.rules if rule.asking)
     counts = (
         f"Policy {policy.version[:SHORT_VERSION]}: {_counted(policy.environments, 'environment')}, "
@@ -19,7 +19,12 @@ def describe(policy: Policy) -> str:
         f"{_counted(policy.limits, 'limit')}, {_counted(policy.rules, 'rule')} "
         f"({asking} asking, {len(policy.rules) - asking} denying)."
     )
-    lines = [counts, *(_environment(one) for one in policy.environments.values())]
+    lines = [
+        counts,
+        _installation(policy),
+        *(_cluster(policy, one) for one in policy.clusters.values()),
+        *(_environment(one) for one in policy.environments.values()),
+    ]
     for charter in policy.charters.values():
         lines += _agent(policy, charter)
     return "\n".join(lines)
@@ -30,12 +35,28 @@ def _counted(things: Iterable[object], noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def _installation(policy: Policy) -> str:
+    installation = policy.installation
+    return (
+        f"Installation {installation.name}: the bot's own account is {installation.namespace}/{installation.bot.name}, "
+        f"and what it has in a cluster begins with {installation.prefix}."
+    )
+
+
+def _cluster(policy: Policy, cluster: NamedCluster) -> str:
+    way = f"by the context {cluster.context}" if cluster.context else "as the settings say"
+    names = policy.environments_in(cluster.name)
+    if not names:
+        return f"Cluster {cluster.name}: reached {way}, with no environment in it."
+    shared = f"shared by the environments {', '.join(names)}" if len(names) > 1 else f"of the environment {names[0]}"
+    return f"Cluster {cluster.name}: reached {way}, {shared}."
+
+
 def _environment(environment: Environment) -> str:
     day = next(name for name in WEEKDAYS if name.startswith(environment.digest.weekday))
-    cluster = f"context {environment.context}" if environment.context else "the settings' own cluster"
     return (
-        f"Environment {environment.name}: {cluster}, asks in {environment.channel}, digest on {day} at "
-        f"{environment.digest.hour:02}:{environment.digest.minute:02} {environment.zone}."
+        f"Environment {environment.name}: in the cluster {environment.cluster}, asks in {environment.channel}, "
+        f"digest on {day} at {environment.digest.hour:02}:{environment.digest.minute:02} {environment.zone}."
     )
 
 

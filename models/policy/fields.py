@@ -44,6 +44,7 @@ _OPERATOR_ACCOUNT: Final = re.compile(re.escape(OPERATOR) + r"[a-z_][a-z0-9_-]{0
 _CHANNEL: Final = re.compile(r"[TE][A-Z0-9]{2,20}:[CG][A-Z0-9]{2,20}")
 _GROUP: Final = re.compile(r"[TE][A-Z0-9]{2,20}:S[A-Z0-9]{2,20}")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_INSTALLATION: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 _RULE_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9.-]{0,253}\*?")
 _LOWER_PATTERN: Final = re.compile(r"[a-z0-9.-]{0,253}\*?")
@@ -51,6 +52,7 @@ _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 _AMOUNT: Final = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?")
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CLUSTER_NAME: Final = "A cluster's name is 1-63 lower-case letters, digits and dashes"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NOTHING: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -206,6 +208,12 @@ def _who(value: object) -> str:
     return _account(value) if ":" in text else _word(_NAME, "A name from `people:` or an account is wanted here")(value)
 
 
+def _cluster(value: object) -> str:
+    if isinstance(value, dict):
+        raise mistake("Name one of `clusters:` here; how it is reached, such as by a `context`, is said there.")
+    return _word(_RULE_NAME, _CLUSTER_NAME)(value)
+
+
 def _pattern(pattern: re.Pattern[str]) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _text(value)
@@ -251,6 +259,11 @@ Who = Annotated[str, _read_by(_who)]
 Channel = Annotated[str, _read_by(_word(_CHANNEL, "A channel is TEAM:CHANNEL, such as T0123ABCD:C0123ABCD"))]
 Group = Annotated[str, _read_by(_word(_GROUP, "A user group is TEAM:SUBTEAM, such as T0123ABCD:S0123ABCD"))]
 Name = Annotated[str, _read_by(_word(_NAME, "A name is 1-63 letters, digits, dots, dashes and underscores"))]
+InstallationName = Annotated[
+    str, _read_by(_word(_INSTALLATION, "An installation's name is 1-20 lower-case letters and digits, a letter first"))
+]
+ClusterName = Annotated[str, _read_by(_word(_RULE_NAME, _CLUSTER_NAME))]
+ClusterWord = Annotated[str, _read_by(_cluster)]
 EnvironmentName = Annotated[
     str, _read_by(_word(ENVIRONMENT_NAME, "An environment's name is 1-63 lower-case letters, digits and dashes"))
 ]

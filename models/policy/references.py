@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from approvals.people import SLACK_ACCOUNT, is_operator
-from approvals.policy import PROTECTED_NAMESPACES
+from approvals.policy import is_protected
 from approvals.verbs import REGISTRY
 from models.policy.identities import Identities
 from models.policy.mistakes import Path, did_you_mean, listed, quoted
@@ -23,6 +23,7 @@ def check_references(document: Document, sound: Sound) -> None:
     _check_accounts(document, sound)
     _check_people(document, sound)
     _check_sets(document, sound)
+    _check_clusters(document, sound)
     for name, agent in sound.shape.agents.items():
         _check_agent(document, sound, name, agent)
     _check_rule_names(document, sound)
@@ -86,6 +87,27 @@ def _check_sets(document: Document, sound: Sound) -> None:
         _check_known(document, ("pausing", which), getattr(sound.shape.pausing, which), declared, "approver set")
 
 
+def _check_clusters(document: Document, sound: Sound) -> None:
+    """Note clusters that would be one, and environments of which nobody can say which cluster they are in."""
+    first: dict[str | None, str] = {}
+    for name, cluster in sound.shape.clusters.items():
+        if cluster.context in first:
+            sentence = (
+                f"The cluster `{first[cluster.context]}` is reached in the same way, so the two are one. "
+                "Keep one of them, and let environments share it."
+            )
+            document.mistake(("clusters", name), sentence, key=True)
+        first.setdefault(cluster.context, name)
+    declared = sound.declared.get("clusters", frozenset())
+    for name, environment in sound.shape.environments.items():
+        if environment.cluster is None and declared:
+            sentence = f"`cluster` is missing: which of the clusters it is in; there are {listed(declared)}."
+            document.mistake(("environments", name), sentence, key=True)
+        elif environment.cluster is not None and environment.cluster not in declared:
+            sentence = _unknown(environment.cluster, declared, "cluster")
+            document.mistake(("environments", name, "cluster"), sentence)
+
+
 def _check_agent(document: Document, sound: Sound, name: str, agent: AgentShape) -> None:
     _check_known(document, ("agents", name, "verbs"), agent.verbs, VERBS, "verb")
     environments = sound.declared.get("environments", frozenset())
@@ -94,7 +116,7 @@ def _check_agent(document: Document, sound: Sound, name: str, agent: AgentShape)
         if environment not in environments:
             document.mistake(path, _unknown(environment, environments, "environment"), key=True)
         for place, namespace in enumerate(namespaces):
-            if namespace in PROTECTED_NAMESPACES:
+            if is_protected(namespace):
                 document.mistake((*path, place), f"{quoted(namespace)} is protected; no policy can open it. Remove it.")
     if not agent.namespaces:
         document.mistake(("agents", name, "namespaces"), "It names no environment, so the agent may ask for nothing.")

@@ -125,3 +125,6 @@ def _unused(document: Document, policy: Policy) -> Iterator[Remark]:
     chartered = {environment for charter in policy.charters.values() for environment in charter.namespaces}
     for name in policy.environments.keys() - chartered:
         yield _remark(document, Weight.NOTE, ("environments", name), "No agent may ask for anything here.", key=True)
+    for name in policy.clusters:
+        if not policy.environments_in(name):
+            yield _remark(document, Weight.NOTE, ("clusters", name), "No environment is in this cluster.", key=True)

@@ -15,9 +15,12 @@ from models.policy.fields import (
     Amount,
     AtLeastOne,
     Channel,
+    ClusterName,
+    ClusterWord,
     Each,
     EnvironmentName,
     Group,
+    InstallationName,
     LimitName,
     LongDuration,
     LowerPattern,
@@ -49,9 +52,9 @@ class Shape(BaseModel):
 
 
 class ClusterShape(Shape):
-    """Which cluster an environment is."""
+    """How one cluster is reached; whatever is left out comes from the settings."""
 
-    context: Text = key("the kubeconfig context of its cluster")
+    context: Text | None = None
 
 
 class DigestShape(Shape):
@@ -62,9 +65,9 @@ class DigestShape(Shape):
 
 
 class EnvironmentShape(Shape):
-    """One cluster and where it is asked about."""
+    """Which cluster it is in, and where it is asked about."""
 
-    cluster: ClusterShape | None = None
+    cluster: ClusterWord | None = None
     channel: Channel = key("where its cards are posted, TEAM:CHANNEL")
     zone: Zone = key("its IANA time zone, such as Europe/Berlin")
     digest: DigestShape = key("when the weekly digest is posted, weekday and time")
@@ -167,10 +170,14 @@ class PolicyShape(Shape):
     """The whole file. Sections have empty defaults so that the rest can be checked where one is faulty."""
 
     version: Version = key("the version of this format: 1", default=1)
+    installation: InstallationName | None = key(
+        "a name for this installation that no other one has on its clusters, such as `acme`", default=None
+    )
     people: dict[Name, Annotated[list[Account], AtLeastOne, Each]] = key("who has which accounts", default_factory=dict)
     approvers: dict[Name, ApproversShape] = key("who may decide, as named sets", default_factory=dict)
     pausing: PausingShape | None = key("who may pause and who may resume", default=None)
-    environments: dict[EnvironmentName, EnvironmentShape] = key("the clusters", default_factory=dict)
+    clusters: dict[ClusterName, ClusterShape] = key("the clusters", default_factory=dict)
+    environments: dict[EnvironmentName, EnvironmentShape] = key("what agents ask about", default_factory=dict)
     agents: dict[AgentName, AgentShape] = key("the agents and their charters", default_factory=dict)
     limits: dict[LimitName, LimitShape] = key("ceilings that escalations may refer to", default_factory=dict)
     rules: list[RuleShape] = key("what is denied and who is asked", default_factory=list)

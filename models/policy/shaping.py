@@ -17,7 +17,7 @@ from models.policy.mistakes import Path, did_you_mean, quoted
 from models.policy.reading import Document, Tree
 from models.policy.shapes import PolicyShape, RuleShape, Shape
 
-_REQUIRED: Final = ("version", "approvers", "pausing", "environments", "agents", "rules")
+_REQUIRED: Final = ("version", "installation", "approvers", "pausing", "environments", "agents", "rules")
 _RUNNING_ALONE: Final = frozenset({"allow", "approve", "auto_approve", "autoapprove", "auto", "permit", "allow_all"})
 
 
@@ -89,7 +89,7 @@ def _tell(document: Document, error: ErrorDetails) -> Path:
         document.mistake(path[:-1], _missing(path), key=True)
     elif path not in document.aliases:
         document.mistake(path, _sentence_of(error, path), key=on_key)
-    return path[:1] if path[0] in {"version", "pausing"} else path[:2]
+    return path[:1] if path[0] in {"version", "installation", "pausing"} else path[:2]
 
 
 def _missing(path: Path) -> str:

@@ -1,7 +1,9 @@
 """Translation: a checked file as the court's nouns. Nothing is judged here any more."""
 
 from collections.abc import Iterable
+from typing import Final
 
+from approvals.accounts import Installation
 from approvals.people import ApproverSet, is_operator
 from approvals.policy import (
     Asking,
@@ -10,6 +12,7 @@ from approvals.policy import (
     Environment,
     Limit,
     Match,
+    NamedCluster,
     Owners,
     Policy,
     Rule,
@@ -26,13 +29,19 @@ from models.policy.shapes import (
     RuleShape,
 )
 
+ONLY_CLUSTER: Final = "main"
+"""What the one cluster of a policy is called that names none."""
 
-def policy_of(shape: PolicyShape, pausing: PausingShape, identities: Identities, *, version: str) -> Policy:
+
+def policy_of(
+    shape: PolicyShape, installation: str, pausing: PausingShape, identities: Identities, *, version: str
+) -> Policy:
     """Return the noun that *shape*, free of mistakes, describes.
 
     Args:
         shape: The file.
-        pausing: Its ``pausing:``, which a file free of mistakes has.
+        installation: Its ``installation:``, which a file free of mistakes has.
+        pausing: Its ``pausing:``, likewise.
         identities: Its ``people:``.
         version: The hash of its bytes.
     """
@@ -43,6 +52,9 @@ def policy_of(shape: PolicyShape, pausing: PausingShape, identities: Identities,
     environments = {name: _environment(name, one) for name, one in shape.environments.items()}
     return Policy(
         version=version,
+        installation=Installation(name=installation),
+        clusters={name: NamedCluster(name=name, context=one.context) for name, one in shape.clusters.items()}
+        or {ONLY_CLUSTER: NamedCluster(name=ONLY_CLUSTER, context=None)},
         environments=environments,
         charters={name: _charter(name, one, identities) for name, one in shape.agents.items()},
         approver_sets=sets,
@@ -65,7 +77,7 @@ def _environment(name: str, shape: EnvironmentShape) -> Environment:
         channel=shape.channel,
         zone=shape.zone,
         digest=DigestSchedule(weekday=shape.digest.weekday[:3], hour=int(hour), minute=int(minute)),
-        context=shape.cluster.context if shape.cluster else None,
+        cluster=shape.cluster or ONLY_CLUSTER,
     )
 
 

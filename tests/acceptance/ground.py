@@ -10,7 +10,7 @@ from typing import Any
 
 import devcluster
 from bot.clock import utc_now
-from bot.cluster.access import BOT, grants_of
+from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.install import Administrator
@@ -21,6 +21,7 @@ from tests.acceptance.place import POLICY
 from tests.devcluster.api import Api, administrator
 from tests.waiting import wait_until
 
+CLUSTER = "main"
 NAMESPACES = ("shop", "payments")
 _FENCES = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
@@ -75,7 +76,7 @@ class Ground:
     def remove_fences(self) -> None:
         """Take the admission policies away."""
         policy, _ = read_policy(POLICY)
-        for one in manifests(grants_of(policy, policy.environments)):
+        for one in manifests(grants_of(policy, CLUSTER), policy.installation):
             if plural := _FENCES.get(one["kind"]):
                 self.admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
 
@@ -84,9 +85,13 @@ def findings(kubeconfig: Path) -> list[str]:
     """Return what the service would find wrong with the cluster now."""
     policy, _ = read_policy(POLICY)
     door = KubernetesCluster(
-        {"demo": Source(kubeconfig=kubeconfig)}, mac_key=b"only the checks are asked for", now=utc_now, version="test"
+        {"demo": Source(kubeconfig=kubeconfig)},
+        installation=policy.installation,
+        mac_key=b"only the checks are asked for",
+        now=utc_now,
+        version="test",
     )
-    return [found.sentence for found in door.findings("demo", grants_of(policy, policy.environments))]
+    return [found.sentence for found in door.findings("demo", grants_of(policy, CLUSTER))]
 
 
 def _path(namespace: str, name: str = "") -> str:
@@ -100,12 +105,12 @@ def a_ground(cluster: devcluster.Cluster, folder: Path) -> Iterator[Ground]:
     The admission policies go at the end: they are the cluster's, and other tests' clusters are the same one.
     """
     policy, _ = read_policy(POLICY)
-    grants = grants_of(policy, policy.environments)
+    grants = grants_of(policy, CLUSTER)
     namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
     kubeconfig = folder / "bot.kubeconfig"
     with Administrator(Source(kubeconfig=cluster.kubeconfig, context=cluster.context)) as line:
-        line.apply([*namespaces, *manifests(grants)])
-        line.write_kubeconfig(BOT, kubeconfig, good_for=timedelta(hours=2))
+        line.apply([*namespaces, *manifests(grants, policy.installation)])
+        line.write_kubeconfig(policy.installation.bot, kubeconfig, good_for=timedelta(hours=2))
     wait_until(lambda: not findings(kubeconfig), what="the fences hold", within_s=30.0, every_s=0.3)
     with administrator(cluster) as admin:
         made = Ground(cluster=cluster, admin=admin, kubeconfig=kubeconfig)

@@ -432,7 +432,7 @@ def test_the_manifests_of_an_environment_are_printed(terminal: Terminal):
 
     assert said.code == 0
     assert "kind: ValidatingAdmissionPolicy\n" in said.out
-    assert "name: exec-scaler-scale\n" in said.out
+    assert "name: countersign-stories-exec-scaler-scale\n" in said.out
     assert (unknown.code, unknown.err) == (
         1,
         "countersign: The policy has no environment called moon. [unknown_environment]\n",

@@ -175,7 +175,7 @@ def test_an_account_that_may_do_too_much_is_named(new_place: NewPlace, ground: G
         {
             "metadata": {"name": "too-much"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "too-much"},
-            "subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "plan-scaler"}],
+            "subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "countersign-stories-plan-scaler"}],
         },
     )
     try:
@@ -185,7 +185,7 @@ def test_an_account_that_may_do_too_much_is_named(new_place: NewPlace, ground: G
 
     assert len(said) == 1
     assert said[0].startswith(
-        "refused: demo: the account shop/plan-scaler may also get secrets in shop. Find the binding"
+        "refused: demo: the account shop/countersign-stories-plan-scaler may also get secrets in shop. Find the binding"
     )
 
 
@@ -194,7 +194,7 @@ def test_an_account_that_may_do_too_little_is_named(new_place: NewPlace, ground:
     found = [
         one
         for one in ground.admin.get(_BINDINGS)["items"]
-        if any(subject["name"] == "exec-scaler-scale" for subject in one["subjects"])
+        if any(subject["name"] == "countersign-stories-exec-scaler-scale" for subject in one["subjects"])
     ]
     for one in found:
         ground.admin.call("DELETE", f"{_BINDINGS}/{one['metadata']['name']}")
@@ -206,7 +206,7 @@ def test_an_account_that_may_do_too_little_is_named(new_place: NewPlace, ground:
             ground.admin.create(_BINDINGS, {**one, "metadata": kept})
 
     assert said
-    assert all("shop/exec-scaler-scale may not" in line and "has to" in line for line in said), said
+    assert all("shop/countersign-stories-exec-scaler-scale may not" in line and "has to" in line for line in said), said
 
 
 def test_somebody_elses_kubeconfig_is_named(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
@@ -219,4 +219,4 @@ def test_somebody_elses_kubeconfig_is_named(new_place: NewPlace, ground: Ground,
     said = refused(new_place({**settings, **admin}))
 
     assert len(said) == 1
-    assert "and should be system:serviceaccount:countersign:countersign" in said[0]
+    assert "and should be system:serviceaccount:countersign-stories:countersign" in said[0]

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 
 from approvals import errors
-from approvals.accounts import ServiceAccount, executor, observer, planner
+from approvals.accounts import Installation, ServiceAccount
 from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.escalation import Exhibit, Plea
@@ -33,10 +33,14 @@ from tests.builders import (
 
 def test_each_purpose_has_a_service_account_of_its_own():
     """Planner, executor by verb, observer: none can do another's work, and an agent's namespaces are apart."""
-    assert planner("scaler", "shop") == ServiceAccount(namespace="shop", name="plan-scaler")
-    assert executor("scaler", "scale", "shop") == ServiceAccount(namespace="shop", name="exec-scaler-scale")
-    assert observer("scaler", "shop") == ServiceAccount(namespace="shop", name="watch-scaler")
-    assert planner("scaler", "shop").username == "system:serviceaccount:shop:plan-scaler"
+    acme = Installation(name="acme")
+
+    assert acme.bot == ServiceAccount(namespace="countersign-acme", name="countersign")
+    assert acme.planner("scaler", "shop") == ServiceAccount(namespace="shop", name="countersign-acme-plan-scaler")
+    executor = ServiceAccount(namespace="shop", name="countersign-acme-exec-scaler-scale")
+    assert acme.executor("scaler", "scale", "shop") == executor
+    assert acme.observer("scaler", "shop") == ServiceAccount(namespace="shop", name="countersign-acme-watch-scaler")
+    assert acme.planner("scaler", "shop").username == "system:serviceaccount:shop:countersign-acme-plan-scaler"
 
 
 def test_the_longest_account_name_is_one_that_kubernetes_takes():
@@ -45,7 +49,7 @@ def test_the_longest_account_name_is_one_that_kubernetes_takes():
 
     assert AGENT_NAME.fullmatch(longest)
     assert not AGENT_NAME.fullmatch(longest + "a")
-    assert OBJECT_NAME.fullmatch(executor(longest, "restart", "shop").name)
+    assert OBJECT_NAME.fullmatch(Installation(name="a" * 20).executor(longest, "restart", "shop").name)
 
 
 BAD = ["", "-a", "a-", "A", "a_b", "a b", "a\n", "a/b", "../a", "%2e%2e", "--server=https://evil", "-o=yaml"]

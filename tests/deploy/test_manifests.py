@@ -15,7 +15,7 @@ ENVIRONMENT = "prod-eu-1"
 
 def _generated():
     policy = load_policy((ROOT / "policy.example.yml").read_bytes())
-    files = manifest_files(grants_of(policy, [ENVIRONMENT]))
+    files = manifest_files(grants_of(policy, policy.environments[ENVIRONMENT].cluster), policy.installation)
     return {name: yaml_of(documents) for name, documents in files.items()}
 
 

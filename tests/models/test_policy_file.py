@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from approvals.accounts import Installation
 from approvals.people import ApproverSet, People
 from approvals.policy import (
     Asking,
@@ -18,6 +19,7 @@ from approvals.policy import (
     Environment,
     Limit,
     Match,
+    NamedCluster,
     Owners,
     Policy,
     Rule,
@@ -36,13 +38,15 @@ def test_a_policy_becomes_the_noun():
 
     assert load_policy(BASE.encode()) == Policy(
         version=sha256(BASE.encode()).hexdigest(),
+        installation=Installation(name="lab"),
+        clusters={"main": NamedCluster(name="main", context=None)},
         environments={
             "demo": Environment(
                 name="demo",
                 channel="T0LOCAL:C0APPROVALS",
                 zone="Europe/Berlin",
                 digest=DigestSchedule(weekday="mon", hour=9, minute=0),
-                context=None,
+                cluster="main",
             )
         },
         charters={
@@ -83,10 +87,14 @@ def test_a_policy_becomes_the_noun():
 
 
 def test_what_may_be_left_out_or_said_may_be():
-    """A context, a shorter validity, owners' approval, a denial and names instead of accounts all arrive."""
+    """A cluster, a shorter validity, owners' approval, a denial and names instead of accounts all arrive."""
     policy = load_policy(
         changed(
-            ("    zone: Europe/Berlin", "    zone: UTC\n    cluster: {context: kind-demo}"),
+            (
+                "environments:\n  demo:\n",
+                "clusters:\n  kind: {context: kind-demo}\nenvironments:\n  demo:\n    cluster: kind\n",
+            ),
+            ("zone: Europe/Berlin", "zone: UTC"),
             ("{weekday: monday, at: 09:00}", "{weekday: sunday, at: 23:59}"),
             ("      quorum: 1", "      quorum: 2\n      valid_for: 90s\n      owners_may_approve: true"),
             ("{business: T0LOCAL:U0RIA,", "{business: ana,"),
@@ -95,7 +103,8 @@ def test_what_may_be_left_out_or_said_may_be():
         )
     )
 
-    assert policy.environments["demo"].context == "kind-demo"
+    assert policy.clusters == {"kind": NamedCluster(name="kind", context="kind-demo")}
+    assert policy.environments["demo"].cluster == "kind"
     assert policy.environments["demo"].digest == DigestSchedule(weekday="sun", hour=23, minute=59)
     assert policy.charters["scaler"].owners.business == "T0LOCAL:U0ANA"
     assert policy.charters["scaler"].acts_for == frozenset({"T0LOCAL:U0BEN"})

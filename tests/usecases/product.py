@@ -22,6 +22,7 @@ from models.database import open_database
 from models.sealer import Sealer
 from models.store import SqlStore
 from models.tables import clock_floor
+from tests.builders import INSTALLATION
 from tests.fakes.journey import Remembered
 from tests.usecases.replay import differences
 from tests.waiting import wait_until
@@ -36,7 +37,11 @@ def product(url: str, kubeconfig: Path, context: str, journey: Journey | None = 
     """Give every verb over the database at *url* and the cluster of a kubeconfig, with connections of its own."""
     database = open_database(url)
     door = KubernetesCluster(
-        {ENVIRONMENT: Source(kubeconfig=kubeconfig, context=context)}, mac_key=b"k" * 32, now=utc_now, version="test"
+        {ENVIRONMENT: Source(kubeconfig=kubeconfig, context=context)},
+        installation=INSTALLATION,
+        mac_key=b"k" * 32,
+        now=utc_now,
+        version="test",
     )
     try:
         yield World(

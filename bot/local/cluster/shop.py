@@ -80,7 +80,7 @@ def _identity_rule() -> Rule:
     return Rule(groups=("",), resources=("namespaces",), verbs=("get",), names=("kube-system",))
 
 
-def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ...]:
+def usual_fences(bot: Account, accounts: tuple[Account, ...], *, prefix: str = "") -> tuple[Fence, ...]:
     """Return the admission fences of an approval bot.
 
     Planners only dry-run, executors keep to their fields, and tokens are short, for the API server, minted by the bot alone.
@@ -88,12 +88,13 @@ def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ..
     Args:
         bot: The bot's own account.
         accounts: For which it may mint; the bot itself among them does not count.
+        prefix: What their names begin with, before their role.
     """
     minted = tuple(account.username for account in accounts if account != bot)
     return (
         DryRunOnly(
             name="countersign-planners",
-            users=("system:serviceaccount:*:plan-*",),
+            users=(f"system:serviceaccount:*:{prefix}plan-*",),
             message="a planner may only try out (dry run)",
         ),
         TokenFence(
@@ -109,20 +110,23 @@ def usual_fences(bot: Account, accounts: tuple[Account, ...]) -> tuple[Fence, ..
             accounts=minted,
             message="only the bot mints tokens of its accounts",
         ),
-        *(_executor_fence("restart", resource, forms=_RESTART_FORMS) for resource in _WORKLOADS),
-        *(_executor_fence("scale", resource, ceilings={_REPLICAS: _REPLICAS_MOST}) for resource in _SCALES),
+        *(_executor_fence(f"{prefix}exec-*-restart", resource, forms=_RESTART_FORMS) for resource in _WORKLOADS),
+        *(
+            _executor_fence(f"{prefix}exec-*-scale", resource, ceilings={_REPLICAS: _REPLICAS_MOST})
+            for resource in _SCALES
+        ),
     )
 
 
 def _executor_fence(
-    verb: str, resource: str, *, forms: Mapping[str, str] = {}, ceilings: Mapping[str, int] = {}
+    accounts: str, resource: str, *, forms: Mapping[str, str] = {}, ceilings: Mapping[str, int] = {}
 ) -> FieldFence:
     return FieldFence(
         name="countersign-executors",
-        users=(f"system:serviceaccount:*:exec-*-{verb}",),
+        users=(f"system:serviceaccount:*:{accounts}",),
         resource=resource,
         pointers=(*forms, *ceilings),
         forms=forms,
         ceilings=ceilings,
-        message=f"{verb}: an executor may only update what its verb changes",
+        message=f"{accounts.rpartition('-')[2]}: an executor may only update what its verb changes",
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from approvals.accounts import ServiceAccount, executor
+from approvals.accounts import ServiceAccount
 from approvals.facts import instant_text
 from approvals.plan import Bound, envelope
 from bot.cluster.calls import Endpoint, Identity, Times
@@ -20,7 +20,7 @@ from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.identities import Minted
 from tests.bot.cluster.scripted import Answer, Outcome, Received, Script, Server, Silence, serving, status
-from tests.builders import CLUSTER_UID, NOON, a_plan, a_workload, scale_of
+from tests.builders import CLUSTER_UID, INSTALLATION, NOON, a_plan, a_workload, an_executor, scale_of
 
 ENVIRONMENT = "prod-eu-1"
 CALM = Times(connect=10, read=10, whole=20)
@@ -89,7 +89,7 @@ def _holder(request: Received) -> str:
 def kubeconfig(directory: Path, server: str, *, token: str | None = None, name: str = "kubeconfig") -> Path:
     """Write a kubeconfig of the bot's own account at *server* and return where."""
     path = directory / name
-    user = {"token": token or token_for("system:serviceaccount:countersign:countersign")}
+    user = {"token": token or token_for("system:serviceaccount:countersign-acme:countersign")}
     path.write_text(
         json.dumps(
             {
@@ -109,6 +109,7 @@ def door_to(server: Server, directory: Path, *, now=lambda: NOON, times: Times =
     """Return the cluster door to a scripted server."""
     return KubernetesCluster(
         {ENVIRONMENT: Source(kubeconfig=kubeconfig(directory, server.url))},
+        installation=INSTALLATION,
         mac_key=b"k" * 32,
         now=now,
         version="1",
@@ -137,6 +138,6 @@ def body() -> bytes:
 
 def credential(server: Server, *, account: ServiceAccount | None = None, expires_in=timedelta(seconds=600)) -> Minted:
     """Return an executor's token at a scripted server."""
-    account = account or executor("scaler", "scale", "shop")
+    account = account or an_executor()
     identity = Identity(endpoint=Endpoint(host=server.url), authorization=f"Bearer {token_for(account.username)}")
     return Minted(account=account, expires_at=NOON + expires_in, token_id="jti-1", identity=identity)

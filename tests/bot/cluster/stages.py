@@ -11,18 +11,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from approvals.accounts import executor
+from approvals.accounts import Installation as Ours
 from approvals.action import Argument, ProposedAction, Target
 from approvals.plan import Plan, Preview, bind, envelope
 from approvals.ports import Came, Reply
 from approvals.verb import Effect, Occasion, Progress
 from approvals.verbs import verb_called
-from bot.cluster.access import BOT, Grant
+from bot.cluster.access import Grant
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.manifests import manifests
 from bot.local.cluster import Seed, StandIn, accounts_of
 from bot.local.cluster.shop import usual_fences
+from tests.builders import INSTALLATION
 from tests.devcluster.api import Api
 from tests.fixtures.installation import Installation
 from tests.waiting import wait_until
@@ -44,6 +45,11 @@ class Ground(Protocol):
     @property
     def source(self) -> Source:
         """The bot's own account."""
+        ...
+
+    @property
+    def ours(self) -> Ours:
+        """Whose accounts act."""
         ...
 
     def create(self, manifest: Mapping[str, Any]) -> None:
@@ -78,6 +84,11 @@ class RealGround:
     def source(self) -> Source:
         """The bot's own account."""
         return self.installation.source
+
+    @property
+    def ours(self) -> Ours:
+        """Whose accounts act."""
+        return self.installation.ours
 
     @property
     def admin(self) -> Api:
@@ -122,6 +133,11 @@ class StandInGround:
         """The bot's own account."""
         return Source(kubeconfig=self.cluster.kubeconfig, context=self.cluster.context)
 
+    @property
+    def ours(self) -> Ours:
+        """Whose accounts act."""
+        return INSTALLATION
+
     def create(self, manifest: Mapping[str, Any]) -> None:
         """Make a workload."""
         metadata = {**manifest["metadata"], "namespace": self.namespace}
@@ -142,14 +158,14 @@ class StandInGround:
 
 def seed_of(grants: tuple[Grant, ...]) -> Seed:
     """Return a seed with the accounts and rights of our own manifests, and the stand-in's own form of the fences."""
-    documents = manifests(grants)
+    documents = manifests(grants, INSTALLATION)
     accounts = accounts_of(documents)
-    bot = next(one for one in accounts if one.username == BOT.username)
+    bot = next(one for one in accounts if one.username == INSTALLATION.bot.username)
     return Seed(
-        namespaces=(BOT.namespace, *{grant.namespace for grant in grants}),
+        namespaces=(INSTALLATION.namespace, *{grant.namespace for grant in grants}),
         workloads=tuple(one for one in documents if one["kind"] == "Deployment"),
         accounts=accounts,
-        fences=usual_fences(bot, accounts),
+        fences=usual_fences(bot, accounts, prefix=INSTALLATION.prefix),
         declared=tuple(documents),
         user=bot,
     )
@@ -215,7 +231,9 @@ class Stage:
     @classmethod
     def on(cls, ground: Ground, *, version: str = "test") -> "Stage":
         """Return a stage on *ground* with a door of its own, which calls itself *version*."""
-        door = KubernetesCluster({ENVIRONMENT: ground.source}, mac_key=b"k" * 32, now=utc_now, version=version)
+        door = KubernetesCluster(
+            {ENVIRONMENT: ground.source}, installation=ground.ours, mac_key=b"k" * 32, now=utc_now, version=version
+        )
         return cls(ground=ground, door=door)
 
     def target(self, manifest: Mapping[str, Any]) -> Target:
@@ -241,7 +259,7 @@ class Stage:
             verb=verb,
             target=target,
             arguments=arguments,
-            executor=executor(AGENT, verb, target.namespace).username,
+            executor=self.ground.ours.executor(AGENT, verb, target.namespace).username,
             valid_for=timedelta(minutes=15),
         )
 
@@ -252,7 +270,7 @@ class Stage:
             step = bound.steps[0]
             bound = replace(bound, steps=(replace(step, body=step.body.replace(step.uid, uid)),))
         credential = self.door.mint(
-            environment=ENVIRONMENT, account=executor(AGENT, bound.verb, bound.target.namespace)
+            environment=ENVIRONMENT, account=self.ground.ours.executor(AGENT, bound.verb, bound.target.namespace)
         )
         body = envelope(bound.steps[0], version or plan.evidence.resource_version)
         return self.door.send(

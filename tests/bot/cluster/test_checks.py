@@ -2,7 +2,6 @@
 
 import pytest
 
-from approvals.accounts import ServiceAccount
 from approvals.errors import Unavailable
 from bot.cluster.access import Grant
 from bot.cluster.checks import Finding
@@ -22,9 +21,11 @@ APPLY = "Apply the manifests again (countersign manifests)."
 TAKE_AWAY = "Find the binding that lets it (kubectl get rolebindings,clusterrolebindings -A -o wide) and take it away."
 
 
-def _findings(one: Installation, *, source=None, grants=None, bot=None):
-    door = KubernetesCluster({"prod": source or one.source}, mac_key=b"k", now=utc_now, version="test")
-    return door.findings("prod", grants or one.grants, bot=bot or one.bot, name=one.name)
+def _findings(one: Installation, *, source=None, grants=None, ours=None):
+    door = KubernetesCluster(
+        {"prod": source or one.source}, installation=ours or one.ours, mac_key=b"k", now=utc_now, version="test"
+    )
+    return door.findings("prod", grants or one.grants)
 
 
 def _eventually(one, *sentences, within_s=60.0):
@@ -94,18 +95,18 @@ def test_an_account_that_may_read_one_secret_is_found(broken_in):
     namespace = broken_in.namespace
     rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["one"]}
     broken_in.admin.create(f"{RBAC}/namespaces/{namespace}/roles", {"metadata": {"name": "s"}, "rules": [rule]})
-    account = ServiceAccount(namespace=namespace, name="watch-scaler")
+    account = broken_in.ours.observer("scaler", namespace)
     _bind(broken_in, account, "Role", "s", namespace=namespace)
 
     _eventually(
         broken_in,
-        f"the account {namespace}/watch-scaler may also get secrets, only one in {namespace}. {TAKE_AWAY}",
+        f"the account {namespace}/{account.name} may also get secrets, only one in {namespace}. {TAKE_AWAY}",
     )
 
 
 def test_a_grant_in_another_namespace_is_found(broken_in):
     """An executor's rights end at its namespace: one in kube-system is found there."""
-    account = ServiceAccount(namespace=broken_in.namespace, name="exec-scaler-scale")
+    account = broken_in.ours.executor("scaler", "scale", broken_in.namespace)
     rule = {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["patch"]}
     role = {"metadata": {"name": broken_in.name}, "rules": [rule]}
     broken_in.admin.create(f"{RBAC}/namespaces/kube-system/roles", role)
@@ -132,13 +133,14 @@ def test_a_bot_that_may_do_anything_is_found_in_every_namespace(broken_in):
 def test_an_account_that_may_do_too_little_is_found(broken_in):
     """What would fail after somebody has approved is said at start."""
     namespace = broken_in.namespace
-    binding = f"{RBAC}/namespaces/{namespace}/rolebindings/{broken_in.name}-exec-scaler-scale"
+    account = broken_in.ours.executor("scaler", "scale", namespace)
+    binding = f"{RBAC}/namespaces/{namespace}/rolebindings/{account.name}"
     broken_in.admin.call("DELETE", binding)
 
     _eventually(
         broken_in,
         *(
-            f"the account {namespace}/exec-scaler-scale may not {verb} {resource} (apps) in {namespace}, and has to. {APPLY}"
+            f"the account {namespace}/{account.name} may not {verb} {resource} (apps) in {namespace}, and has to. {APPLY}"
             for resource in ("deployments/scale", "statefulsets/scale")
             for verb in ("get", "patch")
         ),
@@ -152,18 +154,20 @@ def test_an_account_that_is_missing_is_found(broken_in):
     findings = _findings(broken_in, grants=(*broken_in.grants, grant))
 
     assert [finding.sentence for finding in findings] == [
-        f"prod: The bot may not mint a token of {broken_in.namespace}/{name} (403 Forbidden). {APPLY}"
+        f"prod: The bot may not mint a token of {broken_in.namespace}/{broken_in.ours.prefix}{name} (403 Forbidden). {APPLY}"
         for name in ("plan-medic", "exec-medic-restart", "watch-medic")
     ]
 
 
 POLICIES = {
-    "planners": ["the account {ns}/plan-scaler could write, and must only try out (dry run): {missing}."],
+    "planners": ["the account {ns}/{prefix}plan-scaler could write, and must only try out (dry run): {missing}."],
     "executors": [
-        "the account {ns}/exec-scaler-restart could change what its verb does not: {missing}.",
-        "the account {ns}/exec-scaler-scale could change what its verb does not: {missing}.",
+        "the account {ns}/{prefix}exec-scaler-restart could change what its verb does not: {missing}.",
+        "the account {ns}/{prefix}exec-scaler-scale could change what its verb does not: {missing}.",
     ],
-    "tokens": ["the bot could mint a token of {ns}/plan-scaler for an hour: {missing_tokens}, or does not know {bot}."],
+    "tokens": [
+        "the bot could mint a token of {ns}/{prefix}plan-scaler for an hour: {missing_tokens}, or does not know {bot}."
+    ],
 }
 WORDS = {
     "missing": "an admission policy is missing",
@@ -175,8 +179,11 @@ WORDS = {
 def test_a_missing_fence_is_found_by_trying(broken_in, policy, sentences):
     """RBAC cannot show that an admission policy is missing: an attempt that should be refused is let through."""
     broken_in.admin.call("DELETE", f"{ADMISSION}/validatingadmissionpolicybindings/{broken_in.name}-{policy}")
-    words = [sentence.format(ns=broken_in.namespace, bot=broken_in.bot.username, **WORDS) for sentence in sentences]
-    path = f"/apis/apps/v1/namespaces/{broken_in.namespace}/deployments/{canary(broken_in.name)}"
+    words = [
+        sentence.format(ns=broken_in.namespace, prefix=broken_in.ours.prefix, bot=broken_in.bot.username, **WORDS)
+        for sentence in sentences
+    ]
+    path = f"/apis/apps/v1/namespaces/{broken_in.namespace}/deployments/{canary(broken_in.ours)}"
     before = broken_in.admin.get(path)["spec"]
 
     _eventually(broken_in, *(f"{sentence} {APPLY}" for sentence in words))
@@ -186,7 +193,7 @@ def test_a_missing_fence_is_found_by_trying(broken_in, policy, sentences):
 
 def test_without_a_canary_the_fences_cannot_be_tried(broken_in):
     """What cannot be tried is not taken for granted."""
-    namespace, name = broken_in.namespace, canary(broken_in.name)
+    namespace, name = broken_in.namespace, canary(broken_in.ours)
     broken_in.admin.call("DELETE", f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
 
     words = f"the Deployment {namespace}/{name}, on which the fences are tried out, is missing. {APPLY}"
@@ -216,7 +223,7 @@ def test_where_rights_cannot_be_listed_the_worst_are_asked_one_by_one(tmp_path):
         findings = door.findings(ENVIRONMENT, GRANTS)
 
     who = "prod-eu-1: the bot's own account may also"
-    places = "shop, countersign, kube-system, default"
+    places = "shop, countersign-acme, kube-system, default"
     assert findings[:4] == tuple(
         Finding(sentence=f"{who} {verb} secrets in {places}. {TAKE_AWAY}")
         for verb in ("get", "list", "create", "patch")

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from approvals.accounts import executor
 from approvals.errors import Unplannable
 from approvals.plan import Change, fingerprint_of
 from approvals.plan import bound_bytes as bytes_of
@@ -142,7 +141,7 @@ def test_planning_again_after_a_change_of_substance_gives_another(stage):
 @pytest.mark.parametrize("verb", ["scale", "restart"])
 def test_t_exe_01_a_minted_token_is_the_executors_for_ten_minutes(stage, verb):
     """T-EXE-01: the right account, 600 s, an id to find it by, and a new one each time (I11)."""
-    account = executor("scaler", verb, stage.ground.namespace)
+    account = stage.ground.ours.executor("scaler", verb, stage.ground.namespace)
 
     first = stage.door.mint(environment=ENVIRONMENT, account=account)
     second = stage.door.mint(environment=ENVIRONMENT, account=account)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from approvals.accounts import ServiceAccount, executor, inspector, observer, planner
+from approvals.accounts import Installation, ServiceAccount
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
 from bot.cluster.answers import Answer
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
@@ -57,7 +57,7 @@ def test_a_planner_may_try_and_never_write(ground, as_account, installation, kin
     """The code that runs before anybody approved cannot change a cluster, even if it forgets the flag."""
     target = Stage.on(ground).settled(workload(kind))
     path = ground.path(kind, target.name) + subresource
-    account = planner(AGENT, installation.namespace)
+    account = installation.ours.planner(AGENT, installation.namespace)
     before = ground.get(kind, target.name)
 
     tried = as_account(account, "PATCH", f"{path}?dryRun=All", body)
@@ -172,7 +172,7 @@ def victims(installation):
 )
 def test_t_exe_05_the_executor_of_restart_changes_nothing_else(ground, as_account, installation, victims, kind, body):
     """T-EXE-05: a restart that carries anything more is refused by the cluster itself, whatever our own code does."""
-    account = executor(AGENT, "restart", installation.namespace)
+    account = installation.ours.executor(AGENT, "restart", installation.namespace)
     path = f"{ground.path(kind, victims[kind].name)}?dryRun=All"
 
     assert as_account(account, "PATCH", path, body) == FENCED["executor"]
@@ -190,7 +190,7 @@ def _merged(one, other):
 def test_the_executor_of_restart_can_restart(ground, as_account, installation, kind):
     """What it is for passes: with no annotations there before, and again with them there."""
     target = Stage.on(ground).settled(workload(kind))
-    account = executor(AGENT, "restart", installation.namespace)
+    account = installation.ours.executor(AGENT, "restart", installation.namespace)
     path = ground.path(kind, target.name)
     again = json.loads(json.dumps(_restart()).replace("esc_1", "esc_2").replace("12:00:00", "13:00:00"))
 
@@ -203,7 +203,7 @@ def test_the_executor_of_restart_can_restart(ground, as_account, installation, k
 def test_the_executor_of_scale_sets_the_number_and_nothing_else(ground, as_account, installation, kind):
     """To 0 and back up it may; beyond the verb's own bound, and on the object itself, it may not."""
     target = Stage.on(ground).settled(workload(kind))
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     path = ground.path(kind, target.name)
 
     assert as_account(account, "PATCH", f"{path}/scale", {"spec": {"replicas": 0}}) == (200, None)
@@ -218,7 +218,7 @@ def test_an_executor_with_too_many_rights_is_still_fenced(broken_in, verb):
     """Somebody binds ``edit`` to an executor: the policy lets it do what its verb does, and nothing more (I11)."""
     ground = RealGround(broken_in)
     target = Stage.on(ground).settled(workload())
-    account = executor(AGENT, verb, broken_in.namespace)
+    account = broken_in.ours.executor(AGENT, verb, broken_in.namespace)
     _bind_edit(broken_in, account)
     place = f"/api/v1/namespaces/{broken_in.namespace}"
     pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c"}]}}
@@ -259,7 +259,7 @@ def test_a_mark_is_neither_wiped_nor_forged_by_a_restart(ground, as_account, ins
     target = Stage.on(ground).settled(workload())
     path = ground.path("Deployment", target.name)
     scaled = f"{path}/scale?fieldManager=countersign:esc_scaled"
-    scale, restart = (executor(AGENT, verb, installation.namespace) for verb in ("scale", "restart"))
+    scale, restart = (installation.ours.executor(AGENT, verb, installation.namespace) for verb in ("scale", "restart"))
     assert as_account(scale, "PATCH", scaled, {"spec": {"replicas": 2}}) == (200, None)
     owners = ground.get("Deployment", target.name)["metadata"]["managedFields"]
     mark = next(one for one in owners if one["manager"] == "countersign:esc_scaled")
@@ -293,7 +293,7 @@ def test_a_workload_that_many_have_written_can_be_restarted(ground, as_account, 
         body = {"metadata": {"annotations": {f"a{number}": "x"}}}
         code, _ = ground.admin.call("PATCH", f"{path}?fieldManager=somebody-{number}", body, content_type=MERGE)
         assert code == 200
-    account = executor(AGENT, "restart", installation.namespace)
+    account = installation.ours.executor(AGENT, "restart", installation.namespace)
     again = json.loads(json.dumps(_restart()).replace("esc_1", "esc_2").replace("12:00:00", "13:00:00"))
 
     assert as_account(account, "PATCH", f"{path}?fieldManager=countersign:esc_1", _restart()) == (200, None)
@@ -305,7 +305,7 @@ def test_a_large_workload_can_be_restarted(ground, as_account, installation):
     manifest = workload(replicas=0, env={f"V{number}": "x" * 500 for number in range(500)})
     manifest["metadata"]["annotations"] = {"big": "x" * 50_000}
     ground.create(manifest)
-    account = executor(AGENT, "restart", installation.namespace)
+    account = installation.ours.executor(AGENT, "restart", installation.namespace)
 
     path = ground.path("Deployment", manifest["metadata"]["name"])
     assert as_account(account, "PATCH", f"{path}?fieldManager=countersign:esc_1", _restart()) == (200, None)
@@ -315,7 +315,7 @@ def test_a_large_workload_can_be_restarted(ground, as_account, installation):
 def test_an_executor_that_is_impersonated_writes_nothing(ground, installation, kind):
     """Somebody who may impersonate accounts has no token of theirs, so a write in an executor's name is refused."""
     target = Stage.on(ground).settled(workload(kind))
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     body = {"spec": {"replicas": 2}}
 
     with impersonating(installation.cluster, account.username) as api:
@@ -330,7 +330,7 @@ def test_an_executor_that_is_impersonated_writes_nothing(ground, installation, k
 def test_an_observer_reads_workloads_and_nothing_else(ground, as_account, installation):
     """It follows rollouts; it can neither change nor read anything beside."""
     target = Stage.on(ground).settled(workload())
-    account = observer(AGENT, installation.namespace)
+    account = installation.ours.observer(AGENT, installation.namespace)
     path = ground.path("Deployment", target.name)
 
     assert as_account(account, "GET", path) == (200, None)
@@ -344,7 +344,7 @@ def test_an_observer_reads_workloads_and_nothing_else(ground, as_account, instal
 )
 def test_the_bot_mints_ten_minutes_and_not_more(as_account, installation, seconds, answer):
     """An API server gives a year to whoever may mint: the policy does not, and an omitted life is an hour."""
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
     body = {"spec": {} if seconds is None else {"expirationSeconds": seconds}}
 
@@ -362,7 +362,7 @@ def test_the_bot_mints_ten_minutes_and_not_more(as_account, installation, second
 )
 def test_the_bot_mints_for_the_api_server_alone(as_account, installation, more):
     """A token that opens another door than the API server's is of no use to us, and none is made."""
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     place = f"/api/v1/namespaces/{account.namespace}"
     installation.admin.call("POST", f"{place}/secrets", {"metadata": {"name": "bound"}})
     path = f"{place}/serviceaccounts/{account.name}/token"
@@ -372,7 +372,7 @@ def test_the_bot_mints_for_the_api_server_alone(as_account, installation, more):
 
 def test_the_bot_mints_with_a_token_of_its_own(installation):
     """Whoever impersonates the bot, an administrator even, mints nothing."""
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
 
     with impersonating(installation.cluster, installation.bot.username) as api:
@@ -395,11 +395,11 @@ def test_the_bot_mints_for_named_accounts_even_where_a_role_lets_it_more(broken_
 
 
 def test_somebody_elses_account_of_such_a_name_is_left_alone(broken_in):
-    """A service account called ``plan-b`` in a namespace without agents writes as before."""
+    """Another installation's planner is no planner of ours, whatever its namespace: it writes as its own fences let it."""
     elsewhere = f"{broken_in.name}-else"
     admin = broken_in.admin
     admin.create("/api/v1/namespaces", {"metadata": {"name": elsewhere}})
-    account = planner("b", elsewhere)
+    account = Installation(name="somebody").planner("b", elsewhere)
     admin.create(f"/api/v1/namespaces/{elsewhere}/serviceaccounts", {"metadata": {"name": account.name}})
     binding = {
         "metadata": {"name": "edit"},
@@ -451,8 +451,9 @@ def _secret(account, *, name="t"):
 
 
 @pytest.mark.parametrize("account", OURS)
-def test_the_stock_role_edit_becomes_none_of_our_accounts(as_editor, account):
+def test_the_stock_role_edit_becomes_none_of_our_accounts(as_editor, installation, account):
     """No token by request, by pod (however it is named), or by Secret: each road is closed, whoever walks it."""
+    account = f"{installation.ours.prefix}{account}"
     pod = {"metadata": {"name": "p"}, "spec": {"containers": CONTAINERS, "serviceAccountName": account}}
     by_the_old_field = {"metadata": {"name": "p"}, "spec": {"containers": CONTAINERS, "serviceAccount": account}}
     attempts = {
@@ -476,21 +477,19 @@ def test_the_stock_role_edit_becomes_none_of_our_accounts(as_editor, account):
     }
 
 
-def test_a_secret_of_another_account_does_not_become_one_of_ours(as_editor):
+def test_a_secret_of_another_account_does_not_become_one_of_ours(as_editor, installation):
     """The annotation may be changed after the Secret is made, and the controller would fill in the token."""
+    changed = _secret(f"{installation.ours.prefix}{OURS[1]}", name="turned")["metadata"]
     assert as_editor("POST", "secrets", _secret("editor", name="turned")) == (201, None)
 
-    assert as_editor("PATCH", "secrets/turned", {"metadata": _secret(OURS[1], name="turned")["metadata"]}) == (
-        403,
-        "users",
-    )
+    assert as_editor("PATCH", "secrets/turned", {"metadata": changed}) == (403, "users")
 
 
 def test_a_controller_runs_no_pod_as_one_of_our_accounts(installation):
     """A workload that names one of them is made, and none of its pods ever is."""
     ground = RealGround(installation)
     manifest = workload()
-    manifest["spec"]["template"]["spec"]["serviceAccountName"] = OURS[1]
+    manifest["spec"]["template"]["spec"]["serviceAccountName"] = f"{installation.ours.prefix}{OURS[1]}"
     ground.create(manifest)
     name = manifest["metadata"]["name"]
 
@@ -519,9 +518,9 @@ def test_what_an_editor_does_otherwise_is_left_alone(as_editor):
 @pytest.mark.parametrize("account", [*OURS, "inspector"])
 def test_an_administrator_mints_none_of_our_accounts_either(installation, account):
     """The bot alone does, so that each token has a request behind it in the trail."""
-    namespace = installation.namespace
-    if account == "inspector":
-        namespace, account = inspector(installation.bot).namespace, inspector(installation.bot).name
+    namespace, account = installation.namespace, f"{installation.ours.prefix}{account}"
+    if account.endswith("inspector"):
+        namespace, account = installation.ours.inspector.namespace, installation.ours.inspector.name
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
 
     code, body = installation.admin.call("POST", path, {"spec": {"expirationSeconds": 600}})
@@ -531,7 +530,7 @@ def test_an_administrator_mints_none_of_our_accounts_either(installation, accoun
 
 def test_the_inspector_lists_who_may_do_what_and_nothing_else(as_account, installation):
     """Roles, bindings, admission policies and namespaces, in lists; no object by name, no write, nothing beside."""
-    account = inspector(installation.bot)
+    account = installation.ours.inspector
     rbac, admission = "/apis/rbac.authorization.k8s.io/v1", "/apis/admissionregistration.k8s.io/v1"
     lists = [
         *(f"{rbac}/{kind}" for kind in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),

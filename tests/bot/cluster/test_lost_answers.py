@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.accounts import executor
 from approvals.errors import Unavailable
 from approvals.plan import envelope
 from approvals.ports import Came
@@ -24,7 +23,12 @@ def stage(tmp_path):
     with stand_in(tmp_path) as cluster:
         ground = StandInGround(cluster, "shop")
         door = KubernetesCluster(
-            {ENVIRONMENT: ground.source}, mac_key=b"k" * 32, now=utc_now, version="test", writing_times=QUICK
+            {ENVIRONMENT: ground.source},
+            installation=ground.ours,
+            mac_key=b"k" * 32,
+            now=utc_now,
+            version="test",
+            writing_times=QUICK,
         )
         yield Stage(ground=ground, door=door)
 
@@ -87,7 +91,7 @@ def test_a_cluster_that_is_down_is_not_sent_to(stage):
     """Connections are refused: certain that nothing left, and reads are not known."""
     target = stage.settled(workload())
     plan = stage.plan("scale", target, replicas=2)
-    account = executor(AGENT, "scale", target.namespace)
+    account = stage.ground.ours.executor(AGENT, "scale", target.namespace)
     credential = stage.door.mint(environment=ENVIRONMENT, account=account)
     body = envelope(plan.bound.steps[0], plan.evidence.resource_version)
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.accounts import executor, planner
 from approvals.errors import Forbidden, Unavailable
 from approvals.verb import Occasion
 from approvals.verbs import verb_called
@@ -12,9 +11,9 @@ from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, kubeconfig, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
-from tests.builders import NOON, an_action
+from tests.builders import INSTALLATION, NOON, an_action
 
-ACCOUNT = executor("scaler", "scale", "shop")
+ACCOUNT = INSTALLATION.executor("scaler", "scale", "shop")
 
 
 def _mint(door):
@@ -27,7 +26,7 @@ def test_t_exe_01_a_token_is_asked_for_600_seconds_and_no_audience(tmp_path):
         minted = _mint(door)
 
     asked, confirmed = server.received
-    assert asked.path == "/api/v1/namespaces/shop/serviceaccounts/exec-scaler-scale/token"
+    assert asked.path == "/api/v1/namespaces/shop/serviceaccounts/countersign-acme-exec-scaler-scale/token"
     assert json.loads(asked.body)["spec"] == {"expirationSeconds": 600}
     assert confirmed.headers["authorization"] == f"Bearer {token_for(ACCOUNT.username)}"
     assert (minted.account, minted.token_id) == (ACCOUNT, "jti-1")
@@ -119,6 +118,7 @@ def test_a_planners_token_is_used_again_until_shortly_before_its_end(tmp_path):
     with on_stage(tmp_path, backstage) as (server, _):
         door = KubernetesCluster(
             {ENVIRONMENT: Source(kubeconfig=kubeconfig(tmp_path, server.url))},
+            installation=INSTALLATION,
             mac_key=b"k",
             now=lambda: instant[0],
             version="1",
@@ -127,7 +127,7 @@ def test_a_planners_token_is_used_again_until_shortly_before_its_end(tmp_path):
             instant[0] = NOON + timedelta(seconds=seconds)
             _preview(door)
 
-    assert backstage.minted == [planner("scaler", "shop").username] * 2
+    assert backstage.minted == [INSTALLATION.planner("scaler", "shop").username] * 2
 
 
 def test_a_planners_token_that_is_not_accepted_is_replaced_once(tmp_path):
@@ -152,7 +152,7 @@ def test_a_new_token_that_is_not_accepted_either_is_no_answer(tmp_path):
     backstage = Backstage(odd={("GET", "checkout"): status(401, "Unauthorized")})
     with (
         on_stage(tmp_path, backstage) as (_, door),
-        pytest.raises(Unavailable, match="does not accept the account plan-scaler"),
+        pytest.raises(Unavailable, match="does not accept the account countersign-acme-plan-scaler"),
     ):
         _preview(door)
 

@@ -134,7 +134,7 @@ def test_an_observers_token_that_is_not_accepted_is_no_answer(tmp_path):
     odd = {("GET", "checkout"): status(401, "Unauthorized")}
     with (
         on_stage(tmp_path, Backstage(odd=odd)) as (_, door),
-        pytest.raises(Unavailable, match="does not accept the account watch-scaler"),
+        pytest.raises(Unavailable, match="does not accept the account countersign-acme-watch-scaler"),
     ):
         door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0)
 

@@ -7,7 +7,6 @@ from itertools import count
 
 import pytest
 
-from approvals.accounts import executor, planner
 from approvals.errors import Forbidden, Unplannable
 from approvals.plan import Change, Redacted
 from approvals.ports import Came
@@ -156,7 +155,7 @@ def test_t_exe_01_every_token_that_was_used_is_accounted_for(installation):
     """
     stage = Stage.on(RealGround(installation), version="audited")
     target = stage.settled(workload())
-    account = executor(AGENT, "scale", target.namespace)
+    account = installation.ours.executor(AGENT, "scale", target.namespace)
     credential = stage.door.mint(environment=ENVIRONMENT, account=account)
 
     plan, reply = stage.carried_out("scale", target, replicas=2)
@@ -188,7 +187,7 @@ def _audited(installation):
 
 def test_t_exe_01_a_token_is_what_was_asked_for(installation):
     """T-EXE-01: by its own claims it is good for 600 s, at the server's own audience, and bound to no other object."""
-    account = executor(AGENT, "scale", installation.namespace)
+    account = installation.ours.executor(AGENT, "scale", installation.namespace)
     credential = Stage.on(RealGround(installation)).door.mint(environment=ENVIRONMENT, account=account)
     payload = str(credential.identity.authorization).split(".")[1]
 
@@ -206,8 +205,8 @@ def test_t_exe_02_a_binding_that_is_gone_ends_a_token_at_once(broken_in):
     stage = Stage.on(RealGround(broken_in))
     target = stage.settled(workload())
     plan = stage.plan("scale", target, replicas=2)
-    account = executor(AGENT, "scale", target.namespace)
-    binding = f"{RBAC}/namespaces/{target.namespace}/rolebindings/{broken_in.name}-{account.name}"
+    account = broken_in.ours.executor(AGENT, "scale", target.namespace)
+    binding = f"{RBAC}/namespaces/{target.namespace}/rolebindings/{account.name}"
     assert broken_in.admin.call("DELETE", binding)[0] == 200
 
     asked = {
@@ -269,7 +268,11 @@ def test_an_account_that_is_missing_cannot_be_minted_for(installation):
     """A charter that names a namespace nobody installed accounts in: refused before anything starts."""
     stage = Stage.on(RealGround(installation))
 
-    with pytest.raises(Forbidden, match=re.escape(f"{installation.namespace}/exec-nobody-scale")):
-        stage.door.mint(environment=ENVIRONMENT, account=executor("nobody", "scale", installation.namespace))
+    with pytest.raises(
+        Forbidden, match=re.escape(f"{installation.namespace}/{installation.ours.prefix}exec-nobody-scale")
+    ):
+        stage.door.mint(
+            environment=ENVIRONMENT, account=installation.ours.executor("nobody", "scale", installation.namespace)
+        )
     with pytest.raises(Forbidden):
-        stage.door.mint(environment=ENVIRONMENT, account=planner("nobody", "default"))
+        stage.door.mint(environment=ENVIRONMENT, account=installation.ours.planner("nobody", "default"))

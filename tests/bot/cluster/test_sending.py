@@ -3,14 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.accounts import executor
 from approvals.execution import LEASE, START_TO_SEND
 from approvals.ports import Came, Reply
 from approvals.usecases.execute import REQUEST_TIMEOUT
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
-from tests.builders import HOUR, a_workload, scale_of
+from tests.builders import HOUR, INSTALLATION, a_workload, scale_of
 
 
 def _send(server, door, **changed):
@@ -161,7 +160,9 @@ def test_a_write_that_was_held_up_does_not_leave(tmp_path):
 def test_another_accounts_token_sends_nothing(tmp_path):
     """The executor is part of what was approved: a token of any other account is refused here (I1)."""
     with on_stage(tmp_path, Backstage()) as (server, door):
-        reply = _send(server, door, credential=credential(server, account=executor("scaler", "restart", "shop")))
+        reply = _send(
+            server, door, credential=credential(server, account=INSTALLATION.executor("scaler", "restart", "shop"))
+        )
 
     assert (reply.came, server.received) == (Came.REJECTED, [])
 

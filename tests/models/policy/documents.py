@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from approvals.accounts import Installation
 from approvals.people import ApproverSet, People
 from approvals.policy import (
     Asking,
@@ -17,6 +18,7 @@ from approvals.policy import (
     Environment,
     Limit,
     Match,
+    NamedCluster,
     Owners,
     Policy,
     Rule,
@@ -102,43 +104,56 @@ def named(clauses):
     return [{"name": f"rule-{number}", **clause} for number, clause in enumerate(clauses, start=1)]
 
 
-POLICIES = st.fixed_dictionaries(
-    {
-        "version": st.just(1),
-        "people": st.just(PEOPLE),
-        "approvers": st.just(SETS),
-        "pausing": st.fixed_dictionaries({"may_pause": some("ops", "all", "dba"), "may_resume": some("ops", "all")}),
-        "environments": st.fixed_dictionaries(
-            {
-                name: st.fixed_dictionaries(
-                    {
-                        "channel": st.sampled_from(["T0LOCAL:C0ONE", "T0LOCAL:G0TWO"]),
-                        "zone": st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
-                        "digest": st.fixed_dictionaries(
-                            {
-                                "weekday": st.sampled_from(["monday", "sunday"]),
-                                "at": st.sampled_from(["00:00", "09:05", "23:59"]),
-                            }
-                        ),
-                    },
-                    optional={"cluster": st.just({"context": f"kind-{name}"})},
-                )
-                for name in ENVIRONMENTS
-            }
-        ),
-        "agents": st.fixed_dictionaries(dict.fromkeys(AGENTS, CHARTERS)),
-        "rules": st.lists(CLAUSES, min_size=1, max_size=5).map(named),
-    },
-    optional={
-        "limits": st.fixed_dictionaries(
-            {
-                "cpu": st.fixed_dictionaries(
-                    {"ceiling": st.sampled_from([0, 1, 0.8, 12.125]), "unit": WORDS, "description": WORDS}
-                )
-            }
-        )
-    },
-)
+CLUSTERS = {"here": {}, "there": {"context": "kind-there"}, "idle": {"context": "kind-idle"}}
+CLUSTER_OF_EACH: dict[bool, dict[str, Any]] = {False: {}, True: {"cluster": st.sampled_from(["here", "there"])}}
+
+
+def policies(*, with_clusters):
+    """Return a strategy for policies that name their clusters, or for ones that do not."""
+    return st.fixed_dictionaries(
+        {
+            **({"clusters": st.just(CLUSTERS)} if with_clusters else {}),
+            "version": st.just(1),
+            "installation": st.sampled_from(["lab", "a", "a1234567890123456789"]),
+            "people": st.just(PEOPLE),
+            "approvers": st.just(SETS),
+            "pausing": st.fixed_dictionaries(
+                {"may_pause": some("ops", "all", "dba"), "may_resume": some("ops", "all")}
+            ),
+            "environments": st.fixed_dictionaries(
+                {
+                    name: st.fixed_dictionaries(
+                        {
+                            "channel": st.sampled_from(["T0LOCAL:C0ONE", "T0LOCAL:G0TWO"]),
+                            "zone": st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+                            "digest": st.fixed_dictionaries(
+                                {
+                                    "weekday": st.sampled_from(["monday", "sunday"]),
+                                    "at": st.sampled_from(["00:00", "09:05", "23:59"]),
+                                }
+                            ),
+                            **CLUSTER_OF_EACH[with_clusters],
+                        }
+                    )
+                    for name in ENVIRONMENTS
+                }
+            ),
+            "agents": st.fixed_dictionaries(dict.fromkeys(AGENTS, CHARTERS)),
+            "rules": st.lists(CLAUSES, min_size=1, max_size=5).map(named),
+        },
+        optional={
+            "limits": st.fixed_dictionaries(
+                {
+                    "cpu": st.fixed_dictionaries(
+                        {"ceiling": st.sampled_from([0, 1, 0.8, 12.125]), "unit": WORDS, "description": WORDS}
+                    )
+                }
+            )
+        },
+    )
+
+
+POLICIES = policies(with_clusters=False) | policies(with_clusters=True)
 
 
 class _Writer(yaml.SafeDumper):
@@ -171,6 +186,11 @@ def expected_policy(document, data):
     """Return the policy that *document*, written as *data*, must become."""
     return Policy(
         version=sha256(data).hexdigest(),
+        installation=Installation(name=document["installation"]),
+        clusters={
+            name: NamedCluster(name=name, context=one.get("context"))
+            for name, one in document.get("clusters", {"main": {}}).items()
+        },
         environments={name: expected_environment(name, one) for name, one in document["environments"].items()},
         charters={name: expected_charter(name, one) for name, one in document["agents"].items()},
         approver_sets={
@@ -203,7 +223,7 @@ def expected_environment(name, one):
         channel=one["channel"],
         zone=one["zone"],
         digest=DigestSchedule(weekday=one["digest"]["weekday"][:3], hour=hour, minute=minute),
-        context=one["cluster"]["context"] if "cluster" in one else None,
+        cluster=one.get("cluster", "main"),
     )
 
 

@@ -53,7 +53,7 @@ def test_the_examples_of_the_page_are_a_policy():
     checked = check_policy("".join(fragments).encode())
 
     assert [str(remark) for remark in checked.remarks] == [
-        "53:5: note: rules[2]: It denies part of what rule `payments` asks about; a denial wins wherever it stands."
+        "57:5: note: rules[2]: It denies part of what rule `payments` asks about; a denial wins wherever it stands."
     ]
 
 
@@ -71,7 +71,7 @@ def bare(sentence):
     text = re.sub(r"`[^`]*`", "`x`", text)
     text = re.sub(r"(`x`, )+`x`|none so far", "`x`", text)
     text = re.sub(r" Did you mean `x`\?", "", text)
-    text = re.sub(r"no (environment|agent|approver set|verb|kind) `x`", "no approver set `x`", text)
+    text = re.sub(r"no (environment|cluster|agent|approver set|verb|kind) `x`", "no approver set `x`", text)
     text = re.sub(r"No (agent|verb|kind) starts", "No environment starts", text)
     text = re.sub(r"`x` is missing: .*", "`x` is missing.", text)
     text = re.sub(r"\bnobody\b|\b1 person\b|\d+ people", "1 person", text)

@@ -11,48 +11,48 @@ from tests.models.policy.texts import BASE, changed, mistakes_in
 BORROWED = {
     "a key given twice": (
         changed(("limits:\n", "people:\n  eve: [T0LOCAL:U0EVE]\nlimits:\n")),
-        ["26:1: people: `people` is given twice; the first is on line 2. Keep one of them."],
+        ["27:1: people: `people` is given twice; the first is on line 3. Keep one of them."],
     ),
     "a key given twice, once in quotes": (
         changed(("    unit: share\n", "    unit: share\n    'unit': cores\n")),
-        ["30:5: limits.cpu.unit: `unit` is given twice; the first is on line 29. Keep one of them."],
+        ["31:5: limits.cpu.unit: `unit` is given twice; the first is on line 30. Keep one of them."],
     ),
     "mistakes inside what is given twice": (
         changed(("    unit: share\n", "    unit: share\n    unit: &u cores\n")),
         [
-            "30:5: limits.cpu.unit: `unit` is given twice; the first is on line 29. Keep one of them.",
-            "30:11: limits.cpu.unit (again): The anchor `&u` is not taken. Remove it.",
+            "31:5: limits.cpu.unit: `unit` is given twice; the first is on line 30. Keep one of them.",
+            "31:11: limits.cpu.unit (again): The anchor `&u` is not taken. Remove it.",
         ],
     ),
     "an anchor": (
         changed(("[ops, dba]", "&both [ops, dba]")),
-        ["12:14: pausing.may_pause: The anchor `&both` is not taken. Remove it."],
+        ["13:14: pausing.may_pause: The anchor `&both` is not taken. Remove it."],
     ),
     "an anchor and its alias": (
         changed(("[ops, dba]", "&all [ops]"), ("may_resume: [ops]", "may_resume: *all")),
         [
-            "12:14: pausing.may_pause: The anchor `&all` is not taken. Remove it.",
-            "13:15: pausing.may_resume: The alias `*all` is not taken. Write the value out here.",
+            "13:14: pausing.may_pause: The anchor `&all` is not taken. Remove it.",
+            "14:15: pausing.may_resume: The alias `*all` is not taken. Write the value out here.",
         ],
     ),
     "an anchor on a key": (
         changed(("  cpu:", "  &c cpu:")),
-        ["27:3: limits.cpu: The anchor `&c` is not taken. Remove it."],
+        ["28:3: limits.cpu: The anchor `&c` is not taken. Remove it."],
     ),
     "a merge key": (
         changed(("    unit: share\n", "    <<: {unit: share}\n    unit: cores\n")),
-        ["29:5: limits.cpu: The merge key `<<` is not taken. Write the entries out here."],
+        ["30:5: limits.cpu: The merge key `<<` is not taken. Write the entries out here."],
     ),
     "a tag": (
         changed(("quorum: 1", "quorum: !!int '1'")),
         [
-            "37:15: rules[0].ask.quorum: A whole number is wanted here, without quotes, not `1`.",
-            "37:15: rules[0].ask.quorum: The tag `tag:yaml.org,2002:int` is not taken. Remove it.",
+            "38:15: rules[0].ask.quorum: A whole number is wanted here, without quotes, not `1`.",
+            "38:15: rules[0].ask.quorum: The tag `tag:yaml.org,2002:int` is not taken. Remove it.",
         ],
     ),
     "a tag that asks for code": (
         changed(("    unit: share", "    unit: !!python/name:os.system share")),
-        ["29:11: limits.cpu.unit: The tag `tag:yaml.org,2002:python/name:os.system` is not taken. Remove it."],
+        ["30:11: limits.cpu.unit: The tag `tag:yaml.org,2002:python/name:os.system` is not taken. Remove it."],
     ),
     "a directive": (
         b"%YAML 1.1\n---\n" + BASE.encode(),
@@ -60,28 +60,28 @@ BORROWED = {
     ),
     "a second document": (
         BASE.encode() + b"---\nversion: 1\n",
-        ["39:1: A second document starts here; only one is taken. Remove the `---` and what follows."],
+        ["40:1: A second document starts here; only one is taken. Remove the `---` and what follows."],
     ),
     "a wildcard without quotes": (
         changed(("{environments: [demo]}", "{environments: [*]}")),
-        ["33:28: A `*` without quotes is an alias in YAML, and aliases are not taken. Put a pattern in quotes."],
+        ["34:28: A `*` without quotes is an alias in YAML, and aliases are not taken. Put a pattern in quotes."],
     ),
     "a tab": (
         changed(("    zone: Europe/Berlin", "\tzone: Europe/Berlin")),
-        ["17:1: A tab stands where YAML takes only spaces. Indent with spaces."],
+        ["18:1: A tab stands where YAML takes only spaces. Indent with spaces."],
     ),
     "a bracket that does not close": (
         changed(("[ops, dba]", "[ops, dba")),
-        ["13:13: This is not YAML: while parsing a flow sequence expected ',' or ']', but got ':'."],
+        ["14:13: This is not YAML: while parsing a flow sequence expected ',' or ']', but got ':'."],
     ),
     "a list as key": (
         changed(("  cpu:", "  ? [cpu]\n  :")),
-        ["27:5: A key is a single word, not a list, a mapping or an alias."],
+        ["28:5: A key is a single word, not a list, a mapping or an alias."],
     ),
-    "an empty key": (changed(("  cpu:", "  '':")), ["27:3: limits: A key has no name."]),
+    "an empty key": (changed(("  cpu:", "  '':")), ["28:3: limits: A key has no name."]),
     "eleven levels": (
         changed(("{demo: [shop]}", "{demo: [[[[[[[[shop]]]]]]]]}")),
-        ["24:31: Nothing in a policy is nested deeper than 10 levels."],
+        ["25:31: Nothing in a policy is nested deeper than 10 levels."],
     ),
     "nothing": (b"", ["1:1: The file is empty, so it would deny everything. Write a policy."]),
     "comments only": (b"# later\n", ["1:1: The file is empty, so it would deny everything. Write a policy."]),
@@ -90,7 +90,7 @@ BORROWED = {
     "too much": (BASE.encode() + b"#" * LARGEST_FILE, ["1:1: The file is larger than 256 KiB."]),
     "Latin-1": (
         changed(("Keeps the shop fast.", "Hält")).replace("ä".encode(), b"\xe4"),
-        ["21:15: This is not UTF-8. Save the file as UTF-8."],
+        ["22:15: This is not UTF-8. Save the file as UTF-8."],
     ),
     "a byte order mark": (
         b"\xef\xbb\xbf" + BASE.encode(),
@@ -99,23 +99,23 @@ BORROWED = {
     "UTF-16": (BASE.encode("utf-16-le"), ["1:2: The character U+0000 cannot be seen and is not taken. Remove it."]),
     "text that turns its direction": (
         changed(("charter: Keeps", "charter: \u202eKeeps")),
-        ["21:14: The character U+202E cannot be seen and is not taken. Remove it."],
+        ["22:14: The character U+202E cannot be seen and is not taken. Remove it."],
     ),
     "a line break that editors do not show": (
         changed(("Keeps the shop fast.", "Keeps\u2028the shop fast.")),
-        ["21:19: The character U+2028 cannot be seen and is not taken. Remove it."],
+        ["22:19: The character U+2028 cannot be seen and is not taken. Remove it."],
     ),
     "half a character written as escape": (
         changed(("Keeps the shop fast.", '"Keeps\\ud800fast."')),
-        ["21:14: agents.scaler.charter: The character U+D800 cannot be seen and is not taken. Remove it."],
+        ["22:14: agents.scaler.charter: The character U+D800 cannot be seen and is not taken. Remove it."],
     ),
     "a turn of direction written as escape": (
         changed(("Keeps the shop fast.", '"Keeps\\u202efast."')),
-        ["21:14: agents.scaler.charter: The character U+202E cannot be seen and is not taken. Remove it."],
+        ["22:14: agents.scaler.charter: The character U+202E cannot be seen and is not taken. Remove it."],
     ),
     "a control character written as escape": (
         changed(("Keeps the shop fast.", '"Keeps\\0fast."')),
-        ["21:14: agents.scaler.charter: The character U+0000 cannot be seen and is not taken. Remove it."],
+        ["22:14: agents.scaler.charter: The character U+0000 cannot be seen and is not taken. Remove it."],
     ),
 }
 

@@ -27,26 +27,33 @@ REMARKS = {
         changed(("{environments: [demo]}", "{verbs: [restart]}")),
         [
             (
-                "20:3: warning: agents.scaler: No rule asks about anything this agent may ask for, so everything it "
+                "21:3: warning: agents.scaler: No rule asks about anything this agent may ask for, so everything it "
                 "asks for is denied."
             ),
             (
-                "33:5: warning: rules[0].match: No agent's charter includes anything this rule speaks of, so it never "
+                "34:5: warning: rules[0].match: No agent's charter includes anything this rule speaks of, so it never "
                 "applies."
             ),
         ],
     ),
+    "a cluster without environments": (
+        changed(
+            ("environments:\n  demo:\n", "clusters:\n  main: {}\n  west: {context: w}\nenvironments:\n  demo:\n"),
+            ("    zone: Europe/Berlin", "    zone: Europe/Berlin\n    cluster: main"),
+        ),
+        ["17:3: note: clusters.west: No environment is in this cluster."],
+    ),
     "a denial of what nobody may ask for": (
         BASE.encode() + b"  - {name: no-tests, match: {namespaces: [test]}, deny: Never.}\n",
-        ["39:22: note: rules[1].match: No agent's charter includes anything this rule speaks of, so it never applies."],
+        ["40:22: note: rules[1].match: No agent's charter includes anything this rule speaks of, so it never applies."],
     ),
     "a denial inside what is asked": (
         BASE.encode() + b'  - {name: not-the-cart, match: {names: ["cart*"]}, deny: Never.}\n',
-        ["39:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+        ["40:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
     ),
     "a denial before what is asked": (
         changed(("rules:\n", 'rules:\n  - {name: not-the-cart, match: {names: ["cart*"]}, deny: Never.}\n')),
-        ["32:5: note: rules[0]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+        ["33:5: note: rules[0]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
     ),
     "a denial beside what is asked": (
         changed(("{environments: [demo]}", '{names: ["check*"]}'))
@@ -61,7 +68,7 @@ REMARKS = {
         ),
         [
             (
-                "38:5: warning: rules[1]: Where rule `shop` asks as well, an approver must be accepted by both: of the "
+                "39:5: warning: rules[1]: Where rule `shop` asks as well, an approver must be accepted by both: of the "
                 "2 needed there can be 1, so nothing could be approved."
             )
         ],
@@ -72,20 +79,20 @@ REMARKS = {
         + b"  - {name: two, match: {namespaces: [shop], names: [cart]}, deny: Never.}\n"
         + b'  - {name: three, match: {names: ["c*"]}, deny: Never.}\n',
         [
-            "39:17: note: rules[1].match: No agent's charter includes anything this rule speaks of, so it never applies.",
-            "40:5: note: rules[2]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
-            "41:5: note: rules[3]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
+            "40:17: note: rules[1].match: No agent's charter includes anything this rule speaks of, so it never applies.",
+            "41:5: note: rules[2]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
+            "42:5: note: rules[3]: It denies part of what rule `shop` asks about; a denial wins wherever it stands.",
         ],
     ),
     "a pattern and a name that fit": (
         changed(("{environments: [demo]}", "{names: [cart]}"))
         + b'  - {name: three, match: {names: [wagon, "ca*"]}, deny: Never.}\n',
-        ["39:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+        ["40:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
     ),
     "a name and a pattern that fit": (
         changed(("{environments: [demo]}", '{names: ["ca*"]}'))
         + b"  - {name: three, match: {names: [cart]}, deny: Never.}\n",
-        ["39:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
+        ["40:5: note: rules[1]: It denies part of what rule `shop` asks about; a denial wins wherever it stands."],
     ),
     "two rules about different names": (
         with_rule(
@@ -100,7 +107,7 @@ REMARKS = {
     "a person who asks and is needed": (
         changed(("acts_for: [T0LOCAL:U0RIA]", "acts_for: [ana, T0LOCAL:U0RIA]"), ("quorum: 1", "quorum: 2")),
         [
-            "37:15: warning: rules[0].ask.quorum: When agent `scaler` acts for `ana`, too few others are left for the quorum."
+            "38:15: warning: rules[0].ask.quorum: When agent `scaler` acts for `ana`, too few others are left for the quorum."
         ],
     ),
     "a set and an environment that nobody uses": (
@@ -112,8 +119,8 @@ REMARKS = {
             ),
         ),
         [
-            "8:3: note: approvers.dba: No rule and no pause names this set.",
-            "15:3: note: environments.lab: No agent may ask for anything here.",
+            "9:3: note: approvers.dba: No rule and no pause names this set.",
+            "16:3: note: environments.lab: No agent may ask for anything here.",
         ],
     ),
 }
@@ -129,7 +136,11 @@ def test_a_policy_is_described_as_it_was_understood():
     """Counts first, then places, then for each agent what applies to it."""
     policy = check_policy(
         changed(
-            ("    zone: Europe/Berlin", "    zone: Europe/Berlin\n    cluster: {context: kind-demo}"),
+            (
+                "environments:\n  demo:\n",
+                "clusters:\n  kind: {context: kind-demo}\n  main: {}\nenvironments:\n  demo:\n",
+            ),
+            ("    zone: Europe/Berlin", "    zone: Europe/Berlin\n    cluster: kind"),
             ("    verbs: [scale]", "    verbs: [scale, restart]\n    when_token_revoked: flag"),
             ("rules:\n", 'rules:\n  - {name: never, match: {names: ["ledger*"]}, deny: Not this year.}\n'),
             ("      quorum: 1", "      quorum: 2\n      valid_for: 90s\n      owners_may_approve: true"),
@@ -139,7 +150,13 @@ def test_a_policy_is_described_as_it_was_understood():
 
     assert describe(policy).splitlines() == [
         f"Policy {policy.version[:12]}: 1 environment, 1 agent, 2 approver sets, 1 limit, 3 rules (1 asking, 2 denying).",
-        "Environment demo: context kind-demo, asks in T0LOCAL:C0APPROVALS, digest on monday at 09:00 Europe/Berlin.",
+        (
+            "Installation lab: the bot's own account is countersign-lab/countersign, and what it has in a cluster begins with "
+            "countersign-lab-."
+        ),
+        "Cluster kind: reached by the context kind-demo, of the environment demo.",
+        "Cluster main: reached as the settings say, with no environment in it.",
+        "Environment demo: in the cluster kind, asks in T0LOCAL:C0APPROVALS, digest on monday at 09:00 Europe/Berlin.",
         "Agent scaler may ask for restart, scale in demo/shop.",
         "  never denies: Not this year.",
         "  shop asks 2 of ops (owners included) within 15m (1m to 1h), risk at least low; good for 90s.",

@@ -4,6 +4,7 @@ from models.policy_file import PolicyMistakes, load_policy
 
 BASE = """\
 version: 1
+installation: lab
 people:
   ana: [T0LOCAL:U0ANA, os:ana]
   ben: [T0LOCAL:U0BEN]
