@@ -128,7 +128,7 @@ class Clicks:
         """Return the click on a card that is written down as posted."""
         drawn = Drawn(subject=task.subject, kind=task.kind.value, channel=task.channel, revision=task.wanted)
         with self._store.reading() as reading:
-            card = SlackPainter().card(reading, drawn, Occasion.FIRST)
+            card = SlackPainter(FixedPolicies(a_policy())).card(reading, drawn, Occasion.FIRST)
         self._made += 1
         ts = f"1763700000.{self._made:06d}"
         self._cards.posted(task, ts)

@@ -63,6 +63,7 @@ from models.audit_book import AuditBook
 from models.cards import Cards
 from models.digests import Digests
 from models.heartbeats import Heartbeats
+from models.policy_redraws import PolicyRedraws
 from models.redraws import Redraws
 from models.sealer import Sealer
 from models.thread_lines import ThreadLines
@@ -235,7 +236,7 @@ class Serving:
             store=store,
             cards=self.cards,
             lines=self.lines,
-            painter=SlackPainter(),
+            painter=SlackPainter(self._application.policies),
             poster=poster,
             journey=self.metrics,
             failed=self.metrics.failed,
@@ -253,6 +254,7 @@ class Serving:
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
             Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
             Tick(name="show pauses", seconds=1.0, run=Redraws(store)),
+            Tick(name="show another policy", seconds=1.0, run=PolicyRedraws(store, self._application.policies)),
             Tick(name="execute", seconds=0.5, run=under_lock.only(worker.tick)),
             Tick(name="relay", seconds=0.3, run=under_lock.only(relay.step)),
             Tick(name=SEAL, seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),

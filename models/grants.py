@@ -25,6 +25,7 @@ _PRESENTATION: Final = (
     "thread_failures",
     "thread_retry_at",
     "epoch",
+    "policy",
 )
 
 CHANGES: Final[Mapping[Table, Iterable[str]]] = {

@@ -331,6 +331,7 @@ cards = Table(
     number("thread_failures"),
     instant("thread_retry_at", null=True),
     number("epoch"),
+    text("policy", null=True),
     _known("kind", Subject),
     _partial("ix_cards_behind", "subject", "channel", where="shown < wanted"),
     _partial("ix_cards_waiting", "epoch", where="kind = 'request' AND NOT closed"),

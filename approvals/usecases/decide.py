@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from approvals.audit import AuditEvent, Kind, Transition, request_stream
+from approvals.deciding import ruling_today
 from approvals.errors import Clash, Missing, Refused, Unavailable
 from approvals.execution import queued
 from approvals.people import Authority, is_operator
@@ -16,7 +17,7 @@ from approvals.plan import bound_of
 from approvals.policy import groups_of
 from approvals.ports import Directory, Journey, Lane, Milestone, NewId, Policies, Store, StoredPlan, UnitOfWork
 from approvals.request import Answer, Ballot, Judged, Request, State, Via, judge
-from approvals.usecases.standing import NOBODY, bench_for, ruling_today, save_stopping, slack_accounts, voters_of
+from approvals.usecases.standing import NOBODY, bench_for, save_stopping, slack_accounts, voters_of
 from approvals.wording import storable
 
 ROUNDS: Final = 3

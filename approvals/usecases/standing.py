@@ -1,39 +1,20 @@
-"""What several verbs share: today's ruling on a request, whose authority must be asked for, the bench to judge on, stopping."""
+"""What several verbs share: whose authority must be asked for, the bench to judge on, stopping."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from approvals.audit import Transition
+from approvals.deciding import ruling_today
 from approvals.execution import Execution
 from approvals.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
 from approvals.people import Authority, is_operator
-from approvals.policy import Policy, Ruling, WhenTokenRevoked, groups_of, rule_on, stricter_of
+from approvals.policy import Policy, Ruling, WhenTokenRevoked, groups_of
 from approvals.ports import Directory, Reading, UnitOfWork
 from approvals.request import Bench, Request
 
 NOBODY: Final = Authority(standings={}, groups={})
 """What is known of people where nobody has to be asked about."""
-
-
-def ruling_today(request: Request, policy: Policy) -> Ruling:
-    """Return what satisfies both the ruling that *request* was opened under and the policy in force (I10).
-
-    Raises:
-        ValueError: The request was refused at intake and never had a ruling.
-    """
-    if request.ruling is None:
-        raise ValueError("a refused request has no ruling")
-    today = rule_on(
-        policy,
-        agent=request.agent,
-        environment=request.environment,
-        action=request.action,
-        on_behalf_of=request.on_behalf_of,
-        risk=request.ruling.risk,
-        timeout=None,
-    )
-    return stricter_of(request.ruling, today)
 
 
 def slack_accounts(accounts: Iterable[str]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from approvals.audit import NOTHING, Transition
+from approvals.deciding import ruling_today
 from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
 from approvals.pause import open_pause_over
@@ -19,7 +20,7 @@ from approvals.policy import groups_of
 from approvals.ports import Clearance, Directory, Obstacle, Policies, Store, UnitOfWork
 from approvals.request import Bench, Request, State, check_quorum
 from approvals.tokens import Token
-from approvals.usecases.standing import bench_for, cancels_for_token, ruling_today, slack_accounts, voters_of
+from approvals.usecases.standing import bench_for, cancels_for_token, slack_accounts, voters_of
 
 WAIT: Final = timedelta(seconds=5)
 """How long a start waits whose target is taken, or whose approvers cannot be asked about."""

@@ -8,10 +8,11 @@ order is fixed here, and only :mod:`bot.slack.agent_part` ever sees the agent's 
 from dataclasses import dataclass
 from typing import Final
 
+from approvals.deciding import demands_of
 from approvals.execution import Execution
 from approvals.pause import Pause
-from approvals.people import ApproverSet
 from approvals.plan import SHORT
+from approvals.policy import Ruling
 from approvals.request import Request, State
 from approvals.review import Review
 from bot.delivery import Occasion
@@ -32,6 +33,7 @@ from bot.slack.kit import (
 from bot.slack.limits import REASON
 from bot.slack.message import Message
 from bot.slack.outcome_part import (
+    changed_line,
     execution_line,
     needs_sentence,
     outcome_line,
@@ -56,6 +58,8 @@ class Standing:
     """How one request stands: everything on its card that is not in its review."""
 
     request: Request
+    deciding: Ruling
+    """The ruling by which answers count now; the review keeps the one that it was opened under."""
     said: Words
     approved_by: tuple[str, ...]
     """Accounts whose approval counts so far."""
@@ -110,29 +114,28 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
     if standing.request.state is State.PENDING:
         if standing.paused is not None:
             notes.append(markup(f"paused:{revision}", paused_line(standing.paused)))
+        if (opened := standing.request.ruling) is not None and demands_of(opened) != demands_of(standing.deciding):
+            notes.append(markup(f"policy:{revision}", changed_line(opened, standing.deciding)))
         waiting = waiting_line(
             standing.request,
+            standing.deciding,
             approved_by=standing.approved_by,
             missing=standing.missing,
             named=occasion is not Occasion.REPLACEMENT,
         )
         notes.append(markup(f"status:{revision}", waiting))
     if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
-        notes.append(markup(f"asked:{revision}", f"Asked: {_mentions(standing.request)}"))
+        notes.append(markup(f"asked:{revision}", f"Asked: {_mentions(standing.deciding)}"))
     if occasion is Occasion.REPLACEMENT:
         notes.append(markup(f"replaces:{revision}", _REPLACES))
     return notes
 
 
-def _mentions(request: Request) -> str:
-    """Return the approvers as mentions, from the ids in the request's own ruling and from nowhere else."""
-    ruling = request.ruling
-    sets: tuple[ApproverSet, ...] = (
-        () if ruling is None else tuple(one for panel in ruling.panels for one in panel.sets)
-    )
-    out = frozenset() if ruling is None else ruling.conflicted
+def _mentions(ruling: Ruling) -> str:
+    """Return the approvers as mentions, from the ids in the ruling that decides and from nowhere else."""
+    sets = tuple(one for panel in ruling.panels for one in panel.sets)
     groups = sorted({group_markup(group) for one in sets for group in one.groups})
-    people = sorted({mention_markup(account) for one in sets for account in one.accounts - out})
+    people = sorted({mention_markup(account) for one in sets for account in one.accounts - ruling.conflicted})
     found = groups + people
     more = f" and {len(found) - MENTIONS} more" if len(found) > MENTIONS else ""
     return " ".join(found[:MENTIONS]) + more
@@ -143,7 +146,8 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
     request = standing.request
     if request.state is not State.PENDING:
         return _outcome(standing, revision, occasion)
-    approvable = request.shown_whole and part.whole
+    whole = request.shown_whole and part.whole
+    approvable = whole and standing.deciding.asks
     row = buttons(
         f"answer:{revision}",
         Asked(request=request.id, fingerprint=(request.fingerprint or "")[:SHORT]),
@@ -152,7 +156,7 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
         risk=review.risk,
         approvable=approvable,
     )
-    if approvable:
+    if whole:
         return [row]
     note = "*It cannot be approved here:* the change does not fit on a card, and nobody approves what is not shown."
     return [markup(f"unshown:{revision}", note), row]
@@ -180,4 +184,4 @@ def _notification(standing: Standing, review: Review) -> str:
     if standing.paused is not None:
         how = "Paused: until two people resume it, it can only be denied."
     revoked = "" if request.token_revoked_at is None else "Its token has been revoked. "
-    return f"{revoked}{what}. {needs_sentence(request, missing=standing.missing)}{by}. {how}"
+    return f"{revoked}{what}. {needs_sentence(standing.deciding, missing=standing.missing)}{by}. {how}"

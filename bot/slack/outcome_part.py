@@ -9,6 +9,7 @@ from typing import Final
 
 from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Pause
+from approvals.policy import Ruling
 from approvals.request import TOKEN_REVOKED, Request, State
 from approvals.verb import Effect
 from bot.slack.kit import date_markup, mention_markup
@@ -34,18 +35,19 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
 }
 
 
-def waiting_line(request: Request, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
+def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
     """Return, as markup, when a pending request denies itself, who is asked and what is still missing.
 
     Args:
         request: Pending.
+        deciding: The ruling by which answers count now.
         approved_by: Accounts whose approval counts so far.
         missing: How many more are needed.
         named: Whether people are mentioned; a card that replaces another would ring their phones again.
     """
     deadline = "" if request.deadline is None else f"Denies itself {date_markup(request.deadline)}"
     so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
-    return f"⏳ *Waiting.* {deadline} · needs {_count(missing, further=bool(approved_by))} of {_sets(request)}{so_far}"
+    return f"⏳ *Waiting.* {deadline} · needs {_count(missing, further=bool(approved_by))} of {_sets(deciding)}{so_far}"
 
 
 def revoked_line(revoked_at: datetime) -> str:
@@ -64,9 +66,23 @@ def paused_line(pause: Pause) -> str:
     )
 
 
-def needs_sentence(request: Request, *, missing: int) -> str:
+def needs_sentence(deciding: Ruling, *, missing: int) -> str:
     """Return the same need without markup's dates and mentions, for a notification."""
-    return f"It needs {_count(missing, further=False)} of {_sets(request)}"
+    if not deciding.asks:
+        return "The policy in force now denies it, so it can only be denied"
+    return f"It needs {_count(missing, further=False)} of {_sets(deciding)}"
+
+
+def changed_line(opened: Ruling, deciding: Ruling) -> str:
+    """Return, as markup, how the ruling that decides differs from the one that the request was opened under."""
+    if not deciding.asks:
+        why = " ".join(said(reason) for reason in deciding.reasons)
+        return f"📜 *The policy has changed since this was asked, and denies it now.* {why} Nobody can approve it."
+    before = f"{_count(opened.quorum, further=False)} of {_sets(opened)}"
+    now = f"{_count(deciding.quorum, further=False)} of {_sets(deciding)}"
+    if before == now:
+        return "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
+    return f"📜 *The policy has changed since this was asked.* It takes {now} now; it took {before} when it was asked."
 
 
 def outcome_line(request: Request, *, named: bool) -> str:
@@ -131,8 +147,7 @@ def _count(missing: int, *, further: bool) -> str:
     return f"{missing}{more} approval{'' if missing == 1 else 's'}"
 
 
-def _sets(request: Request) -> str:
+def _sets(ruling: Ruling) -> str:
     """Return whose approval each rule accepts, in the policy's names."""
-    panels = () if request.ruling is None else request.ruling.panels
-    names = dict.fromkeys(" or ".join(said(one.name) for one in panel.sets) for panel in panels)
+    names = dict.fromkeys(" or ".join(said(one.name) for one in panel.sets) for panel in ruling.panels)
     return ", and of ".join(names) or "nobody"

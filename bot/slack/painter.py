@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from approvals.audit import Kind
+from approvals.deciding import may_count, ruling_today
 from approvals.pause import Pause, open_pause_over, survives
 from approvals.plan import Plan, bound_of, fingerprint_of
-from approvals.ports import Reading
+from approvals.policy import Policy, Ruling
+from approvals.ports import Policies, Reading
 from approvals.request import Answer, Request, State, Vote, missing_approvals
 from approvals.review import Review, review_of
 from approvals.verbs import verb_called
@@ -27,6 +29,10 @@ from bot.slack.thread_message import thread_message
 class SlackPainter:
     """Draws for Slack. Nothing leaves it unchecked."""
 
+    def __init__(self, policies: Policies) -> None:
+        """Keep who knows the policy in force: a card counts by the ruling that decides now."""
+        self._policies = policies
+
     def card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
         """Return the message that shows a subject as it is now.
 
@@ -35,6 +41,8 @@ class SlackPainter:
             LookupError: There is no such subject.
             bot.delivery.Unsendable: It breaks a rule of what may leave.
         """
+        if drawn.kind == "request":
+            return checked(_request(reading, drawn, occasion, self._policies.current()))
         return checked(_DRAWERS[drawn.kind](reading, drawn, occasion))
 
     def lines(self, told: tuple[Told, ...]) -> Message:
@@ -62,7 +70,7 @@ def review_now(reading: Reading, request: Request) -> Review | None:
     )
 
 
-def _request(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+def _request(reading: Reading, drawn: Drawn, occasion: Occasion, policy: Policy) -> Message:
     request = reading.request(drawn.subject)
     if request is None:
         raise LookupError(drawn.subject)
@@ -71,25 +79,25 @@ def _request(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
         if request.state is State.PENDING:
             raise NotAsApproved(request.id)
         return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
-    standing = _standing(reading, request)
+    standing = _standing(reading, request, ruling_today(request, policy))
     return request_card(standing, review, revision=drawn.revision, occasion=occasion)
 
 
-def _standing(reading: Reading, request: Request) -> Standing:
+def _standing(reading: Reading, request: Request, deciding: Ruling) -> Standing:
     texts = reading.texts(request.id)
     votes = reading.votes(request.id)
     pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
-    counted = _counted(request, votes, pauses)
-    ruling = request.ruling
+    counted = may_count(deciding, _counted(request, votes, pauses))
     return Standing(
         request=request,
+        deciding=deciding,
         said=Words(
             texts={name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")},
             breaches=request.breaches,
             confidence=request.confidence,
         ),
         approved_by=tuple(vote.account for vote in counted),
-        missing=0 if ruling is None else missing_approvals(ruling, counted),
+        missing=missing_approvals(deciding, counted),
         execution=reading.execution_of(request.id),
         reason=texts.get("reason", "") if request.state is State.DENIED else "",
         paused=open_pause_over(pauses, request.place),
@@ -127,7 +135,6 @@ def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
 
 
 _DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, Occasion], Message]]] = {
-    "request": _request,
     "pause": _pause,
     "alert": _alert,
 }

@@ -28,7 +28,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def empty(empty_url: str) -> Iterator[Database]:
-    """An empty database, reached as its owner."""
+    """An empty database, reached as its owner; SQLite's is an empty file, since a missing one is not opened."""
+    if empty_url.startswith("sqlite:///"):
+        Path(empty_url.removeprefix("sqlite:///")).touch()
     database = open_database(empty_url)
     yield database
     database.close()

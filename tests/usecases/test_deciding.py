@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from approvals.deciding import ruling_today
 from approvals.errors import Clash, Late, Missing, NotEligible, PolicyDenied, Refused, Settled, Stale, Unavailable
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
@@ -16,7 +17,6 @@ from approvals.ports import Lane
 from approvals.request import Answer, State, Via, Vote
 from approvals.review import Rendered
 from approvals.usecases.decide import Given
-from approvals.usecases.standing import ruling_today
 from tests.builders import (
     ADA,
     BORIS,

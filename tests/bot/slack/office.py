@@ -132,7 +132,7 @@ class Office:
             store=self.store,
             cards=self.cards,
             lines=self.lines,
-            painter=SlackPainter(),
+            painter=SlackPainter(self.policies),
             poster=poster,
             journey=journey,
             failed=unforeseen,

@@ -16,7 +16,7 @@ from bot.local.workspace.page.drawing import live_things
 from bot.slack.agent_part import Words
 from bot.slack.card import Standing, request_card
 from bot.slack.message import Message, checked
-from tests.builders import CHEN, a_plan, a_preview, a_request, a_step, evidence
+from tests.builders import CHEN, a_plan, a_preview, a_request, a_ruling, a_step, evidence
 
 RATIONALE = "p99 is 4.1 s against an objective of 1 s"
 
@@ -49,8 +49,10 @@ def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> R
 
 def a_standing_of(request: Request | None = None, **changed: Any) -> Standing:
     """Return how a request stands: pending, nobody has answered."""
+    request = request or a_request()
     standing = Standing(
-        request=request or a_request(),
+        request=request,
+        deciding=request.ruling or a_ruling(),
         said=words(),
         approved_by=(),
         missing=1,

@@ -13,9 +13,10 @@ from approvals.ports import Reading
 from approvals.request import State
 from approvals.verb import Effect
 from bot.delivery import Drawn, NotAsApproved, Occasion
+from bot.slack.buttons import APPROVE, DENY, DENY_WITH_REASON
 from bot.slack.outcome_part import execution_line, outcome_line
 from bot.slack.painter import SlackPainter
-from bot.slack.review_part import draw_review
+from bot.slack.review_part import draw_review, render_review
 from models.marks import shown_of
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, words
@@ -23,15 +24,20 @@ from tests.builders import (
     ADA,
     BORIS,
     CHANNEL,
+    ELI,
     TEAM,
     a_change,
+    a_charter,
+    a_denial,
     a_policy,
     a_request,
+    a_rule,
     a_ruling,
     an_approver_set,
+    an_asking,
     an_execution,
 )
-from tests.world import World
+from tests.world import FixedPolicies, World
 
 
 @pytest.mark.parametrize("kind", ["request", "pause", "alert", "something"])
@@ -41,14 +47,14 @@ def test_what_is_not_there_cannot_be_drawn(noon_store, kind):
     drawn = Drawn(subject="x_00000000000000000000000001", kind=kind, channel=CHANNEL, revision=1)
 
     with store.reading() as reading, pytest.raises(LookupError):
-        SlackPainter().card(reading, drawn, Occasion.FIRST)
+        SlackPainter(FixedPolicies()).card(reading, drawn, Occasion.FIRST)
 
 
 def the_notice(store, pause, occasion=Occasion.UPDATE):
     """Return the notice of *pause* as it is now: from the reasons on, a line of text each."""
     drawn = Drawn(subject=pause.id, kind="pause", channel=CHANNEL, revision=1)
     with store.reading() as reading:
-        message = SlackPainter().card(reading, drawn, occasion)
+        message = SlackPainter(FixedPolicies()).card(reading, drawn, occasion)
     return text_of([block for block in message.blocks if block["block_id"].startswith("reason")])
 
 
@@ -101,12 +107,93 @@ class _Rows:
         return None
 
 
+def the_card(world, request):
+    """Return the card of *request* as it is now, and whether it can be approved there."""
+    drawn = Drawn(subject=request.id, kind="request", channel=CHANNEL, revision=1)
+    with world.store.reading() as reading:
+        message = SlackPainter(world.policies).card(reading, drawn, Occasion.UPDATE)
+    (status,) = [block["text"]["text"] for block in message.blocks if block["block_id"].startswith("status:")]
+    changed = [block["text"]["text"] for block in message.blocks if block["block_id"].startswith("policy:")]
+    actions = [one["action_id"] for block in message.blocks for one in block.get("elements", ()) if "action_id" in one]
+    return status.partition(" · ")[2], changed, actions
+
+
+@pytest.fixture
+def asked(noon_store):
+    """A world in which a change was asked for under a policy that asks one of the platform people, and Ada may approve it."""
+    store, _ = noon_store
+    world = World(store=store, render=render_review).settled()
+    return world, world.pending()
+
+
+def test_a_card_under_its_own_policy_says_nothing_of_another(asked):
+    """The usual case: what decides is what it was asked under."""
+    assert the_card(*asked) == ("needs 1 approval of platform", [], [DENY, APPROVE, DENY_WITH_REASON])
+
+
+def test_a_card_counts_by_the_ruling_that_decides(asked):
+    """A reload that asks for two: the card says two, and how many it was, however the reviewed part was drawn."""
+    world, request = asked
+    world.policies.policy = a_policy(version="b" * 64, rules=(a_rule(asking=an_asking(quorum=2)),))
+    world.answers(request, ADA)
+
+    assert the_card(world, request) == (
+        "needs 1 more approval of platform · approved so far by <@U0ADA>",
+        [
+            (
+                "📜 *The policy has changed since this was asked.* It takes 2 approvals of platform now;"
+                " it took 1 approval of platform when it was asked."
+            )
+        ],
+        [DENY, APPROVE, DENY_WITH_REASON],
+    )
+
+
+def test_an_approval_that_surely_fell_is_not_counted(asked):
+    """Ada approved and is not among the people any more: the card does not say that one is enough."""
+    world, request = asked
+    two = (a_rule(asking=an_asking(quorum=2)),)
+    world.policies.policy = a_policy(version="b" * 64, rules=two)
+    world.answers(request, ADA)
+    others = {"platform": an_approver_set(accounts=[BORIS, ELI])}
+    world.policies.policy = a_policy(version="c" * 64, rules=two, approver_sets=others)
+
+    assert the_card(world, request)[0] == "needs 2 approvals of platform"
+
+
+def test_a_card_that_the_policy_denies_by_now_cannot_be_approved(asked):
+    """Its button would refuse everybody who presses it: the card says so, and Deny stays."""
+    world, request = asked
+    world.policies.policy = a_policy(version="b" * 64, rules=(a_rule(), a_denial(reason="Freeze.")))
+
+    assert the_card(world, request)[1:] == (
+        [
+            (
+                "📜 *The policy has changed since this was asked, and denies it now.* Rule never denies it: Freeze."
+                " Nobody can approve it."
+            )
+        ],
+        [DENY, DENY_WITH_REASON],
+    )
+
+
+def test_people_who_are_out_by_now_are_said(asked):
+    """The same number of the same set, and one of them owns the agent by now."""
+    world, request = asked
+    owned = a_charter(owners=replace(a_charter().owners, risk=ADA))
+    world.policies.policy = a_policy(version="b" * 64, charters={"scaler": owned})
+
+    assert the_card(world, request)[1] == [
+        "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
+    ]
+
+
 def test_a_request_without_its_plan_is_not_drawn():
     """I8: what cannot be vouched for gets no buttons."""
     drawn = Drawn(subject=a_request().id, kind="request", channel=CHANNEL, revision=1)
 
     with pytest.raises(NotAsApproved):
-        SlackPainter().card(cast("Reading", _Rows()), drawn, Occasion.FIRST)
+        SlackPainter(FixedPolicies()).card(cast("Reading", _Rows()), drawn, Occasion.FIRST)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_line_that_must_not_leave_is_given_up_and_the_rest_is_told(office):
     """One event that cannot be shown does not silence the thread."""
     request = office.world.pending()
     office.relay = Relay(
-        store=office.store, cards=office.cards, lines=office.lines, painter=_Squeamish(),
+        store=office.store, cards=office.cards, lines=office.lines, painter=_Squeamish(office.policies),
         poster=SlackPoster(
             client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2), monotonic=office.monotonic
         ),

@@ -1,0 +1,62 @@
+"""Today's ruling: what a card counts by, and which votes surely count no more under it."""
+
+from dataclasses import replace
+
+import pytest
+
+from approvals.deciding import demands_of, may_count, ruling_today
+from approvals.people import People
+from approvals.policy import Panel
+from approvals.request import State
+from tests.builders import (
+    ADA,
+    BORIS,
+    ELI,
+    GROUP,
+    MINUTE,
+    a_policy,
+    a_request,
+    a_rule,
+    a_ruling,
+    a_vote,
+    an_approver_set,
+    an_asking,
+)
+
+BY_GROUP = an_approver_set("group", accounts=(), groups=(GROUP,))
+
+
+def test_a_request_that_was_refused_has_no_ruling():
+    """What never was a question is decided by nothing."""
+    with pytest.raises(ValueError, match="no ruling"):
+        ruling_today(a_request(state=State.REFUSED, ruling=None), a_policy())
+
+
+def test_it_is_the_stricter_of_both():
+    """I10: opened under one approval, it takes the two that the policy asks for now."""
+    today = ruling_today(a_request(), a_policy(version="b" * 64, rules=(a_rule(asking=an_asking(quorum=2)),)))
+
+    assert (today.policy, today.quorum) == ("a" * 64, 2)
+
+
+def test_what_no_card_shows_is_no_demand():
+    """How long an approval is good is on no waiting card: another policy that changes only that draws nothing again."""
+    assert demands_of(replace(a_ruling(), valid_for=MINUTE)) == demands_of(a_ruling())
+    assert demands_of(replace(a_ruling(), quorum=2)) != demands_of(a_ruling())
+
+
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [
+        ({}, [ADA, BORIS]),
+        ({"panels": (Panel(rule="r", sets=(BY_GROUP,)),)}, [ADA, BORIS]),
+        ({"panels": (Panel(rule="r", sets=(an_approver_set(accounts=[BORIS]),)),)}, [BORIS]),
+        ({"conflicted": frozenset({ELI}), "people": People(names={ADA: "a", ELI: "a"})}, [BORIS]),
+    ],
+    ids=["as asked", "a group may hold them", "in no list any more", "in conflict by another account"],
+)
+def test_a_vote_that_surely_fell_is_left_out(changed, left):
+    """Who is in no list and in no group's place, or in conflict, has surely no voice; others are asked about when it matters."""
+    votes = (a_vote(ADA), a_vote(BORIS))
+
+    assert [vote.account for vote in may_count(replace(a_ruling(), **changed), votes)] == left
