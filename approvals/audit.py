@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     REQUEST_OPENED = "request.opened"
     REQUEST_REFUSED = "request.refused"
+    REQUEST_ASKED_AGAIN = "request.asked_again"
     REQUEST_VOTED = "request.voted"
     REQUEST_VOTE_VOIDED = "request.vote_voided"
     REQUEST_APPROVED = "request.approved"

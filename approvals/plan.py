@@ -154,12 +154,39 @@ def fingerprint_of(data: bytes) -> str:
     return tagged_hash("countersign/fingerprint/1", data)
 
 
-def effect_key(bound: Bound) -> str:
-    """Return the key of the effect: the same for any plan that wants the same values in the same object."""
-    wanted: Value = [
-        [step.uid, [[change.path, facts_of(change.after)] for change in step.changes]] for step in bound.steps
-    ]
-    return tagged_hash("countersign/effect/1", encode([bound.cluster_uid, bound.verb, wanted]))
+def effect_keys(bound: Bound, words: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the keys of what *bound* brings about, sorted, one for each changed field.
+
+    A key is made of the cluster, the workload, the field and the value wanted. So it is the same whoever asks, by which verb,
+    and whether the workload was deleted and made again meanwhile.
+
+    Args:
+        bound: The plan.
+        words: By path, the word that stands for a value that is another each time, or None where the field is only a mark of
+            ours and no part of the effect (:attr:`approvals.verb.Verb.effect_words`).
+    """
+    return tuple(
+        sorted(
+            _effect_key(bound, change.path, words.get(change.path) or facts_of(change.after))
+            for change in changes_of(bound)
+            if words.get(change.path, "") is not None
+        )
+    )
+
+
+def effect_key(bound: Bound, words: Mapping[str, str | None]) -> str:
+    """Return the one key of a plan's whole effect: the hash of its :func:`effect_keys`.
+
+    A plan whose only changes are marks of ours has the effect of leaving its workload as it is, and a key of that.
+    """
+    keys = effect_keys(bound, words) or (_effect_key(bound, "", None),)
+    return tagged_hash("countersign/effects/1", encode(list(keys)))
+
+
+def _effect_key(bound: Bound, field: str, wanted: Value) -> str:
+    target = bound.target
+    workload: Value = [target.namespace, target.kind, target.name]
+    return tagged_hash("countersign/effect/2", encode([bound.cluster_uid, workload, field, wanted]))
 
 
 def json_text(value: object) -> str:

@@ -78,10 +78,22 @@ class Standing:
     now: datetime
     asked: Request | None
     """What it has asked under the same key, if anything."""
+    body_hash: str | None
+    """The hash of the body that came under that key."""
     pending: int
     """How many of its questions wait for an answer."""
     pauses: tuple[Pause, ...]
     """The open ones, whomever they cover."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectAsked:
+    """What was asked for one effect."""
+
+    question: Request | None
+    """The pending request that is the very same question."""
+    lately: tuple[Request, ...]
+    """The latest requests of the effect, whoever asked, newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +157,14 @@ class Reading(Protocol):
 
     def standing(self, agent: str, key: str | None) -> Standing:
         """Return how *agent* stands just before it asks under an idempotency key."""
+        ...
+
+    def effect_asked(self, effect_key: str, question_key: str, *, since: datetime) -> EffectAsked:
+        """Return what was asked for one effect: the pending question with *question_key*, and what :meth:`same_effect` gives."""
+        ...
+
+    def same_effect(self, effect_key: str, *, since: datetime) -> tuple[Request, ...]:
+        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most."""
         ...
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:

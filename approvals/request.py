@@ -15,14 +15,14 @@ instant in the row: an answer at or after it is late whether or not a sweep has 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from approvals.action import ProposedAction
 from approvals.audit import ITSELF, NOTHING, AuditEvent, Kind, Transition, request_stream
-from approvals.canonical import Value
+from approvals.canonical import Value, encode, tagged_hash
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
 from approvals.escalation import Breach
 from approvals.execution import Execution, Phase, Reason, void
@@ -34,6 +34,9 @@ from approvals.policy import Ruling, check_eligible
 
 CHAIN_LIMIT: Final = 3
 """How many requests may follow one another by drift."""
+
+LATELY: Final = timedelta(days=1)
+"""How far back people and agents are told that the same effect was asked or denied: a day, so that every shift hears of it."""
 
 TOKEN_REVOKED: Final = "token_revoked"  # noqa: S105 - the name of an outcome
 """The outcome's code where a request was cancelled because its token was revoked."""
@@ -124,6 +127,26 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundKey:
+    """An idempotency key that stands for a question which was asked under another: the same effect was asked again."""
+
+    agent: str
+    key: str
+    escalation: str
+    body_hash: str
+    """Of the body that came with it: another one under the same key is a mistake."""
+    bound_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """How often the effect of a request was asked before it, and who denied it last, within :data:`LATELY`."""
+
+    asked: int
+    denied: Request | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """One person's answer. A voided one stays on record and counts for nothing."""
 
@@ -201,6 +224,54 @@ def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Val
         nouns=(request,),
         events=(_event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea),),
     )
+
+
+def question_key(*, agent: str, on_behalf_of: str | None, effect_key: str) -> str:
+    """Return what is the same for two escalations that are one question: the same agent, for the same person, the same effect."""
+    return tagged_hash("countersign/question/1", encode([agent, on_behalf_of or "", effect_key]))
+
+
+def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: datetime) -> Transition:
+    """Return the transition that lets another idempotency key stand for *request*; nothing else of it changes.
+
+    Args:
+        request: Pending.
+        key: The new idempotency key.
+        body_hash: Of the body that came with it.
+        token: The id of the token that it came with.
+        now: The unit's instant.
+    """
+    bound = BoundKey(agent=request.agent, key=key, escalation=request.id, body_hash=body_hash, bound_at=now)
+    data = {"key": facts_of(bound), "token_id": token}
+    told = _event(
+        Kind.REQUEST_ASKED_AGAIN, request, actor=f"agent:{request.agent}", at=now, data=data, with_request=False
+    )
+    return Transition(nouns=(bound,), events=(told,))
+
+
+def asked_before(request: Request, same: Iterable[Request]) -> tuple[Request, ...]:
+    """Return those of *same*, requests of the same effect, that were asked up to :data:`LATELY` before *request*."""
+    since = request.asked_at - LATELY
+    return tuple(one for one in same if one.id != request.id and since < one.asked_at <= request.asked_at)
+
+
+def earlier_of(request: Request, same: Iterable[Request]) -> Earlier:
+    """Return what people are told of the past of an effect.
+
+    Args:
+        request: The one whose card it is.
+        same: Requests of the same effect, whoever asked. A denial counts from :data:`LATELY` before *request* on, even one
+            that came after it.
+    """
+    found = tuple(same)
+    since = request.asked_at - LATELY
+    denied = [
+        one
+        for one in found
+        if one.id != request.id and one.state is State.DENIED and one.decided_at is not None and one.decided_at > since
+    ]
+    last = max(denied, key=lambda one: (one.decided_at or since, one.id), default=None)
+    return Earlier(asked=len(asked_before(request, found)), denied=last)
 
 
 def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:

@@ -37,6 +37,11 @@ def _refused(who: str, data: Mapping[str, Any], name: Name) -> str:
     return f"{who} asked: {_wish(request)}. Refused at once: {request['refusal']['sentence']}"
 
 
+def _asked_again(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del data, name
+    return f"{who} asked for the same again under another key; this question answers it."
+
+
 def _voted(who: str, data: Mapping[str, Any], name: Name) -> str:
     del name
     vote = data["vote"]
@@ -163,6 +168,7 @@ _EFFECTS: Final = {
 _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.REQUEST_OPENED: _opened,
     Kind.REQUEST_REFUSED: _refused,
+    Kind.REQUEST_ASKED_AGAIN: _asked_again,
     Kind.REQUEST_VOTED: _voted,
     Kind.REQUEST_VOTE_VOIDED: _vote_voided,
     Kind.REQUEST_APPROVED: _plain("Approved."),

@@ -6,7 +6,7 @@ derived from these fields, so that adding a verb touches one file and the regist
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -145,6 +145,8 @@ class Verb:
     """Of the bound plan, the generation seen before the send, and the object as it is now."""
     effect: Callable[[Bound, Mapping[str, Any]], Progress]
     """Of the bound plan and the object as it is now."""
+    effect_words: Mapping[str, str | None] = field(default_factory=dict)
+    """By path, the word that stands in an effect key for a value that is another each time; None for a mark of ours."""
 
     def kind(self, name: str) -> Kind:
         """Return the kind called *name*.
@@ -179,14 +181,14 @@ class Verb:
 
 
 def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) -> None:
-    field = f"/action/parameters/{parameter.name}"
+    place = f"/action/parameters/{parameter.name}"
     if value is None:
-        raise Malformed(f"{verb} needs the parameter {parameter.name}.", code="missing_field", field=field)
+        raise Malformed(f"{verb} needs the parameter {parameter.name}.", code="missing_field", field=place)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(f"{parameter.name} is a whole number.", code="wrong_type", field=field)
+        raise Malformed(f"{parameter.name} is a whole number.", code="wrong_type", field=place)
     if not parameter.least <= value <= parameter.most:
         raise Malformed(
-            f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=field
+            f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=place
         )
 
 

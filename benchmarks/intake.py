@@ -113,17 +113,19 @@ class Caller:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._secret = secret
         self._numbers = count()
-        self._body = json.dumps(a_body()).encode()
 
     async def timed(self) -> float:
         """Escalate once and return how long it took."""
+        number = next(self._numbers)
         headers = {
             "Authorization": f"Bearer {self._secret}",
             "Content-Type": "application/json",
-            "Idempotency-Key": f"call-{next(self._numbers)}",
+            "Idempotency-Key": f"call-{number}",
         }
+        # Another number each time: the same effect would be the question that waits already.
+        body = json.dumps(a_body(replicas=6 + number % 900)).encode()
         started = time.perf_counter()
-        status, _ = self.call(self._body, headers)
+        status, _ = self.call(body, headers)
         taken = time.perf_counter() - started
         assert status == 202, status
         return taken
@@ -139,14 +141,14 @@ class Caller:
         self._connection.close()
 
 
-def a_body() -> dict[str, Any]:
+def a_body(replicas: int = 6) -> dict[str, Any]:
     """Return what an agent sends that wants more pods."""
     return {
         "environment": "prod-eu-1",
         "action": {
             "verb": "scale",
             "target": {"kind": "Deployment", "namespace": "shop", "name": "checkout"},
-            "parameters": {"replicas": 6},
+            "parameters": {"replicas": replicas},
         },
         "rationale": "p99 is 4.1 s against an objective of 1 s since 11:40; CPU is at its limit on all three pods.",
         "breaches": [{"limit": "cluster-cpu", "observed": 0.87, "ceiling": 0.80}],

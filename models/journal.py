@@ -84,6 +84,7 @@ def _whole(told: int, said: int, lines: int) -> Prepared:
 
 _UNTOLD: Final = frozenset(
     {
+        Kind.REQUEST_ASKED_AGAIN,
         Kind.EXECUTION_CLAIMED,
         Kind.EXECUTION_SENDING,
         Kind.EXECUTION_RETRIED,

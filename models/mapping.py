@@ -23,7 +23,7 @@ from approvals.execution import Attempt, Execution
 from approvals.facts import facts_of, noun_of
 from approvals.pause import Consent, Pause
 from approvals.plan import Evidence
-from approvals.request import Request, Vote
+from approvals.request import BoundKey, Request, Vote
 from approvals.tokens import Token
 from models import tables
 from models.prepared import Prepared
@@ -133,6 +133,7 @@ def _reader(kind: Any) -> Converter:
 
 ALERT: Final = Shape(Alert, tables.alerts)
 ATTEMPT: Final = Shape(Attempt, tables.attempts)
+BOUND_KEY: Final = Shape(BoundKey, tables.idempotency_keys)
 CONSENT: Final = Shape(Consent, tables.resume_consents)
 EXECUTION: Final = Shape(Execution, tables.executions)
 PAUSE: Final = Shape(Pause, tables.pauses)
@@ -143,6 +144,7 @@ VOTE: Final = Shape(Vote, tables.votes)
 SHAPES: Final[Mapping[type[Any], Shape[Any]]] = {
     Alert: ALERT,
     Attempt: ATTEMPT,
+    BoundKey: BOUND_KEY,
     Consent: CONSENT,
     Execution: EXECUTION,
     Pause: PAUSE,

@@ -11,7 +11,7 @@ from approvals.canonical import decode
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause, Place
 from approvals.plan import JsonObject
-from approvals.ports import Page, Question, Said, Standing, StoredPlan
+from approvals.ports import EffectAsked, Page, Question, Said, Standing, StoredPlan
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
@@ -26,6 +26,7 @@ from models.tables import (
     events,
     executions,
     gate,
+    idempotency_keys,
     pauses,
     plans,
     policy_versions,
@@ -45,6 +46,7 @@ _LIMIT: Final = bindparam("limit", type_=NUMBER)
 
 _KEY: Final = bindparam("key", type_=TEXT)
 _AGENT: Final = bindparam("agent", type_=TEXT)
+_SINCE: Final = bindparam("since", type_=INSTANT)
 
 EPOCH: Final = Prepared(select(gate.c.epoch), columns=[gate.c.epoch])
 OPEN_PAUSES: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at))
@@ -78,9 +80,35 @@ _CONSENTS: Final = CONSENT.prepared(
     CONSENT.select().where(resume_consents.c.pause == _KEY).order_by(resume_consents.c.at)
 )
 _REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _KEY))
-_REQUEST_BY_KEY: Final = REQUEST.prepared(
-    REQUEST.select().where(escalations.c.agent == _AGENT, escalations.c.idempotency_key == _KEY)
+_KEY_USE: Final = and_(idempotency_keys.c.agent == _AGENT, idempotency_keys.c.key == _KEY)
+_BODY_UNDER_KEY: Final = func.coalesce(
+    select(idempotency_keys.c.body_hash).where(_KEY_USE).scalar_subquery(), escalations.c.body_hash
+).label("body_under_key")
+_OLDER: Final = escalations.alias("older")
+REQUEST_BY_KEY: Final = (
+    REQUEST.select()
+    .add_columns(_BODY_UNDER_KEY)
+    .where(
+        escalations.c.id
+        == func.coalesce(
+            select(idempotency_keys.c.escalation).where(_KEY_USE).scalar_subquery(),
+            # What was asked before keys had a table of their own.
+            select(_OLDER.c.id).where(_OLDER.c.agent == _AGENT, _OLDER.c.idempotency_key == _KEY).scalar_subquery(),
+        )
+    )
 )
+_REQUEST_BY_KEY: Final = Prepared(REQUEST_BY_KEY, columns=[*REQUEST.columns, escalations.c.body_hash])
+QUESTION_ASKED: Final = REQUEST.select().where(PENDING, escalations.c.question_key == _KEY)
+_QUESTION_ASKED: Final = REQUEST.prepared(QUESTION_ASKED)
+MOST_EARLIER: Final = 20
+"""How many earlier requests of one effect are looked at: more than a card or an answer names."""
+SAME_EFFECT: Final = (
+    REQUEST.select()
+    .where(escalations.c.effect_key == _KEY, or_(escalations.c.asked_at > _SINCE, escalations.c.decided_at > _SINCE))
+    .order_by(escalations.c.asked_at.desc())
+    .limit(MOST_EARLIER)
+)
+_SAME_EFFECT: Final = REQUEST.prepared(SAME_EFFECT)
 _PAGE: Final = (
     REQUEST.select()
     .where(escalations.c.agent == _AGENT, escalations.c.id < bindparam("cursor", type_=TEXT))
@@ -302,12 +330,28 @@ class SqlReading:
             (_REQUEST_BY_KEY, asker | {"key": key}), (_PENDING_COUNT, asker), (OPEN_PAUSES, {})
         )
         ((count,),) = pending.rows
+        found = next(((REQUEST.noun_of(row[:-1]), str(row[-1])) for row in earlier.rows), None)
         return Standing(
             now=self.now,
-            asked=next((REQUEST.noun_of(row) for row in earlier.rows), None),
+            asked=None if found is None else found[0],
+            body_hash=None if found is None else found[1],
             pending=int(count),
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
         )
+
+    def effect_asked(self, effect_key: str, question_key: str, *, since: datetime) -> EffectAsked:
+        """Return what was asked for one effect, in one trip: the pending question, and what :meth:`same_effect` gives."""
+        waiting, lately = self._along(
+            (_QUESTION_ASKED, {"key": question_key}), (_SAME_EFFECT, {"key": effect_key, "since": since})
+        )
+        return EffectAsked(
+            question=next((REQUEST.noun_of(row) for row in waiting.rows), None),
+            lately=tuple(REQUEST.noun_of(row) for row in lately.rows),
+        )
+
+    def same_effect(self, effect_key: str, *, since: datetime) -> tuple[Request, ...]:
+        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most."""
+        return self._all(REQUEST, _SAME_EFFECT, key=effect_key, since=since)
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""

@@ -134,6 +134,7 @@ escalations = Table(
     text("ruling", null=True),
     text("fingerprint", ForeignKey("plans.fingerprint"), null=True),
     text("effect_key", null=True),
+    text("question_key", null=True),
     text("render_hash", null=True),
     flag("shown_whole"),
     text("breaches"),
@@ -157,8 +158,20 @@ escalations = Table(
     CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided_once"),
     _partial("ix_escalations_pending_deadline", "deadline", where="state = 'pending'"),
     _partial("ix_escalations_pending_token", "token", "id", where="state = 'pending' AND token_revoked_at IS NULL"),
+    _partial("uq_escalations_question", "question_key", where="state = 'pending'", unique=True),
     Index(None, "agent", "state", "id"),
     Index(None, "agent", "id"),
+    Index(None, "effect_key", "asked_at"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    text("agent", key=True),
+    text("key", key=True),
+    text("escalation", ForeignKey("escalations.id")),
+    text("body_hash"),
+    instant("bound_at"),
 )
 
 alerts = Table(

@@ -32,7 +32,7 @@ from models.prepared import Answer, Asked, Prepared, together
 from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, UNDER_WAY_ON, VOTES, SqlReading
 from models.statements import insert_unless_taken
 from models.tables import agent_tokens, escalations, executions, gate, pauses, plans, policy_versions, target_locks
-from models.writes import Write, in_writing_order, write_of
+from models.writes import Write, in_writing_order, writes_of
 
 GATE: Final = "countersign/gate"
 ENVIRONMENT: Final = "countersign/environment/"
@@ -195,7 +195,7 @@ class SqlUnitOfWork(SqlReading):
         """
         now = self.now  # First, since asking for it writes what was saved before.
         for noun in in_writing_order(transition.nouns):
-            self._saved.append(write_of(noun, now=now))
+            self._saved += writes_of(noun, now=now)
             self._marks.note(noun)
         self._journal.add(transition.events)
 

@@ -18,13 +18,23 @@ from approvals.alert import Alert
 from approvals.errors import Clash
 from approvals.execution import Attempt, Execution, Fate
 from approvals.pause import Consent, Pause
-from approvals.request import Request, State, Vote
+from approvals.request import BoundKey, Request, State, Vote, question_key
 from approvals.tokens import Token
 from models.columns import INSTANT, NUMBER, TEXT
-from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
+from models.mapping import ALERT, ATTEMPT, BOUND_KEY, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
 from models.prepared import Prepared
 from models.statements import insert_or_renew
-from models.tables import agent_tokens, alerts, attempts, escalations, executions, pauses, resume_consents, votes
+from models.tables import (
+    agent_tokens,
+    alerts,
+    attempts,
+    escalations,
+    executions,
+    idempotency_keys,
+    pauses,
+    resume_consents,
+    votes,
+)
 
 MOVES: Final[Mapping[Table, frozenset[str]]] = {
     agent_tokens: frozenset({"revoked_at", "revision"}),
@@ -133,8 +143,9 @@ _INSERTS: Final = {
     agent_tokens: _new(TOKEN),
     alerts: _new(ALERT),
     attempts: _new(ATTEMPT),
-    escalations: _new(REQUEST, "policy"),
+    escalations: _new(REQUEST, "policy", "question_key"),
     executions: _new(EXECUTION, "look_at", "setbacks"),
+    idempotency_keys: _new(BOUND_KEY),
     pauses: _new(PAUSE),
     votes: _new(VOTE),
 }
@@ -152,6 +163,8 @@ def _rank(noun: object) -> int:
     match noun:
         case Alert() | Consent() | Request():
             return 1
+        case BoundKey():
+            return 2
         case Vote():
             return 3 if noun.voided_at is None else 2
         case Execution():
@@ -181,6 +194,21 @@ class Write:
             raise Clash("Somebody was faster.")
 
 
+def writes_of(noun: object, *, now: datetime) -> list[Write]:
+    """Return what writes one noun and, of a new request, its idempotency key: a key stands for one question, for ever."""
+    written = [write_of(noun, now=now)]
+    if isinstance(noun, Request) and noun.revision == 1 and noun.idempotency_key is not None:
+        key = BoundKey(
+            agent=noun.agent,
+            key=noun.idempotency_key,
+            escalation=noun.id,
+            body_hash=noun.body_hash,
+            bound_at=noun.asked_at,
+        )
+        written.append(write_of(key, now=now))
+    return written
+
+
 def write_of(noun: object, *, now: datetime) -> Write:
     """Return what writes one noun.
 
@@ -190,6 +218,8 @@ def write_of(noun: object, *, now: datetime) -> Write:
     match noun:
         case Request():
             return _request(noun, now)
+        case BoundKey():
+            return _insert(idempotency_keys, BOUND_KEY.row_of(noun))
         case Vote():
             return _vote(noun)
         case Execution():
@@ -212,7 +242,9 @@ def write_of(noun: object, *, now: datetime) -> Write:
 def _request(request: Request, now: datetime) -> Write:
     if request.revision == 1:
         policy = None if request.ruling is None else request.ruling.policy
-        return _insert(escalations, REQUEST.row_of(request) | {"policy": policy})
+        return _insert(
+            escalations, REQUEST.row_of(request) | {"policy": policy, "question_key": _question_key(request)}
+        )
     keys = {
         "the_id": request.id,
         "the_revision": request.revision - 1,
@@ -220,6 +252,13 @@ def _request(request: Request, now: datetime) -> Write:
         "the_flag": request.token_revoked_at,
     }
     return Write(statement=_REQUEST_FROM[request.state], values=_moving(REQUEST, request) | keys)
+
+
+def _question_key(request: Request) -> str | None:
+    """Return the key of the question; None for what was refused before a plan was made, and never was one."""
+    if request.effect_key is None:
+        return None
+    return question_key(agent=request.agent, on_behalf_of=request.on_behalf_of, effect_key=request.effect_key)
 
 
 def _vote(vote: Vote) -> Write:

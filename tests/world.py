@@ -7,6 +7,7 @@ process would lose.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from approvals.canonical import encode, tagged_hash
 from approvals.facts import facts_of
@@ -27,7 +28,7 @@ from approvals.usecases.headcount import CountPeople
 from approvals.usecases.notice import Notice
 from approvals.usecases.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
-from tests.builders import ADA, NOON, a_policy, a_token, an_escalation
+from tests.builders import ADA, NOON, a_policy, a_token, an_action, an_escalation
 from tests.fakes.clearance import FakeClearance
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.directory import FakeDirectory
@@ -48,6 +49,12 @@ class HandClock:
     def pass_by(self, duration: timedelta) -> None:
         """Let time pass."""
         self.at += duration
+
+
+def number_of(key: str) -> int:
+    """Return how many pods are asked for under *key*: another number for each key, as far as tests go."""
+    digits = key[len(key.rstrip("0123456789")) :]
+    return 20 + (int(digits) if digits else crc32(key.encode())) % 900
 
 
 @dataclass
@@ -130,7 +137,9 @@ class World:
         return replace(self, journey=journey or Remembered())
 
     def asks(self, key: str = "key-1", **changed: object) -> Opened:
-        """Let the agent escalate."""
+        """Let the agent escalate; under another key it asks for another number of pods, unless *changed* says for what."""
+        if key not in {None, "key-1"}:
+            changed.setdefault("action", an_action(replicas=number_of(key)))
         return self.escalate(an_escalation(idempotency_key=key, **changed), a_token())
 
     def pending(self, key: str = "key-1", **changed: object) -> Request:

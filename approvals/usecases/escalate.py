@@ -4,13 +4,27 @@ Scope, pause and every rule that denies come first, so that no agent can make us
 the cluster door previews the exact change, outside any transaction; then, in one transaction, everything is judged again on fresh
 reads and the question is stored with its ruling, its plan and the hash of what people will be shown. A refusal is stored
 too, so that the same key gets the same answer again.
+
+Whoever asks for an effect again, for the same person, while the question of it waits, is given that question: one effect rings
+people's phones once. The new key stands for it from then on. Another agent's question is never handed out (I16).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
-from approvals.errors import Clash, Forbidden, KeyReused, Malformed, OutOfScope, Paused, PolicyDenied, TooMany
+from approvals.errors import (
+    Clash,
+    Forbidden,
+    KeyReused,
+    Malformed,
+    OutOfScope,
+    Paused,
+    PolicyDenied,
+    TooMany,
+    Unavailable,
+)
 from approvals.escalation import Escalation, Plea
 from approvals.facts import facts_of
 from approvals.feasibility import DOUBT, Answerers, answerers
@@ -25,12 +39,14 @@ from approvals.ports import (
     Milestone,
     NewId,
     Policies,
+    Reading,
+    Standing,
     Store,
     StoredPlan,
     UnitOfWork,
     texts_of,
 )
-from approvals.request import Refusal, Request, State, opened
+from approvals.request import LATELY, Refusal, Request, State, asked_again, asked_before, expire, opened, question_key
 from approvals.review import Rendered, Renderer, review_of
 from approvals.risk import Risk
 from approvals.tokens import Token
@@ -39,15 +55,20 @@ from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from approvals.workload import counted
 
+TRIES: Final = 3
+"""How often it is tried to put a question whose key, or whose effect, somebody else puts at the same moment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The request that an escalation became, and whether it was made just now or found under its key."""
+    """The request that an escalation became, made just now or found: under its key, or as the same question."""
 
     request: Request
     created: bool
     bound: Bound | None = None
     """The plan, where it was made just now."""
+    earlier: tuple[Request, ...] = ()
+    """Where it was made just now: what the same agent asked for the same effect lately, newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +105,7 @@ class Escalate:
 
         Raises:
             KeyReused: Its key stands for another body.
-            OutOfScope: Its key stands for what another token asked, where this one may not be used.
+            OutOfScope: Its key, or its effect, stands for what another token asked, where this one may not be used.
             Malformed: Verb, parameters or a named limit are not known.
             Unplannable: It cannot be previewed, or would change nothing.
             TooMany: The agent has too many questions open.
@@ -93,7 +114,7 @@ class Escalate:
         # No snapshot: key, pauses and rules are judged again in the transaction that opens the question.
         with self.store.glancing() as reading:
             standing = reading.standing(escalation.agent, escalation.idempotency_key)
-        if (found := _same(standing.asked, escalation)) is not None:
+        if (found := _same(standing, escalation)) is not None:
             return _told_again(found, token)
         if standing.pending >= self.most_pending:
             raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
@@ -105,7 +126,7 @@ class Escalate:
         except Forbidden as refusal:
             return self._refuse(escalation, token, refusal, asked_at)
         draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
-        return self._open(draft)
+        return self._open(draft, token)
 
     def draft_again(self, request: Request, texts: Mapping[str, str], *, asked_at: datetime) -> Draft:
         """Return the draft of what follows *request* after a drift: the same wish, planned on the target as it is now.
@@ -122,8 +143,17 @@ class Escalate:
         check_changes(draft.preview)
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
 
-    def open_in(self, uow: UnitOfWork, draft: Draft, *, pauses: tuple[Pause, ...]) -> Opened:
-        """Store *draft* as a request, pending or refused, in a transaction that holds the gate; *pauses* are the open ones."""
+    def open_in(
+        self, uow: UnitOfWork, draft: Draft, *, pauses: tuple[Pause, ...], token: Token | None = None
+    ) -> Opened:
+        """Store *draft* as a request, pending or refused, or find the question that waits for the same effect already.
+
+        Args:
+            uow: A transaction that holds the gate.
+            draft: What is asked.
+            pauses: The open ones.
+            token: What it was asked with; None where it follows a drift.
+        """
         policy = self.policies.current()
         escalation = draft.escalation
         ruling = _ruling(policy, escalation, risk=draft.preview.evidence.risk)
@@ -138,6 +168,14 @@ class Escalate:
             uow.save(opened(request, plea=draft.texts, facts={}))
             return Opened(request=request, created=True)
         plan = _bound(draft, policy, ruling)
+        key = effect_key(plan.bound, draft.verb.effect_words)
+        asked = uow.effect_asked(
+            key,
+            question_key(agent=escalation.agent, on_behalf_of=escalation.on_behalf_of, effect_key=key),
+            since=draft.asked_at - LATELY,
+        )
+        if (found := _still_asked(uow, asked.question, lock=token is not None)) is not None:
+            return _joined(uow, found, escalation, token)
         if not could.are_surely_enough(ruling.quorum):
             plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
         bound = facts_of(plan.bound)
@@ -154,10 +192,11 @@ class Escalate:
                 on_behalf_of=escalation.on_behalf_of,
             )
         )
-        request = _pending(draft, policy, ruling, plan, rendered, fingerprint=fingerprint, now=uow.now)
+        request = _pending(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
+        earlier = _own(request, asked.lately)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
         uow.save(opened(request, plea=draft.texts, facts={"bound": bound, "evidence": facts_of(plan.evidence)}))
-        return Opened(request=request, created=True, bound=plan.bound)
+        return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
 
     def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
         policy = self.policies.current()
@@ -195,15 +234,21 @@ class Escalate:
             authority=authority,
         )
 
-    def _open(self, draft: Draft) -> Opened:
-        try:
-            with self.store.writing() as uow:
-                made = self.open_in(uow, draft, pauses=uow.enter_gate())
-        except Clash:
-            # Two deliveries of one key raced: the other one's insert won, and its answer is the answer.
-            return Opened(request=self._winner(draft.escalation), created=False)
-        self.journey.reached(Milestone.OPENED, made.request.id)
-        return made
+    def _open(self, draft: Draft, token: Token) -> Opened:
+        for _ in range(TRIES):
+            try:
+                with self.store.writing() as uow:
+                    made = self.open_in(uow, draft, pauses=uow.enter_gate(), token=token)
+            except Clash:
+                # Another insert of this key or of this question won. Where it was the key, its answer is the answer; where it
+                # was the question, it is there to be found now.
+                if (found := self._under_key(draft.escalation)) is not None:
+                    return _told_again(found, token)
+                continue
+            if made.created:
+                self.journey.reached(Milestone.OPENED, made.request.id)
+            return made
+        raise Unavailable("The same is being asked again and again just now; send it again.")
 
     def _refuse(self, escalation: Escalation, token: Token, refusal: Forbidden, asked_at: datetime) -> Opened:
         request = _refused(
@@ -218,26 +263,73 @@ class Escalate:
             with self.store.writing() as uow:
                 uow.save(opened(request, plea=texts_of(escalation.plea), facts={}))
         except Clash:
-            return _told_again(self._winner(escalation), token)
+            if (found := self._under_key(escalation)) is None:
+                raise
+            return _told_again(found, token)
         return Opened(request=request, created=True)
 
-    def _winner(self, escalation: Escalation) -> Request:
+    def _under_key(self, escalation: Escalation) -> Request | None:
         with self.store.reading() as reading:
-            found = _same(reading.standing(escalation.agent, escalation.idempotency_key).asked, escalation)
-        if found is None:
-            raise Clash("Somebody was faster; send it again.")
-        return found
+            return _same(reading.standing(escalation.agent, escalation.idempotency_key), escalation)
 
 
-def _same(found: Request | None, escalation: Escalation) -> Request | None:
-    """Return what was found under the key of *escalation*, if it is the same escalation."""
-    if found is not None and found.body_hash != escalation.body_hash:
+def earlier_asked(reading: Reading, request: Request) -> tuple[Request, ...]:
+    """Return what the same agent asked for the same effect lately, newest first: what it is told of the past (I16).
+
+    Only of the same environment, so that whoever may see *request* may see them: they are of the same namespace by their effect.
+    """
+    if request.effect_key is None:
+        return ()
+    return _own(request, reading.same_effect(request.effect_key, since=request.asked_at - LATELY))
+
+
+def _own(request: Request, same: tuple[Request, ...]) -> tuple[Request, ...]:
+    return tuple(
+        one
+        for one in asked_before(request, same)
+        if (one.agent, one.environment) == (request.agent, request.environment)
+    )
+
+
+def _same(standing: Standing, escalation: Escalation) -> Request | None:
+    """Return what stands under the key of *escalation*, if it came with the same body."""
+    if standing.asked is not None and standing.body_hash != escalation.body_hash:
         raise KeyReused("That Idempotency-Key was used for another body.")
+    return standing.asked
+
+
+def _still_asked(uow: UnitOfWork, found: Request | None, *, lock: bool) -> Request | None:
+    """Return the question of the same agent, for the same person, about the same effect, while it can be answered.
+
+    Args:
+        uow: The transaction. A question that silence has denied, before the sweep came by, is expired in it.
+        found: The question as it was seen.
+        lock: Whether the row is taken, so that it cannot be decided before the new key stands for it. Not where an execution
+            is locked already: requests come before executions.
+    """
+    if found is not None and lock:
+        found = uow.lock_request(found.id)
+    if found is None or found.state is not State.PENDING or found.deadline is None:
+        return None
+    if found.deadline <= uow.now:
+        uow.save(expire(found, now=uow.now))
+        return None
     return found
 
 
+def _joined(uow: UnitOfWork, found: Request, escalation: Escalation, token: Token | None) -> Opened:
+    """Return *found* as what *escalation* became, its key bound to it: deadline, texts and mentions stay as they are."""
+    if token is None or escalation.idempotency_key is None:
+        return Opened(request=found, created=False)
+    told = _told_again(found, token)
+    uow.save(
+        asked_again(found, key=escalation.idempotency_key, body_hash=escalation.body_hash, token=token.id, now=uow.now)
+    )
+    return told
+
+
 def _told_again(found: Request, token: Token) -> Opened:
-    """Return what was found under a key, for whoever shows *token*: what another token asked only within its own scope (I16).
+    """Return what was found, for whoever shows *token*: what another token asked only within its own scope (I16).
 
     What this very token asked it is told as it was, a refusal because of its scope included.
     """
@@ -322,7 +414,14 @@ def _bound(draft: Draft, policy: Policy, ruling: Ruling) -> Plan:
 
 
 def _pending(
-    draft: Draft, policy: Policy, ruling: Ruling, plan: Plan, rendered: Rendered, *, fingerprint: str, now: datetime
+    draft: Draft,
+    policy: Policy,
+    ruling: Ruling,
+    rendered: Rendered,
+    *,
+    fingerprint: str,
+    effect_key: str,
+    now: datetime,
 ) -> Request:
     escalation = draft.escalation
     return Request(
@@ -341,7 +440,7 @@ def _pending(
         deadline=now + ruling.timeout,
         ruling=ruling,
         fingerprint=fingerprint,
-        effect_key=effect_key(plan.bound),
+        effect_key=effect_key,
         render_hash=rendered.hash,
         shown_whole=rendered.whole,
         breaches=escalation.plea.breaches,

@@ -188,6 +188,10 @@ _OWNED: Final = (
 """The two annotations, as managedFields names them."""
 
 
+def _annotation_path(metadata: str, key: str) -> str:
+    return f"{metadata}/annotations/{key.replace('/', '~1')}"
+
+
 RESTART: Final = Verb(
     name="restart",
     kinds=(DEPLOYMENT, STATEFUL_SET),
@@ -216,4 +220,8 @@ RESTART: Final = Verb(
     summary=_summary,
     evidence_of=_evidence_of,
     effect=_effect,
+    effect_words={
+        _annotation_path("/spec/template/metadata", RESTARTED_AT): "restarted",
+        _annotation_path("/metadata", REQUEST_ID): None,
+    },
 )

@@ -21,6 +21,7 @@ from approvals.plan import Bound, bound_of
 from approvals.ports import Reading, Store
 from approvals.request import Request, State
 from approvals.tokens import Token
+from approvals.usecases.escalate import earlier_asked
 from bot.intake.bodies import Gone
 from bot.intake.calls import check_json, check_no_body, escalation_id, idempotency_key_of, query_of
 from bot.intake.deps import Deps
@@ -174,7 +175,7 @@ class Escalations:
         if request.refusal is not None:
             raise OnRecord(request.refusal.sentence, code=request.refusal.code, escalation_id=request.id)
         if opened.created:
-            return True, view_of(request, bound=opened.bound, execution=None)
+            return True, view_of(request, bound=opened.bound, execution=None, earlier=opened.earlier)
         with self._deps.store.reading() as reading:
             return False, view_in(reading, request)
 
@@ -231,6 +232,7 @@ def view_in(reading: Reading, request: Request) -> EscalationView:
         bound=_bound_in(reading, request),
         execution=reading.execution_of(request.id),
         reason=texts.get("reason"),
+        earlier=earlier_asked(reading, request),
     )
 
 

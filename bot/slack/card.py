@@ -13,7 +13,7 @@ from approvals.execution import Execution
 from approvals.pause import Pause
 from approvals.plan import SHORT
 from approvals.policy import Ruling
-from approvals.request import Request, State
+from approvals.request import Earlier, Request, State
 from approvals.review import Review
 from bot.delivery import Occasion
 from bot.slack.agent_part import AGENT, Words, agent_block
@@ -34,6 +34,7 @@ from bot.slack.limits import REASON
 from bot.slack.message import Message
 from bot.slack.outcome_part import (
     changed_line,
+    earlier_line,
     execution_line,
     needs_sentence,
     outcome_line,
@@ -47,6 +48,8 @@ from bot.slack.text import quoted
 
 MENTIONS: Final = 10
 """How many accounts and groups a new card mentions; the policy's names of the sets stand on the card in any case."""
+
+NEVER: Final = Earlier(asked=0, denied=None)
 
 _REPLACES: Final = (
     "This card replaces an earlier one that may have been lost. Either can be answered; only one answer counts."
@@ -70,6 +73,8 @@ class Standing:
     """Why it was denied, in the person's words; may be empty."""
     paused: Pause | None
     """The pause that stops it now."""
+    earlier: Earlier = NEVER
+    """What became of the same effect lately."""
 
 
 def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
@@ -112,6 +117,9 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
     if standing.request.state is State.PENDING:
+        named = occasion is not Occasion.REPLACEMENT
+        if past := earlier_line(standing.earlier, named=named):
+            notes.append(markup(f"earlier:{revision}", past))
         if standing.paused is not None:
             notes.append(markup(f"paused:{revision}", paused_line(standing.paused)))
         if (opened := standing.request.ruling) is not None and demands_of(opened) != demands_of(standing.deciding):
@@ -121,7 +129,7 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
             standing.deciding,
             approved_by=standing.approved_by,
             missing=standing.missing,
-            named=occasion is not Occasion.REPLACEMENT,
+            named=named,
         )
         notes.append(markup(f"status:{revision}", waiting))
     if occasion is Occasion.FIRST and standing.request.state is State.PENDING:

@@ -10,7 +10,7 @@ from typing import Final
 from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Pause
 from approvals.policy import Ruling
-from approvals.request import TOKEN_REVOKED, Request, State
+from approvals.request import TOKEN_REVOKED, Earlier, Request, State
 from approvals.verb import Effect
 from bot.slack.kit import date_markup, mention_markup
 from bot.slack.kit import escaped_line as said
@@ -56,6 +56,24 @@ def revoked_line(revoked_at: datetime) -> str:
         f"⚠️ *The token this was asked with has been revoked since*, {date_markup(revoked_at)}. "
         "Whoever asked may not have been the agent."
     )
+
+
+def earlier_line(earlier: Earlier, *, named: bool) -> str:
+    """Return, as markup, how often the same was asked or denied lately; empty where it was not.
+
+    Args:
+        earlier: What became of the same effect.
+        named: Whether people are mentioned; a card that replaces another would ring their phones again.
+    """
+    told = [f"🔁 *Asked {_TIMES.get(earlier.asked, f'{earlier.asked} times')} in the day before this.*"]
+    if (denied := earlier.denied) is not None:
+        when = "" if denied.decided_at is None else f" {date_markup(denied.decided_at)}"
+        told = told if earlier.asked else ["🔁"]
+        told.append(f"The same was denied by {_people(denied.decided_by, named=named)}{when}.")
+    return " ".join(told) if earlier.asked or denied else ""
+
+
+_TIMES: Final = {1: "once", 2: "twice"}
 
 
 def paused_line(pause: Pause) -> str:

@@ -13,13 +13,13 @@ from approvals.pause import Pause, open_pause_over, survives
 from approvals.plan import Plan, bound_of, fingerprint_of
 from approvals.policy import Policy, Ruling
 from approvals.ports import Policies, Reading
-from approvals.request import Answer, Request, State, Vote, missing_approvals
+from approvals.request import LATELY, Answer, Earlier, Request, State, Vote, earlier_of, missing_approvals
 from approvals.review import Review, review_of
 from approvals.verbs import verb_called
 from bot.delivery import Drawn, NotAsApproved, Occasion, Told
 from bot.slack.agent_part import Words
 from bot.slack.alert_message import alert_message
-from bot.slack.card import Standing, outcome_card, request_card
+from bot.slack.card import NEVER, Standing, outcome_card, request_card
 from bot.slack.message import Message, checked
 from bot.slack.pause_message import Notice, pause_message
 from bot.slack.review_part import draw_review
@@ -101,7 +101,15 @@ def _standing(reading: Reading, request: Request, deciding: Ruling) -> Standing:
         execution=reading.execution_of(request.id),
         reason=texts.get("reason", "") if request.state is State.DENIED else "",
         paused=open_pause_over(pauses, request.place),
+        earlier=_earlier(reading, request),
     )
+
+
+def _earlier(reading: Reading, request: Request) -> Earlier:
+    """Return what became of the same effect lately, whoever asked: beside the review, which stays as it was hashed."""
+    if request.effect_key is None or request.state is not State.PENDING:
+        return NEVER
+    return earlier_of(request, reading.same_effect(request.effect_key, since=request.asked_at - LATELY))
 
 
 def _counted(request: Request, votes: Iterable[Vote], pauses: tuple[Pause, ...]) -> tuple[Vote, ...]:

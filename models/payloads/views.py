@@ -3,6 +3,8 @@
 A hidden value is shown as hidden: neither it nor the keyed hash that stands for it leaves the house.
 """
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -12,6 +14,9 @@ from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
 from approvals.policy import Ruling
 from approvals.request import TOKEN_REVOKED, Request, State
 from models.payloads.shapes import Instant, Shape
+
+MOST_EARLIER: Final = 10
+"""How many earlier escalations an agent is told of."""
 
 
 class RedactedView(Shape):
@@ -56,6 +61,15 @@ class ExecutionView(Shape):
     message: str
 
 
+class EarlierView(Shape):
+    """An escalation of the same agent that asked for the same effect before."""
+
+    id: str
+    status: State
+    asked_at: Instant
+    decided_at: Instant | None
+
+
 class EscalationView(Shape):
     """One escalation, as its agent sees it."""
 
@@ -69,6 +83,13 @@ class EscalationView(Shape):
     decision: DecisionView | None
     execution: ExecutionView | None
     superseded_by: Annotated[str | None, Field(description="The escalation that replaced it after a drift.")]
+    earlier: Annotated[
+        list[EarlierView],
+        Field(
+            max_length=MOST_EARLIER,
+            description="Your own escalations for the same effect in the 24 hours before this one, newest first.",
+        ),
+    ]
 
 
 class EscalationPageView(Shape):
@@ -86,7 +107,12 @@ _SILENT_REASONS: Final = {
 
 
 def view_of(
-    request: Request, *, bound: Bound | None, execution: Execution | None, reason: str | None = None
+    request: Request,
+    *,
+    bound: Bound | None,
+    execution: Execution | None,
+    reason: str | None = None,
+    earlier: Iterable[Request] = (),
 ) -> EscalationView:
     """Return what the agent sees of *request*.
 
@@ -95,6 +121,7 @@ def view_of(
         bound: Its plan; None where none was made.
         execution: Its execution, once it was approved.
         reason: What the person who decided gave as a reason, in that person's words.
+        earlier: What the same agent asked for the same effect lately, newest first.
     """
     return EscalationView(
         id=request.id,
@@ -108,7 +135,12 @@ def view_of(
         decision=_decision(request, reason),
         execution=_execution(execution) if execution else None,
         superseded_by=request.superseded_by,
+        earlier=[_earlier(one) for one in islice(earlier, MOST_EARLIER)],
     )
+
+
+def _earlier(request: Request) -> EarlierView:
+    return EarlierView(id=request.id, status=request.state, asked_at=request.asked_at, decided_at=request.decided_at)
 
 
 def _change(change: Change) -> ChangeView:

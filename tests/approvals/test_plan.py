@@ -29,6 +29,7 @@ from approvals.plan import (
     bytes_hash,
     changes_of,
     effect_key,
+    effect_keys,
     envelope,
     fingerprint_of,
     is_short_of,
@@ -41,7 +42,6 @@ from tests.builders import (
     ESCALATION,
     MINUTE,
     NOON,
-    OBJECT_UID,
     a_change,
     a_plan,
     a_preview,
@@ -250,27 +250,54 @@ def test_no_instant_or_resource_version_can_bind():
     assert b"2026-" not in data
 
 
+WORDS: dict[str, str | None] = {"/restartedAt": "restarted", "/mark": None}
+"""What a verb says of its own fields."""
+
+
 @pytest.mark.parametrize(
     "same",
     [
         a_bound(escalation="esc_2"),
+        a_bound(verb="restart"),
+        with_step(uid="another"),
+        with_step(changes=(a_change(), a_change("/mark", after=2))),
         a_bound(executor="another"),
         a_bound(valid_for=MINUTE),
         with_step(changes=(a_change(before=1),)),
         with_step(body="{}"),
     ],
-    ids=["escalation", "executor", "validity", "before", "body"],
+    ids=["escalation", "verb", "uid", "mark", "executor", "validity", "before", "body"],
 )
 def test_the_effect_is_the_same_whoever_asks_and_wherever_it_starts_from(same):
-    """The same wanted values in the same object are the same effect, so a denial of it is remembered under one key."""
-    assert effect_key(same) == effect_key(a_bound())
+    """The same wanted values in the same workload are the same effect, whatever verb and mark they come with."""
+    assert effect_key(same, WORDS) == effect_key(a_bound(), WORDS)
+
+
+def test_an_instant_is_no_part_of_an_effect():
+    """A restart asked for now and one asked for a second later are the same restart; a restart and a mark alone are not."""
+    restarts = [with_step(changes=(a_change("/restartedAt", after=at), a_change("/mark"))) for at in ("now", "later")]
+    marked = with_step(changes=(a_change("/mark"),))
+
+    keys = [effect_key(bound, WORDS) for bound in (*restarts, marked)]
+
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_key_for_each_changed_field_in_any_order():
+    """What touches one field of several shares that field's key with what touches it alone."""
+    both = with_step(changes=(a_change("/spec/paused"), a_change()))
+    swapped = with_step(changes=(a_change(), a_change("/spec/paused")))
+
+    assert effect_keys(both, {}) == effect_keys(swapped, {})
+    assert set(effect_keys(a_bound(), {})) < set(effect_keys(both, {}))
 
 
 OTHER_EFFECTS = {
     "none": a_bound(),
     "cluster": a_bound(cluster_uid="another"),
-    "verb": a_bound(verb="restart"),
-    "uid": with_step(uid="another"),
+    "namespace": a_bound(target=a_target(namespace="pay")),
+    "name": a_bound(target=a_target(name="another")),
+    "kind": a_bound(target=a_target(kind="StatefulSet")),
     "path": with_step(changes=(a_change("/spec/paused"),)),
     "after": with_step(changes=(a_change(after=5),)),
     "hidden": with_step(changes=(a_change(after=Redacted(mac="1")),)),
@@ -280,16 +307,19 @@ OTHER_EFFECTS = {
 }
 
 
-def test_another_object_verb_or_value_is_another_effect():
+def test_another_workload_field_or_value_is_another_effect():
     """Each difference in what would be so afterwards is a key of its own."""
-    assert len({effect_key(bound) for bound in OTHER_EFFECTS.values()}) == len(OTHER_EFFECTS)
+    assert len({effect_key(bound, WORDS) for bound in OTHER_EFFECTS.values()}) == len(OTHER_EFFECTS)
 
 
 def test_the_effect_key_is_the_tagged_hash_of_what_is_wanted():
     """The key is stored and compared across versions, so its making is held fast."""
-    wanted = encode([CLUSTER_UID, "scale", [[OBJECT_UID, [["/spec/replicas", 6]]]]])
+    field = encode([CLUSTER_UID, ["shop", "Deployment", "checkout"], "/spec/replicas", 6])
+    one = sha256(b"20:countersign/effect/2%d:%s" % (len(field), field)).hexdigest()
+    keys = encode([one])
 
-    assert effect_key(a_bound()) == sha256(b"20:countersign/effect/1%d:%s" % (len(wanted), wanted)).hexdigest()
+    assert effect_keys(a_bound(), WORDS) == (one,)
+    assert effect_key(a_bound(), WORDS) == sha256(b"21:countersign/effects/1%d:%s" % (len(keys), keys)).hexdigest()
 
 
 def test_the_envelope_adds_the_precondition_and_nothing_else():

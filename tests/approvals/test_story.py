@@ -31,6 +31,7 @@ from approvals.request import (
     Request,
     State,
     Via,
+    asked_again,
     cancel,
     cancel_for_token,
     expire,
@@ -153,6 +154,10 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (
         last(supersede(a_request(state=State.APPROVED), successor=None, now=NOON)),
         "The target has changed, so the approval is void. Nothing asks again.",
+    ),
+    (
+        last(asked_again(a_request(), key="key-2", body_hash="b", token="tok_1", now=NOON)),
+        "@scaler asked for the same again under another key; this question answers it.",
     ),
     (
         plain(Kind.ANSWER_REFUSED, CHEN, answer="approve", via="slack", code="not_an_approver"),

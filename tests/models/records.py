@@ -44,6 +44,7 @@ def a_question(now: datetime, number: int = 1, **changed: object) -> tuple[Reque
         asked_at=now,
         deadline=now + 15 * MINUTE,
         fingerprint=stored.fingerprint,
+        effect_key=f"{number:064x}",
     )
     return replace(request, **changed), stored  # type: ignore[arg-type]
 

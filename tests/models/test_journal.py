@@ -144,6 +144,7 @@ def test_housekeeping_is_not_told():
     untold = {kind.value for kind in Kind if not is_told(kind)}
 
     assert untold == {
+        "request.asked_again",
         "execution.claimed",
         "execution.sending",
         "execution.retried",

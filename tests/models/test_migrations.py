@@ -1,5 +1,6 @@
 """The migrated tables are the tables of the code, on both engines, and a migration can be taken back."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, inspect, text
 
 from models.database import Database, open_database
+from models.mapping import json_of
 from models.migrate import check, downgrade, migration_config, upgrade
 from models.schema import REVISION, current, is_current, lack
 from models.tables import metadata
+from tests.builders import NOON, a_ruling
 from tests.fixtures.postgres import PostgresDatabase
+from tests.fixtures.stores import a_store
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -124,6 +128,41 @@ def conditions(url: str) -> dict[str, dict[str, str]]:
         found[name] = checks | partial
     engine.dispose()
     return found
+
+
+def test_questions_of_before_stay_as_they_were(empty_url, empty):
+    """Several open questions of one effect outlive the upgrade: none is lost or joined to another, and keys find theirs."""
+    upgrade(empty_url, revision="0004")
+    with empty.writing() as connection:
+        for statement in BEFORE:
+            connection.exec_driver_sql(statement)
+    upgrade(empty_url)
+    store = a_store(empty)
+
+    with store.reading() as reading:
+        found = [reading.standing("scaler", f"key-{number}") for number in (1, 2)]
+
+    assert [(one.asked and one.asked.id, one.body_hash) for one in found] == [("esc_1", "body-1"), ("esc_2", "body-2")]
+    with store.reading() as reading:
+        assert reading.effect_asked("e", "q", since=NOON).question is None
+
+
+TOKEN = "'tok', 'hash', 'agent', 'scaler', '[]', '[]', 0, 'os:olga', 9, NULL, 1"
+ACTION = json.dumps(
+    {"verb": "restart", "target": {"kind": "Deployment", "namespace": "a", "name": "b"}, "parameters": {}}
+)
+QUESTION = (
+    "INSERT INTO escalations (id, agent, environment, action, idempotency_key, body_hash, token, channel, state, revision,"
+    " asked_at, deadline, policy, ruling, fingerprint, effect_key, render_hash, shown_whole, breaches, decided_by, chain)"
+    f" VALUES ('esc_{{0}}', 'scaler', 'e', '{ACTION}', 'key-{{0}}', 'body-{{0}}', 'tok', 'T:C', 'pending', 1,"
+    f" 0, 9, 'v', '{json_of(a_ruling())}', 'f', 'same', 'r', true, '[]', '[]', 1)"
+)
+BEFORE = (
+    f"INSERT INTO agent_tokens VALUES ({TOKEN})",
+    "INSERT INTO policy_versions VALUES ('v', '', 0)",
+    "INSERT INTO plans VALUES ('f', '', '{}')",
+    *(QUESTION.replace("{0}", number) for number in "12"),
+)
 
 
 def test_the_code_needs_the_newest_revision():

@@ -21,9 +21,11 @@ from models.reading import (
     DUE_EXECUTIONS,
     EXECUTIONS,
     OVERDUE,
+    QUESTION_ASKED,
     QUESTIONS,
     QUESTIONS_UNDER,
     REVOKED_WITH_QUESTIONS,
+    SAME_EFFECT,
     STOPPABLE_UNDER_REVOKED,
 )
 from models.redraws import OLDER
@@ -99,6 +101,10 @@ SWEEPS = {
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),
     "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
 }
+EFFECTS = {
+    "the same question": (QUESTION_ASKED, "uq_escalations_question"),
+    "the same effect": (SAME_EFFECT, "ix_escalations_effect_key_asked_at"),
+}
 PAUSES = {
     "what a pause stops": (STOPPABLE_EXECUTIONS, "ix_executions_stoppable"),
     "what waits for an answer": (QUESTIONS, "ix_escalations_pending_deadline"),
@@ -106,7 +112,9 @@ PAUSES = {
 }
 
 
-@pytest.mark.parametrize(("question", "index"), (SWEEPS | PAUSES).values(), ids=(SWEEPS | PAUSES).keys())
+@pytest.mark.parametrize(
+    ("question", "index"), (SWEEPS | PAUSES | EFFECTS).values(), ids=(SWEEPS | PAUSES | EFFECTS).keys()
+)
 def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
     """A tick, or a pause, looks at what is due and at nothing else, and sorts nothing."""
     crowd(sqlite_store)
@@ -219,12 +227,12 @@ def test_a_decision_takes_few_statements(store, statements_of):
 
 
 def test_an_escalation_takes_few_trips(store, statements_of):
-    """How its agent stands; the gate with the pauses; the writes and the place in the trail; the trail and the commit."""
+    """How its agent stands; gate and pauses; the effect's past; the writes and the place in the trail; trail and commit."""
     world = World(store=store, policies=FixedPolicies(a_policy())).settled()
 
     count = statements_of(lambda: world.pending("key-1"))
 
-    assert count == (13 if store.database.is_sqlite else 4)
+    assert count == (16 if store.database.is_sqlite else 5)
 
 
 def test_an_idle_second_of_the_sealer_takes_few_statements(store, statements_of):

@@ -60,7 +60,10 @@ def test_an_empty_store_knows_nothing(store):
 
         now = reading.now
 
-    nothing, nobody = Page(requests=(), next_cursor=None), Standing(now=now, asked=None, pending=0, pauses=())
+    nothing, nobody = (
+        Page(requests=(), next_cursor=None),
+        Standing(now=now, asked=None, body_hash=None, pending=0, pauses=()),
+    )
     assert answers == (
         *(
             0,
@@ -116,7 +119,9 @@ def test_a_question_is_one_look(store):
         assert reading.question(request.id) == Question(
             now=reading.now, request=request, votes=(vote,), plan=reading.plan(request.fingerprint or "")
         )
-        assert reading.standing("scaler", None) == Standing(now=reading.now, asked=None, pending=1, pauses=(pause,))
+        assert reading.standing("scaler", None) == Standing(
+            now=reading.now, asked=None, body_hash=None, pending=1, pauses=(pause,)
+        )
 
 
 def test_what_a_judgement_rests_on(store):

@@ -199,13 +199,13 @@ def test_a_lost_race_without_a_winner_is_said_so(world):
         def writing(self, *lane):
             raise Clash("Its key is taken.")
 
-    with pytest.raises(Clash, match="send it again"):
+    with pytest.raises(Unavailable, match="send it again"):
         replace(world, store=Clashing()).asks()
 
 
-def test_a_question_without_a_key_is_new_each_time(world):
-    """No key, no memory: only a successor of our own has none."""
-    assert [world.asks(None).created for _ in range(2)] == [True, True]
+def test_a_question_without_a_key_is_found_by_its_effect(world):
+    """Only a successor of our own has no key; where its question waits already, there is no second one."""
+    assert [world.asks(None).created for _ in range(2)] == [True, False]
 
 
 OUT_OF_SCOPE = {
@@ -325,13 +325,13 @@ def test_one_agent_has_so_many_questions_open_at_once(world):
     """People's attention is bounded, so open questions are, too; an answer makes room (I13)."""
     few = replace(world.escalate, most_pending=2)
     first = few(an_escalation(), a_token()).request
-    few(an_escalation(idempotency_key="key-2"), a_token())
+    few(an_escalation(idempotency_key="key-2", action=an_action(replicas=7)), a_token())
     with pytest.raises(TooMany) as refusal:
-        few(an_escalation(idempotency_key="key-3"), a_token())
+        few(an_escalation(idempotency_key="key-3", action=an_action(replicas=8)), a_token())
     world.answers(first)
 
     assert refusal.value.code == "too_many_pending"
-    assert few(an_escalation(idempotency_key="key-3"), a_token()).created
+    assert few(an_escalation(idempotency_key="key-3", action=an_action(replicas=8)), a_token()).created
 
 
 def test_a_group_that_cannot_be_asked_refuses_nobody_at_intake(make_world):

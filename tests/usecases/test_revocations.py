@@ -13,10 +13,11 @@ from approvals.ports import Milestone
 from approvals.request import Answer, State
 from approvals.tokens import created
 from approvals.usecases.revocations import BATCH, Followed
-from tests.builders import BORIS, HOUR, MINUTE, a_charter, a_policy, a_token, an_escalation
+from tests.builders import BORIS, HOUR, MINUTE, a_charter, a_policy, a_token, an_action, an_escalation
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import held_targets, kinds, stands, story
 from tests.usecases.mishaps import Between, Blind
+from tests.world import number_of
 
 TOKEN = a_token().id
 OTHER = "tok_01JD0000000000000000000009"
@@ -39,7 +40,8 @@ def asked_with_another_token(world, key="other"):
     """Let the same agent ask with a second token of its own."""
     with world.store.writing() as uow:
         uow.save(created(a_token(id=OTHER, hash="0" * 64)))
-    return world.escalate(an_escalation(idempotency_key=key), a_token(id=OTHER, hash="0" * 64)).request
+    asked = an_escalation(idempotency_key=key, action=an_action(replicas=number_of(key)))
+    return world.escalate(asked, a_token(id=OTHER, hash="0" * 64)).request
 
 
 def test_t_auth_04_open_questions_end_with_their_token(world, instant):

@@ -130,7 +130,7 @@ def test_a_change_whose_turn_does_not_come_lapses(world, instant):
 def rolling(world):
     """A world in which the agent's first change of the target has landed and rolls out on: from 3 to 6 against a quota."""
     world.cluster.rolling = True
-    world.answers(world.pending("first"))
+    world.answers(world.pending("first", action=an_action()))
     world.execute()
     return world
 

@@ -29,7 +29,7 @@ from tests.bot.intake.schemas import faults
 from tests.builders import a_charter, a_policy
 from tests.fixtures.stores import CountingSalts
 from tests.waiting import wait_until
-from tests.world import FixedPolicies, HandClock, World
+from tests.world import FixedPolicies, HandClock, World, number_of
 
 AGENT = "cst_secret"
 OTHER_AGENT = "cst_another"
@@ -44,15 +44,20 @@ ALERTS = "/v1/alerts/alertmanager"
 DAY = timedelta(days=1)
 
 
+def scaling(replicas: int) -> dict[str, Any]:
+    """Return the wish for that many pods."""
+    return {
+        "verb": "scale",
+        "target": {"kind": "Deployment", "namespace": "shop", "name": "checkout"},
+        "parameters": {"replicas": replicas},
+    }
+
+
 def a_body(**changed: Any) -> dict[str, Any]:
     """Return the body by which ``scaler`` asks for more pods."""
     return {
         "environment": "prod-eu-1",
-        "action": {
-            "verb": "scale",
-            "target": {"kind": "Deployment", "namespace": "shop", "name": "checkout"},
-            "parameters": {"replicas": 6},
-        },
+        "action": scaling(6),
         "rationale": "p99 is 4.1 s against an objective of 1 s",
         **changed,
     }
@@ -138,7 +143,9 @@ class Door:
         return answer
 
     def escalate(self, key: str = "key-1", *, token: str = AGENT, **changed: Any) -> Answer:
-        """Escalate with a good body."""
+        """Escalate with a good body; under another key it asks for another number of pods, unless *changed* says for what."""
+        if key != "key-1":
+            changed.setdefault("action", scaling(number_of(key)))
         return self.call("POST", ESCALATIONS, a_body(**changed), key=key, token=token)
 
     def raw(self, data: bytes, *, then: Callable[[socket.socket], None] | None = None) -> bytes:

@@ -137,7 +137,8 @@ def test_each_verb_is_taken_at_both_ends_of_its_parameters(shared_door, verb, en
 
     answer = shared_door.call("POST", ESCALATIONS, a_body(action=action), key=f"{verb.name} {end}")
 
-    assert answer.status == 202
+    # A restart has no parameter, so the second one asks for what is asked already.
+    assert answer.status == 202 or (verb.parameters, answer.status) == ((), 200)
 
 
 def test_the_longest_body_that_it_allows_fits_in_however_it_is_written(shared_door):

@@ -10,7 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.database import open_database
-from tests.bot.intake.support import AGENT, ALERTS, ESCALATIONS, MONITOR, OTHER_AGENT, a_body, a_delivery, a_world
+from tests.bot.intake.support import (
+    AGENT,
+    ALERTS,
+    ESCALATIONS,
+    MONITOR,
+    OTHER_AGENT,
+    a_body,
+    a_delivery,
+    a_world,
+    scaling,
+)
 from tests.fixtures.programs import child
 from tests.fixtures.stores import a_store
 from tests.waiting import wait_until
@@ -48,7 +58,12 @@ class Caller:
 
 
 def _escalating(token, name):
-    return lambda number: (ESCALATIONS, token, a_body(timeout_seconds=900), f"{name} {number}")
+    return lambda number: (
+        ESCALATIONS,
+        token,
+        a_body(timeout_seconds=900, action=scaling(number % 1000)),
+        f"{name} {number}",
+    )
 
 
 def _alerting(number):

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -34,6 +35,7 @@ def test_an_escalation_is_taken_on(door):
         "decision": None,
         "execution": None,
         "superseded_by": None,
+        "earlier": [],
     }
 
 
@@ -343,7 +345,10 @@ def test_only_so_many_previews_wait(world, hand_clock, slow, monkeypatch):
 
 def test_the_agents_timeout_may_only_shorten(door):
     """A longer wait than the rule allows is cut to the rule's, and the answer says so."""
-    shorter, longer = door.escalate("a", timeout_seconds=120).json, door.escalate("b", timeout_seconds=86400).json
+    shorter, longer = (
+        door.escalate("key-2", timeout_seconds=120).json,
+        door.escalate("key-3", timeout_seconds=86400).json,
+    )
 
     assert shorter["deadline"] == "2026-11-20T12:02:00.000000Z"
     assert longer["deadline"] == "2026-11-20T13:00:00.000000Z"
@@ -379,3 +384,36 @@ def test_a_body_is_hashed_by_what_it_says(door):
 def _request(door, asked):
     with door.world.store.reading() as reading:
         return reading.request(asked)
+
+
+def test_the_same_effect_under_another_key_is_the_question_that_waits(door):
+    """200 with the original, word for word; the new key stands for it, and with another body it is 409."""
+    first = door.escalate("key-1")
+    same = door.call("POST", ESCALATIONS, a_body(rationale="again"), key="key-2")
+    repeat = door.call("POST", ESCALATIONS, a_body(rationale="again"), key="key-2")
+    other = door.call("POST", ESCALATIONS, a_body(rationale="and again"), key="key-2")
+    stranger = door.escalate("key-1", token=OTHER_AGENT)
+
+    assert [(one.status, one.json) for one in (same, repeat)] == [(200, first.json)] * 2
+    assert same.headers["location"] == first.headers["location"]
+    assert (other.status, stranger.status, stranger.json["earlier"]) == (409, 202, [])
+
+
+def test_an_agent_hears_what_became_of_the_same_effect_lately(door, hand_clock):
+    """Its own only, newest first, on the answer and whenever it asks how it stands."""
+    door.escalate("key-1", token=OTHER_AGENT)
+    first = door.escalate("key-1").json
+    door.call("POST", f"{ESCALATIONS}/{first['id']}/cancel")
+    hand_clock.pass_by(timedelta(minutes=1))
+
+    second = door.call("POST", ESCALATIONS, a_body(), key="key-2").json
+
+    assert second["earlier"] == [
+        {
+            "id": first["id"],
+            "status": "cancelled",
+            "asked_at": "2026-11-20T12:00:00.000000Z",
+            "decided_at": "2026-11-20T12:00:00.000000Z",
+        }
+    ]
+    assert door.call("GET", f"{ESCALATIONS}/{second['id']}").json == second

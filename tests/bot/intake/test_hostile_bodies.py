@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.bot.intake.support import ALERTS, ESCALATIONS, MONITOR, PROBLEM, a_body, a_delivery
+from tests.bot.intake.support import ALERTS, ESCALATIONS, MONITOR, PROBLEM, a_body, a_delivery, scaling
 from tests.bot.intake.support import Door as OpenDoor
 
 
@@ -115,7 +115,8 @@ def test_only_plain_json_is_read(shared_door, path, token, headers):
 )
 def test_json_may_name_its_charset(shared_door, said):
     """Plain JSON is taken however it is spelt."""
-    answer = shared_door.call("POST", ESCALATIONS, a_body(), key=f"said {said}", headers={"Content-Type": said})
+    body = a_body(action=scaling(100 + len(said)))
+    answer = shared_door.call("POST", ESCALATIONS, body, key=f"said {said}", headers={"Content-Type": said})
 
     assert answer.status == 202
 

@@ -6,7 +6,7 @@ import pytest
 
 from approvals.tokens import TokenKind
 from bot.intake import listing
-from tests.bot.intake.support import ESCALATIONS, a_body, open_door
+from tests.bot.intake.support import ESCALATIONS, open_door, scaling
 from tests.builders import MINUTE
 
 SHOP = "cst_shop"
@@ -40,9 +40,9 @@ def _token(world, secret, environments=(), namespaces=()):
     )
 
 
-def _elsewhere():
+def _elsewhere(replicas=6):
     """Return a body about a namespace that the token ``SHOP`` may not be used for."""
-    action = a_body()["action"]
+    action = scaling(replicas)
     return {"action": action | {"target": action["target"] | {"namespace": "staging"}}}
 
 
@@ -126,7 +126,7 @@ def mixed(narrow):
     inside = []
     for number in range(5):
         inside.append(narrow.escalate(f"in-{number}").json["id"])
-        narrow.escalate(f"out-{number}", **_elsewhere())
+        narrow.escalate(f"out-{number}", **_elsewhere(10 + number))
     return inside[::-1]
 
 

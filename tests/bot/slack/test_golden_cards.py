@@ -9,7 +9,7 @@ from approvals.alert import Alert, AlertState
 from approvals.digest import Head, WeeklyDigest
 from approvals.execution import Phase, Reason
 from approvals.pause import Consent, Scope, ScopeKind
-from approvals.request import State
+from approvals.request import Earlier, State
 from approvals.risk import Risk
 from approvals.verb import Effect
 from bot.delivery import Occasion, Told
@@ -91,6 +91,11 @@ REQUEST_CARDS = {
         a_standing_of(_decided(State.APPROVED, token_revoked_at=NOON), execution=an_execution()),
         a_review(),
         Occasion.UPDATE,
+    ),
+    "asked-and-denied-lately": (
+        a_standing_of(earlier=Earlier(asked=2, denied=_decided(State.DENIED, id="esc_before"))),
+        a_review(),
+        Occasion.FIRST,
     ),
     "superseded": (
         a_standing_of(

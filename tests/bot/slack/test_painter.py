@@ -10,11 +10,11 @@ from approvals.escalation import Breach
 from approvals.execution import Phase
 from approvals.pause import scope_of
 from approvals.ports import Reading
-from approvals.request import State
+from approvals.request import Answer, Earlier, State
 from approvals.verb import Effect
 from bot.delivery import Drawn, NotAsApproved, Occasion
 from bot.slack.buttons import APPROVE, DENY, DENY_WITH_REASON
-from bot.slack.outcome_part import execution_line, outcome_line
+from bot.slack.outcome_part import earlier_line, execution_line, outcome_line
 from bot.slack.painter import SlackPainter
 from bot.slack.review_part import draw_review, render_review
 from models.marks import shown_of
@@ -33,6 +33,7 @@ from tests.builders import (
     a_request,
     a_rule,
     a_ruling,
+    an_action,
     an_approver_set,
     an_asking,
     an_execution,
@@ -260,3 +261,39 @@ def test_more_approvers_than_a_card_mentions_are_counted():
     (asked,) = [block["text"]["text"] for block in card.blocks if block["block_id"].startswith("asked:")]
     assert asked.count("<@U0P") == 10
     assert asked.endswith(" and 30 more")
+
+
+def test_a_card_tells_what_became_of_the_same_effect_lately(noon_store):
+    """Beside the review, whose hash stays: how often it was asked, by whomever, and who denied it."""
+    store, _ = noon_store
+    world = World(store=store, render=render_review).settled()
+    world.answers(world.pending("key-1"), answer=Answer.DENY)
+    world.pending("key-2", action=an_action(), on_behalf_of=None)
+    question = world.pending("key-3", action=an_action())
+    drawn = Drawn(subject=question.id, kind="request", channel=CHANNEL, revision=1)
+
+    with store.reading() as reading:
+        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+
+    (block,) = [one for one in card.blocks if one["block_id"].startswith("earlier")]
+    assert block["text"]["text"].startswith(
+        "🔁 *Asked twice in the day before this.* The same was denied by <@U0ADA> <!date^"
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "said"),
+    [
+        (Earlier(asked=0, denied=None), ""),
+        (Earlier(asked=1, denied=None), "🔁 *Asked once in the day before this.*"),
+        (Earlier(asked=9, denied=None), "🔁 *Asked 9 times in the day before this.*"),
+        (
+            Earlier(asked=0, denied=a_request(state=State.DENIED, decided_by=("os:olga",))),
+            "🔁 The same was denied by os:olga.",
+        ),
+    ],
+    ids=["never", "once", "often", "denied since"],
+)
+def test_the_past_of_an_effect_in_words(earlier, said):
+    """Nothing is said where there is nothing to say."""
+    assert earlier_line(earlier, named=True) == said

@@ -77,6 +77,7 @@ PENDING_VIEW = {
     "decision": None,
     "execution": None,
     "superseded_by": None,
+    "earlier": [],
 }
 
 
