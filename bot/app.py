@@ -22,7 +22,7 @@ from approvals.digest import WeeklyDigest, summarise
 from approvals.errors import Malformed, Refused
 from approvals.people import Authority
 from approvals.policy import Policy
-from approvals.ports import Directory
+from approvals.ports import Directory, Obstacle
 from approvals.tokens import Token
 from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
@@ -30,7 +30,7 @@ from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
 from bot import clock, logs
-from bot.clearances import Clearances
+from bot.clearances import STATEMENT, Clearances
 from bot.cli.desk import DemoWishes, Status, Where
 from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
@@ -129,13 +129,24 @@ class Application:
     @cached_property
     def cluster(self) -> KubernetesCluster:
         """The way to every environment's cluster."""
-        return KubernetesCluster(
+        door = KubernetesCluster(
             self._sources,
             installation=self.policies.current().installation,
             mac_key=self._mac_key(),
             now=clock.utc_now,
             version=version("countersign"),
+            report=self._take_down,
         )
+        door.statement.hold_to(self._sources.values())
+        return door
+
+    def _take_down(self, source: Source, wrong: Obstacle | None) -> None:
+        """Let nothing start in a cluster that is not what the policy says, and let it again once it is."""
+        for environment in self.policies.current().environments_in(source.cluster):
+            if wrong is None:
+                self.clearances.release(environment, holder=STATEMENT)
+            else:
+                self.clearances.hold(environment, holder=STATEMENT, obstacle=wrong)
 
     @cached_property
     def _sources(self) -> dict[str, Source]:
@@ -143,7 +154,9 @@ class Application:
 
     def grow_sources(self) -> None:
         """Take on the clusters of environments that a reloaded policy brought."""
-        self._sources.update(self.sources(self.policies.current()))
+        sources = self.sources(self.policies.current())
+        self._sources.update(sources)
+        self.cluster.statement.hold_to(sources.values())
 
     def sources(self, policy: Policy) -> dict[str, Source]:
         """Return where each environment's account comes from."""
@@ -152,7 +165,7 @@ class Application:
     def source(self, policy: Policy, cluster: str) -> Source:
         """Return where the bot's own account at one of the policy's clusters comes from."""
         context = policy.clusters[cluster].context or self.settings.kube_context
-        return Source(kubeconfig=self.settings.kubeconfig, context=context)
+        return Source(kubeconfig=self.settings.kubeconfig, context=context, cluster=cluster)
 
     def _mac_key(self) -> bytes:
         """Return the key of the hashes that stand for hidden values: derived from a secret that no database holds."""

@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 FIRST_CHECKS: Final = "checks"
 """The holder of every environment until its checks have passed, and again whenever they find something grave."""
 
+STATEMENT: Final = "statement"
+"""The holder of every environment whose cluster is not the one that the policy, or an earlier look, says."""
+
 NOT_CHECKED: Final = Obstacle(
     code="not_checked",
     sentence="The checks of this environment have not passed yet, so nothing starts in it.",

@@ -56,6 +56,7 @@ class PolicyFile:
                 self._note(None)
                 return False
             policy, text = _checked(self._path, data)
+            _check_installation(self.current(), policy)
         except Malformed as mistakes:
             self._note(mistakes.sentence)
             return False
@@ -72,6 +73,15 @@ class PolicyFile:
             known, self._mistake = self._mistake, mistake
         if mistake is not None and mistake != known:
             log.warning("policy.reload_refused", path=str(self._path), why=mistake)
+
+
+def _check_installation(before: Policy, after: Policy) -> None:
+    """Refuse another installation's name while we serve: every account that is in use bears the old one."""
+    if before.installation != after.installation:
+        raise Malformed(
+            f"The policy's `installation` is {after.installation.name} and was {before.installation.name}. Apply its manifests, "
+            "give serve the new account, and restart it."
+        )
 
 
 def read_policy(path: Path) -> tuple[Policy, str]:

@@ -34,6 +34,8 @@ class Source:
     """None for the service account of the pod that the bot runs in."""
     context: str | None = None
     """The kubeconfig's context; None for the one that it calls current."""
+    cluster: str = "main"
+    """What the policy calls it. Two names are two clusters, however they are reached."""
 
     def __str__(self) -> str:
         """Return it in words for the operator."""
@@ -101,6 +103,9 @@ def read_identity(source: Source) -> Identity:
         Unusable: It cannot be read, yields no credential, or would weaken the connection.
     """
     configuration = Configuration()
+    if source.kubeconfig is None and source.context is not None:
+        # The pod's account leads to the cluster that the pod is in, whatever the context says.
+        raise Unusable(f"the context {source.context} is one of a kubeconfig, and none is set (COUNTERSIGN_KUBECONFIG)")
     try:
         if source.kubeconfig is None:
             load_incluster_config(configuration)

@@ -15,7 +15,7 @@ from approvals.accounts import Installation, ServiceAccount
 from approvals.action import ProposedAction
 from approvals.errors import Forbidden, Unavailable
 from approvals.plan import Bound, Preview
-from approvals.ports import Credential, Reply
+from approvals.ports import Credential, Obstacle, Reply
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from bot.cluster import asking, executor, identities, paths
@@ -29,6 +29,7 @@ from bot.cluster.identities import Cache, Minted
 from bot.cluster.interpreter import Interpreter
 from bot.cluster.manifests import canary
 from bot.cluster.observer import observe
+from bot.cluster.statement import Misstated, Report, Statement
 
 T = TypeVar("T")
 
@@ -37,6 +38,11 @@ ASKING: Final = Times(connect=2.0, read=5.0, whole=8.0)
 
 WRITING: Final = Times(connect=2.0, read=15.0, whole=15.0)
 """For the write: the longer we wait for the answer, the less often it is lost; a worker's lease has to outlast it."""
+
+
+def _unreported(source: Source, wrong: Obstacle | None) -> None:
+    """Tell nobody: whoever asks for something is told by the refusal."""
+    del source, wrong
 
 
 class KubernetesCluster:
@@ -50,6 +56,7 @@ class KubernetesCluster:
         mac_key: bytes,
         now: Callable[[], datetime],
         version: str,
+        report: Report = _unreported,
         asking_times: Times = ASKING,
         writing_times: Times = WRITING,
     ) -> None:
@@ -61,10 +68,12 @@ class KubernetesCluster:
             mac_key: Keys the hashes that stand for values that are not shown. The same for as long as plans live.
             now: The aware instant.
             version: Ours, for the user agent.
+            report: Is told, each time a cluster has said which one it is, whether that is what the policy says.
             asking_times: How long a call may take that changes nothing.
             writing_times: How long the write may take.
         """
         self.connections = Connections(sources)
+        self.statement = Statement(report)
         self._installation = installation
         self._mac_key = mac_key
         self._now = now
@@ -96,7 +105,13 @@ class KubernetesCluster:
 
     def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
         """Return a fresh token of *account*; see :class:`approvals.ports.Cluster`."""
-        return self._by_itself(environment, lambda own: identities.mint(own, account, open_line=self._line))
+
+        def minted(own: Identity) -> Minted:
+            # Asked of the very identity that mints: what its context led to a minute ago says nothing.
+            self._uid_of(environment, own)
+            return identities.mint(own, account, open_line=self._line)
+
+        return self._by_itself(environment, minted)
 
     def send(
         self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential, within: timedelta
@@ -125,6 +140,11 @@ class KubernetesCluster:
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""
         one = bound.steps[step]
+        if self.cluster_uid(environment, escalation=bound.escalation) != bound.cluster_uid:
+            # Nothing that another cluster holds, or lacks, says whether this change has landed.
+            raise Unavailable(
+                "Another cluster answers than the one that this was approved for.", code="another_cluster"
+            )
         account = self._installation.observer(agent, one.namespace)
         return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
 
@@ -132,14 +152,15 @@ class KubernetesCluster:
         """Return what tells this cluster from any other: the uid of its namespace ``kube-system``.
 
         Raises:
-            Unavailable: It cannot be read.
+            Unavailable: It cannot be read, or is not what the policy's statement says.
         """
+        return self._by_itself(environment, lambda own: self._uid_of(environment, own, escalation=escalation))
 
-        def look(own: Identity) -> str:
-            with self._line(own, escalation=escalation) as line:
-                return _uid_seen_by(line)
-
-        return self._by_itself(environment, look)
+    def _uid_of(self, environment: str, own: Identity, *, escalation: str | None = None) -> str:
+        with self._line(own, escalation=escalation) as line:
+            uid = _uid_seen_by(line)
+        self.statement.confirm(self.connections.source(environment), uid)
+        return uid
 
     def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
         """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
@@ -155,6 +176,9 @@ class KubernetesCluster:
             own = self.connections.own(environment)
         except Unavailable as refusal:
             return (Finding(sentence=f"{refusal.sentence} It comes from {self.connections.source(environment)}."),)
+        wrong = self._misstated(environment)
+        if wrong is not None:
+            return (wrong,)  # what is granted in some other cluster says nothing
         checks = Checks(
             environment=environment,
             own=own,
@@ -164,6 +188,15 @@ class KubernetesCluster:
             open_line=self._line,
         )
         return tuple(checks.findings())
+
+    def _misstated(self, environment: str) -> Finding | None:
+        try:
+            self.cluster_uid(environment)
+        except Misstated as wrong:
+            return Finding(sentence=f"{environment}: {wrong.sentence}")
+        except Unavailable:
+            return None  # the checks ask again, and say what it is
+        return None
 
     def _as(self, environment: str, account: ServiceAccount, do: Callable[[Client], T], *, escalation: str) -> T:
         """Return what *do* makes of a line for a planner or an observer, with a new token where the old one is refused."""

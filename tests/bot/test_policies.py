@@ -77,3 +77,14 @@ def test_the_start_is_refused_with_all_mistakes_and_their_lines(file):
 
     assert refused.value.sentence.count(f"{file}:") == 2
     assert "on-call" in refused.value.sentence
+
+
+def test_another_installations_name_takes_a_restart(file):
+    """Every account in use bears the old name, so a file with a new one changes nothing while we serve."""
+    policies = PolicyFile(file)
+    before = policies.current()
+    file.write_text(EXAMPLE.replace("installation: acme", "installation: other"))
+
+    changed = policies.reload(lambda *_: pytest.fail("nothing to adopt"))
+
+    assert (changed, policies.current()) == (False, before)

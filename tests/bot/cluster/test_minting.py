@@ -25,7 +25,8 @@ def test_t_exe_01_a_token_is_asked_for_600_seconds_and_no_audience(tmp_path):
     with on_stage(tmp_path, Backstage()) as (server, door):
         minted = _mint(door)
 
-    asked, confirmed = server.received
+    which, asked, confirmed = server.received
+    assert which.path == "/api/v1/namespaces/kube-system"
     assert asked.path == "/api/v1/namespaces/shop/serviceaccounts/countersign-acme-exec-scaler-scale/token"
     assert json.loads(asked.body)["spec"] == {"expirationSeconds": 600}
     assert confirmed.headers["authorization"] == f"Bearer {token_for(ACCOUNT.username)}"
