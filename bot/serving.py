@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from slack_bolt.app.async_app import AsyncApp
 
 from approvals.audit import ITSELF
 from approvals.digest import WeeklyDigest
@@ -48,7 +47,7 @@ from bot.slack.commands import Handle
 from bot.slack.copies import Copies
 from bot.slack.digest_message import digest_message
 from bot.slack.directory import SlackDirectory
-from bot.slack.door import make_app
+from bot.slack.door import App, make_app
 from bot.slack.listeners import Listeners
 from bot.slack.message import Message
 from bot.slack.painter import SlackPainter
@@ -222,7 +221,7 @@ class Serving:
             forms=answering,
         )
 
-    def _sockets(self, app: AsyncApp) -> Sockets | None:
+    def _sockets(self, app: App) -> Sockets | None:
         if self._slack.transport is Transport.HTTP or self._slack.app_token is None:
             return None
         web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)

@@ -75,8 +75,13 @@ class _Found(Exception):
         self.steps: list[str | int] = list(steps)
 
 
-def parse(data: bytes) -> object:
+def parse(data: bytes, *, any_text: bool = False) -> object:
     """Return the value that *data* holds: dicts, lists, str, int, bool, None, and Decimal for a number with a fraction.
+
+    Args:
+        data: The bytes.
+        any_text: Whether texts, though no keys, may hold what cannot be stored: an escaped NUL, half of a surrogate pair. Whoever
+            keeps them sees to that; it is for words that must not be refused for what they are made of.
 
     Raises:
         Unreadable: With the code ``bom``, ``not_utf8``, ``nul``, ``too_deep`` or ``not_json``; or, with the JSON pointer
@@ -93,7 +98,7 @@ def parse(data: bytes) -> object:
     except json.JSONDecodeError as error:
         raise Unreadable(f"The body is not JSON; see line {error.lineno}, column {error.colno}.") from error
     try:
-        _walk(value)
+        _walk(value, any_text=any_text)
     except _Found as found:
         raise _refusal(found.code, pointer(reversed(found.steps))) from None
     return value
@@ -159,16 +164,17 @@ _READER: Final = json.JSONDecoder(
 )
 
 
-def _walk(value: object) -> None:
+def _walk(value: object, *, any_text: bool) -> None:
     """Return if nothing in *value* is flawed; the nesting was bounded before, so this may recurse."""
     if type(value) is str:
-        _check_text(value)
+        if not any_text:
+            _check_text(value)
     elif type(value) is dict:
-        _walk_object(value)
+        _walk_object(value, any_text=any_text)
     elif type(value) is list:
         for place, item in enumerate(value):
             try:
-                _walk(item)
+                _walk(item, any_text=any_text)
             except _Found as found:
                 found.steps.append(place)
                 raise
@@ -176,13 +182,13 @@ def _walk(value: object) -> None:
         raise _Found(value.code) if value.key is None else _Found(value.code, value.key)
 
 
-def _walk_object(entries: dict[str, Any]) -> None:
+def _walk_object(entries: dict[str, Any], *, any_text: bool) -> None:
     if len(entries) > MOST_KEYS:
         raise _Found("too_many_keys")
     for key, inner in entries.items():
         _check_text(key)
         try:
-            _walk(inner)
+            _walk(inner, any_text=any_text)
         except _Found as found:
             found.steps.append(key)
             raise

@@ -1,18 +1,19 @@
 """Answers: what the person who clicked or typed is told, and only they. Nothing in here decides anything.
 
-A private note in the channel first; where that cannot be (they are not in it, we are not), the address that came with the click.
+A private note in the channel first; where that cannot be (they are not in it, we are not), the address that came with the click:
+only where it is one of Slack's, because it came from outside and whatever it names would be called from inside.
 Notes are best effort and vanish when the page is loaded anew: what was refused is in the audit trail, too.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.slack.clients import is_loopback
 from bot.slack.errors import CONNECTION_ERRORS, code_of
 from bot.slack.kit import markup
 from bot.slack.limits import SECTION
@@ -21,6 +22,9 @@ from bot.slack.text import cut
 log = structlog.get_logger(__name__)
 
 SECONDS: Final = 10
+
+HOOK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+"""Where Slack takes answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +57,32 @@ class Answers:
                 log.warning("answer.not_shown", account=person.account, why=why)
 
     async def _by_url(self, person: Person, note: dict[str, Any]) -> bool:
-        if person.response_url is None:
+        url = person.response_url
+        if url is None or not may_answer_at(url, self._client.base_url):
             return False
-        webhook = AsyncWebhookClient(person.response_url, timeout=SECONDS, retry_handlers=[])
-        if is_loopback(person.response_url):
-            webhook.proxy = None
+        body = {"response_type": "ephemeral", "replace_original": False, **note}
         try:
-            answer = await webhook.send_dict({"response_type": "ephemeral", "replace_original": False, **note})
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
+                # Not followed elsewhere, and what comes back is not read: its first line says all there is to know.
+                session.post(url, json=body, allow_redirects=False, proxy=self._client.proxy) as answer,
+            ):
+                return answer.status == 200  # noqa: PLR2004 - OK
         except CONNECTION_ERRORS:
             return False
-        return answer.status_code == 200  # noqa: PLR2004 - OK
+
+
+def may_answer_at(url: str, api_url: str) -> bool:
+    """Tell whether an answer may go to *url*: https on one of Slack's hosts for that, or where the API itself is."""
+    try:
+        asked, api = urlsplit(url), urlsplit(api_url)
+        if asked.username is not None or asked.password is not None:
+            return False
+        if (asked.scheme, asked.netloc.lower()) == (api.scheme, api.netloc.lower()):
+            return True
+        return asked.scheme == "https" and asked.hostname in HOOK_HOSTS and asked.port in {None, 443}
+    except ValueError:  # a port that is no number, brackets that do not close
+        return False
 
 
 def body_of(text: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bot.slack.buttons import Asked, asked_of
 from bot.slack.kit import context, plain
-from bot.slack.limits import HEADER, REASON
+from bot.slack.limits import HEADER, REASON, SECTION
 from bot.slack.payloads import Click, View
 from bot.slack.text import cut
 
@@ -49,6 +49,16 @@ def form(denial: Denial, *, title: str) -> dict[str, Any]:
             },
             context("mark", denial.asked.request),
         ],
+    }
+
+
+def told(sentence: str) -> dict[str, Any]:
+    """Return what takes the place of a form that came to nothing: it must not close as if it had worked."""
+    return {
+        "type": "modal",
+        "title": plain("Nothing was done"),
+        "close": plain("Close"),
+        "blocks": [{"type": "section", "text": plain(cut(sentence, SECTION))}],
     }
 
 

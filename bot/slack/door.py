@@ -1,8 +1,10 @@
 """The approvers' door: Bolt's app with our listeners, and the two ways in which Slack reaches it.
 
 Socket Mode envelopes come over the socket that our own token opened; HTTP requests come through :mod:`bot.slack.signed_http`,
-which verifies each before anything is parsed. In Socket Mode no HTTP route exists, and in HTTP mode no socket is opened, so there
-is never a second, unguarded door. Listeners run inline, so that what they commit is committed before Slack is answered.
+which verifies each before anything is parsed. Both are read by :mod:`bot.slack.reader` before the library sees anything. In
+Socket Mode no HTTP route exists, and in HTTP mode no socket is opened, so there is never a second, unguarded door. Listeners run
+inline, so that what they commit is committed before Slack is answered. Whatever arrives is acknowledged, and answered where Slack
+can show it; a form that came to nothing never closes as if it had worked.
 """
 
 import logging
@@ -14,29 +16,72 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack import commands
 from bot.slack.acting import BROKEN, Acting
-from bot.slack.answers import Person
+from bot.slack.answers import Person, body_of
 from bot.slack.buttons import APPROVE, DENY, DENY_WITH_REASON
 from bot.slack.commands import COMMAND
-from bot.slack.deny_form import FORM
+from bot.slack.deny_form import FORM, told
 from bot.slack.listeners import Listeners
 from bot.slack.pin import Installed, belongs
+from bot.slack.reader import About, Unread, about_of, person_of
+from bot.slack.text import escaped
 
 log = structlog.get_logger(__name__)
 
-NOT_OURS: Final = "That is not a card of Countersign in this workspace, so it cannot be answered. Nothing was decided."
+NOT_OURS: Final = "Nothing was decided: that is not a card of Countersign in this workspace, so it cannot be answered."
+NOT_HERE: Final = "Nothing was paused or resumed: Countersign works for another workspace."
+NO_SUCH: Final = "Nothing was done: Countersign has no such command or form."
+NOT_DONE: Final = "Nothing was denied, as far as can be told. Something broke on our side; look at the card."
 
 _OK: Final = 200
-_NOT_FOUND: Final = 404
 
 EVENTS: Final = ("subteam_members_changed",)
 """What we ask Slack to tell us of."""
 
 
-def make_app(listeners: Listeners, *, client: AsyncWebClient, token: str) -> AsyncApp:
+class App(AsyncApp):
+    """Bolt's app behind the reader."""
+
+    def __init__(self, acting: Acting, **settings: Any) -> None:
+        """Keep how people are told; *settings* are the library's."""
+        super().__init__(**settings)
+        self._acting = acting
+
+    async def answer(self, read: Callable[[], dict[str, Any]]) -> BoltResponse:
+        """Return the answer to what *read* returns, or to what it refuses; an acknowledgement in any case."""
+        try:
+            body = read()
+        except Unread as refused:
+            return self.refuse(refused)
+        # No header of the sender's: the library would take orders from some of them. The body is read already, whichever way
+        # it came, and the mode says just that.
+        return await self.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+
+    def refuse(self, refused: Unread) -> BoltResponse:
+        """Return the answer to what is acted on in no way; its sender is told, if there is one."""
+        log.warning("payload.refused", about=refused.about.name.lower(), why=str(refused))
+        return _answered(refused.about, refused.sentence, refused.person, self._acting)
+
+
+def _answered(about: About, sentence: str, person: Person | None, acting: Acting) -> BoltResponse:
+    """Return an acknowledgement that shows *sentence*; where it can show nothing, *person* is told apart."""
+    match about:
+        case About.COMMAND:
+            return BoltResponse(status=_OK, body={"response_type": "ephemeral", **body_of(escaped(sentence))})
+        case About.FORM:
+            return BoltResponse(status=_OK, body={"response_action": "update", "view": told(sentence)})
+        case _:
+            if person is not None:
+                acting.tell(person, escaped(sentence))
+            return BoltResponse(status=_OK, body="")
+
+
+def make_app(listeners: Listeners, *, client: AsyncWebClient, token: str) -> App:
     """Return Bolt's app with everything wired; nothing is asked of Slack here.
 
     Args:
@@ -44,7 +89,8 @@ def make_app(listeners: Listeners, *, client: AsyncWebClient, token: str) -> Asy
         client: Without a token of its own; it carries the address of the API.
         token: The bot's.
     """
-    app = AsyncApp(
+    app = App(
+        listeners.acting,
         logger=_quiet_logger(),
         name="countersign",
         client=client,
@@ -81,7 +127,7 @@ def _with_body(listener: Listener) -> Callable[..., Awaitable[BoltResponse]]:
 
 def _with_event(listener: Listener) -> Callable[..., Awaitable[BoltResponse]]:
     async def listen(body: dict[str, Any]) -> BoltResponse:
-        return await listener({"team_id": body.get("team_id"), **body["event"]})
+        return await listener({**body["event"], "team_id": body.get("team_id")})
 
     return listen
 
@@ -109,36 +155,25 @@ def _pinned(installed: Installed, acting: Acting) -> Callable[..., Awaitable[Bol
             await next_()
             return None
         log.warning("payload.not_ours", kind=str(body.get("type") or "command")[:40])
-        if (person := _somebody(body)) is not None:
-            acting.tell(person, NOT_OURS)
-        return BoltResponse(status=_OK, body="")
+        about = about_of(body)
+        return _answered(about, NOT_HERE if about is About.COMMAND else NOT_OURS, person_of(body), acting)
 
     return pinned
 
 
 def _answering_errors(acting: Acting) -> Callable[..., Awaitable[BoltResponse]]:
-    """Return the handler of what no listener caught: it is answered, and logged without the body."""
+    """Return the handler of what no listener took or caught: it is answered, and logged without the body."""
 
     async def answer(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        about, person = about_of(body), person_of(body)
         if isinstance(error, BoltUnhandledRequestError):
             log.warning("payload.unknown", kind=str(body.get("type") or "command")[:40])
-            return BoltResponse(status=_NOT_FOUND, body="")
+            return _answered(about, NO_SUCH, person, acting)
         log.error("listener.broken", error=type(error).__name__)
-        if (person := _somebody(body)) is not None:
-            acting.tell(person, BROKEN)
-        return BoltResponse(status=_OK, body="")
+        words = {About.COMMAND: commands.BROKEN, About.FORM: NOT_DONE}.get(about, BROKEN)
+        return _answered(about, words, person, acting)
 
     return answer
-
-
-def _somebody(body: dict[str, Any]) -> Person | None:
-    """Return whom a payload that we do not act on came from, as far as can be told; used for an answer and nothing else."""
-    user, channel, url = body.get("user"), body.get("channel"), body.get("response_url")
-    user_id = user.get("id") if isinstance(user, dict) else body.get("user_id")
-    channel_id = channel.get("id") if isinstance(channel, dict) else body.get("channel_id")
-    if not isinstance(user_id, str) or not isinstance(channel_id, str):
-        return None
-    return Person(account=user_id, user=user_id, channel=channel_id, response_url=url if isinstance(url, str) else None)
 
 
 def _quiet_logger() -> logging.Logger:

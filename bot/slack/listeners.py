@@ -31,9 +31,9 @@ from bot.slack.pin import Installed
 
 log = structlog.get_logger(__name__)
 
-UNKNOWN: Final = "That button is of an older or newer version and does nothing any more. Nothing was decided."
-UNREADABLE: Final = "That could not be understood, so nothing was decided."
-NO_FORM: Final = "The form could not be opened in time. Nothing was decided; try again, or use the plain Deny button."
+UNKNOWN: Final = "Nothing was decided: that button is of an older or newer version and does nothing any more."
+UNREADABLE: Final = "Nothing was decided: that could not be understood."
+NO_FORM: Final = "Nothing was decided: the form did not open in time. Try again, or use the plain Deny button."
 
 STOPPING: Final = Words(of=unpaused, broken=commands.BROKEN)
 """What is said where a stop came to nothing."""

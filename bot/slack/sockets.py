@@ -5,14 +5,19 @@ gone stale: then it tries the same one for ever. So the connection is watched, a
 """
 
 import asyncio
+import json
 import logging
 from typing import Final
 
 import structlog
+from aiohttp import WSMessage
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.door import App
+from bot.slack.reader import read_envelope
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +25,8 @@ PING_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 20.0
 """How long the library may try by itself."""
+
+OK: Final = 200
 
 CLOSING_SECONDS: Final = 5.0
 """How long the goodbye may take."""
@@ -30,7 +37,7 @@ class Sockets:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: App,
         *,
         app_token: str,
         client: AsyncWebClient,
@@ -92,6 +99,9 @@ class Sockets:
             self._app, self._app_token, logger=_quiet_logger(), web_client=self._client, ping_interval=self._ping
         )
         handler.client.proxy = self._client.proxy
+        # The frames are read by us, each before the library makes anything of it.
+        handler.client.socket_mode_request_listeners.clear()
+        handler.client.on_message_listeners.append(Frames(self._app, handler.client).take)
         self._handler = handler
         try:
             # The library's connect() tries for ever with one address; ours has to come back.
@@ -113,6 +123,37 @@ class Sockets:
         except (TimeoutError, OSError) as error:
             log.warning("socket.not_closed", why=type(error).__name__)
             await _abandon(handler.client)
+
+
+class Frames:
+    """What comes over one connection: each frame is read, answered by the app, and acknowledged over the same connection."""
+
+    def __init__(self, app: App, client: SocketModeClient) -> None:
+        """Keep who answers, and how that is sent."""
+        self._app = app
+        self._client = client
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def take(self, message: WSMessage) -> None:
+        """Begin to answer one frame; the connection goes on receiving meanwhile."""
+        task = asyncio.create_task(self._answer(str(message.data)))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, frame: str) -> None:
+        try:
+            envelope = read_envelope(frame)
+            if envelope is None:
+                return
+            answer = await self._app.answer(envelope.read)
+            if answer.status != OK:
+                return  # It did not come in time, which is shown by saying nothing.
+            payload = json.loads(answer.body) if answer.body and envelope.takes_answer else None
+            for envelope_id in envelope.ids:
+                acknowledgement = SocketModeResponse(envelope_id=envelope_id, payload=payload)
+                await self._client.send_socket_mode_response(acknowledgement)
+        except Exception as error:  # noqa: BLE001 - the outermost frame; the connection may have gone meanwhile
+            log.warning("socket.not_acknowledged", why=type(error).__name__)
 
 
 async def _abandon(client: SocketModeClient) -> None:

@@ -1,16 +1,20 @@
 """The door's edges: what is not ours, what nobody listens to, and people who cannot be told."""
 
 import asyncio
-from typing import Any
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from approvals.errors import Unavailable
 from bot.slack.acting import Acting
-from bot.slack.answers import Answers, Person
+from bot.slack.answers import Answers, Person, body_of, may_answer_at
 from bot.slack.clients import async_client
-from bot.slack.door import NOT_OURS
+from bot.slack.deny_form import told
+from bot.slack.door import NO_SUCH, NOT_OURS
 from bot.slack.payloads import Team, User, account_of
 from bot.slack.pin import Installed, belongs
 
@@ -81,21 +85,89 @@ def test_what_is_not_ours_is_dropped_and_its_sender_told(office):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "answer"),
     [
-        {
-            "type": "view_submission",
-            "api_app_id": "A0COUNTERSIGN",
-            "view": {**OURS, "callback_id": "another", "type": "modal"},
-        },
-        {"type": "event_callback", "team_id": "T0COUNTERSIGN", "event": {"type": "message"}},
-        {"command": "/another", "team_id": "T0COUNTERSIGN"},
+        (
+            {
+                "type": "view_submission",
+                "api_app_id": "A0COUNTERSIGN",
+                "view": {**OURS, "callback_id": "another", "type": "modal"},
+            },
+            {"response_action": "update", "view": told(NO_SUCH)},
+        ),
+        ({"type": "event_callback", "team_id": "T0COUNTERSIGN", "event": {"type": "message"}}, None),
+        ({"command": "/another", "team_id": "T0COUNTERSIGN"}, {"response_type": "ephemeral", **body_of(NO_SUCH)}),
     ],
     ids=["a form that we never made", "an event that we never asked for", "a command that we do not have"],
 )
-def test_what_nobody_listens_to_is_not_acknowledged(office, body):
-    """Slack is told that it was not handled, and nothing happens."""
-    assert _dispatched(office, body).status == 404
+def test_what_nobody_listens_to_is_acknowledged_and_said_to_have_done_nothing(office, body, answer):
+    """Whoever waits for it reads that nothing was done; a form does not close as if it had worked."""
+    response = _dispatched(office, body)
+
+    assert (response.status, json.loads(response.body) if response.body else None) == (200, answer)
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("https://hooks.slack.com/actions/T0/1/x", True),
+        ("https://hooks.slack-gov.com/commands/1234", True),
+        ("https://HOOKS.slack.com:443/x", True),
+        ("http://127.0.0.1:4001/actions/x", True),
+        ("http://hooks.slack.com/actions/x", False),
+        ("https://hooks.slack.com:8443/x", False),
+        ("https://hooks.slack.com.evil.example/x", False),
+        ("https://evil.example/hooks.slack.com", False),
+        ("https://a:b@hooks.slack.com/x", False),
+        ("https://hooks.slack.com@evil.example/x", False),
+        ("http://127.0.0.1:4002/actions/x", False),
+        ("https://127.0.0.1:4001/actions/x", False),
+        ("http://127.0.0.1/actions/x", False),
+        ("http://169.254.169.254/latest/meta-data", False),
+        ("http://[::1]/", False),
+        ("http://[::1", False),
+        ("https://hooks.slack.com:port/x", False),
+        ("file:///etc/passwd", False),
+        ("gopher://hooks.slack.com/x", False),
+        ("", False),
+    ],
+)
+def test_an_answer_goes_to_slack_or_nowhere(url, may):
+    """T-SSRF-01: the address comes from outside, and whoever calls it does so from inside."""
+    assert may_answer_at(url, "http://127.0.0.1:4001/api/") is may
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """An address that sends whoever comes to another one, and one that was never meant to be called."""
+
+    called: ClassVar[list[str]] = []
+
+    def do_POST(self):
+        """Take a call down, and send it on; the API's own calls are refused."""
+        self.called.append(self.path)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(500 if self.path.startswith("/api/") else 307)
+        self.send_header("Location", "/secret")
+        self.end_headers()
+
+    def log_message(self, *said):
+        """Say nothing."""
+
+
+def test_an_answer_is_not_sent_on(capsys):
+    """T-SSRF-03: an allowed host that sends us elsewhere is not followed, and then nobody was told."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
+    Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://127.0.0.1:{server.server_port}"
+    answers = Answers(async_client("xoxb-1", f"{origin}/api/", timeout_seconds=2))
+    person = Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=f"{origin}/actions/x")
+
+    asyncio.run(answers.tell(person, "hello"))
+    server.shutdown()
+    server.server_close()
+
+    assert _Elsewhere.called == ["/api/chat.postEphemeral", "/actions/x"]
+    assert "answer.not_shown" in capsys.readouterr().out
 
 
 def test_an_unreadable_payload_of_nobody_is_acknowledged(office):

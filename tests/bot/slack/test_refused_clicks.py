@@ -221,7 +221,7 @@ def test_a_button_with_another_value_is_answered(office, value):
 
     office.click("U0ADA", "deny:v1", card)
 
-    assert "nothing was decided" in office.note("U0ADA")
+    assert "Nothing was decided" in office.note("U0ADA")
     assert office.world.request(request).state is State.PENDING
 
 

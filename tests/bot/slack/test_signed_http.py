@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import pytest
 
 from approvals.request import State
-from bot.slack.signed_http import LARGEST, SignedHttp
+from bot.slack.reader import LARGEST
+from bot.slack.signed_http import SignedHttp
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_races import click_payload, send, signed_request
 
