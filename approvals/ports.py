@@ -18,7 +18,7 @@ from approvals.alert import Alert
 from approvals.audit import AuditEvent, Transition
 from approvals.escalation import Plea
 from approvals.execution import Attempt, Execution
-from approvals.pause import Consent, Pause, Place
+from approvals.pause import Consent, Pause, Scope
 from approvals.people import Authority
 from approvals.plan import Bound, Evidence, Preview
 from approvals.policy import Policy
@@ -151,8 +151,26 @@ class Reading(Protocol):
         """Return one request with its votes and its plan."""
         ...
 
-    def requests_of(self, agent: str, *, state: str | None, limit: int, cursor: str | None) -> Page:
-        """Return an agent's requests, newest first, at most *limit* of them."""
+    def requests_of(
+        self,
+        agent: str,
+        *,
+        state: str | None,
+        limit: int,
+        cursor: str | None,
+        environments: frozenset[str] = frozenset(),
+        namespaces: frozenset[str] = frozenset(),
+    ) -> Page:
+        """Return an agent's requests, newest first, at most *limit* of them; a page may be short while its cursor goes on.
+
+        Args:
+            agent: Whose.
+            state: In which state alone; None for any.
+            limit: At most.
+            cursor: The id before which to begin; None for the newest.
+            environments: In which alone; empty for any.
+            namespaces: In which alone; empty for any.
+        """
         ...
 
     def standing(self, agent: str, key: str | None) -> Standing:
@@ -171,8 +189,8 @@ class Reading(Protocol):
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         ...
 
-    def places_in_play(self) -> frozenset[Place]:
-        """Return where something waits for an answer, or was approved and is not over."""
+    def is_in_play(self, scope: Scope) -> bool:
+        """Tell whether something in *scope* waits for an answer, or was approved and is not over."""
         ...
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
@@ -301,8 +319,8 @@ class UnitOfWork(Reading, Protocol):
         """
         ...
 
-    def stoppable_executions(self) -> tuple[Execution, ...]:
-        """Return, locked, every execution that is queued or claimed."""
+    def stoppable_executions(self, scope: Scope) -> tuple[Execution, ...]:
+        """Return, locked, every execution in *scope* that is queued or claimed."""
         ...
 
     def look_later(self, execution_id: str, at: datetime, *, setbacks: int = 0) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
 from approvals.alert import Alert
 from approvals.canonical import decode
 from approvals.execution import Attempt, Execution
-from approvals.pause import Consent, Pause, Place
+from approvals.pause import Consent, Pause, Scope, ScopeKind
 from approvals.plan import JsonObject
 from approvals.ports import EffectAsked, Page, Question, Said, Standing, StoredPlan
 from approvals.request import Request, Vote
@@ -116,6 +116,15 @@ _PAGE: Final = (
     .limit(_LIMIT)
 )
 _REQUESTS_OF: Final = REQUEST.prepared(_PAGE)
+MOST_PASSED: Final = 5_000
+"""How many of an agent's requests one page looks past that lie outside of where it is narrowed to: some milliseconds (I13)."""
+
+_PLACES_OF: Final = select(escalations.c.id, escalations.c.environment, escalations.c.namespace).order_by(
+    escalations.c.id.desc()
+)
+_REQUESTS_CALLED: Final = (
+    REQUEST.select().where(escalations.c.id.in_(bindparam("ids", expanding=True))).order_by(escalations.c.id.desc())
+)
 _REQUESTS_OF_IN: Final = REQUEST.prepared(_PAGE.where(escalations.c.state == bindparam("state", type_=TEXT)))
 _PENDING_COUNT: Final = Prepared(select(func.count()).where(escalations.c.agent == _AGENT, PENDING))
 # Without ORDER BY PostgreSQL turned to a plan over the whole table after five runs: 75 ms at a million rows.
@@ -126,8 +135,6 @@ OVERDUE: Final = (
     .limit(_LIMIT)
 )
 _OVERDUE: Final = Prepared(OVERDUE)
-QUESTIONS: Final = REQUEST.select().where(PENDING).order_by(escalations.c.deadline)
-_QUESTIONS: Final = REQUEST.prepared(QUESTIONS)
 
 
 def _questions_under(token: ColumnElement[str]) -> Select[Any]:
@@ -240,8 +247,27 @@ _ALERT_CALLED: Final = ALERT.prepared(ALERT.select().where(alerts.c.id == _KEY))
 _POLICY_TEXT: Final = Prepared(select(policy_versions.c.text).where(policy_versions.c.version == _KEY))
 
 _UNDER_WAY: Final = executions.c.look_at.is_not(None)
-EXECUTIONS: Final = EXECUTION.select().where(_UNDER_WAY).order_by(executions.c.look_at)
-_EXECUTIONS: Final = EXECUTION.prepared(EXECUTIONS)
+
+
+def _in_play(waiting: tuple[ColumnElement[bool], ...], under_way: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    """Return the question for one request that waits and one execution that is not over, null where there is none."""
+    return select(
+        select(escalations.c.id).where(PENDING, *waiting).limit(_ONE).scalar_subquery(),
+        select(executions.c.id).where(_UNDER_WAY, *under_way).limit(_ONE).scalar_subquery(),
+    )
+
+
+_ENVIRONMENT: Final = bindparam("environment", type_=TEXT)
+_NAMESPACE: Final = bindparam("namespace", type_=TEXT)
+_ONE: Final[ColumnElement[int]] = literal_column("1")
+AGENT_IN_PLAY: Final = _in_play((escalations.c.agent == _AGENT,), (executions.c.agent == _AGENT,))
+PLACE_IN_PLAY: Final = _in_play(
+    (escalations.c.environment == _ENVIRONMENT, escalations.c.namespace == _NAMESPACE),
+    (executions.c.environment == _ENVIRONMENT, executions.c.namespace == _NAMESPACE),
+)
+_ANYTHING_IN_PLAY: Final = Prepared(_in_play((), ()))
+_AGENT_IN_PLAY: Final = Prepared(AGENT_IN_PLAY)
+_PLACE_IN_PLAY: Final = Prepared(PLACE_IN_PLAY)
 _WAITING: Final = Prepared(
     select(
         select(func.count()).where(PENDING).scalar_subquery(),
@@ -313,8 +339,28 @@ class SqlReading:
             )
         return None
 
-    def requests_of(self, agent: str, *, state: str | None, limit: int, cursor: str | None) -> Page:
-        """Return an agent's requests, newest first, at most *limit* of them; their ids sort by time."""
+    def requests_of(
+        self,
+        agent: str,
+        *,
+        state: str | None,
+        limit: int,
+        cursor: str | None,
+        environments: frozenset[str] = frozenset(),
+        namespaces: frozenset[str] = frozenset(),
+    ) -> Page:
+        """Return an agent's requests, newest first, at most *limit* of them; their ids sort by time.
+
+        Narrowed to some places, it looks past so many others and no more: the page may be short, and its cursor goes on.
+        """
+        if environments or namespaces:
+            asked_in = _PLACES_OF.where(escalations.c.agent == agent, escalations.c.id < (cursor or _AFTER_ALL))
+            if state is not None:
+                asked_in = asked_in.where(escalations.c.state == state)
+            ids, end = self._ids_in(asked_in, limit + 1, environments, namespaces)
+            rows = self.connection.execute(_REQUESTS_CALLED, {"ids": ids[:limit]})
+            requests = tuple(REQUEST.noun_of(tuple(row)) for row in rows)
+            return Page(requests=requests, next_cursor=ids[limit - 1] if len(ids) > limit else end)
         asked = {"agent": agent, "cursor": cursor or _AFTER_ALL, "limit": limit + 1}
         if state is None:
             found = self._all(REQUEST, _REQUESTS_OF, **asked)
@@ -322,6 +368,20 @@ class SqlReading:
             found = self._all(REQUEST, _REQUESTS_OF_IN, **asked, state=state)
         more = len(found) > limit
         return Page(requests=found[:limit], next_cursor=found[limit - 1].id if more else None)
+
+    def _ids_in(
+        self, asked: Select[Any], limit: int, environments: frozenset[str], namespaces: frozenset[str]
+    ) -> tuple[list[str], str | None]:
+        """Return the first *limit* ids of *asked* in some places; and the last id seen, where one look does not see them all."""
+        seen = asked.limit(MOST_PASSED).subquery()
+        places = [
+            column.in_(sorted(names))
+            for column, names in ((seen.c.environment, environments), (seen.c.namespace, namespaces))
+            if names
+        ]
+        inside = select(seen.c.id).where(*places).order_by(seen.c.id.desc()).limit(limit)
+        count, last = self.connection.execute(select(func.count(), func.min(seen.c.id))).one()
+        return list(self.connection.scalars(inside)), str(last) if count == MOST_PASSED else None
 
     def standing(self, agent: str, key: str | None) -> Standing:
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
@@ -357,10 +417,20 @@ class SqlReading:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
-    def places_in_play(self) -> frozenset[Place]:
-        """Return where something waits for an answer, or was approved and is not over."""
-        waiting = (request.place for request in self._all(REQUEST, _QUESTIONS))
-        return frozenset(waiting) | {execution.place for execution in self._all(EXECUTION, _EXECUTIONS)}
+    def is_in_play(self, scope: Scope) -> bool:
+        """Tell whether something in *scope* waits for an answer, or was approved and is not over: by index, decoding nothing."""
+        environment, _, namespace = scope.name.partition("/")
+        match scope.kind:
+            case ScopeKind.ALL:
+                found = _ANYTHING_IN_PLAY.rows(self.connection)
+            case ScopeKind.AGENT:
+                found = _AGENT_IN_PLAY.rows(self.connection, {"agent": scope.name})
+            case ScopeKind.NAMESPACE:
+                found = _PLACE_IN_PLAY.rows(self.connection, {"environment": environment, "namespace": namespace})
+            case _:
+                assert_never(scope.kind)
+        ((waiting, under_way),) = found
+        return waiting is not None or under_way is not None
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.

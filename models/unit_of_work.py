@@ -10,14 +10,14 @@ Nothing of a unit in which a write has failed can be committed, even where a cal
 
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, assert_never
 
 from sqlalchemy import Connection, bindparam, exc, func, literal_column, or_, select, text, update
 
 from approvals.audit import AuditEvent, Transition
 from approvals.errors import Clash
 from approvals.execution import Execution
-from approvals.pause import Pause
+from approvals.pause import Pause, Scope, ScopeKind
 from approvals.policy import Policy
 from approvals.ports import Grounds, StoredPlan
 from approvals.request import Request
@@ -48,6 +48,15 @@ _LOCK_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _ID).wit
 _LOCK_TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _ID).with_for_update(read=True))
 STOPPABLE_EXECUTIONS: Final = EXECUTION.select().where(STOPPABLE).order_by(executions.c.id).with_for_update()
 _STOPPABLE: Final = EXECUTION.prepared(STOPPABLE_EXECUTIONS)
+_STOPPABLE_OF: Final = EXECUTION.prepared(
+    STOPPABLE_EXECUTIONS.where(executions.c.agent == bindparam("agent", type_=TEXT))
+)
+_STOPPABLE_IN: Final = EXECUTION.prepared(
+    STOPPABLE_EXECUTIONS.where(
+        executions.c.environment == bindparam("environment", type_=TEXT),
+        executions.c.namespace == bindparam("namespace", type_=TEXT),
+    )
+)
 _RAISE_EPOCH: Final = Prepared(
     update(gate).values(epoch=gate.c.epoch + 1).returning(gate.c.epoch), columns=[gate.c.epoch]
 )
@@ -163,9 +172,18 @@ class SqlUnitOfWork(SqlReading):
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
         )
 
-    def stoppable_executions(self) -> tuple[Execution, ...]:
-        """Return, locked, every execution that is queued or claimed."""
-        found = self._all(EXECUTION, _STOPPABLE)
+    def stoppable_executions(self, scope: Scope) -> tuple[Execution, ...]:
+        """Return, locked, every execution in *scope* that is queued or claimed."""
+        environment, _, namespace = scope.name.partition("/")
+        match scope.kind:
+            case ScopeKind.ALL:
+                found = self._all(EXECUTION, _STOPPABLE)
+            case ScopeKind.AGENT:
+                found = self._all(EXECUTION, _STOPPABLE_OF, agent=scope.name)
+            case ScopeKind.NAMESPACE:
+                found = self._all(EXECUTION, _STOPPABLE_IN, environment=environment, namespace=namespace)
+            case _:
+                assert_never(scope.kind)
         for execution in found:
             self._marks.stood(execution)
         return found

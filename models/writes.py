@@ -143,7 +143,7 @@ _INSERTS: Final = {
     agent_tokens: _new(TOKEN),
     alerts: _new(ALERT),
     attempts: _new(ATTEMPT),
-    escalations: _new(REQUEST, "policy", "question_key"),
+    escalations: _new(REQUEST, "policy", "namespace", "question_key"),
     executions: _new(EXECUTION, "look_at", "setbacks"),
     idempotency_keys: _new(BOUND_KEY),
     pauses: _new(PAUSE),
@@ -242,9 +242,12 @@ def write_of(noun: object, *, now: datetime) -> Write:
 def _request(request: Request, now: datetime) -> Write:
     if request.revision == 1:
         policy = None if request.ruling is None else request.ruling.policy
-        return _insert(
-            escalations, REQUEST.row_of(request) | {"policy": policy, "question_key": _question_key(request)}
-        )
+        more = {
+            "policy": policy,
+            "namespace": request.action.target.namespace,
+            "question_key": _question_key(request),
+        }
+        return _insert(escalations, REQUEST.row_of(request) | more)
     keys = {
         "the_id": request.id,
         "the_revision": request.revision - 1,

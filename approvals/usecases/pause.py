@@ -67,6 +67,7 @@ class EngagePause:
         policy, reason = self.policies.current(), storable(reason)
         with self.store.reading(Lane.URGENT) as reading:
             at = reading.now
+            misnamed = _misnamed(policy, scope, reading)
         sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
         authority = self._ask(account, sets, at)
         try:
@@ -74,9 +75,10 @@ class EngagePause:
         except NotEligible as refusal:
             _record_refusal(self.store, account, refusal, what="engage", at=at)
             raise
+        if misnamed is not None:
+            raise misnamed
         with self.store.writing(Lane.URGENT) as uow:
             uow.lock_gate(exclusive=True)
-            _check_scope(policy, scope, uow)
             standing = _standing(uow, scope, account)
             now = uow.now
             ask_at = None if duration is None else now + duration
@@ -203,19 +205,20 @@ def _is_due(pause: Pause, now: datetime) -> bool:
     return pause.is_open and pause.asked_at is None and pause.ask_at is not None and pause.ask_at <= now
 
 
-def _check_scope(policy: Policy, scope: Scope, reading: Reading) -> None:
-    """Return if *scope* can stop something: a misspelt pause would stop nothing and look like a stop.
+def _misnamed(policy: Policy, scope: Scope, reading: Reading) -> Malformed | None:
+    """Return why *scope* cannot stop anything, or None: a misspelt pause would stop nothing and look like a stop.
 
     What the policy does not name any more can still be stopped where something is in play: a stop is not refused for a name.
+    It is looked up before the gate is taken, so that nobody's slip keeps the starts of all others waiting.
     """
     if scope.kind is ScopeKind.ALL:
-        return
+        return None
     known = frozenset(policy.charters) if scope.kind is ScopeKind.AGENT else _chartered(policy)
-    if scope.name in known or any(scope.covers(place) for place in reading.places_in_play()):
-        return
+    if scope.name in known or reading.is_in_play(scope):
+        return None
     near = get_close_matches(scope.name, sorted(known), n=NEAR)
     meant = f" Did you mean {' or '.join(f'{scope.kind}:{name}' for name in near)}?" if near else ""
-    raise Malformed(
+    return Malformed(
         f"Nothing was paused: the policy names no such {scope.kind}, so what ran still runs. It names {_listed(known)}.{meant}",
         code="unknown_scope",
     )
@@ -272,7 +275,7 @@ def _engaged_again(uow: UnitOfWork, pause: Pause, ask_at: datetime | None, reaso
 
 
 def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:
-    covered = [execution for execution in uow.stoppable_executions() if pause.scope.covers(execution.place)]
+    covered = uow.stoppable_executions(pause.scope)
     for execution in covered:
         save_stopping(uow, void(execution, Reason.PAUSED, now=now, actor=pause.by))
     return len(covered)

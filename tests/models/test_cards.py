@@ -11,7 +11,7 @@ from approvals.alert import Alert, AlertState
 from approvals.audit import DELIVERY_STREAM, Transition
 from approvals.errors import Missing
 from approvals.execution import Execution, Reason, claim, put_back, void
-from approvals.pause import Consent
+from approvals.pause import Consent, scope_of
 from approvals.request import State
 from models.audit_book import AuditBook
 from models.cards import Backlog, Cards, Task, backoff
@@ -135,7 +135,7 @@ def test_a_stop_is_a_redraw(store, cards):
     before = wanted(cards, request.id)
 
     with store.writing() as uow:
-        (held,) = uow.stoppable_executions()
+        (held,) = uow.stoppable_executions(scope_of("all"))
         uow.save(void(held, Reason.PAUSED, now=uow.now))
 
     assert wanted(cards, request.id) - before == 1

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition
 from approvals.errors import Clash
 from approvals.execution import Execution
+from approvals.pause import scope_of
 from approvals.tokens import Token, revoke
 from models.audit_book import AuditBook
 from models.database import open_database
@@ -227,7 +228,7 @@ def test_a_claim_waits_for_a_pause_and_finds_it_voided(postgres_store):
     with ThreadPoolExecutor(1) as pool:
         with postgres_store.writing() as pause:
             pause.lock_gate(exclusive=True)
-            (held,) = pause.stoppable_executions()
+            (held,) = pause.stoppable_executions(scope_of("all"))
             claim = pool.submit(_claim, postgres_store, execution.id)
             wait_for_waiter(postgres_store)
             voided = replace(held, revision=2, message="Paused.", due_at=held.due_at + MINUTE)

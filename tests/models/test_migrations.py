@@ -91,6 +91,26 @@ def test_upgrading_twice_changes_nothing(empty_url, empty):
     assert is_current(empty)
 
 
+def test_what_was_asked_before_gets_its_place(empty_url, empty):
+    """A row of the release before is found by the namespace of its target; one that cannot be read hinders no upgrade."""
+    upgrade(empty_url, revision="0005")
+    row = """INSERT INTO escalations (id, agent, environment, action, body_hash, channel, state, revision, asked_at,
+        shown_whole, breaches, decided_at, decided_by, chain)
+        VALUES ('{}', 'scaler', 'prod-eu-1', '{}', 'b', '', 'refused', 1, 0, false, '[]', 0, '[]', 1)"""
+    with empty.writing() as connection:
+        target = (
+            """{"parameters":{},"target":{"kind":"Deployment","name":"checkout","namespace":"shop"},"verb":"scale"}"""
+        )
+        for name, action in (("esc_1", target), ("esc_2", "broken")):
+            connection.exec_driver_sql(row.format(name, action))
+
+    upgrade(empty_url)
+
+    with empty.reading() as connection:
+        found = connection.execute(text("SELECT id, namespace FROM escalations ORDER BY id")).all()
+    assert [tuple(one) for one in found] == [("esc_1", "shop"), ("esc_2", "")]
+
+
 def test_the_migrated_tables_are_those_of_the_code(empty_url, empty):
     """No column, key, index or reference is in one and not in the other; nor is any check."""
     upgrade(empty_url)
@@ -132,7 +152,7 @@ def conditions(url: str) -> dict[str, dict[str, str]]:
 
 def test_questions_of_before_stay_as_they_were(empty_url, empty):
     """Several open questions of one effect outlive the upgrade: none is lost or joined to another, and keys find theirs."""
-    upgrade(empty_url, revision="0004")
+    upgrade(empty_url, revision="0005")
     with empty.writing() as connection:
         for statement in BEFORE:
             connection.exec_driver_sql(statement)

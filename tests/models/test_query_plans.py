@@ -17,12 +17,12 @@ from models.mapping import REQUEST
 from models.prepared import Answer as Given
 from models.prepared import Asked, together
 from models.reading import (
+    AGENT_IN_PLAY,
     DUE_AGAIN,
     DUE_EXECUTIONS,
-    EXECUTIONS,
     OVERDUE,
+    PLACE_IN_PLAY,
     QUESTION_ASKED,
-    QUESTIONS,
     QUESTIONS_UNDER,
     REVOKED_WITH_QUESTIONS,
     SAME_EFFECT,
@@ -56,7 +56,7 @@ def crowd(store: SqlStore) -> None:
             decided_at=None if state is State.PENDING else now,
             deadline=now + number * MINUTE,
         )
-        rows.append(REQUEST.row_of(one) | {"policy": a_policy().version})
+        rows.append(REQUEST.row_of(one) | {"policy": a_policy().version, "namespace": "shop"})
     with store.writing() as uow:
         uow.save_plan(plan)
         uow.connection.execute(insert(escalations), rows)
@@ -107,8 +107,8 @@ EFFECTS = {
 }
 PAUSES = {
     "what a pause stops": (STOPPABLE_EXECUTIONS, "ix_executions_stoppable"),
-    "what waits for an answer": (QUESTIONS, "ix_escalations_pending_deadline"),
-    "what is under way": (EXECUTIONS, "ix_executions_look_at"),
+    "what an agent has in play": (AGENT_IN_PLAY, "ix_escalations_agent_state_id"),
+    "what a place has in play": (PLACE_IN_PLAY, "ix_escalations_pending_place"),
 }
 
 

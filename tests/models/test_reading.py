@@ -3,13 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import models.reading
 from approvals.alert import Alert, AlertState, Report, first_seen
 from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
 from approvals.execution import Phase
-from approvals.pause import Consent, Place, Scope, ScopeKind
+from approvals.pause import Consent, Scope, ScopeKind, scope_of
 from approvals.ports import Grounds, Page, Question, Said, Standing
 from approvals.request import State
 from approvals.verb import Effect
+from models.mapping import REQUEST
 from tests.builders import (
     ADA,
     BORIS,
@@ -19,8 +21,10 @@ from tests.builders import (
     TICK,
     a_pause,
     a_policy,
+    a_target,
     a_token,
     a_vote,
+    an_action,
     an_attempt,
     an_execution,
 )
@@ -42,7 +46,7 @@ def test_an_empty_store_knows_nothing(store):
             reading.standing("scaler", "key-1"),
             reading.overdue(limit=5),
             reading.asked_with_revoked_tokens(limit=5),
-            reading.places_in_play(),
+            [reading.is_in_play(scope_of(one)) for one in ("all", "agent:scaler", "namespace:prod-eu-1/shop")],
             reading.votes("esc_1"),
             reading.execution_of("esc_1"),
             reading.execution("exe_1"),
@@ -77,7 +81,7 @@ def test_an_empty_store_knows_nothing(store):
             nobody,
             (),
             (),
-            frozenset(),
+            [False, False, False],
             (),
             None,
             None,
@@ -222,9 +226,10 @@ def test_asked_with_revoked_tokens_are_the_open_ones(store):
     assert (before, found) == ((), [everything, everything[:3], everything[:2], everything[:1]])
 
 
-def test_places_in_play_are_those_of_what_is_not_over(store):
+def test_in_play_is_what_is_not_over(store):
     """Where something is pending, queued or followed to its end; what was decided against or is over is in play no more."""
     with_grounds(store)
+    nothing = in_play(store)
     ask(store, 1, environment="asked")
     ask(store, 2, environment="denied", state=State.DENIED, decided_at=now_of(store))
     states = (("queued", Phase.QUEUED, None), ("rolling", Phase.APPLIED, Effect.ROLLING))
@@ -234,13 +239,63 @@ def test_places_in_play_are_those_of_what_is_not_over(store):
         grounds = {"escalation": request.id, "fingerprint": request.fingerprint}
         put(store, an_execution(state, id=f"exe_{number}", environment=environment, effect=effect, **grounds))
 
-    with store.reading() as reading:
-        places = reading.places_in_play()
-
-    assert places == {
-        Place(agent="scaler", environment=environment, namespace="shop")
-        for environment in ("asked", "queued", "rolling")
+    assert nothing == set()
+    assert in_play(store) == {
+        "all",
+        "agent:scaler",
+        *(f"namespace:{environment}/shop" for environment in ("asked", "queued", "rolling")),
     }
+
+
+def in_play(store):
+    """Return which of some scopes have something in play."""
+    places = (
+        "asked/shop",
+        "asked/pay",
+        "denied/shop",
+        "decided/shop",
+        "queued/shop",
+        "rolling/shop",
+        "done/shop",
+        "voided/shop",
+    )
+    with store.reading() as reading:
+        return {
+            scope
+            for scope in ("all", "agent:scaler", "agent:tuner", *(f"namespace:{place}" for place in places))
+            if reading.is_in_play(scope_of(scope))
+        }
+
+
+def test_a_narrowed_page_decodes_what_it_shows(store, monkeypatch):
+    """However much lies outside, a page reads the rows it returns and no others; looking past much, it is short and goes on."""
+    with_grounds(store)
+    inside = [ask(store, number) for number in (1, 5)]
+    for number in (2, 3, 4):
+        ask(store, number, action=an_action(target=a_target(namespace="pay")))
+    narrow = {"environments": frozenset({"prod-eu-1"}), "namespaces": frozenset({"shop"})}
+    decoded = []
+    known = REQUEST.noun_of
+
+    def noun_of(row):
+        decoded.append(row)
+        return known(row)
+
+    monkeypatch.setattr(REQUEST, "noun_of", noun_of)
+
+    with store.reading() as reading:
+        whole = reading.requests_of("scaler", state="pending", limit=2, cursor=None, **narrow)
+        nowhere = reading.requests_of("scaler", state=None, limit=2, cursor=None, environments=frozenset({"other"}))
+        first = reading.requests_of("scaler", state=None, limit=1, cursor=None, **narrow)
+        monkeypatch.setattr(models.reading, "MOST_PASSED", 2)
+        short = reading.requests_of("scaler", state=None, limit=1, cursor=first.next_cursor, **narrow)
+        rest = reading.requests_of("scaler", state=None, limit=1, cursor=short.next_cursor, **narrow)
+
+    assert whole == Page(requests=(inside[1], inside[0]), next_cursor=None)
+    assert nowhere == Page(requests=(), next_cursor=None)
+    assert first == Page(requests=(inside[1],), next_cursor=inside[1].id)
+    assert short == Page(requests=(), next_cursor=f"esc_{3:026d}")
+    assert (rest.requests, len(decoded)) == ((inside[0],), 4)
 
 
 def test_votes_are_the_live_ones_in_order(store):

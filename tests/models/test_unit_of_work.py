@@ -8,6 +8,7 @@ import pytest
 from approvals.audit import Transition
 from approvals.errors import Clash
 from approvals.execution import Phase
+from approvals.pause import scope_of
 from approvals.ports import Lane
 from tests.builders import ADA, HOUR, MINUTE, a_pause, a_vote
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds
@@ -96,7 +97,11 @@ def test_only_what_has_not_started_can_be_stopped(store):
     put(store, *moved)
 
     with store.writing() as uow:
-        assert uow.stoppable_executions() == (moved[0], moved[1])
+        assert uow.stoppable_executions(scope_of("all")) == (moved[0], moved[1])
+        assert uow.stoppable_executions(scope_of("agent:scaler")) == (moved[0], moved[1])
+        assert uow.stoppable_executions(scope_of("agent:tuner")) == ()
+        assert uow.stoppable_executions(scope_of("namespace:prod-eu-1/shop")) == (moved[0], moved[1])
+        assert uow.stoppable_executions(scope_of("namespace:prod-eu-1/pay")) == ()
 
 
 def test_a_target_is_held_by_one_execution(store):
