@@ -74,6 +74,8 @@ class Standing:
     """Not deactivated."""
     human: bool = True
     """Neither a bot, an app's user nor the workspace's own."""
+    known: bool = True
+    """Whether the workspace knows the account at all; one that it does not know is nobody's, and so not active."""
     full_member: bool = True
     """Neither a guest nor from outside the workspace."""
 
@@ -138,6 +140,8 @@ def check_standing(account: str, authority: Authority, *, now: datetime, within:
         raise Unavailable(
             "Slack could not be asked about your account just now; try again in a moment.", code="authority_unknown"
         )
+    if not standing.known:
+        raise NotEligible("Slack knows no such account in this workspace, so it cannot answer.", code="unknown_account")
     if not standing.active:
         raise NotEligible("This account is deactivated.", code="deactivated")
     if not standing.human:

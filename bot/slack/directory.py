@@ -96,6 +96,8 @@ class SlackDirectory:
         self._team = team
         self._standings: Kept[Standing] = Kept(KEPT)
         self._groups: Kept[Membership] = Kept(KEPT)
+        self._members: Kept[bool] = Kept(KEPT)
+        """Whom of other teams our workspace lists, as Slack said last: it names them, and says nothing of what they may do."""
         self._dropped: dict[str, int] = {}
         self._asking: dict[tuple[Lane, str], Future[Membership | None]] = {}
         self._lock = Lock()
@@ -122,6 +124,37 @@ class SlackDirectory:
             standings=_answers(asked_accounts, self._standings, lambda known: known.seen_at, at),
             groups=_answers(asked_groups, self._groups, lambda known: known.seen_at, at),
         )
+
+    def account_here(self, account: str, *, lane: Lane = Lane.NORMAL) -> str:
+        """Return by which account whoever signs as *account* counts: as a member of our workspace where Slack lists them in it.
+
+        In an organisation a click names the organisation, or a sister workspace, as its people's team. Anybody else stays who
+        they are, and so does everybody of whom Slack does not say it in time, unless it has said it before; whether they may
+        answer is judged by what is known of that account.
+        """
+        team, _, user_id = account.partition(":")
+        if team == self._team:
+            return account
+        asked = self._threads[lane].submit(self._listed, user_id)
+        wait([asked], timeout=self._patience)
+        asked.cancel()
+        listed = asked.result() if asked.done() and not asked.cancelled() else None
+        if listed is None:
+            listed = self._members.get(account)
+        else:
+            self._members.put(account, listed)
+        return f"{self._team}:{user_id}" if listed else account
+
+    def _listed(self, user_id: str) -> bool | None:
+        try:
+            return _is_listed(self._client.users_info(user=user_id)["user"], self._team)
+        except SlackApiError as error:
+            if code_of(error) in _NOBODY:
+                return False
+            _log_unanswered("users.info", error)
+        except (*CONNECTION_ERRORS, TypeError) as error:
+            _log_unanswered("users.info", error)
+        return None
 
     def forget_group(self, group: str) -> None:
         """Drop what is known of a group ``TEAM:SUBTEAM``: Slack says that its members changed."""
@@ -152,7 +185,7 @@ class SlackDirectory:
             if code_of(error) not in _NOBODY:
                 _log_unanswered("users.info", error)
                 return None
-            standing = Standing(account=account, seen_at=at, active=False, full_member=team == self._team)
+            standing = Standing(account=account, seen_at=at, known=False, active=False, full_member=team == self._team)
         except (*CONNECTION_ERRORS, TypeError) as error:
             _log_unanswered("users.info", error)
             return None
@@ -227,13 +260,20 @@ def _done(answer: A) -> "Future[A | None]":
     return future
 
 
+def _is_listed(user: dict[str, Any], team: str) -> bool:
+    """Tell whether the workspace *team* of an organisation has *user* among its members: their own team is another one there."""
+    organisation = user.get("enterprise_user")
+    teams = organisation.get("teams") if isinstance(organisation, dict) else None
+    return isinstance(teams, list) and team in teams
+
+
 def _standing_of(account: str, user: dict[str, Any], *, own_team: str, at: datetime) -> Standing:
     """Return the standing of *account* by Slack's flags; what Slack leaves out counts against it where it could matter.
 
     ``is_app_user`` says that a person has authorised an app, so it counts for nothing here.
     """
     team = account.partition(":")[0]
-    own = user.get("team_id") == team == own_team
+    own = team == own_team and (user.get("team_id") == own_team or _is_listed(user, own_team))
     outside = any(user.get(flag, False) for flag in ("is_restricted", "is_ultra_restricted", "is_stranger"))
     machine = user.get("is_bot", True) or user.get("is_workflow_bot", False) or user.get("id") == SLACKBOT
     return Standing(

@@ -12,8 +12,10 @@ import structlog
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.errors import NotEligible
+from approvals.ports import Lane
 from approvals.request import Answer, Via
-from approvals.usecases.decide import Decide, Given
+from approvals.usecases.decide import Decide, Given, lane_of
 from approvals.wording import Stop, unpaused
 from bot.pools import Pool, Pools
 from bot.slack import commands
@@ -34,6 +36,8 @@ log = structlog.get_logger(__name__)
 UNKNOWN: Final = "Nothing was decided: that button is of an older or newer version and does nothing any more."
 UNREADABLE: Final = "Nothing was decided: that could not be understood."
 NO_FORM: Final = "Nothing was decided: the form did not open in time. Try again, or use the plain Deny button."
+
+ELSEWHERE: Final = "Countersign works for a workspace of your organisation that does not list you among its members."
 
 STOPPING: Final = Words(of=unpaused, broken=commands.BROKEN)
 """What is said where a stop came to nothing."""
@@ -116,7 +120,11 @@ class Listeners:
         wish = wish_of(command.text)
 
         def work() -> str:
-            return self.handle(wish, account=person.account)
+            lane = Lane.NORMAL if isinstance(wish, Off) else Lane.URGENT
+            account = self.directory.account_here(person.account, lane=lane)
+            if account.partition(":")[0] != self.installed.team and not isinstance(wish, Stop):
+                raise NotEligible(ELSEWHERE, code="guest")
+            return self.handle(wish, account=account)
 
         pool = self.pools.decide if isinstance(wish, Off) else self.pools.urgent
         words = STOPPING if isinstance(wish, Stop) else None
@@ -148,17 +156,17 @@ class Listeners:
         return BoltResponse(status=_NOT_IN_TIME) if said is None else _ok()
 
     def _deciding(self, asked: Asked, place: Place, account: str, answer: Answer, reason: str) -> Callable[[], str]:
-        given = Given(
-            request=asked.request,
-            account=account,
-            answer=answer,
-            via=Via.SLACK,
-            fingerprint=asked.fingerprint,
-            reason=reason,
-        )
-
         def work() -> str:
-            self.copies.check(asked.request, place, account=account, answer=answer)
+            here = self.directory.account_here(account, lane=lane_of(answer))
+            given = Given(
+                request=asked.request,
+                account=here,
+                answer=answer,
+                via=Via.SLACK,
+                fingerprint=asked.fingerprint,
+                reason=reason,
+            )
+            self.copies.check(asked.request, place, account=here, answer=answer)
             return sentence_markup(self.decide(given).sentence)
 
         return work

@@ -24,7 +24,8 @@ def belongs(body: Mapping[str, Any], installed: Installed) -> bool:
     if body.get("type") in {"block_actions", "view_submission", "view_closed"}:
         return _posted_by(_about(body), installed, app=body.get("api_app_id"))
     if "command" in body:
-        return body.get("team_id") == installed.team
+        # In an organisation a command may name another workspace of it; whether ours lists whoever ran it is looked up then.
+        return body.get("team_id") == installed.team or bool(body.get("enterprise_id"))
     if body.get("type") == "event_callback":
         return body.get("team_id") == installed.team
     return body.get("type") == "url_verification"

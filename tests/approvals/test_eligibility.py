@@ -95,7 +95,12 @@ def test_the_same_user_id_in_another_workspace_is_a_stranger():
 
 @pytest.mark.parametrize(
     ("changed", "why"),
-    [({"active": False}, "deactivated"), ({"human": False}, "bot"), ({"full_member": False}, "guest")],
+    [
+        ({"active": False}, "deactivated"),
+        ({"human": False}, "bot"),
+        ({"full_member": False}, "guest"),
+        ({"known": False, "active": False}, "unknown_account"),
+    ],
 )
 def test_standing_comes_before_everything(changed, why):
     """T-DEC-04, 06, 07: an approver who is deactivated, a bot or a guest is refused as that, listed or not."""

@@ -113,7 +113,7 @@ class Desk:
             raise NotThere(f"{user} cannot open {channel}.")
         known = {each.name for each in self._core.seed.commands}
         allowed = "commands" in self._core.seed.bot_scopes or not self._core.strictness.scopes
-        if command not in known or not allowed or person.team_id != self._core.seed.team_id:
+        if command not in known or not allowed or self._core.seed.team_id not in (person.team_id, *person.teams):
             return Outcome(acked=False, error=f"{command} is not a command that you can use here.")
         token = self._core.tickets.issue_url(user=user, channel=channel, ts=None)
         payload = payloads.slash_command(

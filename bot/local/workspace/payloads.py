@@ -1,9 +1,10 @@
 """Interaction payloads as Slack shapes them: clicks, submitted and closed modals, slash commands.
 
 Built here and nowhere else, so that one glance shows what the app is told. In a
-channel shared with another company a click carries the app's own team and the
-clicker's team in ``user.team_id``; a modal's payload carries the clicker's team
-as ``team`` and the app's in ``view.app_installed_team_id``.
+channel shared with another company, or with other workspaces of the organisation,
+a click carries the app's own team and the clicker's team in ``user.team_id``; a
+modal's payload carries the clicker's team as ``team`` and the app's in
+``view.app_installed_team_id``.
 """
 
 from bot.local.workspace.core import Core
@@ -93,6 +94,7 @@ def slash_command(
         "text": text,
         "api_app_id": core.seed.app_id,
         "is_enterprise_install": "false",
+        **_of_enterprise(core),
         "response_url": response_url,
         "trigger_id": trigger_id,
     }
@@ -124,13 +126,25 @@ def _common(core: Core, user: str) -> JsonObject:
         "user": {"id": person.id, "username": person.name, "name": person.name, "team_id": person.team_id},
         "api_app_id": core.seed.app_id,
         "token": core.tokens.verification,
-        "enterprise": None,
+        "enterprise": _enterprise(core),
         "is_enterprise_install": False,
     }
 
 
+def _enterprise(core: Core) -> JsonObject | None:
+    seed = core.seed
+    return {"id": seed.enterprise_id, "name": seed.enterprise_name} if seed.enterprise_id else None
+
+
+def _of_enterprise(core: Core) -> JsonObject:
+    seed = core.seed
+    if not seed.enterprise_id:
+        return {}
+    return {"enterprise_id": seed.enterprise_id, "enterprise_name": seed.enterprise_name}
+
+
 def _home_team(core: Core) -> JsonObject:
-    return {"id": core.seed.team_id, "domain": core.seed.team_domain}
+    return {"id": core.seed.team_id, "domain": core.seed.team_domain, **_of_enterprise(core)}
 
 
 def _team_of(core: Core, user: str) -> JsonObject:

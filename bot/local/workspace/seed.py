@@ -29,6 +29,8 @@ class User:
         is_restricted: Multi-channel guest.
         is_ultra_restricted: Single-channel guest.
         is_stranger: From another company, over Slack Connect.
+        teams: In an organisation (Enterprise Grid), every workspace of it that lists the account among its members; *team_id* is
+            then the organisation or one of them. Empty for everybody else.
     """
 
     id: str
@@ -42,6 +44,7 @@ class User:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """The workspace at its start.
+    """The workspace at its start. It belongs to an organisation where *enterprise_id* is not empty.
 
     Raises:
         ValueError: An id is used twice, or a group or channel names nobody.
@@ -92,6 +95,8 @@ class Seed:
     channels: tuple[Channel, ...]
     groups: tuple[UserGroup, ...] = ()
     commands: tuple[Command, ...] = ()
+    enterprise_id: str = ""
+    enterprise_name: str = ""
     app_id: str = "A0COUNTERSIGN"
     bot_user_id: str = "U0COUNTERSIGN"
     bot_id: str = "B0COUNTERSIGN"

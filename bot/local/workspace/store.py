@@ -58,7 +58,8 @@ class Store:
             return False
         if user in room.members:
             return True
-        guest = person.is_restricted or person.is_ultra_restricted or person.team_id != self._seed.team_id
+        outside = self._seed.team_id not in (person.team_id, *person.teams)
+        guest = person.is_restricted or person.is_ultra_restricted or outside
         return not room.channel.private and not room.direct_to and not guest
 
     def is_shared(self, channel: str) -> bool:

@@ -36,7 +36,7 @@ PEOPLE = {
     "T-DEC-06 a bot": ("U0SHIPBOT", {"human": False}),
     "T-DEC-06 our own bot": ("U0COUNTERSIGN", {"human": False}),
     "T-DEC-07 a leaver": ("U0GUS", {"active": False}),
-    "nobody": ("U0NOBODY", {"active": False}),
+    "nobody": ("U0NOBODY", {"known": False, "active": False}),
 }
 
 

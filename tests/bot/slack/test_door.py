@@ -38,6 +38,10 @@ PAYLOADS: dict[str, tuple[dict[str, Any], bool]] = {
     "another app's form": ({**FORM, "view": {"bot_id": "B0OTHER"}}, False),
     "a command here": ({"command": "/agent-pause", "team_id": "T0COUNTERSIGN"}, True),
     "a command elsewhere": ({"command": "/agent-pause", "team_id": "T0PARTNER"}, False),
+    "a command in another workspace of an organisation": (
+        {"command": "/agent-pause", "team_id": "T0SISTER", "enterprise_id": "E0HARBOUR"},
+        True,
+    ),
     "an event here": ({"type": "event_callback", "team_id": "T0COUNTERSIGN"}, True),
     "an event elsewhere": ({"type": "event_callback", "team_id": "T0PARTNER"}, False),
     "Slack's challenge": ({"type": "url_verification"}, True),

@@ -26,7 +26,14 @@ def users_info(core: Core, arguments: JsonObject) -> JsonObject:
     user = core.store.users.get(text_argument(arguments, "user"))
     if user is None:
         raise Refused("user_not_found")
-    return {"user": _user_object(user)}
+    return {"user": _user_object(user) | _enterprise_user(core, user)}
+
+
+def _enterprise_user(core: Core, user: User) -> JsonObject:
+    if not user.teams:
+        return {}
+    told = {"id": user.id, "enterprise_id": core.seed.enterprise_id, "enterprise_name": core.seed.enterprise_name}
+    return {"enterprise_user": {**told, "is_admin": False, "is_owner": False, "teams": list(user.teams)}}
 
 
 def _user_object(user: User) -> JsonObject:

@@ -1,5 +1,7 @@
 """The Web API through Slack's own client: who may call what, and what is answered."""
 
+from dataclasses import replace
+
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
@@ -113,6 +115,29 @@ async def test_users_info_tells_people_apart(user, flags):
         assert {name for name in names if found[name] is False} == set(names) - flags
         assert found["team_id"] == ("T0PARTNER" if user == "U0FAY" else "T0COUNTERSIGN")
         assert {"id", "name", "real_name", "tz", "profile"} <= found.keys()
+
+
+@story
+async def test_users_info_says_which_workspaces_of_an_organisation_list_somebody():
+    """In an organisation an account's own team may be the organisation or a sister workspace; its workspaces are listed apart."""
+    usual = default_seed()
+    ada = replace(usual.users[0], team_id="E0HARBOUR", teams=("T0COUNTERSIGN", "T0SISTER"))
+    seed = replace(usual, users=(ada, *usual.users[1:]), enterprise_id="E0HARBOUR", enterprise_name="Harbour Group")
+    async with running(seed=seed) as workspace:
+        found = [(await client_of(workspace).users_info(user=user))["user"] for user in (ADA, "U0BORIS")]
+
+    assert (found[0]["team_id"], found[0]["enterprise_user"]) == (
+        "E0HARBOUR",
+        {
+            "id": ADA,
+            "enterprise_id": "E0HARBOUR",
+            "enterprise_name": "Harbour Group",
+            "is_admin": False,
+            "is_owner": False,
+            "teams": ["T0COUNTERSIGN", "T0SISTER"],
+        },
+    )
+    assert "enterprise_user" not in found[1]
 
 
 @story
