@@ -367,16 +367,23 @@ class UnitOfWork(Reading, Protocol):
 
 
 class Store(Protocol):
-    """Remembers everything."""
+    """Remembers everything. What a block raises, its questions and its end raise, whatever the engine has met."""
 
     def reading(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
-        """Return a look at the store."""
+        """Return a look at the store.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached, is too busy or broken, or a row cannot be read.
+        """
         ...
 
     def glancing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
         For what only prepares a transaction, in which everything that matters is read again under its locks.
+
+        Raises:
+            approvals.errors.Unavailable: As :meth:`reading`.
         """
         ...
 
@@ -384,7 +391,8 @@ class Store(Protocol):
         """Return a transaction.
 
         Raises:
-            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+            approvals.errors.Clash: Somebody was faster; nothing was changed.
+            approvals.errors.Unavailable: As :meth:`reading`; after its end it may mean that the reply was lost.
         """
         ...
 
@@ -398,7 +406,7 @@ class Policies(Protocol):
 
 
 class Directory(Protocol):
-    """Asks the workspace who is who. What it cannot find out is missing from the answer, or as old as it says."""
+    """Asks the workspace who is who. It never raises: what it cannot find out is missing, or as old as it says."""
 
     def authority(
         self,
@@ -424,7 +432,11 @@ class Directory(Protocol):
 
 
 class Cluster(Protocol):
-    """The cluster door: the only way to any Kubernetes API server. Every method may block; none runs in a transaction."""
+    """The cluster door: the only way to any Kubernetes API server. Every method may block; none runs in a transaction.
+
+    A method raises the refusals that it lists and nothing else, whatever the door meets. That an account of ours or one of its
+    rights is not there is an outage of ours: unavailable, and never the fault of whoever asks.
+    """
 
     def preview(
         self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion

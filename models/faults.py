@@ -3,8 +3,8 @@
 Whatever says that the store cannot be reached, is too busy or lost the connection is :class:`~approvals.errors.Unavailable`:
 never a yes, and asking again later is fine. A commit whose reply was lost is among them; whoever asks again finds its own
 work by its own id. A row that a constraint refuses is a fault of ours, told without what was in the row. A table or column
-that is not there is a fault of the installation, and no waiting mends it. What remains, a broken file or a missing right, is
-no answer to a caller and goes up as it is.
+that is not there, a broken file or a missing right is a fault of the installation, and no waiting mends it. Each of them is
+unavailable to whoever asks: an outage of ours, and never the caller's fault.
 """
 
 import re
@@ -22,6 +22,8 @@ _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMAR
 
 _BUSY: Final = "The store cannot be reached or is too busy; try again in a moment."
 
+_BROKEN: Final = "The store does not do what was asked of it; the log has why."
+
 _ABSENT: Final = frozenset({"42703", "42P01"})
 """A column or a table that PostgreSQL does not know."""
 
@@ -29,12 +31,16 @@ _ABSENT_ON_SQLITE: Final = re.compile(r"no such (table|column)|has no column nam
 """SQLite has one code for everything that a statement can have wrong."""
 
 
-class Inconsistent(RuntimeError):
+class Inconsistent(Unavailable):
     """A row was refused by a constraint that holds whatever the code does: a fault of ours, never a caller's."""
 
+    code = "inconsistent"
 
-class WrongSchema(RuntimeError):
+
+class WrongSchema(Unavailable):
     """A table or a column is not there: the database is not the one that this version needs."""
+
+    code = "schema"
 
 
 @contextmanager
@@ -43,8 +49,8 @@ def translated() -> Iterator[None]:
 
     Raises:
         Unavailable: The store cannot be reached or is too busy.
-        Inconsistent: A constraint refused a row.
-        WrongSchema: A table or a column is not there.
+        Inconsistent: So that is, because a constraint refused a row.
+        WrongSchema: So that is, because a table or a column is not there.
     """
     try:
         yield
@@ -61,7 +67,7 @@ def translated() -> Iterator[None]:
         if isinstance(error, exc.OperationalError | exc.InterfaceError):
             raise Unavailable(_BUSY) from error
         if not error.connection_invalidated:
-            raise
+            raise Unavailable(_BROKEN, code="store_broken") from error
         raise Unavailable("The connection to the store was lost; try again in a moment.") from error
 
 

@@ -44,6 +44,22 @@ def facts_in(text: str) -> Value:
     return cast("Value", json.loads(text))
 
 
+class garbled:  # noqa: N801 - read as a word of a ``with``; a class costs a fifth of a generator's context, and rows are many
+    """Turn whatever a broken value makes a reader raise into :class:`Garbled`: this row cannot be read, others can."""
+
+    def __init__(self, table: str) -> None:
+        """Keep the name of the *table* for the sentence."""
+        self._table = table
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Tell what happened, if it did."""
+        if isinstance(error, Exception):
+            raise Garbled(f"A row of {self._table} cannot be read ({type(error).__name__}).") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
     name: str
@@ -87,16 +103,13 @@ class Shape(Generic[N]):
         Raises:
             Garbled: A value is none that this version knows.
         """
-        try:
+        with garbled(self.table.name):
             return self._noun(
                 **{
                     one.name: value if one.read is None or value is None else one.read(value)
                     for one, value in zip(self._fields, row, strict=True)
                 }
             )
-        except Exception as error:
-            # Whatever a broken value makes a reader raise: this row cannot be read, and whoever sweeps over many goes on.
-            raise Garbled(f"A row of {self.table.name} cannot be read ({type(error).__name__}).") from error
 
 
 def _field(name: str, hint: Any) -> _Field:

@@ -16,7 +16,20 @@ from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
-from models.mapping import ALERT, ATTEMPT, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape, evidence_of
+from models.mapping import (
+    ALERT,
+    ATTEMPT,
+    CONSENT,
+    EXECUTION,
+    PAUSE,
+    REQUEST,
+    TOKEN,
+    VOTE,
+    N,
+    Shape,
+    evidence_of,
+    garbled,
+)
 from models.prepared import Answer, Asked, Prepared, together
 from models.tables import (
     agent_tokens,
@@ -540,10 +553,12 @@ class SqlReading:
 
 
 def _said(body: bytes, name: str, text: str) -> Said:
-    event = cast("JsonObject", decode(bytes(body)))
-    return Said(kind=event["kind"], actor=event["actor"], name=name, text=text)
+    with garbled("events"):
+        event = cast("JsonObject", decode(bytes(body)))
+        return Said(kind=event["kind"], actor=event["actor"], name=name, text=text)
 
 
 def _stored_plan(row: Sequence[Any]) -> StoredPlan:
     fingerprint, bound, evidence = row
-    return StoredPlan(fingerprint=fingerprint, bound=bytes(bound), evidence=evidence_of(evidence))
+    with garbled("plans"):
+        return StoredPlan(fingerprint=fingerprint, bound=bytes(bound), evidence=evidence_of(evidence))

@@ -22,6 +22,7 @@ _WARNING: Final = re.compile(r'\s*\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 _MOST_WARNINGS: Final = 8
 _LONGEST_WARNING: Final = 200
 
+_ADMISSION: Final = re.compile(r"\badmission (webhook|plugin|controller)\b|AdmissionPolicy|exceeded quota")
 _FENCE: Final = re.compile(r"ValidatingAdmissionPolicy '([a-z0-9.-]{1,253})'")
 
 
@@ -62,6 +63,12 @@ class Answer:
         message = (self.body or {}).get("message")
         found = _FENCE.search(message) if isinstance(message, str) else None
         return found[1] if found else None
+
+    @property
+    def is_by_admission(self) -> bool:
+        """Whether admission refused the change, and not the lack of a right: a policy, or a webhook."""
+        message = (self.body or {}).get("message")
+        return isinstance(message, str) and _ADMISSION.search(message) is not None
 
     def object(self) -> dict[str, Any]:
         """Return the body of a good answer.

@@ -11,11 +11,13 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+import structlog
+
 from approvals.accounts import Installation, ServiceAccount
 from approvals.action import ProposedAction
-from approvals.errors import Forbidden, Unavailable
+from approvals.errors import Forbidden, Unavailable, Unplannable
 from approvals.plan import Bound, Preview
-from approvals.ports import Credential, Obstacle, Reply
+from approvals.ports import Came, Credential, Obstacle, Reply
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from bot.cluster import asking, executor, identities, paths
@@ -30,6 +32,9 @@ from bot.cluster.interpreter import Interpreter
 from bot.cluster.manifests import canary
 from bot.cluster.observer import observe
 from bot.cluster.statement import Misstated, Report, Statement
+from bot.keeping import raises_only
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -82,6 +87,7 @@ class KubernetesCluster:
         self._writing_times = writing_times
         self._tokens = Cache(now)
 
+    @raises_only(Unplannable)
     def preview(
         self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
     ) -> Preview:
@@ -103,6 +109,7 @@ class KubernetesCluster:
         account = self._installation.planner(agent, action.target.namespace)
         return self._as(environment, account, look, escalation=occasion.escalation)
 
+    @raises_only(Forbidden)
     def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
         """Return a fresh token of *account*; see :class:`approvals.ports.Cluster`."""
 
@@ -119,6 +126,9 @@ class KubernetesCluster:
         """Write one step, once; see :class:`approvals.ports.Cluster`.
 
         It goes to the very server that minted *credential*, whatever the environment's settings say by now.
+
+        Raises:
+            TypeError: *credential* is none of this door's; nothing was sent.
         """
         leave_by = monotonic() + within.total_seconds()
         del environment
@@ -133,10 +143,18 @@ class KubernetesCluster:
             self._line(who, escalation=what, times=self._writing_times) as writing,
         ):
             verb = verb_called(bound.verb)
-            return executor.Executor(
-                looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self._mac
-            ).send(body, leave_by=leave_by)
+            try:
+                return executor.Executor(
+                    looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self._mac
+                ).send(body, leave_by=leave_by)
+            except Exception:
+                # It may have left by then: whatever went wrong, only a read can tell.
+                log.exception("send.failed", escalation=what)
+                return Reply(
+                    came=Came.LOST, message="Countersign failed on the write, so whether it landed is not certain."
+                )
 
+    @raises_only()
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""
         one = bound.steps[step]

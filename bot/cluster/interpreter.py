@@ -130,6 +130,7 @@ class Interpreter:
         words = describe(refusal.answer)
         if refusal.status == HTTPStatus.NOT_FOUND:
             return Unplannable(f"There is no {self.target}.", code="target_not_found", field="/action/target")
-        if refusal.status == HTTPStatus.FORBIDDEN:
-            return Unplannable(f"The planner's account may not {doing} ({words}).", code="planner_refused")
+        if refusal.status == HTTPStatus.FORBIDDEN and not refusal.answer.is_by_admission:
+            # That our planner lacks a right is no fault of whoever asks: an outage of ours.
+            return Unavailable(f"The planner's account may not {doing} ({words}).", code="planner_refused")
         return Unplannable(f"The cluster refuses the change ({words}).", code="refused_by_cluster")

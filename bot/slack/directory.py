@@ -247,11 +247,22 @@ def _answers(
     """Return the answers that came, and the last known ones, no older than an hour, of what did not answer."""
     found: dict[str, A] = {}
     for key, future in asked.items():
-        answer = future.result() if future.done() and not future.cancelled() else None
+        answer = _answer_of(future, key)
         known = answer if answer is not None else kept.get(key)
         if known is not None and at - seen_at(known) <= REMEMBERED:
             found[key] = known
     return found
+
+
+def _answer_of(future: "Future[A | None]", key: str) -> A | None:
+    """Return the answer that came; whatever went wrong is no answer, and costs nobody else's."""
+    if not future.done() or future.cancelled():
+        return None
+    error = future.exception()
+    if error is not None:
+        log.error("directory.failed", about=key, exc_info=error)
+        return None
+    return future.result()
 
 
 def _done(answer: A) -> "Future[A | None]":

@@ -54,10 +54,15 @@ def test_warnings_of_the_dry_run_are_evidence(tmp_path):
         assert _preview(door).evidence.warnings == ("careful",)
 
 
+ADMISSION = {
+    "kind": "Status",
+    "reason": "Forbidden",
+    "message": 'admission webhook "guard.example" denied the request: a secret reason',
+}
+
 REFUSALS = {
     "no target": ({("GET", "checkout"): status(404, "NotFound")}, "target_not_found"),
-    "no right to read": ({("GET", "checkout"): status(403, "Forbidden")}, "planner_refused"),
-    "no right to try": ({("PATCH", "scale"): status(403, "Forbidden")}, "planner_refused"),
+    "a webhook": ({("PATCH", "scale"): Answer(status=403, body=ADMISSION)}, "refused_by_cluster"),
     "gone meanwhile": ({("PATCH", "scale"): status(404, "NotFound")}, "target_not_found"),
     "invalid": ({("PATCH", "scale"): status(422, "Invalid")}, "refused_by_cluster"),
     "a webhook with side effects": ({("PATCH", "scale"): status(400, "BadRequest")}, "refused_by_cluster"),
@@ -75,6 +80,12 @@ def test_a_refused_preview_asks_nobody(tmp_path, odd, code):
 
 
 UNKNOWN = {
+    "no right to read": {("GET", "checkout"): status(403, "Forbidden")},
+    "no right to try": {("PATCH", "scale"): status(403, "Forbidden")},
+    "no planner": {("POST", "token"): status(404, "NotFound")},
+    "no right to mint": {("POST", "token"): status(403, "Forbidden")},
+    "no metadata": {("GET", "checkout"): Answer(body={"kind": "Deployment"})},
+    "no list": {("GET", "horizontalpodautoscalers"): Answer(body={"items": "none"})},
     "busy": {("PATCH", "scale"): status(429, "TooManyRequests")},
     "broken": {("GET", "scale"): status(500, "InternalError")},
     "not ready": {("GET", "scale"): status(503, "ServiceUnavailable")},
