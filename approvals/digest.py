@@ -15,6 +15,9 @@ from approvals.audit import Kind, request_stream
 from approvals.facts import instant_of
 from approvals.request import State
 
+UNREADABLE: Final = "unreadable"
+"""The kind of a record whose bytes are no event: it is counted, and everything else is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -62,6 +65,8 @@ class WeeklyDigest:
     pauses: int
     """How many were engaged, wherever they reached."""
     head: Head | None
+    unreadable: int = 0
+    """Records of the trail that could not be read, wherever they belong."""
 
     @property
     def expired_share(self) -> float | None:
@@ -84,7 +89,7 @@ def summarise(
     requests: dict[str, Mapping[str, Any]] = {}
     executions: dict[str, str] = {}
     refused_answers: Counter[str] = Counter()
-    pauses = 0
+    pauses = unreadable = 0
     for record in records:
         if record.at >= end:
             continue
@@ -95,6 +100,7 @@ def summarise(
         if record.at >= start:
             refused_answers[record.stream] += record.kind == Kind.ANSWER_REFUSED
             pauses += record.kind == Kind.PAUSE_ENGAGED
+            unreadable += record.kind == UNREADABLE
     came_in = [one for one in requests.values() if one["environment"] == environment and _within(one, start, end)]
     asked = [one for one in came_in if one["state"] != State.REFUSED]
     elsewhere = {request_stream(key) for key, one in requests.items() if one["environment"] != environment}
@@ -113,6 +119,7 @@ def summarise(
         noisiest=_noisiest(asked),
         pauses=pauses,
         head=head,
+        unreadable=unreadable,
     )
 
 

@@ -19,7 +19,7 @@
     ├── Unplannable              the change cannot be previewed, so nobody can be asked
     ├── TooMany                  a bound on rate or number is reached
     └── Unavailable              an answer is not known now: never a yes; asking again later is fine
-        └── Garbled              what is stored cannot be read: that row waits for an operator, the others do not
+        └── Garbled              one row cannot be read, or be as it should: it waits for an operator, the others do not
 
 Every refusal has a stable ``code`` for programs and a ``sentence`` for people. The sentence never holds
 text that came from outside, so it may be shown and logged; what the log keeps beside it is the door's affair.
@@ -136,6 +136,11 @@ class Unavailable(Refused):
 
 
 class Garbled(Unavailable):
-    """What is stored cannot be read: a word or a shape that this version does not know. An operator has to look."""
+    """One row cannot be read, or be as it should: a word or a shape that this version does not know. An operator has to look."""
 
     code = "garbled"
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether *error* concerns whatever is asked just now, so that asking for another row would meet the same."""
+    return isinstance(error, Unavailable) and not isinstance(error, Garbled)

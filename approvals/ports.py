@@ -163,6 +163,8 @@ class Reading(Protocol):
     ) -> Page:
         """Return an agent's requests, newest first, at most *limit* of them; a page may be short while its cursor goes on.
 
+        Rows that cannot be read are left out.
+
         Args:
             agent: Whose.
             state: In which state alone; None for any.
@@ -191,6 +193,10 @@ class Reading(Protocol):
 
     def is_in_play(self, scope: Scope) -> bool:
         """Tell whether something in *scope* waits for an answer, or was approved and is not over."""
+        ...
+
+    def resumes_due(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of open pauses whose duration is over and whose resume was not asked for, longest due first."""
         ...
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
@@ -320,7 +326,10 @@ class UnitOfWork(Reading, Protocol):
         ...
 
     def stoppable_executions(self, scope: Scope) -> tuple[Execution, ...]:
-        """Return, locked, every execution in *scope* that is queued or claimed."""
+        """Return, locked, every execution in *scope* that is queued or claimed.
+
+        One whose row cannot be read is left out: nothing can start it either, and it must not keep a pause from the others.
+        """
         ...
 
     def look_later(self, execution_id: str, at: datetime, *, setbacks: int = 0) -> None:
@@ -363,6 +372,14 @@ class UnitOfWork(Reading, Protocol):
 
     def keep_policy(self, policy: Policy, text: str) -> bool:
         """Store a policy version's text; False where it was stored before."""
+        ...
+
+
+class Mishaps(Protocol):
+    """Is told what went wrong with one row of a sweep, which is left aside so that the others are not kept waiting."""
+
+    def happened(self, sweep: str, subject: str, error: Exception) -> None:
+        """Note that *sweep* could not deal with the row *subject*, and why."""
         ...
 
 

@@ -9,12 +9,14 @@ from typing import Final
 
 from sqlalchemy import text
 
+from approvals.usecases.aside import Aside
 from approvals.usecases.expire import Expire
 from benchmarks.bars import Figure
 from benchmarks.places import Place, opened
 from benchmarks.product import a_world
 from benchmarks.timing import compared, in_turns
 from bot import clock
+from bot.mishaps import LoggedMishaps
 from models.store import SqlStore
 from models.tables import escalations
 
@@ -66,7 +68,7 @@ class Crowd:
     def __init__(self, store: SqlStore) -> None:
         """Ask the first question, of which the others are copies."""
         self._store = store
-        self._expire = Expire(store=store)
+        self._expire = Expire(store=store, aside=Aside(sweep="expire", mishaps=LoggedMishaps(failed=lambda _: None)))
         self._first = a_world(store).pending().id
 
     def grow_to(self, size: int) -> None:

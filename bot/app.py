@@ -38,6 +38,7 @@ from bot.cluster.door import KubernetesCluster
 from bot.cluster.manifests import manifests, yaml_of
 from bot.legs import Legs
 from bot.metrics import Metrics
+from bot.mishaps import LoggedMishaps
 from bot.parts import Verbs
 from bot.policies import PolicyFile
 from bot.service_status import service_status
@@ -195,6 +196,7 @@ class Application:
             new_id=clock.new_id,
             journey=Metrics(),
             clearance=self.clearances,
+            mishaps=LoggedMishaps(failed=Metrics().failed),
         )
 
     # What the command line asks for.

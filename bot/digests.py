@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from approvals.digest import Head, WeeklyDigest, last_due, summarise, week_before, week_name
-from approvals.errors import Settled
+from approvals.errors import Settled, is_outage
 from approvals.policy import Environment
 from approvals.ports import Policies, Store
 from bot.delivery import Poster, Undelivered
@@ -40,12 +40,21 @@ class DigestPost(Generic[M]):
     poster: Poster[M]
     draw: Callable[[WeeklyDigest, Environment, bool], M]
     """Draws one, given whether it replaces a post that may have been lost."""
+    failed: Callable[[str], None]
+    """Is told when one could not be made."""
     _posting: Lock = field(default_factory=Lock, init=False)
 
     def catch_up(self) -> None:
         """Post every digest that is due and does not stand in its channel."""
         for name in self.policies.current().environments:
-            self.post(name)
+            try:
+                self.post(name)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # One environment's digest that cannot be made must not cost the others theirs; it is tried again.
+                log.exception("digest.failed", environment=name)
+                self.failed("digests")
 
     def post(self, name: str) -> None:
         """Post the last digest that was due for the environment *name*, if the policy still has it.

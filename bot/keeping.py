@@ -20,13 +20,14 @@ R = TypeVar("R")
 
 def raises_only(*listed: type[Refused]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return what makes a door's method raise the refusals *listed*, and :class:`Unavailable` for whatever else it meets."""
+    through: tuple[type[Refused], ...] = (*listed, Unavailable)
 
     def keeping(method: Callable[P, R]) -> Callable[P, R]:
         @wraps(method)
         def kept(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return method(*args, **kwargs)
-            except (*listed, Unavailable):
+            except through:
                 raise
             except Refused as refusal:
                 raise Unavailable(refusal.sentence, code=refusal.code) from refusal

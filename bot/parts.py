@@ -6,11 +6,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from approvals.ports import Clearance, Cluster, Directory, Journey, NewId, Policies, Store
+from approvals.ports import Clearance, Cluster, Directory, Journey, Mishaps, NewId, Policies, Store
 from approvals.review import Renderer
 from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
 from approvals.usecases.adopt import Adopt
+from approvals.usecases.aside import Aside
 from approvals.usecases.cancel import Cancel
 from approvals.usecases.decide import Decide
 from approvals.usecases.escalate import Escalate
@@ -34,6 +35,10 @@ class Verbs:
     new_id: NewId
     journey: Journey
     clearance: Clearance
+    mishaps: Mishaps
+
+    def _aside(self, sweep: str) -> Aside:
+        return Aside(sweep=sweep, mishaps=self.mishaps)
 
     @cached_property
     def escalate(self) -> Escalate:
@@ -75,12 +80,13 @@ class Verbs:
     @cached_property
     def expire(self) -> Expire:
         """Lets silence deny."""
-        return Expire(store=self.store)
+        return Expire(store=self.store, aside=self._aside("expire"))
 
     @cached_property
     def follow_revocations(self) -> FollowRevocations:
         """Cancels or flags what was asked with a token that was revoked since."""
-        return FollowRevocations(store=self.store, policies=self.policies)
+        aside = self._aside("follow revocations")
+        return FollowRevocations(store=self.store, policies=self.policies, aside=aside)
 
     @cached_property
     def cancel(self) -> Cancel:
@@ -100,7 +106,7 @@ class Verbs:
     @cached_property
     def ask_for_resumes(self) -> AskForResumes:
         """Asks for the resume of pauses whose duration is over."""
-        return AskForResumes(store=self.store)
+        return AskForResumes(store=self.store, aside=self._aside("ask for resumes"))
 
     @cached_property
     def admit(self) -> Admit:

@@ -100,7 +100,10 @@ class Scheduler:
         self._scheduler.add_job(self._guarded(name, run), trigger, id=name, name=name, executor=where)
 
     def _guarded(self, name: str, run: Callable[[], object]) -> Callable[[], None]:
+        failures = 0
+
         def tick() -> None:
+            nonlocal failures
             if self._stopping.is_set():
                 return  # It waited for its thread, and the library runs what waits before it lets a stop return.
             try:
@@ -110,9 +113,12 @@ class Scheduler:
                 self._reports.failed(name, refusal)
             except Exception as error:
                 # The outermost loop: whatever went wrong changed nothing that was not committed, and comes again.
-                log.exception("tick.failed", tick=name)
+                failures += 1
+                if failures.bit_count() == 1:  # the 1st, 2nd, 4th ... in a row: one that always fails floods no log
+                    log.exception("tick.failed", tick=name, times=failures)
                 self._reports.failed(name, error)
             else:
+                failures = 0
                 self._reports.went(name)
 
         return tick

@@ -32,6 +32,7 @@ from bot.intake.server import Intake
 from bot.intake.wire import IntakeServer, check_listen
 from bot.legs import Part, Readiness
 from bot.metrics import Metrics
+from bot.mishaps import LoggedMishaps
 from bot.parts import Verbs
 from bot.pools import standard_pools
 from bot.pulse import BEAT_SECONDS, Pulse
@@ -127,6 +128,7 @@ class Serving:
             new_id=clock.new_id,
             journey=self.metrics,
             clearance=application.clearances,
+            mishaps=LoggedMishaps(failed=self.metrics.failed),
         )
         self.cards = Cards(application.store)
         self.lines = ThreadLines(application.store)
@@ -248,6 +250,7 @@ class Serving:
             digests=Digests(store),
             poster=poster,
             draw=_drawn_digest,
+            failed=self.metrics.failed,
         )
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),

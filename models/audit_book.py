@@ -7,14 +7,14 @@ is judged of it is :mod:`approvals.audit`; how it is sealed is :mod:`models.seal
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, LargeBinary, and_, bindparam, cast, exists, func, select
 
-from approvals.audit import Beside, Sealed, facts_in
+from approvals.audit import ITSELF, Beside, Sealed, facts_in
 from approvals.canonical import decode
-from approvals.digest import Head, Record
+from approvals.digest import UNREADABLE, Head, Record
 from approvals.facts import instant_of
 from models.columns import NUMBER, TEXT
 from models.database import Database
@@ -121,10 +121,18 @@ class AuditBook:
             after = batch[-1].number
 
     def records(self, *, since: datetime | None = None, through: int | None = None) -> Iterator[Record]:
-        """Return the sealed events from about *since* on, in the order of the chain: none that is later is missing."""
+        """Return the sealed events from about *since* on, in the order of the chain: none that is later is missing.
+
+        One that cannot be read is :data:`approvals.digest.UNREADABLE`, as of the one before it: ``audit verify`` names it.
+        """
         after = 0 if since is None else self._before(since - OUT_OF_ORDER)
+        at = since or datetime.min.replace(tzinfo=UTC)
         for one in self.sealed(after=after, through=through):
-            yield record_of(one.body)
+            record = _record_or_none(one.body)
+            if record is None:
+                record = Record(stream=one.stream, sequence=one.sequence, kind=UNREADABLE, actor=ITSELF, at=at, data={})
+            at = record.at
+            yield record
 
     def tail(self) -> Tail:
         """Return what is written and not yet sealed."""
@@ -156,11 +164,20 @@ class AuditBook:
         while low < high:
             middle = (low + high + 1) // 2
             (found,) = self._batch(middle - 1, middle)
-            if record_of(found.body).at < at:
+            record = _record_or_none(found.body)
+            if record is not None and record.at < at:
                 low = middle
             else:
                 high = middle - 1
         return low
+
+
+def _record_or_none(body: bytes) -> Record | None:
+    """Return the event whose stored bytes these are, or None where they are none."""
+    try:
+        return record_of(body)
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def record_of(body: bytes) -> Record:

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import exc
 
-from approvals.errors import Unavailable
+from approvals.errors import Garbled, Unavailable
 
 _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
 """What SQLite and PostgreSQL call it."""
@@ -31,7 +31,7 @@ _ABSENT_ON_SQLITE: Final = re.compile(r"no such (table|column)|has no column nam
 """SQLite has one code for everything that a statement can have wrong."""
 
 
-class Inconsistent(Unavailable):
+class Inconsistent(Garbled):
     """A row was refused by a constraint that holds whatever the code does: a fault of ours, never a caller's."""
 
     code = "inconsistent"

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
 
 from approvals.deciding import Demands, demands_of, ruling_today
+from approvals.errors import Garbled
 from approvals.policy import Policy
 from approvals.ports import Policies
 from approvals.request import Request
@@ -81,8 +82,12 @@ class PolicyRedraws:
     ) -> dict[str, Any]:
         if card.under not in versions:
             versions[card.under] = self._stored(reading, card.under)
-        request, before = reading.request(card.subject), versions[card.under]
-        is_stale = request is not None and _shown(request, before) != _shown(request, policy)
+        before = versions[card.under]
+        try:
+            request = reading.request(card.subject)
+            is_stale = request is not None and _shown(request, before) != _shown(request, policy)
+        except Garbled:
+            is_stale = True  # Whoever draws it sees that it cannot be drawn; here it must not keep the others waiting.
         return {
             "the_subject": card.subject,
             "the_channel": card.channel,

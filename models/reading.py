@@ -1,6 +1,7 @@
 """Reading: what can be asked of the store. Every method is one statement, prepared once, over an index that fits it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, assert_never, cast
 
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from approvals.alert import Alert
 from approvals.canonical import decode
+from approvals.errors import Garbled
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause, Scope, ScopeKind
 from approvals.plan import JsonObject
@@ -88,6 +90,13 @@ PAUSES_ABOUT: Final = PAUSE.prepared(
     )
     .order_by(pauses.c.engaged_at, pauses.c.id)
 )
+RESUMES_DUE: Final = (
+    select(pauses.c.id)
+    .where(pauses.c.ended_epoch.is_(None), pauses.c.asked_at.is_(None), pauses.c.ask_at <= _NOW)
+    .order_by(pauses.c.ask_at)
+    .limit(_LIMIT)
+)
+_RESUMES_DUE: Final = Prepared(RESUMES_DUE)
 _PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _KEY))
 _CONSENTS: Final = CONSENT.prepared(
     CONSENT.select().where(resume_consents.c.pause == _KEY).order_by(resume_consents.c.at)
@@ -364,23 +373,24 @@ class SqlReading:
     ) -> Page:
         """Return an agent's requests, newest first, at most *limit* of them; their ids sort by time.
 
-        Narrowed to some places, it looks past so many others and no more: the page may be short, and its cursor goes on.
+        Rows that cannot be read are left out. Narrowed to some places, it looks past so many others and no more. So the page may
+        be short, and its cursor goes on.
         """
         if environments or namespaces:
             asked_in = _PLACES_OF.where(escalations.c.agent == agent, escalations.c.id < (cursor or _AFTER_ALL))
             if state is not None:
                 asked_in = asked_in.where(escalations.c.state == state)
             ids, end = self._ids_in(asked_in, limit + 1, environments, namespaces)
-            rows = self.connection.execute(_REQUESTS_CALLED, {"ids": ids[:limit]})
-            requests = tuple(REQUEST.noun_of(tuple(row)) for row in rows)
-            return Page(requests=requests, next_cursor=ids[limit - 1] if len(ids) > limit else end)
+            called = self.connection.execute(_REQUESTS_CALLED, {"ids": ids[:limit]})
+            return Page(
+                requests=_readable(REQUEST, (tuple(row) for row in called)),
+                next_cursor=ids[limit - 1] if len(ids) > limit else end,
+            )
         asked = {"agent": agent, "cursor": cursor or _AFTER_ALL, "limit": limit + 1}
-        if state is None:
-            found = self._all(REQUEST, _REQUESTS_OF, **asked)
-        else:
-            found = self._all(REQUEST, _REQUESTS_OF_IN, **asked, state=state)
-        more = len(found) > limit
-        return Page(requests=found[:limit], next_cursor=found[limit - 1].id if more else None)
+        statement, more = (_REQUESTS_OF, {}) if state is None else (_REQUESTS_OF_IN, {"state": state})
+        rows = statement.rows(self.connection, asked | more)
+        found = _readable(REQUEST, rows[:limit])
+        return Page(requests=found, next_cursor=str(rows[limit - 1][0]) if len(rows) > limit else None)
 
     def _ids_in(
         self, asked: Select[Any], limit: int, environments: frozenset[str], namespaces: frozenset[str]
@@ -444,6 +454,10 @@ class SqlReading:
                 assert_never(scope.kind)
         ((waiting, under_way),) = found
         return waiting is not None or under_way is not None
+
+    def resumes_due(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of open pauses whose duration is over and whose resume was not asked for, longest due first."""
+        return tuple(one for (one,) in _RESUMES_DUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.
@@ -548,8 +562,20 @@ class SqlReading:
     def _one(self, shape: Shape[N], statement: Prepared, **values: Any) -> N | None:
         return next((shape.noun_of(row) for row in statement.rows(self.connection, values)), None)
 
+    def _readable(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
+        return _readable(shape, statement.rows(self.connection, values))
+
     def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))
+
+
+def _readable(shape: Shape[N], rows: Iterable[Any]) -> tuple[N, ...]:
+    """Return the nouns of all rows that can be read: for whoever must not stop at one that cannot."""
+    found: list[N] = []
+    for row in rows:
+        with suppress(Garbled):
+            found.append(shape.noun_of(row))
+    return tuple(found)
 
 
 def _said(body: bytes, name: str, text: str) -> Said:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 
+from approvals.errors import Garbled
 from approvals.pause import Pause, Place
 from models.columns import NUMBER, TEXT
 from models.prepared import Prepared
@@ -71,8 +72,11 @@ class Redraws:
 
 def _looked_at(reading: SqlReading, card: Any, pauses: tuple[Pause, ...], *, epoch: int) -> dict[str, Any]:
     subject, channel, seen = card
-    request = reading.request(subject)
-    stale = request is not None and _is_stale(request.place, pauses, seen=seen)
+    try:
+        request = reading.request(subject)
+        stale = request is not None and _is_stale(request.place, pauses, seen=seen)
+    except Garbled:
+        stale = True  # Whoever draws it sees that it cannot be drawn; here it must not keep the others from being looked at.
     return {"the_subject": subject, "the_channel": channel, "the_epoch": epoch, "the_redraws": int(stale)}
 
 

@@ -173,15 +173,15 @@ class SqlUnitOfWork(SqlReading):
         )
 
     def stoppable_executions(self, scope: Scope) -> tuple[Execution, ...]:
-        """Return, locked, every execution in *scope* that is queued or claimed."""
+        """Return, locked, every execution in *scope* that is queued or claimed and can be read."""
         environment, _, namespace = scope.name.partition("/")
         match scope.kind:
             case ScopeKind.ALL:
-                found = self._all(EXECUTION, _STOPPABLE)
+                found = self._readable(EXECUTION, _STOPPABLE)
             case ScopeKind.AGENT:
-                found = self._all(EXECUTION, _STOPPABLE_OF, agent=scope.name)
+                found = self._readable(EXECUTION, _STOPPABLE_OF, agent=scope.name)
             case ScopeKind.NAMESPACE:
-                found = self._all(EXECUTION, _STOPPABLE_IN, environment=environment, namespace=namespace)
+                found = self._readable(EXECUTION, _STOPPABLE_IN, environment=environment, namespace=namespace)
             case _:
                 assert_never(scope.kind)
         for execution in found:

@@ -19,6 +19,7 @@ from approvals.tokens import created
 from approvals.usecases.abandon import Abandon
 from approvals.usecases.admit import Admit
 from approvals.usecases.adopt import Adopt
+from approvals.usecases.aside import Aside
 from approvals.usecases.cancel import Cancel
 from approvals.usecases.decide import Decide, Given
 from approvals.usecases.escalate import Escalate, Opened
@@ -34,6 +35,7 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.ids import CountingIds
 from tests.fakes.journey import Remembered
+from tests.fakes.mishaps import Unlucky
 
 
 class HandClock:
@@ -85,6 +87,7 @@ class World:
     journey: Journey = field(default_factory=Remembered)
     clearance: Clearance = field(default_factory=FakeClearance)
     render: Callable[[Review], Rendered] = rendered
+    mishaps: Unlucky = field(default_factory=Unlucky)
 
     def __post_init__(self) -> None:
         store, policies, directory, new_id, journey = (
@@ -113,17 +116,22 @@ class World:
             journey=journey,
             clearance=self.clearance,
         )
-        self.expire = Expire(store=store)
-        self.follow_revocations = FollowRevocations(store=store, policies=policies)
+        self.expire = Expire(store=store, aside=self._aside("expire"))
+        self.follow_revocations = FollowRevocations(
+            store=store, policies=policies, aside=self._aside("follow revocations")
+        )
         self.cancel = Cancel(store=store, policies=policies)
         self.pause = EngagePause(store=store, policies=policies, directory=directory, new_id=new_id)
         self.resume = Resume(store=store, policies=policies, directory=directory)
-        self.ask_for_resumes = AskForResumes(store=store)
+        self.ask_for_resumes = AskForResumes(store=store, aside=self._aside("ask for resumes"))
         self.admit = Admit(store=store, policies=policies, new_id=new_id)
         self.notice = Notice(store=store, policies=policies, new_id=new_id)
         self.abandon = Abandon(store=store)
         self.count_people = CountPeople(store=store, policies=policies, directory=directory)
         self.adopt = Adopt(store=store)
+
+    def _aside(self, sweep: str) -> Aside:
+        return Aside(sweep=sweep, mishaps=self.mishaps)
 
     def settled(self) -> "World":
         """Put the policy in force and give the agent its token: once for each store."""

@@ -84,7 +84,7 @@ class Admit:
             Settled: It is revoked already.
         """
         with self.store.writing() as uow:
-            token = next((one for one in uow.tokens() if one.id == token_id), None)
+            token = uow.token(token_id)
             if token is None:
                 raise Missing("There is no such token.")
             transition = revoke(token, now=uow.now, by=by)

@@ -16,7 +16,7 @@ from typing import Any, Final, assert_never
 
 from approvals.accounts import ServiceAccount
 from approvals.audit import Transition
-from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable
+from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable, is_outage
 from approvals.execution import (
     LONGEST_OUTAGE_WAIT,
     LONGEST_WAIT,
@@ -100,7 +100,7 @@ class SetBack:
     @property
     def is_fault(self) -> bool:
         """Whether nobody foresaw it: a fault of ours, where an outage is none."""
-        return not isinstance(self.error, Unavailable) or isinstance(self.error, Garbled)
+        return not is_outage(self.error)
 
 
 Move = Callable[[Execution, UnitOfWork], Transition]

@@ -1,13 +1,15 @@
 """Expire: silence denies. A sweep asks the table what is due; it decides nothing that the deadline has not decided already."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from approvals.audit import ITSELF, PAUSE_STREAM, AuditEvent, Kind
-from approvals.errors import Settled
+from approvals.errors import Settled, is_outage
 from approvals.ports import Store
 from approvals.request import expire
+from approvals.usecases.aside import Aside
 
 BATCH: Final = 100
 """How many are expired in one transaction: few enough that a denial never waits behind a sweep for long."""
@@ -20,12 +22,13 @@ class Expire:
     """The verb."""
 
     store: Store
+    aside: Aside
 
     def __call__(self) -> int:
-        """Return how many requests were expired; every one that was overdue when this was called is."""
+        """Return how many requests were expired; every one that was overdue when this was called is, but what is left aside."""
         total = 0
-        while expired := self._batch():
-            total += expired
+        while dealt_with := self._batch():
+            total += dealt_with.count(True)
         return total
 
     def watch_clock(self, *, known: timedelta) -> timedelta:
@@ -43,11 +46,29 @@ class Expire:
                 )
         return step
 
-    def _batch(self) -> int:
+    def _batch(self) -> list[bool]:
+        """Return, for each of some overdue requests that were expired or left aside, whether it was expired."""
         with self.store.reading() as reading:
-            overdue = reading.overdue(limit=BATCH)
+            now = reading.now
+            aside = self.aside.waiting(now)
+            overdue = [one for one in reading.overdue(limit=BATCH + len(aside)) if one not in aside]
         if not overdue:
-            return 0
+            return []
+        try:
+            return [True] * self._expire(overdue)
+        except Exception as error:
+            if is_outage(error):
+                raise
+        # One of them is at fault, and nothing of the transaction was kept: each on its own, so that the others expire.
+        return [one for request_id in overdue for one in self._alone(request_id, now=now)]
+
+    def _alone(self, request_id: str, *, now: datetime) -> list[bool]:
+        expired: list[int] = []
+        went_well = self.aside.deal_with(request_id, lambda: expired.append(self._expire([request_id])), now=now)
+        return [True] * sum(expired) if went_well else [False]
+
+    def _expire(self, overdue: Iterable[str]) -> int:
+        """Return how many of some requests were expired, in one transaction."""
         expired = 0
         with self.store.writing() as uow:
             # In the order of their ids, so that two sweeps can never wait for each other.

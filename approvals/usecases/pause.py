@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 from typing import Final
 
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
@@ -18,8 +19,12 @@ from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, co
 from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
 from approvals.policy import Policy, in_any
 from approvals.ports import Directory, Lane, NewId, Policies, Reading, Store, UnitOfWork
+from approvals.usecases.aside import Aside
 from approvals.usecases.standing import NOBODY, save_stopping, slack_accounts
 from approvals.wording import storable
+
+MOST_ASKED: Final = 100
+"""How many resumes are asked for in one go."""
 
 MOST_NAMED: Final = 10
 """How many names the answer to a misspelt one lists."""
@@ -188,17 +193,21 @@ class AskForResumes:
     """The verb that asks for the resume of every pause whose duration is over."""
 
     store: Store
+    aside: Aside
 
     def __call__(self) -> int:
         """Return how many pauses were asked about just now."""
         with self.store.reading() as reading:
-            due = [pause.id for pause in reading.pauses() if _is_due(pause, reading.now)]
-        for pause_id in due:
-            with self.store.writing() as uow:
-                pause = uow.lock_pause(pause_id)
-                if pause is not None and _is_due(pause, uow.now):
-                    uow.save(ask_for_resume(pause, now=uow.now))
-        return len(due)
+            now = reading.now
+            aside = self.aside.waiting(now)
+            due = [one for one in reading.resumes_due(limit=MOST_ASKED + len(aside)) if one not in aside]
+        return sum(self.aside.deal_with(one, partial(self._ask, one), now=now) for one in due)
+
+    def _ask(self, pause_id: str) -> None:
+        with self.store.writing() as uow:
+            pause = uow.lock_pause(pause_id)
+            if pause is not None and _is_due(pause, uow.now):
+                uow.save(ask_for_resume(pause, now=uow.now))
 
 
 def _is_due(pause: Pause, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from approvals.errors import Late, Settled
 from approvals.policy import Policy
 from approvals.ports import Policies, Store, UnitOfWork
 from approvals.request import Request, State, cancel_for_token, flag_for_token
+from approvals.usecases.aside import Aside
 from approvals.usecases.standing import NOBODY, bench_for, cancels_for_token, save_stopping
 
 BATCH: Final = 100
@@ -33,6 +34,7 @@ class FollowRevocations:
 
     store: Store
     policies: Policies
+    aside: Aside
 
     def __call__(self) -> int:
         """Return how many open questions were cancelled or flagged."""
@@ -40,20 +42,31 @@ class FollowRevocations:
         return followed.cancelled + followed.flagged
 
     def sweep(self) -> Followed:
-        """Return how many open questions were cancelled, and how many flagged: all that were open when this was called."""
-        cancelled = flagged = 0
-        while done := self._batch():
-            cancelled += done.count(State.CANCELLED)
-            flagged += len(done) - done.count(State.CANCELLED)
-        return Followed(cancelled=cancelled, flagged=flagged)
+        """Return how many open questions were cancelled, and how many flagged: all that were open when this was called.
 
-    def _batch(self) -> list[State]:
-        """Return the states that some questions are left in; none where none of those that were found was open any more."""
+        One that cannot be dealt with is left aside for a while.
+        """
+        states: list[State] = []
+        while self._batch(states):
+            pass
+        cancelled = states.count(State.CANCELLED)
+        return Followed(cancelled=cancelled, flagged=len(states) - cancelled)
+
+    def _batch(self, states: list[State]) -> bool:
+        """Add the states that some questions are left in to *states*; return whether there may be more to do."""
         with self.store.reading() as reading:
-            found = reading.asked_with_revoked_tokens(limit=BATCH)
-        policy = self.policies.current()
-        left = [self._follow(request_id, policy) for request_id in found]
-        return [state for state in left if state is not None]
+            now = reading.now
+            aside = self.aside.waiting(now)
+            found = [one for one in reading.asked_with_revoked_tokens(limit=BATCH + len(aside)) if one not in aside]
+        policy, before, failed = self.policies.current(), len(states), False
+        for request_id in found:
+
+            def follow(request_id: str = request_id) -> None:
+                state = self._follow(request_id, policy)
+                states.extend(() if state is None else (state,))
+
+            failed |= not self.aside.deal_with(request_id, follow, now=now)
+        return failed or len(states) > before
 
     def _follow(self, request_id: str, policy: Policy) -> State | None:
         """Return the state that one question is left in, or None where nothing was to be done any more."""

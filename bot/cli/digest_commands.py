@@ -38,6 +38,7 @@ def _show(digest: WeeklyDigest) -> None:
     rows += [("median time to decide", _text(digest.median)), ("95th percentile", _text(digest.p95))]
     noisiest = "nobody" if digest.noisiest is None else f"{digest.noisiest[0]} ({digest.noisiest[1]})"
     rows += [("asked most", noisiest), ("pauses", str(digest.pauses))]
+    rows += [("records that could not be read", str(digest.unreadable))] if digest.unreadable else []
     table(("", ""), rows)
     # Apart from the table, which a narrow terminal would fold: it is copied, whole, to `audit verify --head`.
     head = digest.head

@@ -5,7 +5,8 @@ answered like one that does not exist (I16). There is no path on which an agent 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
@@ -15,7 +16,7 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from approvals.canonical import Value, encode, tagged_hash
-from approvals.errors import Missing, Unauthorised
+from approvals.errors import Garbled, Missing, Unauthorised
 from approvals.escalation import Escalation
 from approvals.plan import Bound, bound_of
 from approvals.ports import Reading, Store
@@ -139,7 +140,7 @@ class Escalations:
         def work() -> EscalationPageView:
             with self._deps.store.reading() as reading:
                 page = page_for(token, reading, state=query.status, limit=query.limit, cursor=query.cursor)
-                views = [view_in(reading, request) for request in page.requests]
+                views = [view for request in page.requests for view in _readable(reading, request)]
             return EscalationPageView(escalations=views, next_cursor=page.next_cursor)
 
         return _answer(await self._deps.pools.intake.run(work), HTTPStatus.OK)
@@ -215,8 +216,7 @@ def look_in(store: Store) -> Callable[[frozenset[str], frozenset[str]], Seen]:
 
     def look(escalations: frozenset[str], tokens: frozenset[str]) -> Seen:
         with store.reading() as reading:
-            found = [request for asked in escalations if (request := reading.request(asked)) is not None]
-            versions = {request.id: _version(reading, request) for request in found}
+            versions = {asked: version for asked in escalations if (version := _version(reading, asked)) is not None}
             good = frozenset(one for one in tokens if _is_good(reading, one))
         return Seen(versions=versions, good=good)
 
@@ -236,9 +236,18 @@ def view_in(reading: Reading, request: Request) -> EscalationView:
     )
 
 
+def _readable(reading: Reading, request: Request) -> Iterator[EscalationView]:
+    """Give what the agent sees of one of many; nothing where it cannot be read, which must not hide the others."""
+    with suppress(Garbled):
+        yield view_in(reading, request)
+
+
 def _bound_in(reading: Reading, request: Request) -> Bound | None:
     plan = None if request.fingerprint is None else reading.plan(request.fingerprint)
-    return None if plan is None else bound_of(plan.bound)
+    try:
+        return None if plan is None else bound_of(plan.bound)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Garbled("What this escalation would change cannot be read any more; an operator has to look.") from error
 
 
 def body_hash_of(value: object) -> str:
@@ -264,13 +273,20 @@ def _escalation(body: bytes, *, key: str, token: Token) -> Escalation:
     return escalation_of(payload, agent=token.holder, key=key, body_hash=body_hash_of(value))
 
 
-def _version(reading: Reading, request: Request) -> int:
-    return view_of(request, bound=None, execution=reading.execution_of(request.id)).version
+def _version(reading: Reading, asked: str) -> int | None:
+    """Return an escalation's version; None where there is none, or where it cannot be read: that poll waits, others go on."""
+    with suppress(Garbled):
+        request = reading.request(asked)
+        if request is not None:
+            return view_of(request, bound=None, execution=reading.execution_of(request.id)).version
+    return None
 
 
 def _is_good(reading: Reading, hashed: str) -> bool:
-    token = reading.token_by_hash(hashed)
-    return token is not None and token.is_good(now=reading.now)
+    with suppress(Garbled):
+        token = reading.token_by_hash(hashed)
+        return token is not None and token.is_good(now=reading.now)
+    return False
 
 
 def _check_still_good(reading: Reading, token: Token) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from approvals.digest import WeeklyDigest
+from approvals.workload import counted
 from bot.slack.kit import Block, Element, context, header, markup, table, words
 from bot.slack.limits import HEADER
 from bot.slack.message import Message
@@ -35,6 +36,9 @@ def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False) -
         table("digest:counts", [[words("Outcome", bold=True), words("Requests", bold=True)], *_rows(digest)]),
         markup("digest:rest", "\n".join(_rest(digest))),
     ]
+    if digest.unreadable:
+        told = f"⚠️ *{counted(digest.unreadable, 'record')} of the audit trail could not be read* and left out. "
+        blocks.append(markup("digest:unreadable", f"{told}Run `countersign audit verify`."))
     if replaces:
         blocks.append(
             markup("digest:replaces", "This replaces an earlier post of the same week that may have been lost.")

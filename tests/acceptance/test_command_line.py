@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from approvals.usecases.aside import Aside
 from approvals.usecases.expire import Expire
 from approvals.wording import NO_TIME, UNKNOWN_FORM
 from bot import clock
@@ -28,6 +29,7 @@ from models.store import SqlStore
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.history import History, a_history
 from tests.acceptance.place import POLICY, Place, Said
+from tests.fakes.mishaps import Unlucky
 
 OPERATOR = f"os:{operator_name()}"
 
@@ -137,7 +139,7 @@ def test_a_pause_says_which_database_it_wrote_and_whether_a_service_works_there(
     """In another database a stop stops nothing, so it names the one it wrote; before the first start it counts from there."""
     before = terminal.types("pause", "all")
     store = SqlStore(open_database(terminal.place.database_url), host_clock=clock.utc_now, new_salt=clock.new_salt)
-    Expire(store=store).watch_clock(known=timedelta(0))
+    Expire(store=store, aside=Aside(sweep="expire", mishaps=Unlucky())).watch_clock(known=timedelta(0))
     lately = terminal.types("pause", "all")
     with closing(sqlite3.connect(terminal.place.database)) as database, database:
         database.execute("UPDATE clock_floor SET at = at - 3600000000")

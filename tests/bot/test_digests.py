@@ -77,6 +77,7 @@ def office(sqlite_store: SqlStore, host_clock):
         digests=Digests(sqlite_store),
         poster=poster,
         draw=drawn,
+        failed=pytest.fail,
     )
     return post, poster
 

@@ -15,8 +15,8 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
 
 from approvals import errors
-from approvals.accounts import executor
 from approvals.errors import Forbidden, Refused, Unavailable
+from approvals.pause import Scope, ScopeKind
 from approvals.people import Authority
 from approvals.ports import Came, Cluster, Directory, Lane, Reply, Store
 from approvals.verb import Occasion
@@ -25,13 +25,13 @@ from bot.keeping import raises_only
 from bot.slack.directory import SlackDirectory
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
-from tests.builders import ADA, GROUP, NOON, TEAM, a_token, an_action
+from tests.builders import ADA, GROUP, NOON, TEAM, a_token, an_action, an_executor
 from tests.fakes.cluster import FakeCluster, FakeCredential
 from tests.fakes.directory import FakeDirectory
 from tests.usecases.looks import tamper
 from tests.world import World
 
-ACCOUNT = executor("scaler", "scale", "shop")
+ACCOUNT = an_executor()
 
 
 def listed(method: Callable[..., Any]) -> tuple[type[Refused], ...]:
@@ -243,7 +243,7 @@ LOOKS: dict[str, Callable[[Any, Any], Any]] = {
     "requests_of": lambda reading, _: reading.requests_of("scaler", state=None, limit=5, cursor=None),
     "standing": lambda reading, _: reading.standing("scaler", "key-1"),
     "overdue": lambda reading, _: reading.overdue(limit=5),
-    "places_in_play": lambda reading, _: reading.places_in_play(),
+    "is_in_play": lambda reading, _: reading.is_in_play(Scope(kind=ScopeKind.ALL)),
     "asked_with_revoked_tokens": lambda reading, _: reading.asked_with_revoked_tokens(limit=5),
     "votes": lambda reading, ids: reading.votes(ids["request"]),
     "execution_of": lambda reading, ids: reading.execution_of(ids["request"]),

@@ -274,6 +274,11 @@ class _MistakenReading:
         self._reading = reading
         self._named = named
 
+    @property
+    def now(self):
+        """Return the instant."""
+        return self._reading.now
+
     def asked_with_revoked_tokens(self, *, limit):
         """Name it whatever the tables say."""
         del limit

@@ -1,0 +1,54 @@
+"""Aside: what a sweep over many rows does about one that it cannot deal with. That row is left aside; the others go on.
+
+It is looked at again by growing waits. They are not kept over a restart: then every row is looked at once more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from approvals.errors import is_outage
+from approvals.execution import LONGEST_WAIT, wait_after_setback
+from approvals.ports import Mishaps
+
+FIRST_WAIT: Final = timedelta(seconds=5)
+"""How long a row is left aside at first; each time in a row twice as long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    count: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What one sweep has left aside. Only the thread that sweeps uses it."""
+
+    sweep: str
+    mishaps: Mishaps
+    _left: dict[str, _Left] = field(default_factory=dict, init=False)
+
+    def waiting(self, now: datetime) -> frozenset[str]:
+        """Return the ids of rows that are not to be looked at again yet."""
+        return frozenset(subject for subject, left in self._left.items() if now < left.until)
+
+    def deal_with(self, subject: str, work: Callable[[], None], *, now: datetime) -> bool:
+        """Do *work* on one row; return whether it went well. If not, the row is left aside, and somebody is told.
+
+        Raises:
+            Unavailable: Whatever is asked just now would meet the same: no row is at fault.
+        """
+        try:
+            work()
+        except Exception as error:
+            if is_outage(error):
+                raise
+            count = 1 + (self._left[subject].count if subject in self._left else 0)
+            wait = wait_after_setback(count, first=FIRST_WAIT, longest=LONGEST_WAIT)
+            self._left[subject] = _Left(count=count, until=now + wait)
+            self.mishaps.happened(self.sweep, subject, error)
+            return False
+        self._left.pop(subject, None)
+        return True
