@@ -8,11 +8,15 @@ something else there (:mod:`bot.cluster.executor`).
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from approvals.errors import Unavailable
 from bot.cluster.answers import Answer, describe
 from bot.cluster.calls import Client, Lost, Unsent
+
+_PAGE: Final = 500
+_MOST_PAGES: Final = 200
+"""Of 500 objects: more than any cluster has bindings."""
 
 
 class Declined(Exception):
@@ -41,6 +45,23 @@ def get(client: Client, path: Sequence[str]) -> dict[str, Any]:
         Unavailable: The answer is not known.
     """
     return _good(client, "GET", path).object()
+
+
+def items(client: Client, path: Sequence[str]) -> list[dict[str, Any]]:
+    """Return all objects of the list at *path*, raw, read in pages of one state of it; raises as :func:`get`.
+
+    A cluster's bindings may be many more than one reply should hold.
+    """
+    found: list[dict[str, Any]] = []
+    query = {"limit": str(_PAGE)}
+    for _ in range(_MOST_PAGES):
+        page = _good(client, "GET", path, query=query).object()
+        found += page.get("items") or []
+        more = (page.get("metadata") or {}).get("continue")
+        if not more:
+            return found
+        query["continue"] = more
+    raise Unavailable("The cluster lists more than can be looked through.", code="cluster_unavailable")
 
 
 def post(client: Client, path: Sequence[str], body: Mapping[str, Any]) -> dict[str, Any]:

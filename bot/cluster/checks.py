@@ -1,31 +1,42 @@
 """Checks: does a cluster grant what Countersign needs there, and nothing more? Asked when the bot starts.
 
-Every account's token is minted and its owner confirmed, its rights are held against the allow-list in every namespace that
-matters, and the fences are tried out. What is not as it should be is a :class:`Finding`: a sentence that says which account,
-what, and what to do. A grave one keeps ``serve`` from starting: an account that may do too much is a way round every
+The inspector lists every role and binding once, and what each of our accounts may do anywhere is computed from that
+(:mod:`bot.cluster.rbac`); the admission policies are compared with the generated ones word by word
+(:mod:`bot.cluster.standing`). Each account's token is minted, its owner confirmed and its own review of its own namespace
+asked for as a second witness, which knows of other authorizers as well; and each policy is tried out once, because a server may
+have them switched off. What is not as it should be is a :class:`Finding`: a sentence that says which account, what, by which
+binding, and what to do. A grave one keeps ``serve`` from starting: an account that may do too much is a way round every
 approval, one that may do too little fails after somebody has approved.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from approvals.accounts import Installation, Role, ServiceAccount
 from approvals.errors import Forbidden
-from bot.cluster import identities, reviews, trials
+from bot.cluster import identities, inspection, rbac, reviews, trials
 from bot.cluster.access import Holding, inspector_of, namespaces_of
 from bot.cluster.answers import describe
 from bot.cluster.asking import Declined
 from bot.cluster.calls import Client, Identity
+from bot.cluster.fences import fences
 from bot.cluster.identities import Open
-from bot.cluster.rights import Right, rights_of
+from bot.cluster.inspection import Inspection
+from bot.cluster.rbac import RoleGrant
+from bot.cluster.rights import Right, Seen, excess, missing, rights_of
+from bot.cluster.standing import fallen
 from bot.cluster.trials import Trial
 
 T = TypeVar("T")
 
 _APPLY: Final = "Apply the manifests again (countersign manifests)."
-_ELSEWHERE: Final = ("kube-system", "default")
-"""Namespaces in which no agent acts: a grant for the whole cluster shows there too."""
+_SIDE_BY_SIDE: Final = 8
+"""How many accounts are looked at at once: three calls each, of a few milliseconds."""
+
+_MOST_WORDS: Final = 5
+"""How many rights, accounts or subjects a sentence names before it counts the rest."""
 
 _TRIALS: Final[Mapping[Role, tuple[Callable[[Client, Holding, str], Trial], str]]] = {
     Role.PLANNER: (trials.planner_writes, "write, and must only try out (dry run)"),
@@ -41,6 +52,37 @@ class Finding:
     sentence: str
     is_grave: bool = True
     """Whether the bot must not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What an account should hold: *allowed* by namespace, under None what it may do in the whole cluster."""
+
+    account: ServiceAccount
+    who: str
+    allowed: Mapping[str | None, tuple[Right, ...]]
+
+    def surplus(self, grant: RoleGrant) -> tuple[str, ...]:
+        """Return, in words, what *grant* lets it do beyond that."""
+        return excess(grant.seen, self.allowed.get(grant.namespace, ())) if grant.binds(self.account) else ()
+
+    def lacking(self, grants: Iterable[RoleGrant], namespace: str | None) -> tuple[str, ...]:
+        """Return, in words, what no grant lets it do in *namespace* that has to be."""
+        rights = tuple(
+            right
+            for grant in grants
+            if grant.namespace in {None, namespace} and grant.binds(self.account)
+            for right in grant.seen.rights
+        )
+        return missing(Seen(rights=rights, paths=(), is_incomplete=False), self.allowed.get(namespace, ()))
+
+
+@dataclass(slots=True, kw_only=True)
+class Witnessed:
+    """What came of looking at one account through its own token."""
+
+    findings: list[Finding] = field(default_factory=list)
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +107,19 @@ class Checks:
         if stranger is not None:
             yield stranger
             return  # whatever else could be said would only repeat it
-        yield from self._compare("the bot's own account", self.own, self._own_rights())
-        yield from self._fence_of_tokens()
-        for holding in self.holdings:
-            yield from self._of(holding)
+        if not self.holdings:
+            yield from self._witness(self._bots, self.own).findings
+            return
+        inspected = self._inspect()
+        if isinstance(inspected, Finding):
+            yield inspected
+            return  # without it nothing can be computed, and the manifests have to be applied first
+        yield from self._of_policies(inspected)
+        yield from self._of_rights(inspected)
+        yield from self._of_roads(inspected)
+        yield from self._of_witnesses(inspected)
 
-    @property
-    def _bot(self) -> ServiceAccount:
-        return self.installation.bot
+    # ------------------------------------------------------------------------------------------------- who asks
 
     def _who_is_the_bot(self) -> Finding | None:
         try:
@@ -89,36 +136,99 @@ class Checks:
             "Give it a kubeconfig of that service account."
         )
 
-    def _own_rights(self) -> dict[str, tuple[Right, ...]]:
-        names: dict[str, set[str]] = {}
-        for holding in (*self.holdings, *([inspector_of(self.installation)] if self.holdings else [])):
-            names.setdefault(holding.account.namespace, set()).add(holding.account.name)
-        rights: dict[str, tuple[Right, ...]] = {
-            namespace: (Right(group="", resource="serviceaccounts/token", verb="create", names=frozenset(accounts)),)
-            for namespace, accounts in names.items()
-        }
-        rights["kube-system"] = (Right(group="", resource="namespaces", verb="get", names=frozenset({"kube-system"})),)
-        return rights
+    def _inspect(self) -> Inspection | Finding:
+        account = inspector_of(self.installation).account
+        try:
+            minted = identities.mint(self.own, account, open_line=self.open_line)
+        except Forbidden as refusal:
+            return self._found(f"{refusal.sentence} {_APPLY}")
+        try:
+            return self._with(minted.identity, inspection.inspect)
+        except Declined as refusal:
+            return self._found(
+                f"the account {_named(account)} may not list what the cluster grants ({describe(refusal.answer)}). {_APPLY}"
+            )
 
-    def _fence_of_tokens(self) -> Iterator[Finding]:
-        if not self.holdings:
-            return
+    # ---------------------------------------------------------------------------------------- what stands, computed
+
+    def _of_policies(self, inspected: Inspection) -> Iterator[Finding]:
+        generated = fences(self.installation)
+        admission = inspected.admission
+        for fault in fallen(policies=admission.policies, bindings=admission.bindings, generated=generated):
+            yield self._found(f"{fault}. {_APPLY}")
+        for namespace in namespaces_of(self.holdings):
+            phase = inspected.namespaces.get(namespace)
+            if phase is None:
+                yield self._found(f"there is no namespace {namespace}. Make it, and apply the manifests again.")
+            elif phase == "Terminating":
+                yield self._found(f"the namespace {namespace} is being deleted.")
+
+    def _of_rights(self, inspected: Inspection) -> Iterator[Finding]:
+        everybody = self._everybody
+        for grant in inspected.grants:
+            surplus = {held.who: held.surplus(grant) for held in everybody}
+            surplus = {who: rights for who, rights in surplus.items() if rights}
+            if surplus:
+                rights = tuple(dict.fromkeys(right for held in surplus.values() for right in held))
+                place = "the whole cluster" if grant.namespace is None else grant.namespace
+                yield self._found(
+                    f"{_some(tuple(surplus))} may also {_some(rights)} in {place}, by the {grant}. Take that away."
+                )
+        for held in everybody:
+            for namespace in held.allowed:
+                for right in held.lacking(inspected.grants, namespace):
+                    place = "the whole cluster" if namespace is None else namespace
+                    yield self._found(f"{held.who} may not {right} in {place}, and has to. {_APPLY}")
+
+    def _of_roads(self, inspected: Inspection) -> Iterator[Finding]:
+        """Tell who else could get past the fences: none of it can be refused, all of it should be known."""
+        for road in rbac.roads((held.account for held in self._everybody), bot=self._bot):
+            open_by = [(grant, grant.others()) for grant in inspected.grants if road.is_open_by(grant)]
+            held = [f"{_some(others)}, by the {grant}" for grant, others in open_by if others]
+            if held:
+                yield self._found(f"somebody else may {road.words}: {_some(held, '; ')}.", is_grave=False)
+
+    # -------------------------------------------------------------------------------------- what stands, tried out
+
+    def _of_witnesses(self, inspected: Inspection) -> Iterator[Finding]:
         account = self.holdings[0].account
         if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is Trial.LET_THROUGH:
             yield self._found(
                 f"the bot could mint a token of {_named(account)} for an hour: the admission policy for tokens is "
                 f"missing, or does not know {self._bot.username}. {_APPLY}"
             )
+        samples = self._samples()
 
-    def _of(self, holding: Holding) -> Iterator[Finding]:
+        def look(holding: Holding) -> Witnessed:
+            return self._look(holding, inspected, is_sample=holding in samples)
+
+        seen = [self._witness(self._bots, self.own, inspected)]
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="checks") as pool:
+            seen += pool.map(look, self.holdings)
+        for one in seen:
+            yield from one.findings
+        partial = sum(one.is_partial for one in seen)
+        if partial:
+            yield self._found(
+                f"what {partial} of {len(seen)} accounts may do cannot be listed in full, because another authorizer takes "
+                "part; the most dangerous rights were asked for one by one.",
+                is_grave=False,
+            )
+
+    def _samples(self) -> tuple[Holding, ...]:
+        """Return one planner, and one executor of each verb: the policies were compared whole, and are tried once each."""
+        samples = {(holding.role, holding.verb and holding.verb.name): holding for holding in reversed(self.holdings)}
+        return tuple(samples.values())
+
+    def _look(self, holding: Holding, inspected: Inspection, *, is_sample: bool) -> Witnessed:
         try:
             minted = identities.mint(self.own, holding.account, open_line=self.open_line)
         except Forbidden as refusal:
-            yield self._found(f"{refusal.sentence} {_APPLY}")
-            return
-        who = f"the account {_named(holding.account)}"
-        yield from self._compare(who, minted.identity, {holding.account.namespace: rights_of(holding.rules)})
-        yield from self._fence_of(holding, minted.identity)
+            return Witnessed(findings=[self._found(f"{refusal.sentence} {_APPLY}")])
+        seen = self._witness(_held(holding), minted.identity, inspected)
+        if is_sample:
+            seen.findings += self._fence_of(holding, minted.identity)
+        return seen
 
     def _fence_of(self, holding: Holding, identity: Identity) -> Iterator[Finding]:
         if holding.role not in _TRIALS:
@@ -132,31 +242,75 @@ class Checks:
         if trial is Trial.NO_CANARY:
             yield self._found(f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}")
 
-    def _compare(self, who: str, identity: Identity, allowed: Mapping[str, tuple[Right, ...]]) -> Iterator[Finding]:
-        """Compare an account's rights in every namespace that matters with what it is *allowed* in each."""
-        places = tuple(dict.fromkeys((*namespaces_of(self.holdings), self._bot.namespace, *_ELSEWHERE)))
-        seen = self._with(identity, lambda line: reviews.compare(line, allowed=allowed, namespaces=places))
+    def _witness(self, held: Held, identity: Identity, inspected: Inspection | None = None) -> Witnessed:
+        """Ask an account itself what it may do in its own namespaces, and tell what no binding has told already."""
+        grants = () if inspected is None else inspected.grants
+        known = {(right, grant.namespace) for grant in grants for right in held.surplus(grant)}
+        allowed = {namespace: rights for namespace, rights in held.allowed.items() if namespace is not None}
+        places = tuple(dict.fromkeys((*allowed, held.account.namespace)))
+        within = {place: (*allowed.get(place, ()), *held.allowed.get(None, ())) for place in places}
+        seen = self._with(identity, lambda line: reviews.compare(line, allowed=within, namespaces=places))
+        witnessed = Witnessed(is_partial=seen.is_partial)
         for right, namespaces in seen.too_much.items():
-            yield self._found(
-                f"{who} may also {right} in {', '.join(namespaces)}. Find the binding that lets it "
-                "(kubectl get rolebindings,clusterrolebindings -A -o wide) and take it away."
-            )
+            new = [one for one in namespaces if not {(right, one), (right, None)} & known]
+            if new:
+                witnessed.findings.append(
+                    self._found(
+                        f"{held.who} may also {right} in {', '.join(new)}, and no binding says so: another authorizer of "
+                        "this cluster does. Take it away there."
+                    )
+                )
         for right, namespace in seen.too_little:
-            yield self._found(f"{who} may not {right} in {namespace}, and has to. {_APPLY}")
-        if seen.is_partial:
-            words = (
-                f"what {who} may do cannot be listed in full, because another authorizer takes part; "
-                "the most dangerous rights were asked for one by one."
-            )
-            yield Finding(sentence=f"{self.environment}: {words}", is_grave=False)
+            if inspected is None or right not in held.lacking(grants, namespace):
+                witnessed.findings.append(
+                    self._found(f"{held.who} may not {right} in {namespace}, and has to. {_APPLY}")
+                )
+        return witnessed
+
+    # --------------------------------------------------------------------------------------------------- by the way
+
+    @property
+    def _bot(self) -> ServiceAccount:
+        return self.installation.bot
+
+    @property
+    def _everybody(self) -> tuple[Held, ...]:
+        return (self._bots, _held(inspector_of(self.installation)), *(_held(holding) for holding in self.holdings))
+
+    @property
+    def _bots(self) -> Held:
+        names: dict[str, set[str]] = {}
+        for holding in (*self.holdings, *([inspector_of(self.installation)] if self.holdings else [])):
+            names.setdefault(holding.account.namespace, set()).add(holding.account.name)
+        allowed: dict[str | None, tuple[Right, ...]] = {
+            namespace: (Right(group="", resource="serviceaccounts/token", verb="create", names=frozenset(accounts)),)
+            for namespace, accounts in names.items()
+        }
+        allowed["kube-system"] = (Right(group="", resource="namespaces", verb="get", names=frozenset({"kube-system"})),)
+        return Held(account=self._bot, who="the bot's own account", allowed=allowed)
 
     def _with(self, identity: Identity, do: Callable[[Client], T]) -> T:
         with self.open_line(identity) as line:
             return do(line)
 
-    def _found(self, words: str) -> Finding:
-        return Finding(sentence=f"{self.environment}: {words}")
+    def _found(self, words: str, *, is_grave: bool = True) -> Finding:
+        return Finding(sentence=f"{self.environment}: {words}", is_grave=is_grave)
+
+
+def _held(holding: Holding) -> Held:
+    place = None if holding.role is Role.INSPECTOR else holding.account.namespace
+    return Held(
+        account=holding.account,
+        who=f"the account {_named(holding.account)}",
+        allowed={place: rights_of(holding.rules)},
+    )
 
 
 def _named(account: ServiceAccount) -> str:
     return f"{account.namespace}/{account.name}"
+
+
+def _some(words: Sequence[str], between: str = ", ") -> str:
+    """Return the first few of *words*, and how many more there are."""
+    more = f" and {len(words) - _MOST_WORDS} more" if len(words) > _MOST_WORDS else ""
+    return f"{between.join(words[:_MOST_WORDS])}{more}"

@@ -79,6 +79,21 @@ def seen_in(review: Mapping[str, Any]) -> Seen:
     )
 
 
+def seen_in_rules(rules: Iterable[Mapping[str, Any]], *, with_paths: bool) -> Seen:
+    """Return what the rules of a role grant.
+
+    Args:
+        rules: As a Role or a ClusterRole holds them.
+        with_paths: Whether paths beside resources count: only where the role is bound for the whole cluster.
+    """
+    held = tuple(rules)
+    return Seen(
+        rights=tuple(right for rule in held for right in _rights(rule)),
+        paths=tuple(path for rule in held for path in _paths(rule)) if with_paths else (),
+        is_incomplete=False,
+    )
+
+
 def _rights(rule: Mapping[str, Any]) -> Iterator[Right]:
     names = frozenset(rule["resourceNames"]) if rule.get("resourceNames") else None
     for group in rule.get("apiGroups") or ("",):

@@ -161,7 +161,7 @@ def _wait_for_fences(kubeconfig: Path, policy: Policy) -> None:
     )
     grants = _grants(policy)
     until = time.monotonic() + FENCES_SECONDS
-    while cluster.findings(_ENVIRONMENT, grants) and time.monotonic() < until:
+    while any(one.is_grave for one in cluster.findings(_ENVIRONMENT, grants)) and time.monotonic() < until:
         clock.wait(0.2)
 
 
