@@ -1,7 +1,9 @@
-r"""Visible text: what came from outside, with everything that a reader could not see made visible.
+r"""Visible text: what came from outside, with everything that hides or forges shown as what it is. Every door shows by it.
 
-Bidirectional controls, zero-width and filler characters, terminal escapes and tag characters let a text read differently
-from what it is. They are shown as escapes such as ``\u{202E}``; ``str.isprintable`` is no filter, it lets fillers through.
+Bidirectional controls, zero-width and filler characters, terminal escapes and tag characters let a text read differently from
+what it is; status marks look like ours; blanks push what follows out of sight. They are shown by number, such as ``\u{202E}``, or
+counted (``str.isprintable`` is no filter, it lets fillers through), and what looks like a credential is masked. What one door
+needs beside this, such as addresses that a client would link, is that door's.
 """
 
 import re
@@ -9,57 +11,80 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
-"""Letters, symbols and marks that draw nothing."""
+from approvals.masking import is_invisible, masked
 
-_VISIBLE_CATEGORIES: Final = frozenset({"L", "N", "P", "S", "M"})
-_MARKS_IN_A_ROW: Final = 4
-"""Real scripts stack fewer combining marks on a letter than this; stacks of them draw over neighbouring lines."""
+_SPACES: Final = re.compile(r" {9,}")
+_LINES: Final = re.compile(r"(?:[ \t]*\n){4,}")
+_WORD: Final = re.compile(r"\w+")
 
-_RUNS: Final = re.compile(r"(?P<lines>(?: *\n){4,})|(?P<spaces> {4,})")
-"""Runs of blanks that push what follows out of sight; lines that hold nothing but spaces are as empty as others."""
+_CATEGORIES: Final = frozenset({"L", "M", "N", "P", "S"})
+_FIRST_PICTURE: Final = 0x2190
+"""From here on, "other symbols" are pictures: ticks, locks, coloured circles. Only we draw those."""
+
+_MARKS_IN_A_ROW: Final = 2
+"""More combining marks than this on one letter draw over the lines beside it."""
+
+_ALPHABETS: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "FULLWIDTH", "CHEROKEE", "ARMENIAN", "MATHEMATICAL"})
+"""Those with letters that look like each other's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A text as it may be shown, and whether anything in it was hidden."""
+class Seen:
+    """Somebody's words as they may be shown, and what was odd about them."""
 
     text: str
-    hidden: bool
+    hidden: int
+    """How many characters are shown by their number, because they would be invisible, reorder text or draw a picture."""
+    mixed: int
+    """How many words mix alphabets, as look-alike names do."""
 
 
-def shown(text: str) -> Shown:
-    """Return *text* with what could not be seen made visible and with long runs of blanks counted."""
+def visible(text: str) -> Seen:
+    """Return *text* as it may be shown: its lines and short runs of blanks as they are."""
+    said = masked(text.replace("\r\n", "\n"))
+    folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, said.replace("\t", "    ")))
+    if folded.isascii() and folded.replace("\n", "").isprintable():
+        return Seen(text=folded, hidden=0, mixed=0)  # So are most; there is nothing in it to look at one by one.
+    mixed = sum(_mixes_alphabets(word) for word in _WORD.findall(said))
     parts: list[str] = []
-    marks = 0
-    for char in text:
-        marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
-        parts.append(char if _is_visible(char) and marks <= _MARKS_IN_A_ROW else f"\\u{{{ord(char):04X}}}")
-    escaped = "".join(parts)
-    collapsed = _RUNS.sub(_counted, escaped)
-    return Shown(text=collapsed, hidden=escaped != text or collapsed != escaped)
-
-
-def visible(text: str) -> str:
-    """Return *text* as it may be shown."""
-    return shown(text).text
+    hidden = marks = 0
+    for character in folded:
+        marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
+        if character in " \n" or (_is_plain(character) and marks <= _MARKS_IN_A_ROW):
+            parts.append(character)
+        else:
+            parts.append(by_number(character))
+            hidden += 1
+    return Seen(text="".join(parts), hidden=hidden, mixed=mixed)
 
 
 def visible_line(text: str) -> str:
-    """Return *text* as it may be shown on one line: line ends are shown as ``⏎``."""
-    return visible(text.replace("\n", "⏎"))
+    """Return *text* as it may be shown on one line: line ends are drawn as ``⏎``, so that it cannot grow a second one."""
+    return visible(text).text.replace("\n", "⏎")
 
 
-def _is_visible(char: str) -> bool:
-    if char in " \n":
-        return True
-    if char in _BLANK_LETTERS or 0xFE00 <= ord(char) <= 0xFE0F or 0xE0100 <= ord(char) <= 0xE01EF:  # noqa: PLR2004 - variation selectors
+def by_number(character: str) -> str:
+    r"""Return what stands for a character that is not shown as it is, such as ``\u{202E}``."""
+    return f"\\u{{{ord(character):X}}}"
+
+
+def _is_plain(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category[0] not in _CATEGORIES or is_invisible(character):
         return False
-    return unicodedata.category(char)[0] in _VISIBLE_CATEGORIES
+    return category != "So" or ord(character) < _FIRST_PICTURE
 
 
-def _counted(run: re.Match[str]) -> str:
-    """Return what stands for a long run of blanks: a count of them."""
-    if run["lines"]:
-        return f"\n[{run['lines'].count(chr(10))} empty lines]\n"
-    return f" [{len(run['spaces'])} spaces] "
+def _spaces_counted(found: re.Match[str]) -> str:
+    return f" [{len(found[0]):,} spaces] "
+
+
+def _lines_counted(found: re.Match[str]) -> str:
+    return f"\n[{found[0].count(chr(10)):,} line breaks]\n"
+
+
+def _mixes_alphabets(word: str) -> bool:
+    if word.isascii():
+        return False
+    found = {unicodedata.name(letter, "").partition(" ")[0] for letter in word if letter.isalpha()} & _ALPHABETS
+    return len(found) > 1 or bool(found & {"FULLWIDTH", "MATHEMATICAL"})

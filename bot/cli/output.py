@@ -34,7 +34,7 @@ _UNFOLDED: Final = 4096
 
 def say(text: str, *, indent: int = 0) -> None:
     """Print one line, or several, *indent* columns from the left."""
-    Console(highlight=False, soft_wrap=True).print(Text(" " * indent + visible(text)))
+    Console(highlight=False, soft_wrap=True).print(Text(" " * indent + visible(text).text))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -47,13 +47,13 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for number, column in enumerate(names):
         drawn.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
-        drawn.add_row(*(Text(visible(cell)) for cell in row))
+        drawn.add_row(*(Text(visible(cell).text) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED).print(drawn)
 
 
 def fail(sentence: str, *, code: str, exit_code: int = REFUSED) -> NoReturn:
     """Print why the answer is no, and end the command."""
-    sys.stderr.write(f"countersign: {visible(sentence)} [{code}]\n")
+    sys.stderr.write(f"countersign: {visible(sentence).text} [{code}]\n")
     raise typer.Exit(exit_code)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from approvals.visible import visible_line
+
 _SUCCESS: Final = 2
 _CLIENT_ERROR: Final = 4
 """The first digits of statuses."""
@@ -109,5 +111,4 @@ def warnings_of(headers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain(quoted: str) -> str:
-    text = re.sub(r"\\(.)", r"\1", quoted)
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:_LONGEST_WARNING]
+    return visible_line(re.sub(r"\\(.)", r"\1", quoted))[:_LONGEST_WARNING]

@@ -12,7 +12,15 @@ SECRETS = {
     "ours": "cst_" + "a" * 24,
     "a signed token": "eyJhbGciOiJI.eyJzdWIiOiJh.c2lnbmF0dXJl",
     "a cloud's key": "AKIA" + "A1B2" * 4,
+    "a temporary one": "ASIA" + "A1B2" * 4,
     "a forge's token": "ghp_" + "a" * 36,
+    "a fine-grained one": "github_pat_" + "a1_" * 10,
+    "another forge's": "glpat-" + "a" * 20,
+    "a cloud's API key": "AIza" + "a" * 35,
+    "a model vendor's key": "sk-proj-" + "a" * 40,
+    "a payment vendor's key": "sk_live_" + "a" * 24,
+    "an address that posts": "hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/abcdefgh",
+    "a rotating token": "xoxe.xoxb-1-abcdefghijk",
     "a key file": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
 }
 
@@ -29,11 +37,37 @@ def test_a_key_file_that_is_cut_off_is_masked_to_its_end():
 
 
 @pytest.mark.parametrize(
-    "plain", ["", "p99 is 4.1 s", "xoxb-", "AKIA is a prefix", "eyJ.a.b", "the PRIVATE KEY is elsewhere"]
+    "plain",
+    [
+        "",
+        "task-force and risk-based sk-values",
+        "https://example.com:8443/a",
+        "mail a@b.example",
+        "p99 is 4.1 s",
+        "xoxb-",
+        "AKIA is a prefix",
+        "eyJ.a.b",
+        "the PRIVATE KEY is elsewhere",
+    ],
 )
 def test_ordinary_words_are_left_alone(plain):
     """A mask that eats what people wrote would be a lie of another kind."""
     assert masked(plain) == plain
+
+
+def test_a_password_in_an_address_is_masked():
+    """The host stays: it says where."""
+    assert masked("postgresql://bot:s3cr3t@db.example/x") == f"postgresql://{MASK}@db.example/x"
+
+
+@pytest.mark.parametrize("between", ["\u200b", "\u2060", "\u3164", "\ufe0f", "\x00", "\u202e"], ids=ascii)
+def test_what_draws_nothing_gets_no_credential_past_the_mask(between):
+    """A reader would see the credential whole, and copy it."""
+    secret = "xoxb-1234567890-abcdef"
+
+    assert (
+        masked(f"{between}a {secret[:7]}{between}{between}{secret[7:]} b{between}") == f"{between}a {MASK} b{between}"
+    )
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)

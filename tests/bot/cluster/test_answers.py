@@ -68,7 +68,7 @@ def test_warnings_are_bounded_and_plain():
 
     texts = warnings_of(headers)
 
-    assert texts[:4] == ("one", "two", "bell ", "x" * 200)
+    assert texts[:4] == ("one", "two", "bell\\u{7}", "x" * 200)
     assert len(texts) == 8
 
 
