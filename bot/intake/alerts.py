@@ -17,16 +17,16 @@ from bot.intake.deps import Deps
 from bot.intake.escalations import NoQuery
 from bot.intake.gate import BODY, CALLER
 from models.payloads import AlertmanagerPayload, read, reports_of
-from models.payloads.shapes import Shape
+from models.payloads.shapes import Count, Shape
 from models.strict_json import parse
 
 
 class NoticedView(Shape):
     """What one delivery changed."""
 
-    new: Annotated[int, Field(description="Alerts not seen before.")]
-    changed: Annotated[int, Field(description="Known alerts that have resolved.")]
-    folded: Annotated[int, Field(description="Repeats that changed nothing.")]
+    new: Annotated[Count, Field(description="Alerts not seen before.")]
+    changed: Annotated[Count, Field(description="Known alerts that have resolved.")]
+    folded: Annotated[Count, Field(description="Repeats that changed nothing.")]
 
 
 class Alerts:

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from approvals.errors import Malformed, Missing
 from bot.intake.problems import BadRequest, Turned
 from models.payloads import read
-from models.payloads.shapes import Shape
+from models.payloads.shapes import ESCALATION_ID, Shape
 
 S = TypeVar("S", bound=Shape)
 
@@ -26,7 +26,6 @@ MOST_PARAMETERS: Final = 8
 _BEARER: Final = re.compile(rb"(?i:bearer) ([A-Za-z0-9._~+/-]{1,256})")
 _KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _JSON: Final = re.compile(rb'application/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*"?utf-?8"?[ \t]*)?', re.IGNORECASE)
-_ID: Final = re.compile(r"esc_[0-9A-Z]{26}")
 _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -85,13 +84,14 @@ def check_no_body(body: bytes) -> None:
         raise BadRequest("This call takes no body.", code="body_not_allowed")
 
 
-def escalation_id(text: str) -> str:
-    """Return *text* if it can be the id of an escalation at all.
+def escalation_id_of(scope: Scope) -> str:
+    """Return the id that the path names, if it can be one of an escalation at all.
 
     Raises:
         Missing: It cannot, so there is no such escalation.
     """
-    if _ID.fullmatch(text) is None:
+    text: str = scope["path_params"]["escalation"]
+    if re.fullmatch(ESCALATION_ID, text) is None:
         raise Missing("You have no such escalation.")
     return text
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bot.intake.alerts import NoticedView
@@ -16,7 +16,7 @@ from bot.intake.escalations import ListQuery, PollQuery
 from bot.intake.health import HealthView, ReadyView
 from models.payloads import AlertmanagerPayload, EscalationPageView, EscalationPayload, EscalationView, ProblemPayload
 from models.payloads.problems import MEDIA_TYPE as PROBLEM
-from models.payloads.shapes import Shape
+from models.payloads.shapes import Shape, WantedId
 
 JSON: Final = "application/json"
 VERSION: Final = "1"
@@ -38,13 +38,13 @@ _TOKENS: Final = {
     "monitor": {"type": "http", "scheme": "bearer", "description": "A monitor's token; it can deliver alerts only."},
 }
 
-_EVERYWHERE: Final = (400, 408, 413, 503)
+_EVERYWHERE: Final = (400, 408, 413, 500, 503)
 _BEHIND_A_TOKEN: Final = (*_EVERYWHERE, 401, 429)
 _WHY: Final = {
     400: "A header, the query or the body cannot be read in one way only.",
     401: "The credential is missing or not good; which of it is not told.",
-    403: "Refused by policy, charter, token scope or pause; on record under escalation_id, unless the key stands for an"
-    " escalation outside of the token's scope.",
+    403: "Refused by policy, charter, token scope or pause. A refused escalation is on record under escalation_id, unless the"
+    " key stands for one outside of the token's scope.",
     404: "There is no such escalation of this agent within the token's scope.",
     408: "The body did not come in time.",
     409: "It contradicts what is already decided or stored.",
@@ -52,6 +52,7 @@ _WHY: Final = {
     415: "The body is not plain JSON in UTF-8.",
     422: "Readable, but not of the right shape, or nothing that can be previewed.",
     429: "Too much at once; Retry-After says when to come back.",
+    500: "A defect of Countersign; nothing was answered with yes.",
     503: "The answer is not known now; asking again later is fine.",
 }
 
@@ -95,6 +96,14 @@ _KEY_HEADER: Final = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
 }
 
+_ID_IN_PATH: Final = {
+    "name": "escalation",
+    "in": "path",
+    "required": True,
+    "description": "The escalation's id, as it was given when it was opened.",
+    "schema": TypeAdapter(WantedId).json_schema(),
+}
+
 
 def _said(
     success: dict[int, str],
@@ -103,6 +112,7 @@ def _said(
     body: str | None = None,
     query: type[Shape] | None = None,
     key: bool = False,
+    one: bool = False,
     refusals: tuple[int, ...] = (),
 ) -> dict[str, Any]:
     """Return what a path says of itself, as FastAPI takes it.
@@ -113,13 +123,15 @@ def _said(
         body: The name of the body's shape, where it takes one.
         query: The shape of its query.
         key: Whether it asks for an idempotency key.
+        one: Whether its path names one escalation.
         refusals: The statuses by which it refuses, beside those of every path.
     """
     statuses = sorted({*(_BEHIND_A_TOKEN if caller else _EVERYWHERE), *refusals})
     responses: dict[str, Any] = {str(status): _response(name, JSON) for status, name in success.items()}
     responses |= {str(status): _response("ProblemPayload", PROBLEM, _WHY[status]) for status in statuses}
     operation: dict[str, Any] = {"responses": responses}
-    if parameters := [*([_KEY_HEADER] if key else []), *_query_parameters(query)]:
+    named = [*([_KEY_HEADER] if key else []), *([_ID_IN_PATH] if one else [])]
+    if parameters := [*named, *_query_parameters(query)]:
         operation["parameters"] = parameters
     if caller:
         operation["security"] = [{caller: []}]
@@ -160,8 +172,10 @@ OPEN: Final = _said(
     {202: _VIEW, 200: _VIEW}, caller="agent", body="EscalationPayload", key=True, refusals=(403, 409, 415, 422)
 )
 LIST: Final = _said({200: "EscalationPageView"}, caller="agent", query=ListQuery, refusals=(422,))
-SHOW: Final = _said({200: _VIEW}, caller="agent", query=PollQuery, refusals=(404, 422))
-CANCEL: Final = _said({200: _VIEW}, caller="agent", refusals=(404, 409))
-ALERTMANAGER: Final = _said({200: "NoticedView"}, caller="monitor", body="AlertmanagerPayload", refusals=(415, 422))
+SHOW: Final = _said({200: _VIEW}, caller="agent", query=PollQuery, one=True, refusals=(404, 422))
+CANCEL: Final = _said({200: _VIEW}, caller="agent", one=True, refusals=(404, 409))
+ALERTMANAGER: Final = _said(
+    {200: "NoticedView"}, caller="monitor", body="AlertmanagerPayload", refusals=(403, 415, 422)
+)
 HEALTH: Final = _said({200: "HealthView"})
 READY: Final = _said({200: "ReadyView"})

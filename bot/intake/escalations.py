@@ -24,15 +24,23 @@ from approvals.request import Request, State
 from approvals.tokens import Token
 from approvals.usecases.escalate import earlier_asked
 from bot.intake.bodies import Gone
-from bot.intake.calls import check_json, check_no_body, escalation_id, idempotency_key_of, query_of
+from bot.intake.calls import check_json, check_no_body, escalation_id_of, idempotency_key_of, query_of
 from bot.intake.deps import Deps
 from bot.intake.gate import BODY, CALLER
-from bot.intake.listing import MOST_LISTED, page_for
+from bot.intake.listing import page_for
 from bot.intake.polls import Polls, Seen
 from bot.intake.problems import OnRecord, Throttled
 from bot.intake.rates import Buckets
-from models.payloads import EscalationPageView, EscalationPayload, EscalationView, escalation_of, read, view_of
-from models.payloads.shapes import Shape
+from models.payloads import (
+    MOST_LISTED,
+    EscalationPageView,
+    EscalationPayload,
+    EscalationView,
+    escalation_of,
+    read,
+    view_of,
+)
+from models.payloads.shapes import MOST_COUNTED, Shape, WantedId
 from models.strict_json import parse
 
 T = TypeVar("T")
@@ -59,7 +67,8 @@ class PollQuery(Shape):
     """Whether to wait, and for what."""
 
     after_version: Annotated[
-        int | None, Field(ge=0, description="Answer at once if the version is another one than this.")
+        int | None,
+        Field(ge=0, le=MOST_COUNTED, description="Answer at once if the version is another one than this."),
     ] = None
     wait_seconds: Annotated[
         int, Field(ge=0, le=LONGEST_WAIT_S, description="How long to wait for another version; needs after_version.")
@@ -76,10 +85,8 @@ class ListQuery(Shape):
     status: Annotated[State | None, BeforeValidator(_state), Field(description="Only those with this status.")] = None
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="How many on one page, at most.")] = 50
     cursor: Annotated[
-        str | None,
-        Field(
-            pattern="^esc_[0-9A-Z]{26}$", description="The next_cursor of the page before; only the last page has none."
-        ),
+        WantedId | None,
+        Field(description="The next_cursor of the page before; only the last page has none."),
     ] = None
 
 
@@ -107,22 +114,22 @@ class Escalations:
         status = HTTPStatus.ACCEPTED if created else HTTPStatus.OK
         return _answer(view, status, Location=f"/v1/escalations/{view.id}")
 
-    async def show(self, call: Call, escalation: str) -> Response:
+    async def show(self, call: Call) -> Response:
         """Tell how one escalation stands, at once or as soon as it changes."""
         query = query_of(call.scope, PollQuery)
         check_no_body(call.scope[BODY])
-        asked, token = escalation_id(escalation), call.scope[CALLER]
+        asked, token = escalation_id_of(call.scope), call.scope[CALLER]
         view = await self._view(asked, token)
         if view.version == query.after_version and query.wait_seconds:
             await self._wait(call, view, token, query)
             view = await self._view(asked, token)
         return _answer(view, HTTPStatus.OK)
 
-    async def cancel(self, call: Call, escalation: str) -> Response:
+    async def cancel(self, call: Call) -> Response:
         """Take one back."""
         query_of(call.scope, NoQuery)
         check_no_body(call.scope[BODY])
-        asked, token = escalation_id(escalation), call.scope[CALLER]
+        asked, token = escalation_id_of(call.scope), call.scope[CALLER]
 
         def work() -> EscalationView:
             request = self._deps.cancel(asked, token=token)

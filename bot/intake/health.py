@@ -6,22 +6,25 @@ What tells whether it is ready names no environment, channel or person. The figu
 import asyncio
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
+from pydantic import Field
 from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from approvals.errors import Unavailable
-from approvals.facts import instant_text
 from bot.intake.calls import query_of
 from bot.intake.deps import Deps
 from bot.intake.escalations import NoQuery
-from bot.legs import LegState, Readiness, Together, together
+from bot.legs import LegState, Part, Readiness, Together, together
 from bot.metrics import MEDIA_TYPE
-from models.payloads.shapes import Shape
+from models.payloads.shapes import Code, Count, Instant, Shape
 
 KEPT_S: Final = 1.0
 """How long an answer to "ready?" is given again, so that asking cannot load the store."""
+
+MOST_LEGS: Final = len(Part) * 100
+"""How many lines the legs fill: those that are alike share one, and each part has a handful of codes."""
 
 
 class HealthView(Shape):
@@ -33,18 +36,18 @@ class HealthView(Shape):
 class LegView(Shape):
     """Something that the service stands on; those that are alike are counted together, without their names."""
 
-    leg: str
+    leg: Part
     state: LegState
-    code: str
-    number: int
-    since: str
+    code: Code
+    number: Count
+    since: Instant
 
 
 class ReadyView(Shape):
     """Ready for traffic; what does not stand is among the legs."""
 
     status: Literal["ready"]
-    legs: list[LegView]
+    legs: Annotated[list[LegView], Field(max_length=MOST_LEGS)]
 
 
 class Health:
@@ -93,4 +96,4 @@ def _answer(view: HealthView | ReadyView) -> Response:
 
 
 def _leg_view(one: Together) -> LegView:
-    return LegView(leg=one.part.value, state=one.state, code=one.code, number=one.number, since=instant_text(one.since))
+    return LegView(leg=one.part, state=one.state, code=one.code, number=one.number, since=one.since)

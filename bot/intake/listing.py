@@ -3,14 +3,9 @@
 A page looks past so many of them and no more (I13): behind that it is short, and its cursor goes on.
 """
 
-from typing import Final
-
 from approvals.ports import Page, Reading
 from approvals.request import State
 from approvals.tokens import Token
-
-MOST_LISTED: Final = 200
-"""On one page."""
 
 
 def page_for(token: Token, reading: Reading, *, state: State | None, limit: int, cursor: str | None) -> Page:

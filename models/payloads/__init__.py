@@ -8,9 +8,10 @@ from models.payloads.alertmanager import AlertmanagerPayload, reports_of
 from models.payloads.escalation import EscalationPayload, escalation_of
 from models.payloads.problems import ProblemPayload, problem_of, status_of
 from models.payloads.shapes import read
-from models.payloads.views import EscalationPageView, EscalationView, view_of
+from models.payloads.views import MOST_LISTED, EscalationPageView, EscalationView, view_of
 
 __all__ = [
+    "MOST_LISTED",
     "AlertmanagerPayload",
     "EscalationPageView",
     "EscalationPayload",

@@ -15,7 +15,7 @@ from approvals.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.people import SLACK_ACCOUNT
 from approvals.verb import Verb
 from approvals.verbs import REGISTRY
-from models.payloads.shapes import NOT_BLANK, Number, Shape
+from models.payloads.shapes import NOT_BLANK, Measured, Number, Shape
 
 LARGEST_BODY: Final = 256 * 1024
 """In bytes: every field at its longest, with every letter written as a six-byte escape, still fits."""
@@ -94,8 +94,8 @@ class BreachPayload(Shape):
     """A claim that a limit was passed."""
 
     limit: Annotated[str, Field(min_length=1, max_length=63), NOT_BLANK]
-    observed: Number
-    ceiling: Number
+    observed: Measured
+    ceiling: Measured
 
 
 class EvidencePayload(Shape):

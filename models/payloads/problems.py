@@ -16,7 +16,7 @@ from approvals.errors import (
     Unavailable,
     Unplannable,
 )
-from models.payloads.shapes import Shape
+from models.payloads.shapes import Code, EscalationId, Sentence, Shape
 from models.strict_json import Unreadable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -38,12 +38,12 @@ class ProblemPayload(Shape):
     """Why not: for programs in ``code``, for people in ``detail``."""
 
     type: Literal["about:blank"] = "about:blank"
-    title: Annotated[str, Field(description="The status in words.")]
-    status: int
-    detail: str
-    code: Annotated[str, Field(description="Stable; never renamed.")]
-    field: Annotated[str | None, Field(description="JSON pointer of the culprit in the body.")] = None
-    escalation_id: Annotated[str | None, Field(description="Where the refusal is on record.")] = None
+    title: Annotated[Sentence, Field(description="The status in words.")]
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Sentence
+    code: Annotated[Code, Field(description="Stable; never renamed.")]
+    field: Annotated[Sentence | None, Field(description="JSON pointer of the culprit in the body.")] = None
+    escalation_id: Annotated[EscalationId | None, Field(description="Where the refusal is on record.")] = None
 
 
 def status_of(refused: Refused) -> HTTPStatus:

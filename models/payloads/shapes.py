@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
@@ -60,6 +61,20 @@ def _decimal(value: object) -> Decimal:
 Number = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
 """A JSON number, exactly; a text that looks like one is refused."""
 
+LARGEST_MEASURED: Final = 10**18
+"""Of a figure, either way: an exabyte in bytes, thirty years in nanoseconds."""
+
+Measured = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(ge=-LARGEST_MEASURED, le=LARGEST_MEASURED),
+    WithJsonSchema({"type": "number", "minimum": -LARGEST_MEASURED, "maximum": LARGEST_MEASURED}),
+]
+"""A number such as a limit is held against."""
+
+MOST_COUNTED: Final = 2**53 - 1
+"""The largest whole number that every reader of JSON holds exactly (RFC 8259, 6)."""
+
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -83,6 +98,32 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An RFC 3339 date and time; what is finer than a microsecond is cut off."""
+
+
+LONGEST_SENTENCE: Final = 2000
+"""In characters: of a text of ours in an answer; what is longer is cut, since an answer is not refused for its length."""
+
+
+def _cut(value: object) -> object:
+    return value[: LONGEST_SENTENCE - 1] + "…" if isinstance(value, str) and len(value) > LONGEST_SENTENCE else value
+
+
+Sentence = Annotated[str, BeforeValidator(_cut), Field(max_length=LONGEST_SENTENCE)]
+"""A text for people in an answer."""
+
+Code = Annotated[str, Field(max_length=64, pattern="^[a-z][a-z0-9_]*$")]
+"""A word for programs in an answer."""
+
+ESCALATION_ID: Final = "^esc_[0-9A-Z]{26}$"
+"""What an escalation's id looks like, as a pattern."""
+
+EscalationId = Annotated[str, Field(max_length=30)]
+"""An id in an answer; it is ours, so its form is not held against it."""
+
+WantedId = Annotated[EscalationId, Field(pattern=ESCALATION_ID)]
+"""An id in a question."""
+
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 
 
 def read(kind: type[S], value: object, *, tagged: frozenset[str] = frozenset({"action"})) -> S:

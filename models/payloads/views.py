@@ -9,14 +9,27 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from approvals.execution import Execution
+from approvals.execution import Execution, Phase, Reason
 from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
 from approvals.policy import Ruling
 from approvals.request import TOKEN_REVOKED, Request, State
-from models.payloads.shapes import Instant, Shape
+from approvals.verb import Effect
+from models.payloads.shapes import Count, EscalationId, Instant, Sentence, Shape
 
 MOST_EARLIER: Final = 10
 """How many earlier escalations an agent is told of."""
+
+MOST_LISTED: Final = 200
+"""How many escalations are on one page."""
+
+MOST_DECIDING: Final = 100
+"""How many people are named for one decision; a quorum is ten at most."""
+
+MOST_REASONS: Final = 1000
+"""How many reasons of the policy are told."""
+
+LARGEST_OBJECT: Final = 1_572_864
+"""In bytes: etcd takes no request beyond it, so no value of an object is longer and no object has more fields that change."""
 
 
 class RedactedView(Shape):
@@ -25,13 +38,24 @@ class RedactedView(Shape):
     redacted: Literal[True] = True
 
 
-LeafView = bool | int | str | RedactedView | None
+LeafView = (
+    bool
+    | Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Field(max_length=LARGEST_OBJECT)]
+    | RedactedView
+    | None
+)
 
 
 class ChangeView(Shape):
     """One field that changes; null where it is absent."""
 
-    path: Annotated[str, Field(description="JSON pointer into the object; named list items stand in brackets.")]
+    path: Annotated[
+        str,
+        Field(
+            max_length=LARGEST_OBJECT, description="JSON pointer into the object; named list items stand in brackets."
+        ),
+    ]
     before: LeafView
     after: LeafView
 
@@ -39,32 +63,32 @@ class ChangeView(Shape):
 class RulingView(Shape):
     """What the policy said."""
 
-    rule: Annotated[str, Field(description="The names of the rules that spoke, joined by a comma; may be empty.")]
-    reasons: list[str]
+    rule: Annotated[Sentence, Field(description="The names of the rules that spoke, joined by a comma; may be empty.")]
+    reasons: Annotated[list[Sentence], Field(max_length=MOST_REASONS)]
 
 
 class DecisionView(Shape):
     """How it ended."""
 
     outcome: Annotated[State, Field(description="The status it ended with; never pending.")]
-    by: Annotated[list[str], Field(description="The accounts that decided; empty where nobody did.")]
+    by: Annotated[list[Sentence], Field(max_length=MOST_DECIDING, description="Who decided; empty where nobody did.")]
     at: Instant
-    reason: str | None
+    reason: Sentence | None
 
 
 class ExecutionView(Shape):
     """How far it is carried out."""
 
-    status: str
-    effect: str | None
-    reason: str | None
-    message: str
+    status: Phase
+    effect: Effect | None
+    reason: Reason | None
+    message: Sentence
 
 
 class EarlierView(Shape):
     """An escalation of the same agent that asked for the same effect before."""
 
-    id: str
+    id: EscalationId
     status: State
     asked_at: Instant
     decided_at: Instant | None
@@ -73,16 +97,16 @@ class EarlierView(Shape):
 class EscalationView(Shape):
     """One escalation, as its agent sees it."""
 
-    id: str
-    version: Annotated[int, Field(description="Rises with every change; for after_version.")]
+    id: EscalationId
+    version: Annotated[Count, Field(description="Rises with every change; for after_version.")]
     status: State
     deadline: Instant | None
-    fingerprint: str | None
-    diff: list[ChangeView]
+    fingerprint: Annotated[str | None, Field(max_length=64)]
+    diff: Annotated[list[ChangeView], Field(max_length=LARGEST_OBJECT)]
     ruling: RulingView | None
     decision: DecisionView | None
     execution: ExecutionView | None
-    superseded_by: Annotated[str | None, Field(description="The escalation that replaced it after a drift.")]
+    superseded_by: Annotated[EscalationId | None, Field(description="The escalation that replaced it after a drift.")]
     earlier: Annotated[
         list[EarlierView],
         Field(
@@ -95,8 +119,8 @@ class EscalationView(Shape):
 class EscalationPageView(Shape):
     """Some of an agent's escalations within the token's scope, newest first. A page may be short; the last has no cursor."""
 
-    escalations: list[EscalationView]
-    next_cursor: str | None
+    escalations: Annotated[list[EscalationView], Field(max_length=MOST_LISTED)]
+    next_cursor: EscalationId | None
 
 
 _SILENT_REASONS: Final = {
@@ -152,7 +176,7 @@ def _leaf(leaf: Leaf) -> LeafView:
 
 
 def _ruling(ruling: Ruling) -> RulingView:
-    return RulingView(rule=", ".join(ruling.rules), reasons=list(ruling.reasons))
+    return RulingView(rule=", ".join(ruling.rules), reasons=list(ruling.reasons[:MOST_REASONS]))
 
 
 def _decision(request: Request, reason: str | None) -> DecisionView | None:
@@ -164,7 +188,7 @@ def _decision(request: Request, reason: str | None) -> DecisionView | None:
         reason = "The token it was asked with was revoked."
     return DecisionView(
         outcome=request.state,
-        by=list(request.decided_by),
+        by=list(request.decided_by[:MOST_DECIDING]),
         at=request.decided_at or request.asked_at,
         reason=reason or _SILENT_REASONS.get(request.state),
     )
@@ -172,8 +196,8 @@ def _decision(request: Request, reason: str | None) -> DecisionView | None:
 
 def _execution(execution: Execution) -> ExecutionView:
     return ExecutionView(
-        status=execution.state.value,
-        effect=execution.effect.value if execution.effect else None,
-        reason=execution.reason.value if execution.reason else None,
+        status=execution.state,
+        effect=execution.effect,
+        reason=execution.reason,
         message=execution.message,
     )

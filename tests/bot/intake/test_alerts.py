@@ -1,5 +1,6 @@
 """Alerts: a delivery of a monitor becomes rows and cards, repeats are folded, a resolution is noted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.bot.intake.support import ALERTS, MONITOR, a_delivery, open_door
@@ -131,3 +132,14 @@ def _folded(door):
     text = door.metrics.text().decode()
     name = 'countersign_http_requests_total{method="POST",route="/v1/alerts/alertmanager",status="200"} '
     return float(text.partition(name)[2].partition("\n")[0] or 0) - 1
+
+
+def test_an_environment_that_the_policy_dropped_is_a_no(door):
+    """The monitor's token outlives its environment: 403, which the contract names, and nothing is stored."""
+    policies = door.world.policies
+    policies.policy = replace(policies.policy, environments={})
+
+    answer = door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+
+    assert (answer.status, answer.code) == (403, "unknown_environment")
+    assert _alerts(door) == []

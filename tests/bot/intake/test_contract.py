@@ -4,6 +4,7 @@ That every answer is one that it names is checked by the client of all tests her
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.intake.escalations import body_hash_of
 from models.payloads.escalation import LARGEST_BODY
 from models.strict_json import parse
 from tests.bot.intake.schemas import faults, resolved, values
-from tests.bot.intake.support import ESCALATIONS, Door, a_body
+from tests.bot.intake.support import ESCALATIONS, PROBLEM, Door, a_body
 
 SHAPE = {
     "missing_field",
@@ -82,17 +83,88 @@ def test_it_names_every_path_and_who_may_call_it(shared_door):
     }
 
 
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _nodes(inner)
+
+
+def test_every_reference_leads_somewhere_and_every_shape_is_referred_to(shared_door):
+    """A generator of clients stops at a reference that leads nowhere, and makes a class of a shape that nobody sends."""
+    document = shared_door.contract
+    referred = {node["$ref"] for node in _nodes(document) if "$ref" in node}
+    mapped = {ref for node in _nodes(document) for ref in node.get("discriminator", {}).get("mapping", {}).values()}
+
+    assert referred | mapped == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+
+def test_every_path_names_its_own_defect(shared_door):
+    """A 500 is an answer of ours like any other: a problem document."""
+    assert {
+        (method, path): operation["responses"].get("500", {}).get("content")
+        for path, operations in shared_door.contract["paths"].items()
+        for method, operation in operations.items()
+    } == {
+        (method, path): {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemPayload"}}}
+        for path, operations in shared_door.contract["paths"].items()
+        for method in operations
+    }
+
+
+def _unbounded(schema: dict[str, Any], at: str) -> Iterator[str]:
+    """Give where *schema* lets a text, a number or a list be of any length or size; references are looked at elsewhere."""
+    if schema.keys() & {"enum", "const", "$ref"}:
+        return
+    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from _unbounded(inner, at)
+    needed = _BOUNDS.get(schema.get("type", ""), set())
+    if not needed <= schema.keys() and schema.get("format") != "date-time":
+        yield at
+    if "items" in schema:
+        yield from _unbounded(schema["items"], f"{at}[]")
+    for name, inner in schema.get("properties", {}).items():
+        yield from _unbounded(inner, f"{at}.{name}")
+
+
+_BOUNDS = {
+    "string": {"maxLength"},
+    "integer": {"minimum", "maximum"},
+    "number": {"minimum", "maximum"},
+    "array": {"maxItems"},
+}
+
+
+def test_everything_has_bounds(shared_door):
+    """What is sent and what is answered says how long or large it may be, so that a caller can make room."""
+    schemas = shared_door.contract["components"]["schemas"]
+    unbounded = [place for name, schema in schemas.items() for place in _unbounded(schema, name)]
+    for path, operations in shared_door.contract["paths"].items():
+        for method, operation in operations.items():
+            for one in operation.get("parameters", ()):
+                unbounded += _unbounded(one["schema"], f"{method} {path} {one['name']}")
+
+    assert unbounded == []
+
+
 def test_it_names_every_parameter(shared_door):
     """Query and header parameters, with their bounds."""
     paths = shared_door.contract["paths"]
     listed = {one["name"]: one["schema"] for one in paths["/v1/escalations"]["get"]["parameters"]}
     shown = {one["name"]: one["schema"] for one in paths["/v1/escalations/{escalation}"]["get"]["parameters"]}
+    (taken_back,) = paths["/v1/escalations/{escalation}/cancel"]["post"]["parameters"]
     (key,) = paths["/v1/escalations"]["post"]["parameters"]
 
     assert (listed["limit"]["minimum"], listed["limit"]["maximum"], listed["limit"]["default"]) == (1, 200, 50)
     assert listed.keys() == {"status", "limit", "cursor"}
     assert (shown["wait_seconds"]["minimum"], shown["wait_seconds"]["maximum"]) == (0, 60)
     assert shown.keys() == {"escalation", "after_version", "wait_seconds"}
+    assert (taken_back["name"], taken_back["in"], taken_back["required"]) == ("escalation", "path", True)
+    assert (
+        taken_back["schema"]
+        == shown["escalation"]
+        == {"type": "string", "pattern": "^esc_[0-9A-Z]{26}$", "maxLength": 30}
+    )
     assert (key["name"], key["in"], key["required"]) == ("Idempotency-Key", "header", True)
     assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": 255}
 
