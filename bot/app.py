@@ -153,9 +153,9 @@ class Application:
     def _sources(self) -> dict[str, Source]:
         return self.sources(self.policies.current())
 
-    def grow_sources(self) -> None:
-        """Take on the clusters of environments that a reloaded policy brought."""
-        sources = self.sources(self.policies.current())
+    def grow_sources(self, policy: Policy) -> None:
+        """Take on the clusters of environments that a reloaded policy brings."""
+        sources = self.sources(policy)
         self._sources.update(sources)
         self.cluster.statement.hold_to(sources.values())
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from approvals.errors import Refused, Unavailable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
@@ -19,6 +21,21 @@ class Cause:
     code: str
     words: str
     """Without a subject, such as ``nothing listens there``."""
+
+
+class Away(Unavailable):
+    """Something outside does not answer; :attr:`cause` says why, as far as that can be told."""
+
+    def __init__(self, subject: str, cause: Cause, *, code: str) -> None:
+        """Make the sentence: *subject*, such as ``The cluster``, and the cause."""
+        words = "" if cause is OTHER else f": {cause.words}"
+        super().__init__(f"{subject} does not answer{words}.", code=code)
+        self.cause = cause
+
+
+def code_of_leg(error: Refused) -> str:
+    """Return the code by which a leg tells *error*: that of its cause, where it has one."""
+    return error.cause.code if isinstance(error, Away) and error.cause is not OTHER else error.code
 
 
 NAME_UNKNOWN: Final = Cause(code="dns", words="its name cannot be resolved (DNS)")

@@ -15,11 +15,15 @@ from typing import Final
 import structlog
 
 from approvals.ports import Obstacle
+from bot.legs import GOOD, Leg, LegState, Part
 
 log = structlog.get_logger(__name__)
 
 FIRST_CHECKS: Final = "checks"
-"""The holder of every environment until its checks have passed, and again whenever they find something grave."""
+"""The holder of every environment until its cluster's checks have passed, and again whenever they find something grave."""
+
+CHANNEL_CHECKS: Final = "channel"
+"""Likewise, until its channel was seen to be one in which people can be asked."""
 
 STATEMENT: Final = "statement"
 """The holder of every environment whose cluster is not the one that the policy, or an earlier look, says."""
@@ -49,22 +53,37 @@ class Clearances:
         Args:
             now: The aware instant.
             at_first: The holders that must each release an environment once before anything starts in it, with the reason
-                until then; None for the first checks alone.
+                until then; None for the checks of its cluster and its channel.
         """
         self._now = now
-        self._at_first = dict(at_first or {FIRST_CHECKS: NOT_CHECKED})
+        self._at_first = dict(at_first or dict.fromkeys((FIRST_CHECKS, CHANNEL_CHECKS), NOT_CHECKED))
         self._lock = Lock()
         self._holds: dict[str, dict[str, Hold]] = {}
+        self._cleared_at: dict[str, datetime] = {}
 
     def obstacle(self, environment: str) -> Obstacle | None:
-        """Return the oldest reason why nothing may start in *environment* now, or None where changes may."""
+        """Return the first of the reasons why nothing may start in *environment* now, or None where changes may."""
         holds = self.holds(environment)
         return holds[0].obstacle if holds else None
 
     def holds(self, environment: str) -> tuple[Hold, ...]:
-        """Return every reason why nothing may start in *environment* now, oldest first."""
+        """Return every reason why nothing may start in *environment* now: known ones first, and of those the oldest."""
         with self._lock:
-            return tuple(sorted(self._of(environment).values(), key=lambda hold: (hold.since, hold.holder)))
+            return tuple(sorted(self._of(environment).values(), key=_weight))
+
+    def leg(self, environment: str, *, now: datetime) -> Leg:
+        """Return whether changes may start in *environment*, as a leg."""
+        holds = self.holds(environment)
+        obstacle = holds[0].obstacle if holds else None
+        return Leg(
+            part=Part.ENVIRONMENT,
+            of=environment,
+            state=LegState.GOOD if obstacle is None else LegState.FAILING,
+            code=GOOD if obstacle is None else obstacle.code,
+            why="" if obstacle is None else obstacle.sentence,
+            since=holds[0].since if holds else self._cleared_at.get(environment, now),
+            seen_at=now,
+        )
 
     def hold(self, environment: str, *, holder: str, obstacle: Obstacle) -> None:
         """Let nothing start in *environment* until *holder* releases it; held again, it has the newer reason."""
@@ -81,7 +100,10 @@ class Clearances:
     def release(self, environment: str, *, holder: str) -> None:
         """Take back what *holder* had against *environment*; changes start once nobody holds it any more."""
         with self._lock:
-            known = self._of(environment).pop(holder, None)
+            holds = self._of(environment)
+            known = holds.pop(holder, None)
+            if known is not None and not holds:
+                self._cleared_at[environment] = self._now()
         if known is not None:
             log.info("clearance.released", environment=environment, holder=holder, code=known.obstacle.code)
 
@@ -94,3 +116,7 @@ class Clearances:
                 for holder, obstacle in self._at_first.items()
             }
         return self._holds[environment]
+
+
+def _weight(hold: Hold) -> tuple[bool, datetime, str]:
+    return hold.obstacle == NOT_CHECKED, hold.since, hold.holder

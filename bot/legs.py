@@ -30,7 +30,9 @@ class Part(StrEnum):
     ENVIRONMENT = "environment"
     """Whether changes may start in one environment."""
     CHECKS = "checks"
-    """What one environment's checks found."""
+    """What the checks of one environment's cluster found."""
+    CHANNEL = "channel"
+    """What the check of one environment's channel found."""
     TICK = "tick"
     SEALER = "sealer"
     WORKER_LOCK = "worker_lock"
@@ -80,6 +82,11 @@ class Legs:
         self._lock = Lock()
         self._legs: dict[tuple[Part, str], Leg] = {}
         self._within: dict[tuple[Part, str], timedelta] = {}
+        self._sources: list[Callable[[], Iterable[Leg]]] = []
+
+    def add_source(self, source: Callable[[], Iterable[Leg]]) -> None:
+        """Have legs that somebody else keeps among these; whoever keeps them logs their changes."""
+        self._sources.append(source)
 
     def expect(self, part: Part, of: str = "", *, within: timedelta) -> None:
         """Have a leg that must report at least once *within* some time from now on, and again within it each time."""
@@ -118,6 +125,7 @@ class Legs:
         now, order = self._now(), list(Part)
         with self._lock:
             legs = [self._as_of(leg, now) for leg in self._legs.values()]
+        legs += [leg for source in self._sources for leg in source()]
         return tuple(sorted(legs, key=lambda leg: (order.index(leg.part), leg.of)))
 
     def of(self, part: Part) -> tuple[Leg, ...]:

@@ -1,7 +1,7 @@
-"""Serving: what ``serve`` checks before it starts, and what it runs. Only the application loads this.
+"""Serving: what keeps ``serve`` from starting, and what it runs. Only the application loads this.
 
-Everything grave that is found (a scope that is missing, a bot that is not in its channel, an account that may do too much) is
-said in words that tell what to do, and keeps the service from starting.
+What is wrong with all of it (a token, a scope, a schema) is said in words that tell what to do, and keeps it from starting. The
+checks of channels and clusters run beside it and take out what they concern (:mod:`bot.checking`).
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -22,15 +21,14 @@ from approvals.errors import Refused, Unavailable
 from approvals.policy import Environment, Policy
 from approvals.usecases.expire import STEP_WORTH_TELLING
 from bot import clock
-from bot.clearances import FIRST_CHECKS
-from bot.cluster.access import grants_of
-from bot.cluster.checks import Finding as ClusterFinding
+from bot.checking import Checking
 from bot.digests import DigestPost
+from bot.environment_checks import EnvironmentChecks
 from bot.headcounts import Headcounts
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
 from bot.intake.wire import IntakeServer, check_listen
-from bot.legs import Part, Readiness
+from bot.legs import Leg, Part, Readiness
 from bot.metrics import Metrics
 from bot.mishaps import LoggedMishaps
 from bot.parts import Verbs
@@ -42,7 +40,7 @@ from bot.service import STARTING_SECONDS, Service
 from bot.settings import Transport
 from bot.slack.acting import Acting
 from bot.slack.answers import Answers
-from bot.slack.checks import check_slack
+from bot.slack.checks import Checked, check_app, check_channel, check_group
 from bot.slack.clients import ASKING_SECONDS, POSTING_SECONDS, async_client, client
 from bot.slack.commands import Handle
 from bot.slack.copies import Copies
@@ -51,13 +49,17 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.door import App, make_app
 from bot.slack.listeners import Listeners
 from bot.slack.message import Message
+from bot.slack.opening import Opening
 from bot.slack.painter import SlackPainter
 from bot.slack.pin import Installed
 from bot.slack.poster import SlackPoster
 from bot.slack.signed_http import SignedHttp
 from bot.slack.sockets import Sockets
+from bot.slack.standstill_message import standstill_message
+from bot.standstills import Standstills
 from bot.tick_reports import SEAL, TickReports, leg_of
 from bot.under_lock import UnderLock
+from bot.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
 from bot.worker import Worker
 from models.audit_book import AuditBook
 from models.cards import Cards
@@ -79,46 +81,33 @@ SILENT_AFTER: Final = timedelta(seconds=30)
 
 _CLOCK: Final = "Time stands still for deadlines until it has caught up (docs/operations.md)."
 
+STARTING_SLACK_SECONDS: Final = 3
+"""How long each of two questions to Slack may hold the start up: after that everything else begins without it."""
+
 POLICY_SECONDS: Final = 10.0
 """How often the policy file is looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """How Slack reaches us: over a socket that we open, or through the API's server."""
-
-    sockets: Sockets | None
-
-    async def open(self) -> None:
-        """Begin to take clicks; in HTTP mode the API's server does."""
-        if self.sockets is not None:
-            await self.sockets.open()
-
-    async def close(self) -> None:
-        """Take none any more."""
-        if self.sockets is not None:
-            await self.sockets.close()
 
 
 class Serving:
     """One process's service, put together."""
 
-    def __init__(self, application: "Application", installed: Installed, lock: WorkerLock) -> None:
+    def __init__(self, application: "Application", at_start: Checked, lock: WorkerLock) -> None:
         """Put everything together over the application's parts; nothing runs yet."""
         self._application = application
         self._slack = application.required_slack()
-        self._installed = installed
         self._lock = lock
         self._clock_behind = timedelta(0)
         self._server: IntakeServer | None = None
         self.legs = application.legs
         self.metrics = Metrics()
+        self.legs.add_source(self._environments)
         self.metrics.watch_legs(self.legs.all)
         self.pulse = Pulse(self.legs, Heartbeats(application.store.database), now=clock.utc_now)
         self.pools = standard_pools()
-        self.directory = SlackDirectory(
-            client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS), team=installed.team
-        )
+        team = None if at_start.installed is None else at_start.installed.team
+        asking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
+        self.directory = SlackDirectory(asking, team=team)
+        self.slack_watch = SlackWatch(self._ask_slack, self.legs, at_start=at_start)
         self.verbs = Verbs(
             store=application.store,
             policies=application.policies,
@@ -130,13 +119,30 @@ class Serving:
             clearance=application.clearances,
             mishaps=LoggedMishaps(failed=self.metrics.failed),
         )
+        self.checking = Checking(clearances=application.clearances, legs=self.legs, monotonic=time.monotonic)
+        looking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
+        self._checks = EnvironmentChecks(
+            channel=partial(check_channel, looking),
+            group=partial(check_group, looking),
+            find_in=application.cluster.findings,
+            sources=application.sources,
+        )
+        self.cluster_watch = ClusterWatch(
+            application.cluster,
+            self.legs,
+            environments=lambda: application.policies.current().environments,
+            again=self.checking.again,
+        )
         self.cards = Cards(application.store)
         self.lines = ThreadLines(application.store)
 
     @classmethod
     @contextmanager
     def over(cls, application: "Application") -> Iterator["Serving | None"]:
-        """Give the service of *application*, checked; None where something grave was found, which has been said.
+        """Give the service of *application*; None where something is wrong with all of it, which has been said.
+
+        What is wrong with one environment keeps only that one from starting anything, and is found while the others serve.
+        Slack that cannot be reached is asked again.
 
         Raises:
             Clash: Another process serves this database.
@@ -146,18 +152,16 @@ class Serving:
         slack = application.required_slack()
         policy = application.policies.current()
         with worker_lock(application.settings.database_url) as lock:
-            web = client(slack.bot_token, slack.api_url, timeout_seconds=POSTING_SECONDS)
-            checked = check_slack(web, policy, app_token=slack.app_token)
-            found = [(one.sentence, one.grave) for one in checked.findings]
-            found += [(one.sentence, one.is_grave) for one in _cluster_findings(application, policy)]
-            _say(found)
-            if checked.installed is None or any(grave for _, grave in found):
+            with application.store.reading() as reading:
+                reading.epoch()  # The store and its schema come before anybody outside is asked.
+            web = client(slack.bot_token, slack.api_url, timeout_seconds=STARTING_SLACK_SECONDS)
+            checked = check_app(web, policy, app_token=slack.app_token)
+            _say((one.sentence, one.grave) for one in checked.findings)
+            if not checked.may_serve:
                 yield None
                 return
-            for name in policy.environments:
-                application.clearances.release(name, holder=FIRST_CHECKS)
             application.verbs.adopt(policy, application.policies.text(), by=ITSELF)
-            yield cls(application, checked.installed, lock)
+            yield cls(application, checked, lock)
 
     async def run(self, ready: Callable[[str], Awaitable[None]] | None = None) -> None:
         """Run until the process is told to end; *ready* is given the API's address when everything runs.
@@ -169,18 +173,13 @@ class Serving:
         settings, ended, loop = self._application.settings, asyncio.Event(), asyncio.get_running_loop()
         under_lock = UnderLock(self._lock, monotonic=time.monotonic, end=lambda: loop.call_soon_threadsafe(ended.set))
         intake = Intake(self._deps())
-        app = make_app(
-            self._listeners(),
-            client=async_client(None, self._slack.api_url, timeout_seconds=ASKING_SECONDS),
-            token=self._slack.bot_token,
-        )
-        if self._slack.signing_secret is not None:
-            signed = SignedHttp(app, self._slack.signing_secret, seconds=clock.seconds)
-            intake.app.router.routes.append(signed.route())
+        opening = self._opening()
+        if self._slack.transport is Transport.HTTP:
+            intake.app.router.routes.append(opening.route())
         server = self._server = intake.server(host=settings.host, port=settings.port)
         service = Service(
             api=server,
-            slack=Reached(sockets=self._sockets(app)),
+            slack=opening,
             scheduler=self._scheduler(under_lock),
             pools=self.pools,
             expire=self._catch_up,
@@ -189,9 +188,13 @@ class Serving:
         self.legs.good(Part.WORKER_LOCK)
         self.legs.good(Part.POLICY)
         await asyncio.to_thread(self.pulse.beat)
+        self.checking.cover(self._checks.of(self._application.policies.current()))
+        self.checking.tick()
         try:
             await service.run(ended)
         finally:
+            self.checking.close()
+            self.cluster_watch.close()
             await asyncio.to_thread(self.pulse.stop)
         if under_lock.given_up is not None:
             raise under_lock.given_up
@@ -209,11 +212,37 @@ class Serving:
             readiness=self._readiness,
         )
 
-    def _listeners(self) -> Listeners:
+    def _ask_slack(self) -> Checked:
+        """Ask Slack who we are, once more."""
+        web = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
+        return check_app(web, self._application.policies.current(), app_token=None)
+
+    def _opening(self) -> Opening:
+        is_http = self._slack.transport is Transport.HTTP
+        return Opening(
+            installed=lambda: self.slack_watch.installed,
+            build=self._door,
+            sockets=None if is_http else self._sockets,
+            signed=self._signed if is_http else None,
+            legs=self.legs,
+        )
+
+    def _door(self, installed: Installed) -> App:
+        self.directory.belongs_to(installed.team)
+        return make_app(
+            self._listeners(installed),
+            client=async_client(None, self._slack.api_url, timeout_seconds=ASKING_SECONDS),
+            token=self._slack.bot_token,
+        )
+
+    def _signed(self, app: App) -> SignedHttp:
+        return SignedHttp(app, self._slack.signing_secret or "", seconds=clock.seconds)
+
+    def _listeners(self, installed: Installed) -> Listeners:
         answering = async_client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
         verbs, store = self.verbs, self._application.store
         return Listeners(
-            installed=self._installed,
+            installed=installed,
             decide=verbs.decide,
             copies=Copies(store=store, cards=self.cards),
             handle=Handle(store=store, engage=verbs.engage_pause, resume=verbs.resume),
@@ -223,11 +252,9 @@ class Serving:
             forms=answering,
         )
 
-    def _sockets(self, app: App) -> Sockets | None:
-        if self._slack.transport is Transport.HTTP or self._slack.app_token is None:
-            return None
+    def _sockets(self, app: App) -> Sockets:
         web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
-        return Sockets(app, app_token=self._slack.app_token, client=web)
+        return Sockets(app, app_token=self._slack.app_token or "", client=web)
 
     def _scheduler(self, under_lock: UnderLock) -> Scheduler:
         store = self._application.store
@@ -252,6 +279,13 @@ class Serving:
             draw=_drawn_digest,
             failed=self.metrics.failed,
         )
+        standstills = Standstills(
+            self._application.clearances,
+            poster,
+            policy=self._application.policies.current,
+            draw=standstill_message,
+            now=clock.utc_now,
+        )
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
             Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
@@ -263,6 +297,10 @@ class Serving:
             Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
             Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
             Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
+            Tick(name="check", seconds=1.0, run=self.checking.tick),
+            Tick(name="look at clusters", seconds=CLUSTER_SECONDS, run=self.cluster_watch.look),
+            Tick(name="look at Slack", seconds=SLACK_SECONDS, run=self.slack_watch.look),
+            Tick(name="say what stands still", seconds=5.0, run=under_lock.only(standstills)),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
             Tick(name="count people", seconds=60.0, run=self._headcounts()),
             Tick(name="catch up with digests", seconds=60.0, run=under_lock.only(digests.catch_up)),
@@ -315,14 +353,25 @@ class Serving:
             self.legs.good(Part.CLOCK)
 
     def _reload(self) -> None:
-        """Take a changed policy on, where it holds; else keep the old one, which is logged. The cluster is not asked again."""
+        """Take a changed policy on, where it holds; else keep the old one, which is logged."""
         policies = self._application.policies
-        policies.reload(partial(self.verbs.adopt, by=ITSELF))
+        policies.reload(self._adopt)
         if policies.mistake is None:
             self.legs.good(Part.POLICY)
         else:
             self.legs.failing(Part.POLICY, code="policy_mistakes", why=" ".join(policies.mistake.split()))
-        self._application.grow_sources()
+
+    def _adopt(self, policy: Policy, text: str) -> None:
+        """Write a reloaded policy down before it rules. What it brings starts nothing before it was checked (I18)."""
+        self.checking.cover(self._checks.of(policy))
+        self._application.grow_sources(policy)
+        self.verbs.adopt(policy, text, by=ITSELF)
+
+    def _environments(self) -> Iterator[Leg]:
+        """Give whether changes may start in each environment, as legs."""
+        now = clock.utc_now()
+        for name in sorted(self._application.policies.current().environments):
+            yield self._application.clearances.leg(name, now=now)
 
     def _readiness(self) -> Readiness:
         """Return whether this process should get traffic; the store is asked now, because all of it needs the store."""
@@ -345,19 +394,6 @@ async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeSe
     log.info("api.listens", address=address)
     if ready is not None:
         await ready(address)
-
-
-def _cluster_findings(application: "Application", policy: Policy) -> Iterator[ClusterFinding]:
-    """Give what is wrong with each cluster: once where environments share one."""
-    for cluster in policy.clusters:
-        environments = policy.environments_in(cluster)
-        if not environments:
-            continue
-        name = environments[0]
-        try:
-            yield from application.cluster.findings(name, grants_of(policy, cluster))
-        except Unavailable as error:
-            yield ClusterFinding(sentence=f"{name}: {error.sentence}")
 
 
 def _say(findings: Iterable[tuple[str, bool]]) -> None:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from approvals.errors import Unavailable
+from bot.causes import Away, cause_of
 from bot.cluster.answers import Answer, describe
 from bot.cluster.calls import Client, Lost, Unsent
 
@@ -86,7 +87,7 @@ def _good(
     try:
         answer = client.call(method, path, query=query, body=body, content_type=content_type)
     except (Unsent, Lost) as error:
-        raise Unavailable("The cluster does not answer.", code="cluster_unavailable") from error
+        raise Away("The cluster", cause_of(error), code="cluster_unavailable") from error
     if answer.is_good:
         return answer
     if answer.is_refusal and answer.status != HTTPStatus.TOO_MANY_REQUESTS:

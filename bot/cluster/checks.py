@@ -5,7 +5,7 @@ The inspector lists every role and binding once, and what each of our accounts m
 (:mod:`bot.cluster.standing`). Each account's token is minted, its owner confirmed and its own review of its own namespace
 asked for as a second witness, which knows of other authorizers as well; and each policy is tried out once, because a server may
 have them switched off. What is not as it should be is a :class:`Finding`: a sentence that says which account, what, by which
-binding, and what to do. A grave one keeps ``serve`` from starting: an account that may do too much is a way round every
+binding, and what to do. A grave one lets nothing start there: an account that may do too much is a way round every
 approval, one that may do too little fails after somebody has approved.
 """
 
@@ -51,7 +51,12 @@ class Finding:
 
     sentence: str
     is_grave: bool = True
-    """Whether the bot must not start."""
+    """Whether nothing may start where it holds."""
+    code: str = field(default="checks_failed", compare=False)
+    """For programs: which kind of thing it is."""
+    namespace: str | None = field(default=None, compare=False)
+    """The namespace that alone it concerns; None where it concerns the whole cluster: a right too many is a way round
+    every approval there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +132,15 @@ class Checks:
         except Declined as refusal:
             return self._found(
                 f"the cluster does not accept the bot's own credential ({describe(refusal.answer)}). "
-                "Give it a kubeconfig with a good one."
+                "Give it a kubeconfig with a good one.",
+                code="credential_refused",
             )
         if name == self._bot.username:
             return None
         return self._found(
             f"the bot's own account is {name} and should be {self._bot.username}, which may do nothing but mint tokens. "
-            "Give it a kubeconfig of that service account."
+            "Give it a kubeconfig of that service account.",
+            code="other_account",
         )
 
     def _inspect(self) -> Inspection | Finding:
@@ -141,12 +148,13 @@ class Checks:
         try:
             minted = identities.mint(self.own, account, open_line=self.open_line)
         except Forbidden as refusal:
-            return self._found(f"{refusal.sentence} {_APPLY}")
+            return self._found(f"{refusal.sentence} {_APPLY}", code=refusal.code)
         try:
             return self._with(minted.identity, inspection.inspect)
         except Declined as refusal:
             return self._found(
-                f"the account {_named(account)} may not list what the cluster grants ({describe(refusal.answer)}). {_APPLY}"
+                f"the account {_named(account)} may not list what the cluster grants ({describe(refusal.answer)}). {_APPLY}",
+                code="right_missing",
             )
 
     # ---------------------------------------------------------------------------------------- what stands, computed
@@ -155,13 +163,15 @@ class Checks:
         generated = fences(self.installation)
         admission = inspected.admission
         for fault in fallen(policies=admission.policies, bindings=admission.bindings, generated=generated):
-            yield self._found(f"{fault}. {_APPLY}")
+            yield self._found(f"{fault}. {_APPLY}", code="fence_missing")
         for namespace in namespaces_of(self.holdings):
             phase = inspected.namespaces.get(namespace)
             if phase is None:
-                yield self._found(f"there is no namespace {namespace}. Make it, and apply the manifests again.")
+                words = f"there is no namespace {namespace}. Make it, and apply the manifests again."
+                yield self._found(words, code="namespace_missing", namespace=namespace)
             elif phase == "Terminating":
-                yield self._found(f"the namespace {namespace} is being deleted.")
+                words = f"the namespace {namespace} is being deleted."
+                yield self._found(words, code="namespace_terminating", namespace=namespace)
 
     def _of_rights(self, inspected: Inspection) -> Iterator[Finding]:
         everybody = self._everybody
@@ -172,13 +182,15 @@ class Checks:
                 rights = tuple(dict.fromkeys(right for held in surplus.values() for right in held))
                 place = "the whole cluster" if grant.namespace is None else grant.namespace
                 yield self._found(
-                    f"{_some(tuple(surplus))} may also {_some(rights)} in {place}, by the {grant}. Take that away."
+                    f"{_some(tuple(surplus))} may also {_some(rights)} in {place}, by the {grant}. Take that away.",
+                    code="right_too_many",
                 )
         for held in everybody:
             for namespace in held.allowed:
                 for right in held.lacking(inspected.grants, namespace):
                     place = "the whole cluster" if namespace is None else namespace
-                    yield self._found(f"{held.who} may not {right} in {place}, and has to. {_APPLY}")
+                    words = f"{held.who} may not {right} in {place}, and has to. {_APPLY}"
+                    yield self._found(words, code="right_missing", namespace=namespace)
 
     def _of_roads(self, inspected: Inspection) -> Iterator[Finding]:
         """Tell who else could get past the fences: none of it can be refused, all of it should be known."""
@@ -186,7 +198,8 @@ class Checks:
             open_by = [(grant, grant.others()) for grant in inspected.grants if road.is_open_by(grant)]
             held = [f"{_some(others)}, by the {grant}" for grant, others in open_by if others]
             if held:
-                yield self._found(f"somebody else may {road.words}: {_some(held, '; ')}.", is_grave=False)
+                words = f"somebody else may {road.words}: {_some(held, '; ')}."
+                yield self._found(words, code="open_road", is_grave=False)
 
     # -------------------------------------------------------------------------------------- what stands, tried out
 
@@ -195,7 +208,8 @@ class Checks:
         if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is Trial.LET_THROUGH:
             yield self._found(
                 f"the bot could mint a token of {_named(account)} for an hour: the admission policy for tokens is "
-                f"missing, or does not know {self._bot.username}. {_APPLY}"
+                f"missing, or does not know {self._bot.username}. {_APPLY}",
+                code="fence_missing",
             )
         samples = self._samples()
 
@@ -212,6 +226,7 @@ class Checks:
             yield self._found(
                 f"what {partial} of {len(seen)} accounts may do cannot be listed in full, because another authorizer takes "
                 "part; the most dangerous rights were asked for one by one.",
+                code="rights_partly_seen",
                 is_grave=False,
             )
 
@@ -224,7 +239,8 @@ class Checks:
         try:
             minted = identities.mint(self.own, holding.account, open_line=self.open_line)
         except Forbidden as refusal:
-            return Witnessed(findings=[self._found(f"{refusal.sentence} {_APPLY}")])
+            words, place = f"{refusal.sentence} {_APPLY}", holding.account.namespace
+            return Witnessed(findings=[self._found(words, code=refusal.code, namespace=place)])
         seen = self._witness(_held(holding), minted.identity, inspected)
         if is_sample:
             seen.findings += self._fence_of(holding, minted.identity)
@@ -238,9 +254,10 @@ class Checks:
         trial = self._with(identity, lambda line: attempt(line, holding, self.canary))
         if trial is Trial.LET_THROUGH:
             words = f"the account {_named(holding.account)} could {what}: an admission policy is missing."
-            yield self._found(f"{words} {_APPLY}")
+            yield self._found(f"{words} {_APPLY}", code="fence_missing")
         if trial is Trial.NO_CANARY:
-            yield self._found(f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}")
+            words = f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}"
+            yield self._found(words, code="canary_missing", namespace=holding.account.namespace)
 
     def _witness(self, held: Held, identity: Identity, inspected: Inspection | None = None) -> Witnessed:
         """Ask an account itself what it may do in its own namespaces, and tell what no binding has told already."""
@@ -257,14 +274,14 @@ class Checks:
                 witnessed.findings.append(
                     self._found(
                         f"{held.who} may also {right} in {', '.join(new)}, and no binding says so: another authorizer of "
-                        "this cluster does. Take it away there."
+                        "this cluster does. Take it away there.",
+                        code="right_too_many",
                     )
                 )
         for right, namespace in seen.too_little:
             if inspected is None or right not in held.lacking(grants, namespace):
-                witnessed.findings.append(
-                    self._found(f"{held.who} may not {right} in {namespace}, and has to. {_APPLY}")
-                )
+                words = f"{held.who} may not {right} in {namespace}, and has to. {_APPLY}"
+                witnessed.findings.append(self._found(words, code="right_missing", namespace=namespace))
         return witnessed
 
     # --------------------------------------------------------------------------------------------------- by the way
@@ -293,8 +310,9 @@ class Checks:
         with self.open_line(identity) as line:
             return do(line)
 
-    def _found(self, words: str, *, is_grave: bool = True) -> Finding:
-        return Finding(sentence=f"{self.environment}: {words}", is_grave=is_grave)
+    def _found(self, words: str, *, code: str, namespace: str | None = None, is_grave: bool = True) -> Finding:
+        sentence = f"{self.environment}: {words}"
+        return Finding(sentence=sentence, code=code, namespace=namespace, is_grave=is_grave)
 
 
 def _held(holding: Holding) -> Held:

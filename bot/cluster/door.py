@@ -180,6 +180,14 @@ class KubernetesCluster:
         self.statement.confirm(self.connections.source(environment), uid)
         return uid
 
+    def credential(self, environment: str) -> object:
+        """Return the bot's own identity at *environment*'s cluster, by which a later one is told apart; it shows no token.
+
+        Raises:
+            Unavailable: None is configured, or what is configured cannot be used.
+        """
+        return self.connections.own(environment)
+
     def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
         """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
 
@@ -190,10 +198,7 @@ class KubernetesCluster:
         Raises:
             Unavailable: The cluster cannot be asked.
         """
-        try:
-            own = self.connections.own(environment)
-        except Unavailable as refusal:
-            return (Finding(sentence=f"{refusal.sentence} It comes from {self.connections.source(environment)}."),)
+        own = self.connections.own(environment)
         wrong = self._misstated(environment)
         if wrong is not None:
             return (wrong,)  # what is granted in some other cluster says nothing
@@ -211,7 +216,7 @@ class KubernetesCluster:
         try:
             self.cluster_uid(environment)
         except Misstated as wrong:
-            return Finding(sentence=f"{environment}: {wrong.sentence}")
+            return Finding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code)
         except Unavailable:
             return None  # the checks ask again, and say what it is
         return None

@@ -16,6 +16,7 @@ from approvals.diff import Mac
 from approvals.plan import Bound, Step
 from approvals.ports import Came, Reply
 from approvals.verb import Verb, field_manager
+from bot.causes import OTHER, cause_of
 from bot.cluster import paths
 from bot.cluster.answers import Answer, describe
 from bot.cluster.calls import Client, Lost, TooLate, Unsent
@@ -62,8 +63,8 @@ class Executor:
             )
         except TooLate:
             return Reply(came=Came.NOT_SENT, message="It took too long to reach the cluster, so nothing was sent.")
-        except Unsent:
-            return Reply(came=Came.NOT_SENT, message="No connection to the cluster came about.")
+        except Unsent as error:
+            return Reply(came=Came.NOT_SENT, message=f"No connection to the cluster came about{_because(error)}.")
         except Lost:
             return Reply(came=Came.LOST, message="The cluster's answer to the write was lost.")
         if answer.is_good:
@@ -74,8 +75,10 @@ class Executor:
         """Return the object before the write, or why nothing was written."""
         try:
             answer = self.looking.call("GET", paths.target(self.step))
-        except (Unsent, Lost):
-            return Reply(came=Came.NOT_SENT, message="The cluster did not answer, so nothing was sent.")
+        except (Unsent, Lost) as error:
+            return Reply(
+                came=Came.NOT_SENT, message=f"The cluster did not answer, so nothing was sent{_because(error)}."
+            )
         if answer.is_good:
             return answer.object()
         refused = _refused(answer)
@@ -108,6 +111,11 @@ class Executor:
         if before["metadata"]["resourceVersion"] != loads(body)["metadata"]["resourceVersion"]:
             return False
         return self.verb.reviewed(before, after, self.mac) == self.step.changes
+
+
+def _because(error: Unsent | Lost) -> str:
+    cause = cause_of(error)
+    return "" if cause is OTHER else f": {cause.words}"
 
 
 def _refused(answer: Answer) -> Reply:

@@ -83,12 +83,13 @@ class Kept(Generic[T]):
 class SlackDirectory:
     """Asks as the app's bot, some accounts at a time."""
 
-    def __init__(self, client: WebClient, *, team: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, client: WebClient, *, team: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Keep whom to ask.
 
         Args:
             client: Of the Web API.
-            team: The workspace that its token belongs to: anybody else is from outside.
+            team: The workspace that its token belongs to: anybody else is from outside. None where Slack has not said it
+                yet: until :meth:`belongs_to` nothing is known of anybody.
             patience_seconds: How long one call waits for all answers together.
         """
         self._client = client
@@ -132,10 +133,10 @@ class SlackDirectory:
         they are, and so does everybody of whom Slack does not say it in time, unless it has said it before; whether they may
         answer is judged by what is known of that account.
         """
-        team, _, user_id = account.partition(":")
-        if team == self._team:
+        own, (team, _, user_id) = self._team, account.partition(":")
+        if own is None or team == own:
             return account
-        asked = self._threads[lane].submit(self._listed, user_id)
+        asked = self._threads[lane].submit(self._listed, user_id, own)
         wait([asked], timeout=self._patience)
         asked.cancel()
         listed = asked.result() if asked.done() and not asked.cancelled() else None
@@ -143,11 +144,11 @@ class SlackDirectory:
             listed = self._members.get(account)
         else:
             self._members.put(account, listed)
-        return f"{self._team}:{user_id}" if listed else account
+        return f"{own}:{user_id}" if listed else account
 
-    def _listed(self, user_id: str) -> bool | None:
+    def _listed(self, user_id: str, own: str) -> bool | None:
         try:
-            return _is_listed(self._client.users_info(user=user_id)["user"], self._team)
+            return _is_listed(self._client.users_info(user=user_id)["user"], own)
         except SlackApiError as error:
             if code_of(error) in _NOBODY:
                 return False
@@ -155,6 +156,10 @@ class SlackDirectory:
         except (*CONNECTION_ERRORS, TypeError) as error:
             _log_unanswered("users.info", error)
         return None
+
+    def belongs_to(self, team: str) -> None:
+        """Take down which workspace the token belongs to."""
+        self._team = team
 
     def forget_group(self, group: str) -> None:
         """Drop what is known of a group ``TEAM:SUBTEAM``: Slack says that its members changed."""
@@ -178,6 +183,8 @@ class SlackDirectory:
 
     def _standing(self, account: str, at: datetime) -> Standing | None:
         team, _, user_id = account.partition(":")
+        if self._team is None:
+            return None
         try:
             answer = self._client.users_info(user=user_id)
             standing = _standing_of(account, answer["user"], own_team=self._team, at=at)

@@ -1,5 +1,7 @@
 """What Slack's errors mean: in words of ours, once. Nobody else reads Slack's error codes."""
 
+import re
+from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
 from typing import Final
@@ -8,6 +10,7 @@ from urllib.error import URLError
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.causes import OTHER, cause_of
 from bot.delivery import Gone, Later, Rejected, Uncertain, Undelivered
 
 RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
@@ -53,6 +56,73 @@ def retry_after(error: SlackApiError) -> timedelta:
 def is_rate_limit(error: SlackApiError) -> bool:
     """Tell whether we were too fast."""
     return error.response.status_code == 429 or code_of(error) in RATE_LIMITED  # noqa: PLR2004 - Too Many Requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why Slack did not answer a question, for an operator."""
+
+    code: str
+    """Slack's own, or one of :mod:`bot.causes`."""
+    sentence: str
+    """What it is and what to do; nothing of it is text from outside but Slack's names of scopes, checked for shape."""
+    may_pass: bool
+    """Whether asking again may help without anybody doing anything."""
+
+
+_COPY: Final = "Copy it anew from the app's settings."
+_WHY: Final = {
+    "invalid_auth": f"Slack does not know this token (invalid_auth). {_COPY}",
+    "not_authed": f"Slack got no token (not_authed). {_COPY}",
+    "token_revoked": "The token was revoked (token_revoked). Install the app again and copy the new one.",
+    "token_expired": "The token has expired (token_expired). Install the app again and copy the new one.",
+    "account_inactive": "The app was uninstalled, or its bot user deactivated (account_inactive). Install the app again.",
+    "not_allowed_token_type": (
+        "The token is of the wrong kind (not_allowed_token_type). SLACK_BOT_TOKEN starts with xoxb- and SLACK_APP_TOKEN with"
+        " xapp-, both of the same app."
+    ),
+    "no_permission": "The app lacks a permission (no_permission). Update it from manifest.yml and install it again.",
+    "ekm_access_denied": "The organisation's key management denies access (ekm_access_denied). Ask its administrators.",
+    "access_denied": "The workspace denies access to the app (access_denied). Ask its administrators.",
+    "team_access_not_granted": (
+        "The app is not granted access to this workspace (team_access_not_granted). Have an administrator of the organisation"
+        " add it to the workspace."
+    ),
+    "channel_not_found": (
+        "There is no such channel, or the bot is not in it. Invite the bot: type /invite @Countersign in it, or name another"
+        " channel in the policy."
+    ),
+    "no_such_subteam": "There is no such user group. Name another one in the policy.",
+    "subteam_not_found": "There is no such user group. Name another one in the policy.",
+    "plan_upgrade_required": "The workspace's plan has no user groups. Name people in the policy instead.",
+}  # fmt: skip
+_SCOPE: Final = re.compile(r"[a-z._-]{1,40}:[a-z._-]{1,40}(,[a-z._-]{1,40}:[a-z._-]{1,40}){0,9}")
+
+
+def why_of(error: Exception) -> Why:
+    """Return why a question to Slack got no good answer, each cause with its own sentence."""
+    if not isinstance(error, SlackApiError):
+        return _why_unreached(error)
+    code = code_of(error)
+    if code == "missing_scope":
+        needed = str(error.response.get("needed") or "") if isinstance(error.response.data, dict) else ""
+        which = f" {needed}" if _SCOPE.fullmatch(needed) else ""
+        sentence = f"The app lacks the scope{which} (missing_scope). Update it from manifest.yml and install it again."
+        return Why(code=code, sentence=sentence, may_pass=False)
+    if code in _WHY:
+        return Why(code=code, sentence=_WHY[code], may_pass=False)
+    if is_rate_limit(error):
+        return Why(code="ratelimited", sentence="Slack asks for patience (ratelimited).", may_pass=True)
+    return Why(code=code, sentence=f"Slack refuses for the time being ({code}).", may_pass=True)
+
+
+def _why_unreached(error: Exception) -> Why:
+    cause = cause_of(error)
+    if cause is OTHER and not isinstance(error, OSError):
+        sentence = "What answers at SLACK_API_URL does not answer as Slack does, or its answer was cut."
+        return Why(code="unreadable", sentence=sentence, may_pass=True)
+    sentence = f"Slack cannot be reached: {cause.words}. Check SLACK_API_URL and the way out to the internet."
+    return Why(code=cause.code, sentence=sentence, may_pass=True)
 
 
 def meaning_of(error: Exception) -> Undelivered:

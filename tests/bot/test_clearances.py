@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from approvals.ports import Obstacle
-from bot.clearances import FIRST_CHECKS, NOT_CHECKED, Clearances, Hold
+from bot.clearances import CHANNEL_CHECKS, FIRST_CHECKS, NOT_CHECKED, Clearances, Hold
+from bot.legs import Leg, LegState, Part
 from tests.builders import NOON
 from tests.world import HandClock
 
@@ -15,6 +16,7 @@ def cleared(clock=None):
     """Return clearances in which the checks of prod have passed."""
     clearances = Clearances(now=clock or HandClock())
     clearances.release("prod", holder=FIRST_CHECKS)
+    clearances.release("prod", holder=CHANNEL_CHECKS)
     return clearances
 
 
@@ -24,6 +26,8 @@ def test_an_environment_starts_nothing_before_its_checks_have_passed():
 
     assert clearances.obstacle("prod") == NOT_CHECKED
     clearances.release("prod", holder=FIRST_CHECKS)
+    assert clearances.obstacle("prod") == NOT_CHECKED
+    clearances.release("prod", holder=CHANNEL_CHECKS)
     assert (clearances.obstacle("prod"), clearances.obstacle("other")) == (None, NOT_CHECKED)
 
 
@@ -60,3 +64,31 @@ def test_more_holders_may_have_to_release_first():
     clearances.release("prod", holder=FIRST_CHECKS)
 
     assert clearances.obstacle("prod") == UNFENCED
+
+
+def test_a_known_reason_is_told_before_what_is_not_known_yet():
+    """That a channel was not looked at yet must not hide what an account may do too much."""
+    clock = HandClock()
+    clearances = Clearances(now=clock)
+    clock.pass_by(timedelta(seconds=1))
+    clearances.hold("prod", holder="fences", obstacle=TOO_MUCH)
+
+    assert clearances.obstacle("prod") == TOO_MUCH
+
+
+def test_an_environment_is_a_leg():
+    """Since when changes may start there, or may not and why."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clock.pass_by(timedelta(seconds=1))
+    clearances.hold("prod", holder="fences", obstacle=UNFENCED)
+
+    def leg(of, state, code, why, since):
+        return Leg(part=Part.ENVIRONMENT, of=of, state=state, code=code, why=why, since=since, seen_at=clock())
+
+    later = NOON + timedelta(seconds=1)
+    assert clearances.leg("prod", now=clock()) == leg(
+        "prod", LegState.FAILING, "fence_missing", UNFENCED.sentence, later
+    )
+    clearances.release("prod", holder="fences")
+    assert clearances.leg("prod", now=clock()) == leg("prod", LegState.GOOD, "ok", "", later)

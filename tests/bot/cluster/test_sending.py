@@ -11,6 +11,8 @@ from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, cre
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
 from tests.builders import HOUR, INSTALLATION, a_workload, scale_of
 
+NO_CONNECTION = "No connection to the cluster came about: nothing listens there (connection refused)."
+
 
 def _send(server, door, **changed):
     token = changed.pop("credential", None) or credential(server)
@@ -80,7 +82,8 @@ def test_a_refused_connection_is_not_sent(tmp_path):
 
     reply = _send(server, door, credential=token)
 
-    assert reply == Reply(came=Came.NOT_SENT, message="The cluster did not answer, so nothing was sent.")
+    why = "The cluster did not answer, so nothing was sent: nothing listens there (connection refused)."
+    assert reply == Reply(came=Came.NOT_SENT, message=why)
 
 
 def test_a_connection_lost_between_look_and_write_is_not_sent(tmp_path):
@@ -96,7 +99,7 @@ def test_a_connection_lost_between_look_and_write_is_not_sent(tmp_path):
         server.script = last
         reply = _send(server, door, credential=token)
 
-    assert reply == Reply(came=Came.NOT_SENT, message="No connection to the cluster came about.")
+    assert reply == Reply(came=Came.NOT_SENT, message=NO_CONNECTION)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import gc
 
 import pytest
 
+from approvals.errors import Unavailable
 from bot.delivery import Uncertain
 from bot.slack.answers import Answers, Person
-from bot.slack.checks import check_slack
+from bot.slack.checks import check_app, check_channel, check_group
 from bot.slack.clients import async_client, client
 from bot.slack.directory import SlackDirectory
 from bot.slack.kit import markup
@@ -16,7 +17,7 @@ from bot.slack.message import Message
 from bot.slack.poster import SlackPoster
 from tests.bot.cluster.scripted import Answer, Verbatim, serving
 from tests.bot.slack.office import REPLACES, text_of
-from tests.builders import ADA, CHANNEL, GROUP, MINUTE, NOON, TEAM, a_policy, an_approver_set
+from tests.builders import ADA, CHANNEL, GROUP, MINUTE, NOON, TEAM, a_policy
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -134,21 +135,22 @@ def test_a_form_whose_reply_was_cut_is_said_not_to_have_opened(office):
     assert office.note("U0BORIS") == NO_FORM
 
 
-@pytest.mark.parametrize(
-    ("method", "sentence"),
-    [
-        ("auth.test", "Slack cannot be reached (IncompleteRead)."),
-        ("conversations.info", "Slack cannot be asked about the channel C0PROD (IncompleteRead)."),
-        ("usergroups.users.list", "Slack cannot be asked about the group S0PROD (IncompleteRead)."),
-    ],
-)
-def test_a_cut_answer_is_a_finding_of_the_start(make_office, method, sentence):
-    """What could not be looked at is said in words, never by a traceback."""
+_CUT = "it ends the connection"
+
+
+def test_a_cut_answer_is_asked_for_again(make_office):
+    """What could not be looked at is said in words, never by a traceback; it is no reason not to start."""
     office = make_office(connect=False)
     web = client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=10)
-    policy = a_policy(approver_sets={"platform": an_approver_set(groups=(GROUP,))})
-    office.change(lambda: office.workspace.faults.cut.update({method: 1}))
+    for method in ("auth.test", "conversations.info", "usergroups.users.list"):
+        office.change(lambda method=method: office.workspace.faults.cut.update({method: 1}))
 
-    found = [one.sentence for one in check_slack(web, policy, app_token=None).findings]
+    app = check_app(web, a_policy(), app_token=None)
+    with pytest.raises(Unavailable) as channel:
+        check_channel(web, "T0COUNTERSIGN:C0PROD")
+    (group,) = check_group(web, GROUP)
 
-    assert [one.startswith(sentence) for one in found if "IncompleteRead" in one] == [True]
+    assert app.away is not None
+    assert (app.may_serve, app.away.code, _CUT in app.away.sentence) == (True, "reset", True)
+    assert (channel.value.code, _CUT in channel.value.sentence) == ("reset", True)
+    assert (group.grave, _CUT in group.sentence) == (False, True)

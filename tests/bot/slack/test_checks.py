@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Unavailable
 from bot.local.workspace import Channel, default_seed
-from bot.slack.checks import check_slack
+from bot.slack.checks import check_app, check_channel, check_group
 from bot.slack.clients import client
+from bot.slack.errors import Why
 from bot.slack.pin import Installed
 from tests.builders import GROUP, a_policy, an_approver_set, an_environment
 
@@ -24,7 +26,14 @@ def _alone(**changed):
 def _check(office, *, policy=POLICY, token=None, app_token=None, url=None):
     workspace = office.workspace
     web = client(token or workspace.bot_token, url or workspace.api_url, timeout_seconds=2)
-    return check_slack(web, policy, app_token=workspace.app_token if app_token is None else app_token)
+    app = check_app(web, policy, app_token=workspace.app_token if app_token is None else app_token)
+    if app.installed is None or app.away is not None:
+        return app
+    channels = sorted({one.channel for one in policy.environments.values()})
+    groups = sorted({group for one in policy.approver_sets.values() for group in one.groups})
+    found = [*(one for each in channels for one in check_channel(web, each))]
+    found += [one for each in groups for one in check_group(web, each)]
+    return replace(app, findings=(*app.findings, *found))
 
 
 def test_a_good_installation_has_no_findings(make_office):
@@ -51,6 +60,14 @@ def test_a_channel_shared_with_another_company_is_pointed_out(make_office):
     assert checked.may_serve
 
 
+_NOT_SEEN = (
+    "The channel C0PROD cannot be seen (channel_not_found). There is no such channel, or the bot is not in it. Invite the"
+    " bot: type /invite @Countersign in it, or name another channel in the policy."
+)
+_NO_SOCKET = (
+    "SLACK_APP_TOKEN: The app lacks the scope connections:write (missing_scope). Update it from manifest.yml and install it"
+    " again."
+)
 GRAVE: dict[str, tuple[dict[str, Any], str]] = {
     "the bot is not in its channel": (
         {"channels": (Channel(id="C0PROD", name="approvals", members=("U0ADA",), bot_is_member=False),)},
@@ -58,15 +75,15 @@ GRAVE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a private channel that it cannot see": (
         {"channels": (Channel(id="C0PROD", name="approvals", members=("U0ADA",), private=True, bot_is_member=False),)},
-        "The channel C0PROD cannot be seen (channel_not_found). Invite the bot: type /invite @Countersign in it.",
+        _NOT_SEEN,
     ),
     "no such channel": (
         {"channels": ()},
-        "The channel C0PROD cannot be seen (channel_not_found). Invite the bot: type /invite @Countersign in it.",
+        _NOT_SEEN,
     ),
     "an archived channel": (
         {"channels": (Channel(id="C0PROD", name="approvals", members=("U0ADA",), archived=True),)},
-        "The channel #approvals is archived. Name another one in the policy.",
+        "The channel #approvals is archived. Unarchive it, or name another one in the policy.",
     ),
     "a missing scope": (
         {"bot_scopes": ("chat:write", "commands", "usergroups:read", "channels:read", "groups:read")},
@@ -74,7 +91,7 @@ GRAVE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an app token without its scope": (
         {"app_scopes": ()},
-        "SLACK_APP_TOKEN is of the wrong kind or lacks a scope (missing_scope). Install the app with manifest.yml.",
+        _NO_SOCKET,
     ),
 }
 
@@ -100,7 +117,7 @@ def test_a_token_of_the_wrong_kind_is_named(make_office):
 
     assert wrong.installed is None
     assert [one.sentence for one in wrong.findings] == [
-        "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth). Copy it anew from the app's settings."
+        "SLACK_BOT_TOKEN: Slack does not know this token (invalid_auth). Copy it anew from the app's settings."
     ]
     assert [one.sentence for one in swapped.findings if one.grave]
     assert office.workspace.bot_token not in str(swapped.findings)
@@ -118,14 +135,56 @@ def test_a_persons_token_is_named(make_office, monkeypatch):
     assert not checked.may_serve
 
 
-def test_an_unreachable_slack_is_named(make_office):
-    """Nobody at the address: said with what to look at."""
+def test_an_unreachable_slack_is_asked_again(make_office):
+    """Nobody at the address: no reason not to serve, and said with its cause."""
     office = make_office(connect=False)
 
     checked = _check(office, url="http://127.0.0.1:9/api/")
 
-    assert checked.installed is None
-    assert "Slack cannot be reached" in checked.findings[0].sentence
+    assert (checked.installed, checked.findings, checked.may_serve) == (None, (), True)
+    assert checked.away == Why(
+        code="refused",
+        sentence="Slack cannot be reached: nothing listens there (connection refused). Check SLACK_API_URL and the way out to the"
+        " internet.",
+        may_pass=True,
+    )
+
+
+@pytest.mark.parametrize("error", ["fatal_error", "service_unavailable", "org_login_required", "a_code_of_next_year"])
+def test_a_refusal_that_may_pass_is_asked_again(make_office, error):
+    """Only what somebody has to put right keeps it from serving; a code that nobody has seen yet is asked again."""
+    office = make_office(connect=False, seed=_alone())
+    office.change(lambda: office.workspace.faults.errors.update({"auth.test": [error]}))
+
+    checked = _check(office)
+
+    assert (checked.installed, checked.may_serve) == (None, True)
+    assert checked.away == Why(code=error, sentence=f"Slack refuses for the time being ({error}).", may_pass=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("invalid_auth", "SLACK_BOT_TOKEN: Slack does not know this token (invalid_auth)."),
+        ("token_revoked", "SLACK_BOT_TOKEN: The token was revoked (token_revoked)."),
+        (
+            "account_inactive",
+            "SLACK_BOT_TOKEN: The app was uninstalled, or its bot user deactivated (account_inactive).",
+        ),
+        ("missing_scope", "SLACK_BOT_TOKEN: The app lacks the scope (missing_scope)."),
+        ("not_allowed_token_type", "SLACK_BOT_TOKEN: The token is of the wrong kind (not_allowed_token_type)."),
+    ],
+)
+def test_each_refusal_of_a_token_has_its_own_sentence(make_office, error, words):
+    """What is wrong with a token decides what there is to do about it."""
+    office = make_office(connect=False, seed=_alone())
+    office.change(lambda: office.workspace.faults.errors.update({"auth.test": [error]}))
+
+    checked = _check(office)
+
+    (finding,) = checked.findings
+    assert (finding.grave, finding.code, checked.may_serve) == (True, error, False)
+    assert finding.sentence.startswith(words)
 
 
 def test_a_policy_for_another_workspace_is_named(make_office):
@@ -161,37 +220,38 @@ def test_in_http_mode_no_app_token_is_asked_for(make_office):
     office = make_office(connect=False, seed=_alone())
     web = client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2)
 
-    checked = check_slack(web, POLICY, app_token=None)
+    checked = check_app(web, POLICY, app_token=None)
 
     methods = [call.method for call in office.change(lambda: office.workspace.calls)]
     assert "apps.connections.open" not in methods
     assert checked.may_serve
 
 
-@pytest.mark.parametrize(
-    ("method", "error", "sentence"),
-    [
-        ("auth.test", "fatal_error", "Slack refuses to say whether SLACK_BOT_TOKEN is good (fatal_error)."),
-        ("conversations.info", "internal_error", "The channel C0PROD cannot be seen (internal_error)."),
-        ("usergroups.users.list", "internal_error", "The user group S0PROD has no members that Slack tells of"),
-    ],
-)
-def test_a_question_that_slack_does_not_answer_is_a_finding(make_office, method, error, sentence):
-    """What could not be looked at is said, never taken for good."""
+@pytest.mark.parametrize("fault", ["lost", "internal_error"])
+def test_a_channel_that_cannot_be_asked_about_is_asked_again(make_office, fault):
+    """What could not be looked at is neither good nor bad."""
     office = make_office(connect=False, seed=_alone())
-    office.change(lambda: office.workspace.faults.errors.update({method: [error]}))
+    method = "conversations.info"
+    if fault == "lost":
+        office.change(lambda: office.workspace.faults.lost.update({method: 1}))
+    else:
+        office.change(lambda: office.workspace.faults.errors.update({method: [fault]}))
 
-    found = [one.sentence for one in _check(office).findings]
+    with pytest.raises(Unavailable, match=r"^Slack cannot be asked about the channel C0PROD: "):
+        _check(office)
 
-    assert [one.startswith(sentence) for one in found] == [True]
 
-
-@pytest.mark.parametrize("method", ["conversations.info", "usergroups.users.list"])
-def test_a_lost_answer_is_a_finding(make_office, method):
-    """The same where the connection broke."""
+@pytest.mark.parametrize("fault", ["lost", "internal_error"])
+def test_a_group_that_cannot_be_asked_about_is_a_note(make_office, fault):
+    """It is said, and keeps nobody from starting: who may answer is asked at each click."""
     office = make_office(connect=False, seed=_alone())
-    office.change(lambda: office.workspace.faults.lost.update({method: 1}))
+    method = "usergroups.users.list"
+    if fault == "lost":
+        office.change(lambda: office.workspace.faults.lost.update({method: 1}))
+    else:
+        office.change(lambda: office.workspace.faults.errors.update({method: [fault]}))
 
-    found = [one.sentence for one in _check(office).findings]
+    (finding,) = _check(office).findings
 
-    assert [one.startswith("Slack cannot be asked about the") for one in found] == [True]
+    assert finding.sentence.startswith("Slack does not tell who is in the user group S0PROD: nobody in it can answer (")
+    assert not finding.grave

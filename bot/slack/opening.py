@@ -1,0 +1,111 @@
+"""Opening: the approvers' door opens as soon as Slack has said who we are, and not before: until then no click counts.
+
+A click names the app and the workspace that it belongs to, and what it is held against is what ``auth.test`` says. So with Slack
+away at the start everything else runs, and this waits. Whether clicks reach us is a leg.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.legs import Legs, Part
+from bot.slack.door import App
+from bot.slack.pin import Installed
+from bot.slack.signed_http import PATH, SignedHttp
+from bot.slack.sockets import Sockets
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 15.0
+"""How long a socket may take to connect, or to come back, before that is a fault."""
+
+_NOT_KNOWN: Final = "Slack has not said yet who we are, so no click counts."
+_DOWN: Final = (
+    "No connection to Slack's socket stands, so no click, form or command arrives. Slack's API says more (slack_api)."
+)
+
+
+class Opening:
+    """Opens the door late, and watches it."""
+
+    def __init__(
+        self,
+        *,
+        installed: Callable[[], Installed | None],
+        build: Callable[[Installed], App],
+        sockets: Callable[[App], Sockets] | None,
+        signed: Callable[[App], SignedHttp] | None,
+        legs: Legs,
+    ) -> None:
+        """Keep how the door is made.
+
+        Args:
+            installed: Who we are, as soon as that is known.
+            build: Makes the door's app.
+            sockets: Makes Socket Mode's connection; None in HTTP mode.
+            signed: Makes what takes Slack's requests in HTTP mode; None in Socket Mode.
+            legs: Where it is told whether clicks reach us.
+        """
+        self._installed = installed
+        self._build = build
+        self._make_sockets = sockets
+        self._make_signed = signed
+        self._legs = legs
+        self._sockets: Sockets | None = None
+        self._signed: SignedHttp | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._up_at = 0.0
+
+    def route(self) -> Route:
+        """Return the route to mount in HTTP mode."""
+        return Route(PATH, self.handle, methods=["POST"])
+
+    async def handle(self, request: Request) -> Response:
+        """Return the answer to one request of Slack's; before the door is open nothing is taken in."""
+        if self._signed is None:
+            return Response(status_code=503, headers={"Retry-After": "2"})
+        return await self._signed.handle(request)
+
+    async def open(self) -> None:
+        """Begin to wait for Slack's word, and open then."""
+        self._legs.unknown(Part.SLACK_DOOR, why=_NOT_KNOWN)
+        self._task = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Take no click any more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._sockets is not None:
+            await self._sockets.close()
+
+    async def _keep(self) -> None:
+        while (installed := self._installed()) is None:  # noqa: ASYNC110 - a thread tells it
+            await asyncio.sleep(LOOK_SECONDS / 5)
+        app = self._build(installed)
+        if self._make_signed is not None:
+            self._signed = self._make_signed(app)
+            self._legs.good(Part.SLACK_DOOR)
+        if self._make_sockets is not None:
+            self._sockets = self._make_sockets(app)
+            self._up_at = monotonic()
+            await self._sockets.open()
+            await self._watch(self._sockets)
+
+    async def _watch(self, sockets: Sockets) -> None:
+        while True:
+            if await sockets.is_connected():
+                self._up_at = monotonic()
+                self._legs.good(Part.SLACK_DOOR)
+            elif monotonic() - self._up_at > PATIENCE_SECONDS:
+                self._legs.failing(Part.SLACK_DOOR, code="socket_down", why=_DOWN)
+            await asyncio.sleep(LOOK_SECONDS)
