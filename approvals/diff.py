@@ -40,7 +40,7 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac:
         after: The same object as the dry run answered it.
         mac: Makes the keyed hash that stands for a hidden value.
     """
-    was, becomes = _substance(before), _substance(after)
+    was, becomes = substance(before), substance(after)
     moved = {path: (" ".join(one), " ".join(other)) for path, one, other in _moved(was, becomes)}
     old, new = dict(_leaves(was)), dict(_leaves(becomes))
     changed = {
@@ -49,7 +49,7 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac:
         if (path in old) != (path in new) or json_text(old.get(path)) != json_text(new.get(path))
     }
     return tuple(
-        Change(path=_pointer(path), before=one, after=other)
+        Change(path=pointer(path), before=one, after=other)
         for path, (one, other) in sorted({**moved, **changed}.items())
     )
 
@@ -57,7 +57,8 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any], *, mac:
 Path = tuple[str, ...]
 
 
-def _substance(thing: Mapping[str, Any]) -> dict[str, Any]:
+def substance(thing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *thing* without its status and what the server and we ourselves keep in its metadata."""
     substance = {key: value for key, value in thing.items() if key != "status"}
     metadata = {key: value for key, value in dict(thing.get("metadata") or {}).items() if key not in _BOOKKEEPING}
     if metadata.get("annotations"):
@@ -73,7 +74,7 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
     elif isinstance(value, list) and value:
-        for key, inner in zip(_item_keys(value), value, strict=True):
+        for key, inner in zip(item_keys(value), value, strict=True):
             yield from _leaves(inner, (*path, key))
     else:
         yield path, value
@@ -85,7 +86,7 @@ def _moved(before: Any, after: Any, path: Path = ()) -> Iterator[tuple[Path, lis
         for key in before.keys() & after.keys():
             yield from _moved(before[key], after[key], (*path, str(key)))
     elif isinstance(before, list) and isinstance(after, list):
-        old, new = dict(zip(_item_keys(before), before, strict=True)), dict(zip(_item_keys(after), after, strict=True))
+        old, new = dict(zip(item_keys(before), before, strict=True)), dict(zip(item_keys(after), after, strict=True))
         kept, then = [key for key in old if key in new], [key for key in new if key in old]
         if kept != then:
             yield path, kept, then
@@ -93,7 +94,7 @@ def _moved(before: Any, after: Any, path: Path = ()) -> Iterator[tuple[Path, lis
             yield from _moved(old[key], new[key], (*path, key))
 
 
-def _item_keys(items: list[Any]) -> list[str]:
+def item_keys(items: list[Any]) -> list[str]:
     """Return what to call the items of a list: their names where each has its own, else their places."""
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
@@ -101,7 +102,7 @@ def _item_keys(items: list[Any]) -> list[str]:
     return [f"[{place}]" for place in range(len(items))]
 
 
-def _pointer(path: Path) -> str:
+def pointer(path: Path) -> str:
     """Return *path* as a JSON pointer (RFC 6901); named list items stand in brackets."""
     return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path)
 
@@ -109,14 +110,15 @@ def _pointer(path: Path) -> str:
 def _shown(path: Path, value: Any, mac: Mac) -> Leaf:
     if value is None:
         return None
-    if _is_secret(path):
+    if is_secret(path):
         return Redacted(mac=mac(json_text([list(path), value])))
     if isinstance(value, (bool, int, str)):
         return value
     return json_text(value)  # an empty mapping or list, or a number with a fraction
 
 
-def _is_secret(path: Path) -> bool:
+def is_secret(path: Path) -> bool:
+    """Tell whether the name of a field says that its value may be secret."""
     if len(path) > 1 and path[-1] == "value" and path[-3:-2] == ("env",):
         return True
     return any(part not in _NEVER_SECRET and _SECRET_NAME.search(part) for part in path)

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from approvals.audit import Kind, request_stream
+from approvals.execution import Phase, Reason
 from approvals.facts import instant_of
 from approvals.request import State
+from approvals.verb import Effect
 
 UNREADABLE: Final = "unreadable"
 """The kind of a record whose bytes are no event: it is counted, and everything else is."""
@@ -54,6 +56,8 @@ class WeeklyDigest:
     """Refused at intake: never a question, and not among ``asked``."""
     executions: Mapping[str, int]
     """Of the requests asked: how their executions stood at the end, by state."""
+    drift: Mapping[str, int]
+    """Of the same: how many targets were otherwise than approved, by when that came: see :data:`DRIFTS`."""
     answers_refused: int
     """Clicks and commands that did not count, on this environment's requests."""
     median: timedelta | None
@@ -87,7 +91,7 @@ def summarise(
         head: Where the sealed chain stood when the records were read.
     """
     requests: dict[str, Mapping[str, Any]] = {}
-    executions: dict[str, str] = {}
+    executions: dict[str, Mapping[str, Any]] = {}
     refused_answers: Counter[str] = Counter()
     pauses = unreadable = 0
     for record in records:
@@ -96,13 +100,14 @@ def summarise(
         if (request := record.data.get("request")) is not None:
             requests[request["id"]] = request
         if (execution := record.data.get("execution")) is not None:
-            executions[execution["escalation"]] = execution["state"]
+            executions[execution["escalation"]] = execution
         if record.at >= start:
             refused_answers[record.stream] += record.kind == Kind.ANSWER_REFUSED
             pauses += record.kind == Kind.PAUSE_ENGAGED
             unreadable += record.kind == UNREADABLE
     came_in = [one for one in requests.values() if one["environment"] == environment and _within(one, start, end)]
     asked = [one for one in came_in if one["state"] != State.REFUSED]
+    carried_out = [executions[one["id"]] for one in asked if one["id"] in executions]
     elsewhere = {request_stream(key) for key, one in requests.items() if one["environment"] != environment}
     times = sorted(_time_to_decide(one) for one in asked if one["state"] in _DECIDED and one["decided_at"] is not None)
     return WeeklyDigest(
@@ -112,7 +117,8 @@ def summarise(
         asked=len(asked),
         outcomes=dict(sorted(Counter(str(one["state"]) for one in asked).items())),
         refused=len(came_in) - len(asked),
-        executions=dict(sorted(Counter(executions[one["id"]] for one in asked if one["id"] in executions).items())),
+        executions=dict(sorted(Counter(str(one["state"]) for one in carried_out).items())),
+        drift=dict(sorted(Counter(drift for one in carried_out if (drift := _drift_of(one)) is not None).items())),
         answers_refused=sum(refused_answers[stream] for stream in refused_answers.keys() - elsewhere),
         median=_percentile(times, 0.5),
         p95=_percentile(times, 0.95),
@@ -161,6 +167,26 @@ def week_name(start: datetime, zone: tzinfo) -> str:
 
 
 _DECIDED: Final = frozenset({State.APPROVED, State.DENIED, State.SUPERSEDED})
+
+
+DRIFTS: Final[Mapping[str, str]] = {
+    "before": "before the start",
+    "with": "with the write",
+    "unknown": "with the write or since",
+    "since": "undone since",
+}
+"""When a target became otherwise than approved, and how that is called; in the order of time."""
+
+
+def _drift_of(execution: Mapping[str, Any]) -> str | None:
+    """Return when the target of an execution became otherwise than approved; None where it did not, as far as is known."""
+    if execution["state"] == Phase.VOIDED and execution["reason"] == Reason.DRIFT:
+        return "before"
+    if execution["effect"] == Effect.UNDONE:
+        return "since"
+    if execution["reason"] == Reason.DRIFT:
+        return "with"
+    return "unknown" if execution["effect"] == Effect.DIFFERS or execution.get("drift") else None
 
 
 def _within(request: Mapping[str, Any], start: datetime, end: datetime) -> bool:

@@ -5,7 +5,7 @@
     queued -> claimed -> armed -> sending -> applied | rejected | unknown
     claimed | armed -> voided(reason)      armed -> claimed (arm again)      sending -> claimed (that attempt did not land)
     unknown -> applied | claimed | voided(never landed) | abandoned(by a person)
-    effect, apart: rolling -> verified | failed_rollout | timed_out | overtaken
+    effect, apart: rolling -> verified | failed_rollout | timed_out | overtaken | differs | undone
 
 *Armed* is the start record: it, and then *sending*, are committed before a byte is written to the cluster. A lost reply is
 *unknown*: it is read back, never resent blindly. Each write to the row names the lease's *generation*, so a worker that was
@@ -23,9 +23,11 @@ from typing import Final
 
 from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
 from approvals.canonical import Value
+from approvals.comparison import Comparison
 from approvals.errors import Clash
 from approvals.facts import facts_of
 from approvals.pause import Place
+from approvals.plan import Change
 from approvals.verb import Effect, Progress
 
 LEASE: Final = timedelta(seconds=60)
@@ -145,6 +147,10 @@ class Execution:
     reason: Reason | None = None
     message: str = ""
     """A sentence of ours about the last thing that happened."""
+    compared: bool = False
+    """Whether the whole target was seen after the write and compared with what was planned."""
+    drift: tuple[Change, ...] = ()
+    """What was otherwise than approved, secrets hidden: before the start, with the write or since; ``before`` is the approved."""
 
     @property
     def place(self) -> Place:
@@ -202,6 +208,8 @@ class Attempt:
     http_status: int | None = None
     audit_id: str | None = None
     """The API server's own id of the call."""
+    image: str | None = None
+    """Under which hash it is kept what the whole target is to look like afterwards (:mod:`approvals.image`)."""
 
 
 def queued(
@@ -255,7 +263,14 @@ def claim(execution: Execution, *, now: datetime) -> Transition:
 
 
 def arm(
-    execution: Execution, *, resource_version: str, object_generation: int, request_hash: str, epoch: int, now: datetime
+    execution: Execution,
+    *,
+    resource_version: str,
+    object_generation: int,
+    request_hash: str,
+    image: str | None = None,
+    epoch: int,
+    now: datetime,
 ) -> Transition:
     """Return the start record: from its commit on, the change may be sent.
 
@@ -270,6 +285,7 @@ def arm(
         resource_version=resource_version,
         object_generation=object_generation,
         request_hash=request_hash,
+        image=image,
         epoch=epoch,
         armed_at=now,
     )
@@ -310,29 +326,77 @@ def applied(
     now: datetime,
     http_status: int | None,
     audit_id: str | None,
-    drift: bool,
+    comparison: Comparison | None,
     read_back: bool,
+    approvers: tuple[str, ...] = (),
 ) -> Transition:
-    """Return the transition for a write that took effect; its effect is followed from here on."""
+    """Return the transition for a write that took effect; where it is as planned, its effect is followed from here on.
+
+    Args:
+        execution: It may have been sent.
+        attempt: Its start record.
+        now: The instant.
+        http_status: Of the answer, if there was one.
+        audit_id: The API server's own id of the call, likewise.
+        comparison: How the whole target compares with what was planned; None where it could not be seen yet.
+        read_back: Whether the answer was lost and a look has shown that it landed.
+        approvers: Who is to be told if it is not as planned; they are told once.
+    """
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.APPLIED, http_status=http_status, audit_id=audit_id)
-    message = (
-        "The cluster changed something else with it than was approved."
-        if drift
-        else ("Applied; the reply was lost and it was read back." if read_back else "Applied.")
-    )
+    found = comparison or Comparison()
+    effect, reason, message = _landed_as(found, read_back=read_back)
     done = replace(
         execution,
         state=Phase.APPLIED,
         revision=execution.revision + 1,
         lease_until=None,
         due_at=now,
-        effect=Effect.FAILED_ROLLOUT if drift else Effect.ROLLING,
+        effect=effect,
         effect_deadline=now + EFFECT_DEADLINE,
-        reason=Reason.DRIFT if drift else None,
+        reason=reason,
         message=message,
+        compared=comparison is not None,
+        drift=found.told,
     )
-    return _moved(Kind.EXECUTION_APPLIED, done, now=now, attempt=closed)
+    told = () if found.is_as_planned or execution.drift else approvers
+    return _moved(Kind.EXECUTION_APPLIED, done, now=now, attempt=closed, approvers=told)
+
+
+def _landed_as(found: Comparison, *, read_back: bool) -> tuple[Effect, Reason | None, str]:
+    """Return what is made of a comparison: only what certainly came with our own write is a failure of it."""
+    if found.is_as_planned:
+        return Effect.ROLLING, None, "Applied; the reply was lost and it was read back." if read_back else "Applied."
+    if found.came_with_it:
+        return Effect.FAILED_ROLLOUT, Reason.DRIFT, "The cluster changed something else with it than was approved."
+    many = "1 field differs" if len(found.differences) == 1 else f"{len(found.differences)} fields differ"
+    sentence = f"{many} from what was approved; whether that came with our write or since cannot be told."
+    return Effect.DIFFERS, None, f"The reply was lost. {sentence}" if read_back else sentence
+
+
+def found_different(
+    execution: Execution, comparison: Comparison, *, now: datetime, approvers: tuple[str, ...]
+) -> Transition:
+    """Return what the first look at the whole target makes of an effect that is followed, where it is not as planned.
+
+    Raises:
+        Clash: There is no effect to follow any more.
+    """
+    _expect(execution, Phase.APPLIED)
+    if execution.is_over:
+        raise Clash("The effect has ended.", code="execution_moved")
+    effect, reason, message = _landed_as(comparison, read_back=False)
+    over = replace(
+        execution,
+        revision=execution.revision + 1,
+        lease_until=None,
+        effect=effect,
+        reason=reason,
+        message=message,
+        compared=True,
+        drift=comparison.told,
+    )
+    return _moved(Kind.EXECUTION_EFFECT, over, now=now, approvers=approvers)
 
 
 def rejected(
@@ -352,12 +416,20 @@ def rejected(
 
 
 def unknown(
-    execution: Execution, attempt: Attempt, *, now: datetime, message: str, look_again: timedelta
+    execution: Execution,
+    attempt: Attempt,
+    *,
+    now: datetime,
+    message: str,
+    look_again: timedelta,
+    drift: tuple[Change, ...] = (),
+    approvers: tuple[str, ...] = (),
 ) -> Transition:
     """Return the transition for a write of which it is not known whether it landed. Its target stays locked.
 
     It is news once for each reason: what became of the *attempt* tells, since the execution is *sending* again by the time
-    that a resend is lost. A server that fails every write would otherwise fill the thread.
+    that a resend is lost. A server that fails every write would otherwise fill the thread. What the target has otherwise than
+    was planned is *drift*; the approvers are told of it once.
     """
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.UNKNOWN)
@@ -369,10 +441,12 @@ def unknown(
         due_at=now + look_again,
         waits=execution.waits + 1,
         message=_told(execution, message),
+        drift=drift or execution.drift,
     )
+    told = approvers if drift and not execution.drift else ()
     again = attempt.fate is Fate.UNKNOWN and message == execution.message
     kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
-    return _moved(kind, lost, now=now, attempt=closed)
+    return _moved(kind, lost, now=now, attempt=closed, approvers=told)
 
 
 def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
@@ -459,8 +533,12 @@ def void(
     actor: str = ITSELF,
     attempt: Attempt | None = None,
     message: str = "",
+    drift: tuple[Change, ...] = (),
+    approvers: tuple[str, ...] = (),
 ) -> Transition:
     """Return the transition by which an execution ends without having touched the cluster.
+
+    Where the target is no longer what was approved, *drift* says in what, and the *approvers* are told.
 
     Raises:
         Clash: It may have been sent, so that this could be untrue.
@@ -472,8 +550,9 @@ def void(
     closed = None
     if attempt is not None:
         closed = replace(attempt, fate=Fate.NEVER_LANDED if reason is Reason.NEVER_LANDED else Fate.NOT_SENT)
-    over = _ended(execution, Phase.VOIDED, reason, message or VOID_SENTENCES[reason])
-    return _moved(Kind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed)
+    over = replace(_ended(execution, Phase.VOIDED, reason, message or VOID_SENTENCES[reason]), drift=drift)
+    told = approvers if drift else ()
+    return _moved(Kind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed, approvers=told)
 
 
 VOID_SENTENCES: Final[Mapping[Reason, str]] = {
@@ -678,11 +757,14 @@ def _moved(
     now: datetime,
     actor: str = ITSELF,
     attempt: Attempt | None = None,
+    approvers: tuple[str, ...] = (),
 ) -> Transition:
     data: dict[str, Value] = {"execution": facts_of(execution)}
     nouns: tuple[object, ...] = (execution,)
     if attempt is not None:
         data["attempt"] = facts_of(attempt)
         nouns = (execution, attempt)
+    if approvers:
+        data["approvers"] = list(approvers)
     event = AuditEvent(kind=kind, stream=request_stream(execution.escalation), actor=actor, at=now, data=data)
     return Transition(nouns=nouns, events=(event,))

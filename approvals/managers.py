@@ -39,7 +39,10 @@ _TOOLS: Final = (
 )
 """How field managers call themselves, by how the name begins, and what people call them."""
 
-_COME_BACK: Final = frozenset({"Argo CD", "Flux", "Helm", "KEDA", "an autoscaler"})
+AUTOSCALERS: Final = frozenset({"KEDA", "an autoscaler"})
+"""Who sets the number of pods by itself, as :func:`owners_of` calls them."""
+
+_COME_BACK: Final = AUTOSCALERS | {"Argo CD", "Flux", "Helm"}
 
 
 def named(text: object, *, otherwise: str) -> str:

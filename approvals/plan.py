@@ -119,6 +119,8 @@ class Preview:
     cluster_uid: str
     steps: tuple[Step, ...]
     evidence: Evidence
+    image: bytes = b""
+    """What the whole target is to look like afterwards; see :mod:`approvals.image`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

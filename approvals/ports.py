@@ -20,7 +20,7 @@ from approvals.escalation import Plea
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause, Scope
 from approvals.people import Authority
-from approvals.plan import Bound, Evidence, Preview
+from approvals.plan import Bound, Change, Evidence, Preview
 from approvals.policy import Policy
 from approvals.request import Request, Vote
 from approvals.tokens import Token
@@ -242,6 +242,10 @@ class Reading(Protocol):
         """Return one stored plan."""
         ...
 
+    def image(self, hashed: str) -> bytes | None:
+        """Return one stored image, as it lies there."""
+        ...
+
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
         ...
@@ -360,6 +364,10 @@ class UnitOfWork(Reading, Protocol):
 
     def save_plan(self, plan: StoredPlan) -> None:
         """Store a plan; the same plan twice is once."""
+        ...
+
+    def save_image(self, hashed: str, image: bytes) -> None:
+        """Store an image under its hash; the same image twice is once."""
         ...
 
     def lock_target(self, execution: Execution) -> bool:
@@ -492,6 +500,10 @@ class Cluster(Protocol):
         """
         ...
 
+    def mac(self, text: str) -> str:
+        """Return the keyed hash that stands for a value which is not shown; nothing is asked for it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
@@ -560,6 +572,8 @@ class Reply:
     """A sentence of ours, with the server's reason code and field paths, never its text."""
     as_planned: bool = True
     """For an applied write: whether the server's answer holds the planned values and no others changed."""
+    departures: tuple[Change, ...] = ()
+    """For one that does not: what is otherwise; ``before`` is what was planned."""
 
 
 class Milestone(StrEnum):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from approvals.audit import ITSELF, Kind
+from approvals.facts import noun_of
+from approvals.plan import Change, Leaf, Redacted, json_text
 from approvals.request import TOKEN_REVOKED
 
 Name = Callable[[str], str]
@@ -19,6 +21,26 @@ def sentence_of(kind: str, actor: str, data: Mapping[str, Any], *, name: Name) -
     teller = _TELLERS.get(kind)
     who = "Countersign" if actor == ITSELF else name(actor)
     return f"{who}: {kind}." if teller is None else teller(who, data, name)
+
+
+def drift_told(data: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return what an event tells of a target that is otherwise than approved, where it is the one that tells people so."""
+    if not data.get("approvers"):
+        return ()
+    return tuple(noun_of(Change, one) for one in data["execution"].get("drift", ()))
+
+
+def drift_lines(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the same in lines of plain text."""
+    return tuple(
+        f"{one.path}: {_leaf(one.before)} was approved, {_leaf(one.after)} is there" for one in drift_told(data)
+    )
+
+
+def _leaf(value: Leaf) -> str:
+    if value is None:
+        return "nothing"
+    return "(a hidden value)" if isinstance(value, Redacted) else json_text(value)
 
 
 Teller = Callable[[str, Mapping[str, Any], Name], str]
@@ -96,12 +118,14 @@ def _answer_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
 
 def _execution(text: str) -> Teller:
     def tell(who: str, data: Mapping[str, Any], name: Name) -> str:
-        del who, name
+        del who
         execution = data["execution"]
         attempt = data.get("attempt") or {}
-        return text.format(
+        said = text.format(
             message=execution["message"], number=attempt.get("number", ""), effect=_EFFECTS.get(execution["effect"], "")
         ).strip()
+        approvers = data.get("approvers") or ()
+        return f"{said} Approved by {' and '.join(name(one) for one in approvers)}: please look." if approvers else said
 
     return tell
 
@@ -163,6 +187,8 @@ _EFFECTS: Final = {
     "failed_rollout": "Failed.",
     "timed_out": "Not finished in time.",
     "overtaken": "Overtaken.",
+    "differs": "Otherwise than approved.",
+    "undone": "Changed by somebody else since.",
 }
 
 _TELLERS: Final[Mapping[str, Teller]] = {

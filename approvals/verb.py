@@ -103,6 +103,10 @@ class Effect(StrEnum):
     TIMED_OUT = "timed_out"
     OVERTAKEN = "overtaken"
     """A newer change of the same target was applied before this one had finished: neither done nor failed."""
+    DIFFERS = "differs"
+    """The target is not, as a whole, what was planned; whether that came with our write or since cannot be told."""
+    UNDONE = "undone"
+    """It was as approved, and somebody else has changed it since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +145,12 @@ class Verb:
     reviewed: Callable[[Mapping[str, Any], Mapping[str, Any], Mac], tuple[Change, ...]]
     stake: Callable[[Observed, Mapping[str, Argument]], Stake]
     summary: Callable[[Bound], str]
+    becomes: Callable[[Observed, Mapping[str, Any]], Mapping[str, Any]]
+    """Of what was read and the dry run's answer: the whole target as it would be."""
     evidence_of: Callable[[Bound, int, Mapping[str, Any]], Landed]
-    """Of the bound plan, the generation seen before the send, and the object as it is now."""
+    """Of the bound plan, the generation seen before the send, and the object as it is now: never by a mark alone."""
+    marked: Callable[[Bound, Mapping[str, Any]], bool]
+    """Whether the object bears our mark. Whoever may write to it can put it there: it proves nothing by itself."""
     effect: Callable[[Bound, Mapping[str, Any]], Progress]
     """Of the bound plan and the object as it is now."""
     effect_words: Mapping[str, str | None] = field(default_factory=dict)

@@ -42,6 +42,7 @@ from models.tables import (
     executions,
     gate,
     idempotency_keys,
+    images,
     pauses,
     plans,
     policy_versions,
@@ -239,6 +240,7 @@ _PLAN_OF: Final = Prepared(
     .where(escalations.c.id == _KEY),
     columns=_PLAN_COLUMNS,
 )
+_IMAGE: Final = Prepared(select(images.c.image).where(images.c.hash == _KEY))
 _TEXTS: Final = Prepared(
     select(untrusted_texts.c.name, untrusted_texts.c.text)
     .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
@@ -507,6 +509,10 @@ class SqlReading:
     def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return one stored plan: the bytes as they lie there; whether they still hash to it is the caller's to check."""
         return next((_stored_plan(row) for row in _PLAN.rows(self.connection, {"key": fingerprint})), None)
+
+    def image(self, hashed: str) -> bytes | None:
+        """Return one stored image, as it lies there: whether it still hashes to *hashed* is the caller's to check."""
+        return next((bytes(image) for (image,) in _IMAGE.rows(self.connection, {"key": hashed})), None)
 
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""

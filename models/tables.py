@@ -243,6 +243,8 @@ executions = Table(
     instant("effect_deadline", null=True),
     text("reason", null=True),
     text("message"),
+    flag("compared"),
+    text("drift"),
     UniqueConstraint("escalation", "step"),
     _known("state", Phase),
     _known("effect", Effect),
@@ -252,6 +254,8 @@ executions = Table(
     _partial("ix_executions_target", "cluster_uid", "object_uid", where="look_at IS NOT NULL"),
     _partial("ix_executions_stoppable", "id", where="state IN ('queued', 'claimed')"),
 )
+
+images = Table("images", metadata, text("hash", key=True), octets("image"))
 
 attempts = Table(
     "attempts",
@@ -270,6 +274,7 @@ attempts = Table(
     text("fate"),
     number("http_status", null=True),
     text("audit_id", null=True),
+    text("image", ForeignKey("images.hash"), null=True),
     _known("fate", Fate),
 )
 

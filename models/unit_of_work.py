@@ -31,7 +31,17 @@ from models.marks import Marks
 from models.prepared import Answer, Asked, Prepared, together
 from models.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, UNDER_WAY_ON, VOTES, SqlReading
 from models.statements import insert_unless_taken
-from models.tables import agent_tokens, escalations, executions, gate, pauses, plans, policy_versions, target_locks
+from models.tables import (
+    agent_tokens,
+    escalations,
+    executions,
+    gate,
+    images,
+    pauses,
+    plans,
+    policy_versions,
+    target_locks,
+)
 from models.writes import Write, in_writing_order, writes_of
 
 GATE: Final = "countersign/gate"
@@ -72,6 +82,7 @@ _LOCK_ROLLING: Final = EXECUTION.prepared(
 )
 _COMMIT: Final = Prepared(text("COMMIT"))
 _SAVE_PLAN: Final = Prepared(insert_unless_taken(plans), keys=plans.c.keys())
+_SAVE_IMAGE: Final = Prepared(insert_unless_taken(images), keys=images.c.keys())
 _KEEP_POLICY: Final = Prepared(insert_unless_taken(policy_versions), keys=policy_versions.c.keys())
 _TARGET: Final = (
     target_locks.c.cluster_uid == bindparam("the_cluster", type_=TEXT),
@@ -225,6 +236,10 @@ class SqlUnitOfWork(SqlReading):
         """Store a plan; the same plan twice is once."""
         row = {"fingerprint": plan.fingerprint, "bound": plan.bound, "evidence": evidence_text(plan.evidence)}
         self._saved.append(Write(statement=_SAVE_PLAN, values=row, is_sole=False))
+
+    def save_image(self, hashed: str, image: bytes) -> None:
+        """Store an image under its hash; the same image twice is once."""
+        self._saved.append(Write(statement=_SAVE_IMAGE, values={"hash": hashed, "image": image}, is_sole=False))
 
     def lock_target(self, execution: Execution) -> bool:
         """Take the target's lock for *execution*; False where another execution holds it."""

@@ -69,6 +69,8 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
             "effect_deadline",
             "reason",
             "message",
+            "compared",
+            "drift",
         }
     ),
     pauses: frozenset({"ask_at", "asked_at", "ended_at", "ended_epoch", "revision"}),

@@ -15,6 +15,7 @@ from approvals.action import Argument, ProposedAction, Target
 from approvals.diff import changes_between
 from approvals.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.execution import Attempt, Execution, Phase
+from approvals.image import image_of
 from approvals.pause import Pause, Scope, ScopeKind
 from approvals.people import ApproverSet, Authority, Membership, People, Standing
 from approvals.plan import (
@@ -285,7 +286,8 @@ def preview_of(
     changes = verb.reviewed(observed[draft.before], after, a_mac)
     stake = verb.stake(observed, action.parameters)
     seen = evidence(risk=stake.risk, findings=stake.findings, blast=stake.blast, blind_spots=verb.blind_spots)
-    return Preview(cluster_uid=CLUSTER_UID, steps=(replace(draft.step, changes=changes),), evidence=seen)
+    image = image_of(verb.becomes(observed, after), mac=a_mac)
+    return Preview(cluster_uid=CLUSTER_UID, steps=(replace(draft.step, changes=changes),), evidence=seen, image=image)
 
 
 def an_executor(verb: str = "scale", namespace: str = "shop") -> ServiceAccount:

@@ -16,6 +16,7 @@ from typing import Any, Final, assert_never
 
 from approvals.accounts import ServiceAccount
 from approvals.audit import Transition
+from approvals.comparison import Comparison, compare, drift_between
 from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable, is_outage
 from approvals.execution import (
     LONGEST_OUTAGE_WAIT,
@@ -30,6 +31,7 @@ from approvals.execution import (
     claim,
     disarm,
     followed,
+    found_different,
     is_told,
     leaves_within,
     not_landed,
@@ -44,8 +46,9 @@ from approvals.execution import (
     wait_after_setback,
     wait_after_unsent,
 )
+from approvals.image import image_hash
 from approvals.pause import survives
-from approvals.plan import Bound, bind, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
+from approvals.plan import Bound, Change, Preview, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
 from approvals.ports import (
     Came,
     Clearance,
@@ -233,48 +236,50 @@ class Execute:
         if lapsed:
             return self._void(execution, Reason.LAPSED)
         try:
-            generation, resource_version, drifted = self._plan_again(request, bound, execution)
+            again = self._plan_again(request, bound)
         except Unplannable as error:
-            if error.code == "no_change":
-                return self._supersede(execution, request)
             return self._void(execution, Reason.UNPLANNABLE, message=error.sentence)
         self.journey.reached(Milestone.REPLANNED, execution.id)
-        if drifted:
-            return self._supersede(execution, request)
-        body = envelope(bound.steps[execution.step], resource_version)
+        if not self._is_the_same(again, bound, request):
+            return self._supersede(execution, request, drift_between(bound, again))
+        seen = again.evidence
+        body = envelope(bound.steps[execution.step], seen.resource_version)
         start = Start(store=self.store, policies=self.policies, directory=self.directory, clearance=self.clearance)
         started = start(
             execution,
             request,
-            resource_version=resource_version,
-            object_generation=generation,
+            resource_version=seen.resource_version,
+            object_generation=seen.generation,
             request_hash=bytes_hash(body),
+            image=again.image,
         )
         if started.attempt is None:
             return started.execution
         self.journey.reached(Milestone.ARMED, execution.id)
         return self._mint_and_send(started.execution, started.attempt, bound, body)
 
-    def _plan_again(self, request: Request, bound: Bound, execution: Execution) -> tuple[int, str, bool]:
-        """Return the generation and resource version seen now, and whether the plan is another one by now."""
-        preview = self.cluster.preview(
+    def _plan_again(self, request: Request, bound: Bound) -> Preview:
+        """Return what the same wish, of the same occasion, would change now."""
+        return self.cluster.preview(
             environment=request.environment,
             agent=request.agent,
             verb=verb_called(bound.verb),
             action=request.action,
             occasion=Occasion(escalation=request.id, at=request.asked_at),
         )
-        again = bind(
-            preview,
-            escalation=request.id,
-            verb=bound.verb,
-            target=request.action.target,
-            arguments=request.action.parameters,
-            executor=self._executor(request.agent, bound.verb, request.action.target.namespace).username,
-            valid_for=bound.valid_for,
+
+    def _is_the_same(self, again: Preview, bound: Bound, request: Request) -> bool:
+        """Tell whether a new preview of the same wish is what was approved, to the last byte that was hashed."""
+        action = request.action
+        planned = replace(
+            bound,
+            cluster_uid=again.cluster_uid,
+            target=action.target,
+            arguments=dict(sorted(action.parameters.items())),
+            executor=self._executor(request.agent, bound.verb, action.target.namespace).username,
+            steps=again.steps,
         )
-        evidence = preview.evidence
-        return evidence.generation, evidence.resource_version, _fingerprint(again.bound) != execution.fingerprint
+        return fingerprint_of(bound_bytes(planned)) == request.fingerprint
 
     def _mint_and_send(self, execution: Execution, attempt: Attempt, bound: Bound, body: bytes) -> Execution:
         try:
@@ -311,7 +316,7 @@ class Execute:
             within=leaves_within(sent),
         )
         self.journey.reached(Milestone.REPLIED, execution.id)
-        after = self._outcome(execution, sent, reply)
+        after = self._outcome(execution, sent, reply, self._compared_reply(execution, sent, bound, reply))
         self.journey.reached(Milestone.OUTCOME, execution.id)
         return after
 
@@ -337,11 +342,59 @@ class Execute:
                 return _ended(uow, void(held, Reason.SLOW, now=uow.now, attempt=attempt)), None
             return _saved(uow, transition), _attempt_of(transition)
 
-    def _outcome(self, execution: Execution, attempt: Attempt, reply: Reply) -> Execution:
+    def _outcome(
+        self, execution: Execution, attempt: Attempt, reply: Reply, comparison: Comparison | None
+    ) -> Execution:
         with self.store.writing() as uow:
             held = _locked(uow, execution)
-            transition = _after(held, attempt, reply, uow)
+            transition = _after(held, attempt, reply, uow, comparison)
             return _settled(uow, held, _saved(uow, transition))
+
+    def _compared_reply(self, execution: Execution, attempt: Attempt, bound: Bound, reply: Reply) -> Comparison | None:
+        """Return how the target compares with what was planned once a write was answered; None where it cannot be seen yet.
+
+        The answer tells what came with the write, for certain; but a scale's shows the number alone, so the whole target is
+        looked at, too, as it is where the answer was lost.
+        """
+        if reply.came is not Came.APPLIED:
+            return None
+        if not reply.as_planned:
+            return Comparison(differences=reply.departures, came_with_it=True, is_unlike=True)
+        try:
+            seen = self._observe(execution, bound)
+            return None if seen is None else self._beside(execution, attempt, bound, seen, is_answered=True)
+        except Exception:  # noqa: BLE001 - whoever follows the effect looks again, and tells what is wrong
+            # The answer says that it landed: whatever keeps us from looking at it may not make that unknown.
+            return None
+
+    def _beside(
+        self, execution: Execution, attempt: Attempt, bound: Bound, seen: Mapping[str, Any], *, is_answered: bool
+    ) -> Comparison | None:
+        """Return in what the target, as *seen*, is otherwise than planned beside the fields that the write was about."""
+        whole = self._compared(execution, attempt, bound, seen, is_answered=is_answered)
+        return None if whole is None else whole.beside(bound.steps[execution.step].changes)
+
+    def _compared(
+        self, execution: Execution, attempt: Attempt, bound: Bound, seen: Mapping[str, Any], *, is_answered: bool
+    ) -> Comparison | None:
+        """Return in what the whole target, as *seen*, is otherwise than planned: the same check on every road.
+
+        None where the image is not there or not what the start record names.
+        """
+        if attempt.image is None:
+            return None
+        with self.store.reading() as reading:
+            image = reading.image(attempt.image)
+        if image is None or image_hash(image) != attempt.image:
+            return None
+        return compare(
+            image,
+            seen,
+            step=bound.steps[execution.step].changes,
+            generation_before=attempt.object_generation,
+            is_ours=is_answered or verb_called(bound.verb).marked(bound, seen),
+            mac=self.cluster.mac,
+        )
 
     def _read_back(self, execution: Execution) -> None:
         """Find out whether a write whose reply was lost has landed, by the resend rule."""
@@ -364,10 +417,18 @@ class Execute:
         landed = verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen)
         match landed:
             case Landed.APPLIED:
+                comparison = self._beside(execution, attempt, bound, seen, is_answered=False)
                 self._move(
                     execution,
                     lambda one, uow: applied(
-                        one, attempt, now=uow.now, http_status=None, audit_id=None, drift=False, read_back=True
+                        one,
+                        attempt,
+                        now=uow.now,
+                        http_status=None,
+                        audit_id=None,
+                        comparison=comparison,
+                        read_back=True,
+                        approvers=_approvers(uow, one),
                     ),
                 )
             case Landed.NOT_APPLIED if can_resend(
@@ -380,7 +441,9 @@ class Execute:
                 self._carry_on(again)
             case Landed.CANNOT_TELL:
                 message = "It may have landed and been overwritten; a person must look."
-                self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
+                found = self._compared(execution, attempt, bound, seen, is_answered=False)
+                drift = () if found is None else found.told
+                self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON, drift=drift)
             case _:
                 assert_never(landed)
 
@@ -412,13 +475,28 @@ class Execute:
         self._send(execution, attempt, bound, body, credential)
 
     def _still_unknown(
-        self, execution: Execution, attempt: Attempt, message: str, *, look_again: timedelta = LOST_AGAIN
+        self,
+        execution: Execution,
+        attempt: Attempt,
+        message: str,
+        *,
+        look_again: timedelta = LOST_AGAIN,
+        drift: tuple[Change, ...] = (),
     ) -> None:
         if execution.lease_until is None and is_told(execution, message):
             self._look_later(execution, look_again)
             return
         self._move(
-            execution, lambda one, uow: unknown(one, attempt, now=uow.now, message=message, look_again=look_again)
+            execution,
+            lambda one, uow: unknown(
+                one,
+                attempt,
+                now=uow.now,
+                message=message,
+                look_again=look_again,
+                drift=drift,
+                approvers=_approvers(uow, one),
+            ),
         )
 
     def _observe(self, execution: Execution, bound: Bound) -> Mapping[str, Any] | None:
@@ -431,14 +509,15 @@ class Execute:
         self.journey.reached(Milestone.ROLLING, execution.id)
         with self.store.reading() as reading:
             bound = _stored_bound(reading, execution)
-        if bound is None:
+            attempt = reading.last_attempt(execution.id)
+        if bound is None or attempt is None:
             raise Unavailable("Its plan is not stored as it was approved.")
-        progress = self._progress(execution, bound)
+        progress, comparison = self._looked(execution, attempt, bound)
         with self.store.writing() as uow:
             held = uow.lock_execution(execution.id)
             if held is None:
                 raise Clash("It is gone.")
-            transition = followed(held, progress, now=uow.now, look_again=FOLLOW)
+            transition = _seen(held, progress, comparison, uow)
             if transition is not None:
                 _saved(uow, transition)
             # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
@@ -446,10 +525,18 @@ class Execute:
         if transition is not None:
             self.journey.reached(Milestone.EFFECT, execution.id)
 
-    def _progress(self, execution: Execution, bound: Bound) -> Progress:
+    def _looked(self, execution: Execution, attempt: Attempt, bound: Bound) -> tuple[Progress, Comparison | None]:
+        """Return how far the effect is and, where nobody has compared the whole target yet, how it compares."""
         seen = self._observe(execution, bound)
         if seen is None:
-            return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone.")
+            return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone."), None
+        comparison = None
+        if not execution.compared:
+            is_answered = attempt.http_status is not None
+            comparison = self._beside(execution, attempt, bound, seen, is_answered=is_answered)
+        return self._progress(bound, seen), comparison
+
+    def _progress(self, bound: Bound, seen: Mapping[str, Any]) -> Progress:
         progress = verb_called(bound.verb).effect(bound, seen)
         if progress.effect is Effect.VERIFIED or not (why := standstill(seen)):
             return progress
@@ -461,14 +548,18 @@ class Execute:
             _check_unmoved(uow.lock_execution(execution.id), execution)
             uow.look_later(execution.id, uow.now + wait)
 
-    def _supersede(self, execution: Execution, request: Request) -> Execution:
-        """Void what has drifted and, where it can still be asked, put the same wish before people as the target is now."""
+    def _supersede(self, execution: Execution, request: Request, drift: tuple[Change, ...]) -> Execution:
+        """Void what has drifted and, where it can still be asked, put the same wish before people as the target is now.
+
+        Whoever approved is told in what it has drifted.
+        """
         draft = self._successor(request)
         with self.store.writing() as uow:
             uow.lock_gate(exclusive=False)
             held_request = uow.lock_request(request.id)
             held = _locked(uow, execution)
-            over = _saved(uow, void(held, Reason.DRIFT, now=uow.now))
+            approvers = () if held_request is None else held_request.decided_by
+            over = _saved(uow, void(held, Reason.DRIFT, now=uow.now, drift=drift, approvers=approvers))
             uow.release_target(over)
             if held_request is not None and held_request.state is State.APPROVED:
                 successor = None if draft is None else self.escalate.open_in(uow, draft, pauses=uow.pauses()).request
@@ -609,7 +700,25 @@ def _held_up(uow: UnitOfWork, execution: Execution, attempt: Attempt, obstacle: 
     return _saved(uow, unknown(execution, attempt, now=uow.now, message=obstacle.sentence, look_again=LOST_AGAIN))
 
 
-def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork) -> Transition:
+def _seen(
+    execution: Execution, progress: Progress, comparison: Comparison | None, uow: UnitOfWork
+) -> Transition | None:
+    """Return what one look at the effect changes: a target that is not as planned, else how far the effect is."""
+    if comparison is not None and not comparison.is_as_planned:
+        return found_different(execution, comparison, now=uow.now, approvers=_approvers(uow, execution))
+    checked = replace(execution, compared=execution.compared or comparison is not None)
+    return followed(checked, progress, now=uow.now, look_again=FOLLOW)
+
+
+def _approvers(reading: Reading, execution: Execution) -> tuple[str, ...]:
+    """Return who approved what is carried out: the people to tell where it is not what they approved."""
+    request = reading.request(execution.escalation)
+    return () if request is None else request.decided_by
+
+
+def _after(
+    execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork, comparison: Comparison | None
+) -> Transition:
     """Return what a reply makes of an execution. Once bytes were sent twice, only a read can tell what a no means."""
     now = uow.now
     resent = attempt.sends > 1
@@ -621,8 +730,9 @@ def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork
                 now=now,
                 http_status=reply.status,
                 audit_id=reply.audit_id,
-                drift=not reply.as_planned,
+                comparison=comparison,
                 read_back=False,
+                approvers=_approvers(uow, execution),
             )
         case Came.LOST:
             return unknown(execution, attempt, now=now, message=reply.message, look_again=wait_after_loss(attempt))
@@ -638,7 +748,3 @@ def _after(execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork
             return not_landed(execution, attempt, now=now, message=reply.message)
         case _:
             assert_never(reply.came)
-
-
-def _fingerprint(bound: Bound) -> str:
-    return fingerprint_of(bound_bytes(bound))

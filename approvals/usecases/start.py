@@ -14,6 +14,7 @@ from approvals.audit import NOTHING, Transition
 from approvals.deciding import ruling_today
 from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
+from approvals.image import image_hash
 from approvals.pause import open_pause_over
 from approvals.people import Authority
 from approvals.policy import groups_of
@@ -51,6 +52,7 @@ class Start:
         resource_version: str,
         object_generation: int,
         request_hash: str,
+        image: bytes,
     ) -> Started:
         """Return the execution armed, put back or voided, committed.
 
@@ -60,6 +62,7 @@ class Start:
             resource_version: Of the object, as it was just planned on.
             object_generation: Likewise.
             request_hash: Of the exact bytes that would be sent.
+            image: Of the whole target as the dry run just answered it.
 
         Raises:
             Clash: Another worker holds it by now.
@@ -85,6 +88,7 @@ class Start:
                 uow.release_target(held)
                 return _put_back(uow, held, transition.message, now=bench.now)
             if transition is None:
+                uow.save_image(image_hash(image), image)
                 claimed = claim(held, now=bench.now) if held.state is Phase.QUEUED else NOTHING
                 transition = claimed.then(
                     arm(
@@ -92,6 +96,7 @@ class Start:
                         resource_version=resource_version,
                         object_generation=object_generation,
                         request_hash=request_hash,
+                        image=image_hash(image),
                         epoch=bench.epoch,
                         now=bench.now,
                     )

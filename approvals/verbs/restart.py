@@ -5,6 +5,7 @@ before planning, so that what was shown is what is sent and a resend is the same
 that carries the escalation's id. The executor holds ``patch`` on the whole object; admission fences the fields.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -132,17 +133,39 @@ def _summary(bound: Bound) -> str:
 def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
     if now["metadata"]["uid"] != bound.steps[0].uid:
         return Landed.CANNOT_TELL
-    if (now["metadata"].get("annotations") or {}).get(REQUEST_ID) == bound.escalation:
-        return Landed.APPLIED
     if now["metadata"]["generation"] == generation_before:
+        # Our write would have raised it. A mark beside it was put there by somebody else: it is any writer's to choose.
         return Landed.NOT_APPLIED
-    return Landed.CANNOT_TELL
+    return Landed.APPLIED if _marked(bound, now) and _restarted_at(now) == _planned_at(bound) else Landed.CANNOT_TELL
+
+
+def _marked(bound: Bound, now: Mapping[str, Any]) -> bool:
+    return bool((now["metadata"].get("annotations") or {}).get(REQUEST_ID) == bound.escalation)
+
+
+def _restarted_at(workload: Mapping[str, Any]) -> object:
+    return (workload["spec"]["template"].get("metadata", {}).get("annotations") or {}).get(RESTARTED_AT)
+
+
+def _planned_at(bound: Bound) -> object:
+    return _restarted_at(json.loads(bound.steps[0].body))
 
 
 def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
-    if (now["metadata"].get("annotations") or {}).get(REQUEST_ID) != bound.escalation:
-        return Progress(effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since.")
-    return replaced(now)
+    at = _restarted_at(now)
+    if at == _planned_at(bound):
+        return replaced(now)
+    return Progress(
+        effect=Effect.UNDONE,
+        sentence="Somebody else has taken the restart's mark from the template since: its pods are replaced once more."
+        if at is None
+        else "Somebody else has restarted it once more since.",
+    )
+
+
+def _becomes(observed: Observed, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    del observed  # the answer is the whole object
+    return answer
 
 
 def _fence(kind: Kind) -> Fence:
@@ -218,7 +241,9 @@ RESTART: Final = Verb(
     reviewed=_reviewed,
     stake=_stake,
     summary=_summary,
+    becomes=_becomes,
     evidence_of=_evidence_of,
+    marked=_marked,
     effect=_effect,
     effect_words={
         _annotation_path("/spec/template/metadata", RESTARTED_AT): "restarted",

@@ -72,6 +72,11 @@ def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> 
     return changes_between(_with_zero(before), _with_zero(after), mac=mac)
 
 
+def _becomes(observed: Observed, answer: Mapping[str, Any]) -> dict[str, Any]:
+    workload = observed[_OBJECT]
+    return {**workload, "spec": {**workload["spec"], "replicas": _with_zero(answer)["spec"]["replicas"]}}
+
+
 def _with_zero(scale: Mapping[str, Any]) -> dict[str, Any]:
     """Return *scale* with its replicas spelt out: the server leaves the field out when it is 0."""
     return {**scale, "spec": {"replicas": 0, **(scale.get("spec") or {})}}
@@ -106,18 +111,21 @@ def _summary(bound: Bound) -> str:
 def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
     if now["metadata"]["uid"] != bound.steps[0].uid:
         return Landed.CANNOT_TELL
-    if any(
-        entry.get("manager") == field_manager(bound.escalation) and entry.get("subresource") == "scale"
-        for entry in now["metadata"].get("managedFields", ())
-    ):
-        return Landed.APPLIED
     if now["metadata"]["generation"] == generation_before:
+        # Our write would have raised it. A mark beside it was put there by somebody else: it is any writer's to choose.
         return Landed.NOT_APPLIED
     if wanted_replicas(now) == bound.arguments["replicas"]:
-        # To and from 0 the server was measured to leave no mark. The number is absolute and the object has moved on from
-        # what our bytes were conditional on, so it is there, and they cannot land any more.
+        # No mark is asked for: to and from 0 the server was measured to leave none. The number is absolute and the object has
+        # moved on from what our bytes were conditional on, so it is there, and they cannot land any more.
         return Landed.APPLIED
     return Landed.CANNOT_TELL
+
+
+def _marked(bound: Bound, now: Mapping[str, Any]) -> bool:
+    return any(
+        entry.get("manager") == field_manager(bound.escalation) and entry.get("subresource") == "scale"
+        for entry in now["metadata"].get("managedFields") or ()
+    )
 
 
 def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
@@ -125,7 +133,7 @@ def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
     if number != bound.arguments["replicas"]:
         who = (owners_of(now, *_FIELD) or ("somebody else",))[-1]
         who = f"{who[0].upper()}{who[1:]}"
-        return Progress(effect=Effect.FAILED_ROLLOUT, sentence=f"{who} has set it to {counted(number, 'pod')} since.")
+        return Progress(effect=Effect.UNDONE, sentence=f"{who} has set it to {counted(number, 'pod')} since.")
     return numbered(now)
 
 
@@ -174,6 +182,8 @@ SCALE: Final = Verb(
     reviewed=_reviewed,
     stake=_stake,
     summary=_summary,
+    becomes=_becomes,
     evidence_of=_evidence_of,
+    marked=_marked,
     effect=_effect,
 )

@@ -11,7 +11,7 @@ from approvals.audit import Sealed, Verdict, request_stream, verify
 from approvals.canonical import NotCanonical, Value, decode
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
-from approvals.story import sentence_of
+from approvals.story import drift_lines, sentence_of
 from approvals.visible import visible_line
 from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
@@ -84,6 +84,8 @@ def _tell(told: Told) -> None:
     record = told.record
     at = instant_text(record.at)[:19].replace("T", " ")
     say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")
+    for difference in drift_lines(record.data):
+        say(visible_line(difference), indent=_TEXTS_BEGIN)
     for name, text in told.texts.items():
         say(f"{name}, as written: {visible_line(text)}", indent=_TEXTS_BEGIN)
     for name in told.altered:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from approvals.digest import WeeklyDigest
+from approvals.digest import DRIFTS, WeeklyDigest
 from approvals.facts import instant_text
 from bot.cli.desk import Desk
 from bot.cli.output import answering, fail, say, table
@@ -35,6 +35,7 @@ def _show(digest: WeeklyDigest) -> None:
     rows = [("asked", str(digest.asked)), *((f"  {state}", str(number)) for state, number in digest.outcomes.items())]
     rows += [("refused at intake", str(digest.refused)), ("answers that did not count", str(digest.answers_refused))]
     rows += [(f"executions {state}", str(number)) for state, number in digest.executions.items()]
+    rows += [(f"drift {DRIFTS[when]}", str(number)) for when, number in digest.drift.items()]
     rows += [("median time to decide", _text(digest.median)), ("95th percentile", _text(digest.p95))]
     noisiest = "nobody" if digest.noisiest is None else f"{digest.noisiest[0]} ({digest.noisiest[1]})"
     rows += [("asked most", noisiest), ("pauses", str(digest.pauses))]

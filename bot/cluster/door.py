@@ -100,7 +100,7 @@ class KubernetesCluster:
                 target=action.target,
                 arguments=action.parameters,
                 occasion=occasion,
-                mac=self._mac,
+                mac=self.mac,
                 now=self._now,
             )
             return interpreter.preview(uid)
@@ -145,7 +145,7 @@ class KubernetesCluster:
             verb = verb_called(bound.verb)
             try:
                 return executor.Executor(
-                    looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self._mac
+                    looking=looking, writing=writing, verb=verb, bound=bound, step=bound.steps[step], mac=self.mac
                 ).send(body, leave_by=leave_by)
             except Exception:
                 # It may have left by then: whatever went wrong, only a read can tell.
@@ -165,6 +165,10 @@ class KubernetesCluster:
             )
         account = self._installation.observer(agent, one.namespace)
         return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
+
+    def mac(self, text: str) -> str:
+        """Return the keyed hash of a value that is not shown; see :class:`approvals.ports.Cluster`."""
+        return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()
 
     def cluster_uid(self, environment: str, *, escalation: str | None = None) -> str:
         """Return what tells this cluster from any other: the uid of its namespace ``kube-system``.
@@ -260,9 +264,6 @@ class KubernetesCluster:
     def _line(self, identity: Identity, *, escalation: str | None = None, times: Times | None = None) -> Client:
         agent = self._agent if escalation is None else f"{self._agent} req/{escalation}"
         return Client(identity, user_agent=agent, times=times or self._asking_times)
-
-    def _mac(self, text: str) -> str:
-        return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()
 
 
 def _uid_seen_by(line: Client) -> str:

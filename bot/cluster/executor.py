@@ -12,8 +12,9 @@ from http import HTTPStatus
 from json import loads
 from typing import Any, Final
 
+from approvals.comparison import departures
 from approvals.diff import Mac
-from approvals.plan import Bound, Step
+from approvals.plan import Bound, Change, Step
 from approvals.ports import Came, Reply
 from approvals.verb import Verb, field_manager
 from bot.causes import OTHER, cause_of
@@ -93,24 +94,30 @@ class Executor:
         )
 
     def _applied(self, answer: Answer, before: Mapping[str, Any], body: bytes) -> Reply:
-        as_planned = self._is_as_planned(before, answer.object(), body)
+        as_planned, otherwise = self._judged(before, answer.object(), body)
         return Reply(
             came=Came.APPLIED,
             status=answer.status,
             audit_id=answer.audit_id,
             message="Applied." if as_planned else "Applied, and the cluster's answer is not what was planned.",
             as_planned=as_planned,
+            departures=otherwise,
         )
 
-    def _is_as_planned(self, before: Mapping[str, Any], after: Mapping[str, Any], body: bytes) -> bool:
-        """Tell whether exactly the planned fields changed to exactly the planned values.
+    def _judged(
+        self, before: Mapping[str, Any], after: Mapping[str, Any], body: bytes
+    ) -> tuple[bool, tuple[Change, ...]]:
+        """Tell whether exactly the planned fields changed to exactly the planned values, and which did otherwise.
+
+        A scale's answer is not the whole target: what it cannot show, the look that comes after it compares.
 
         The object that was read is the one that was changed only if it had the resource version that the write named;
         otherwise nothing can be said of it, which is not a yes.
         """
         if before["metadata"]["resourceVersion"] != loads(body)["metadata"]["resourceVersion"]:
-            return False
-        return self.verb.reviewed(before, after, self.mac) == self.step.changes
+            return False, ()
+        found = departures(self.step.changes, self.verb.reviewed(before, after, self.mac))
+        return not found, found
 
 
 def _because(error: Unsent | Lost) -> str:

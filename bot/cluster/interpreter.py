@@ -14,6 +14,7 @@ from typing import Any, Final
 from approvals.action import Argument, Target
 from approvals.diff import Mac
 from approvals.errors import Unavailable, Unplannable
+from approvals.image import image_of
 from approvals.plan import Evidence, Preview, Resource, Step, envelope
 from approvals.verb import Draft, Observed, Occasion, Read, Verb, field_manager
 from bot.cluster import asking, paths
@@ -63,9 +64,12 @@ class Interpreter:
         drafts = self.verb.build(observed, self.target, self._resource, self.arguments, self.occasion)
         steps: list[Step] = []
         warnings: list[str] = []
+        image = b""
         for draft in drafts:
             answer = self._rehearse(draft, version)
-            changes = self.verb.reviewed(observed[draft.before], answer.object(), self.mac)
+            after = answer.object()
+            changes = self.verb.reviewed(observed[draft.before], after, self.mac)
+            image = image_of(self.verb.becomes(observed, after), mac=self.mac)
             steps.append(replace(draft.step, changes=changes))
             warnings += answer.warnings
         stake = self.verb.stake(observed, self.arguments)
@@ -79,7 +83,7 @@ class Interpreter:
             findings=stake.findings,
             blast=stake.blast,
         )
-        return Preview(cluster_uid=cluster_uid, steps=tuple(steps), evidence=evidence)
+        return Preview(cluster_uid=cluster_uid, steps=tuple(steps), evidence=evidence, image=image)
 
     @property
     def _resource(self) -> Resource:

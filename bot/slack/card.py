@@ -11,13 +11,14 @@ from typing import Final
 from approvals.deciding import demands_of
 from approvals.execution import Execution
 from approvals.pause import Pause
-from approvals.plan import SHORT
+from approvals.plan import SHORT, Change
 from approvals.policy import Ruling
 from approvals.request import Earlier, Request, State
 from approvals.review import Review
 from bot.delivery import Occasion
 from bot.slack.agent_part import AGENT, Words, agent_block
 from bot.slack.buttons import Asked, buttons
+from bot.slack.drift_part import drift_blocks
 from bot.slack.kit import (
     Block,
     escaped_line,
@@ -51,6 +52,9 @@ MENTIONS: Final = 10
 
 NEVER: Final = Earlier(asked=0, denied=None)
 
+DRIFT: Final = "Otherwise than approved"
+"""The title of what a target has otherwise than was approved."""
+
 _REPLACES: Final = (
     "This card replaces an earlier one that may have been lost. Either can be answered; only one answer counts."
 )
@@ -75,6 +79,8 @@ class Standing:
     """The pause that stops it now."""
     earlier: Earlier = NEVER
     """What became of the same effect lately."""
+    drift_before: tuple[Change, ...] = ()
+    """In what the target of the request that it follows was no longer what was approved."""
 
 
 def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
@@ -102,10 +108,11 @@ def outcome_card(request: Request, execution: Execution | None, *, revision: int
     """Return a card without its review: what a decided one becomes whose review is no longer what was approved."""
     lines = [outcome_line(request, named=occasion is not Occasion.REPLACEMENT)]
     lines += [] if execution is None else [execution_line(execution)]
+    drift = () if execution is None else drift_blocks(execution.drift, DRIFT, block_id=f"drift:{revision}")
     warning = "⚠️ What was shown here cannot be drawn again as it was, so it is left out."
     return Message(
         text=f"{request.id} is {short_outcome(request)}.",
-        blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])),),
+        blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])), *drift),
     )
 
 
@@ -116,6 +123,8 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
     if standing.request.supersedes is not None:
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
+        title = "Otherwise than was approved then"
+        notes += drift_blocks(standing.drift_before, title, block_id=f"drift:{revision}")
     if standing.request.state is State.PENDING:
         named = occasion is not Occasion.REPLACEMENT
         if past := earlier_line(standing.earlier, named=named):
@@ -174,6 +183,8 @@ def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Bloc
     lines = [outcome_line(standing.request, named=occasion is not Occasion.REPLACEMENT)]
     lines += [] if standing.execution is None else [execution_line(standing.execution)]
     blocks = [markup(f"outcome:{revision}", "\n".join(lines))]
+    if standing.execution is not None:
+        blocks += drift_blocks(standing.execution.drift, DRIFT, block_id=f"drift:{revision}:after")
     if standing.request.state is State.DENIED and standing.reason:
         said = quote(words(quoted(standing.reason, REASON)))
         blocks.append(rich_text(f"reason:{revision}", line(words("The reason given", italic=True)), said))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from approvals.digest import WeeklyDigest
+from approvals.digest import DRIFTS, WeeklyDigest
 from approvals.workload import counted
 from bot.slack.kit import Block, Element, context, header, markup, table, words
 from bot.slack.limits import HEADER
@@ -73,9 +73,14 @@ def _rest(digest: WeeklyDigest) -> list[str]:
     return [
         f"*Time to decide:* median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}",
         f"*Executions:* {ran}",
+        f"*Targets otherwise than approved:* {_drifts(digest)}",
         f"*Refused at intake:* {digest.refused} · *answers that did not count:* {digest.answers_refused}",
         f"*Pauses:* {digest.pauses}",
     ]
+
+
+def _drifts(digest: WeeklyDigest) -> str:
+    return ", ".join(f"{digest.drift[when]} {said}" for when, said in DRIFTS.items() if when in digest.drift) or "none"
 
 
 def _duration(length: timedelta | None) -> str:

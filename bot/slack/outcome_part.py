@@ -32,6 +32,8 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
     Effect.FAILED_ROLLOUT: "❌ Applied, and it did not turn out as approved.",
     Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
     Effect.OVERTAKEN: "↪️ Applied, and overtaken by a newer change.",
+    Effect.DIFFERS: "⚠️ Applied, and the target is otherwise than approved.",
+    Effect.UNDONE: "↩️ Applied, and changed by somebody else since.",
 }
 
 

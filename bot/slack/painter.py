@@ -10,7 +10,7 @@ from typing import Final
 from approvals.audit import Kind
 from approvals.deciding import may_count, ruling_today
 from approvals.pause import Pause, open_pause_over, survives
-from approvals.plan import Plan, bound_of, fingerprint_of
+from approvals.plan import Change, Plan, bound_of, fingerprint_of
 from approvals.policy import Policy, Ruling
 from approvals.ports import Policies, Reading
 from approvals.request import LATELY, Answer, Earlier, Request, State, Vote, earlier_of, missing_approvals
@@ -102,7 +102,14 @@ def _standing(reading: Reading, request: Request, deciding: Ruling) -> Standing:
         reason=texts.get("reason", "") if request.state is State.DENIED else "",
         paused=open_pause_over(pauses, request.place),
         earlier=_earlier(reading, request),
+        drift_before=_drift_of(reading, request.supersedes),
     )
+
+
+def _drift_of(reading: Reading, request_id: str | None) -> tuple[Change, ...]:
+    """Return in what the target of a request that gave way was no longer what was approved."""
+    execution = None if request_id is None else reading.execution_of(request_id)
+    return () if execution is None else execution.drift
 
 
 def _earlier(reading: Reading, request: Request) -> Earlier:

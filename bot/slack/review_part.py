@@ -131,12 +131,13 @@ def _diff(changes: tuple[Change, ...], shown: int, block_id: str) -> Block:
     count = f"{len(changes)} field{'' if len(changes) == 1 else 's'} would change"
     if shown < len(changes):
         count += f"; only {shown} of them fit on this card"
-    body = "\n".join(_hunk(change) for change in changes[:shown])
+    body = "\n".join(hunk(change) for change in changes[:shown])
     parts = [line(words(f"{count}:", bold=True))]
     return rich_text(block_id, *parts, *([preformatted(body)] if body else []))
 
 
-def _hunk(change: Change) -> str:
+def hunk(change: Change) -> str:
+    """Return one field as a diff: its path, and with a minus and a plus what it holds before and after."""
     before, after = _value(change.before), _value(change.after)
     lines = [exact(change.path)]
     lines += [] if change.before is None else [f"- {before}"]

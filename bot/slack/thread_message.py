@@ -5,8 +5,10 @@ from typing import Final
 from approvals.audit import Kind
 from approvals.people import SLACK_ACCOUNT
 from approvals.request import mention
-from approvals.story import sentence_of
+from approvals.story import drift_told, sentence_of
 from bot.delivery import Told
+from bot.slack.card import DRIFT
+from bot.slack.drift_part import drift_elements
 from bot.slack.kit import MENTION, Element, line, quote, rich_text, user, words
 from bot.slack.limits import REASON, TEXT_CHARACTERS
 from bot.slack.message import Message
@@ -26,6 +28,8 @@ def thread_message(told: tuple[Told, ...]) -> Message:
         parts.append(line(*_elements(sentence)))
         if one.kind not in _ON_THE_CARD:
             parts += [quote(words(quoted(text, REASON))) for _, text in sorted(one.texts.items())]
+        if drift := drift_told(one.data):
+            parts += drift_elements(drift, DRIFT)
     text = cut(" ".join(_plain(sentence) for sentence in sentences), TEXT_CHARACTERS // 2)
     return Message(text=escaped(text), blocks=(rich_text("thread", *parts),))
 

@@ -80,9 +80,22 @@ class ExecutionView(Shape):
     """How far it is carried out."""
 
     status: Phase
-    effect: Effect | None
+    effect: Annotated[
+        Effect | None,
+        Field(
+            description="What has become of what was applied: rolling, verified, failed_rollout, timed_out, undone by somebody "
+            "else since, or differs: otherwise than approved, whether with the write or since cannot be told."
+        ),
+    ]
     reason: Reason | None
     message: Sentence
+    drift: Annotated[
+        list[ChangeView],
+        Field(
+            max_length=LARGEST_OBJECT,
+            description="What the target has otherwise than was approved: before is the approved, after what is there.",
+        ),
+    ]
 
 
 class EarlierView(Shape):
@@ -200,4 +213,5 @@ def _execution(execution: Execution) -> ExecutionView:
         effect=execution.effect,
         reason=execution.reason,
         message=execution.message,
+        drift=[_change(change) for change in execution.drift],
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from approvals.audit import AuditEvent, Transition
 from approvals.canonical import decode, encode
+from approvals.comparison import Comparison
 from approvals.errors import Clash, NotEligible, PolicyDenied
 from approvals.execution import (
     TOKEN_LEEWAY,
@@ -275,7 +276,7 @@ class Courtroom:
                 now=self.now,
                 http_status=None if read_back else 200,
                 audit_id=None,
-                drift=False,
+                comparison=Comparison(),
                 read_back=read_back,
             )
         )

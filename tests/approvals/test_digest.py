@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.audit import AuditEvent, Kind, Transition, request_stream
-from approvals.digest import Head, Record, WeeklyDigest, last_due, summarise, week_before, week_name
-from approvals.execution import Phase
+from approvals.digest import DRIFTS, Head, Record, WeeklyDigest, last_due, summarise, week_before, week_name
+from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import engage
+from approvals.plan import Change
 from approvals.request import Request, State, expire, opened
+from approvals.verb import Effect
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, MINUTE, TICK, a_pause, a_request, an_execution
 
@@ -94,6 +96,7 @@ def test_a_week_is_summed_up_whole():
         outcomes={"approved": 1, "denied": 1, "expired": 1},
         refused=1,
         executions={"applied": 1},
+        drift={},
         answers_refused=1,
         median=MINUTE,
         p95=3 * MINUTE,
@@ -114,6 +117,7 @@ def test_a_quiet_week_has_no_made_up_numbers():
         outcomes={},
         refused=0,
         executions={},
+        drift={},
         answers_refused=0,
         median=None,
         p95=None,
@@ -331,3 +335,29 @@ def test_any_day_of_the_week_can_be_the_digests(weekday, day):
     now = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 
     assert last_due(now, UTC, weekday=weekday, hour=12, minute=30) == datetime(2026, 11, day, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("execution", "counted"),
+    [
+        ({"state": Phase.VOIDED, "reason": Reason.DRIFT}, {"before": 1}),
+        ({"state": Phase.APPLIED, "effect": Effect.FAILED_ROLLOUT, "reason": Reason.DRIFT}, {"with": 1}),
+        ({"state": Phase.APPLIED, "effect": Effect.DIFFERS}, {"unknown": 1}),
+        ({"state": Phase.UNKNOWN, "drift": (Change(path="/x", before=1, after=2),)}, {"unknown": 1}),
+        ({"state": Phase.APPLIED, "effect": Effect.UNDONE}, {"since": 1}),
+        ({"state": Phase.APPLIED, "effect": Effect.FAILED_ROLLOUT}, {}),
+        ({"state": Phase.VOIDED, "reason": Reason.PAUSED}, {}),
+    ],
+)
+def test_targets_that_are_otherwise_than_approved_are_counted_apart(execution, counted):
+    """By when it came, as far as is known."""
+    data = an_execution(**{"escalation": "esc_1", **execution})
+    records = [
+        *history("esc_1", State.APPROVED, minutes=1),
+        a_record(Kind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=data),
+    ]
+
+    digest = summary(records)
+
+    assert digest.drift == counted
+    assert set(digest.drift) <= set(DRIFTS)

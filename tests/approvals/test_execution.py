@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.audit import Kind, Transition
+from approvals.comparison import Comparison
 from approvals.errors import Clash
 from approvals.execution import (
     EFFECT_DEADLINE,
@@ -66,7 +67,9 @@ MOVES: Mapping[str, tuple[Callable[[Execution], Transition | None], frozenset[Ph
         frozenset({Phase.ARMED, Phase.SENDING, Phase.UNKNOWN}),
     ),
     "applied": (
-        lambda one: applied(one, sent(), now=NOW, http_status=200, audit_id=None, drift=False, read_back=False),
+        lambda one: applied(
+            one, sent(), now=NOW, http_status=200, audit_id=None, comparison=Comparison(), read_back=False
+        ),
         frozenset({Phase.SENDING, Phase.UNKNOWN}),
     ),
     "rejected": (

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from approvals.audit import Kind, Transition
+from approvals.comparison import Comparison
 from approvals.errors import Clash
 from approvals.execution import (
     EFFECT_DEADLINE,
@@ -19,42 +20,72 @@ from approvals.execution import (
     applied,
     disarm,
     followed,
+    found_different,
     not_landed,
     put_back,
     rejected,
     unknown,
     void,
 )
+from approvals.plan import Change
 from approvals.verb import Effect, Progress
 from tests.approvals.executions import NOW, WAIT, freed, held, leased, moved, sent
 from tests.builders import (
+    ADA,
     MINUTE,
     NOON,
     TICK,
 )
 
+OTHERWISE = (Change(path="/spec/template/spec/containers/[web]/image", before="shop:1", after="shop:2"),)
+WITH_IT = "The cluster changed something else with it than was approved."
+SINCE = "from what was approved; whether that came with our write or since cannot be told."
+
+
+def telling(transition: Transition, *approvers: str) -> Transition:
+    """Return the same transition with an event that tells these people."""
+    (event,) = transition.events
+    return replace(transition, events=(replace(event, data={**event.data, "approvers": list(approvers)}),))
+
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
 @pytest.mark.parametrize(
-    ("drift", "read_back", "effect", "reason", "message"),
+    ("comparison", "read_back", "effect", "reason", "message"),
     [
-        (False, False, Effect.ROLLING, None, "Applied."),
-        (False, True, Effect.ROLLING, None, "Applied; the reply was lost and it was read back."),
-        (
-            True,
-            False,
-            Effect.FAILED_ROLLOUT,
-            Reason.DRIFT,
-            "The cluster changed something else with it than was approved.",
-        ),
+        (None, False, Effect.ROLLING, None, "Applied."),
+        (Comparison(), False, Effect.ROLLING, None, "Applied."),
+        (Comparison(), True, Effect.ROLLING, None, "Applied; the reply was lost and it was read back."),
+        (Comparison(differences=OTHERWISE, came_with_it=True), False, Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT),
+        (Comparison(came_with_it=True, is_unlike=True), False, Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT),
+        (Comparison(differences=OTHERWISE), False, Effect.DIFFERS, None, f"1 field differs {SINCE}"),
+        (Comparison(differences=OTHERWISE * 2), False, Effect.DIFFERS, None, f"2 fields differ {SINCE}"),
+        (Comparison(differences=OTHERWISE), True, Effect.DIFFERS, None, f"The reply was lost. 1 field differs {SINCE}"),
     ],
-    ids=["answered", "read back", "answered with something else"],
+    ids=[
+        "answered, not seen yet",
+        "answered",
+        "read back",
+        "something else came with it",
+        "answered with something else",
+        "something else, perhaps since",
+        "several things else",
+        "read back with something else",
+    ],
 )
-def test_what_landed_is_applied_and_followed_from_there(phase, drift, read_back, effect, reason, message):
-    """The effect starts rolling with a deadline of its own; an answer unlike the plan is drift, not success (I8)."""
+def test_what_landed_is_applied_and_followed_from_there(phase, comparison, read_back, effect, reason, message):
+    """The effect starts rolling with a deadline of its own; what is unlike the plan is no success (I8)."""
     one = held(phase)
 
-    transition = applied(one, sent(), now=NOW, http_status=200, audit_id="audit-1", drift=drift, read_back=read_back)
+    transition = applied(
+        one,
+        sent(),
+        now=NOW,
+        http_status=200,
+        audit_id="audit-1",
+        comparison=comparison,
+        read_back=read_back,
+        approvers=(ADA,),
+    )
 
     after = freed(
         one,
@@ -64,10 +95,64 @@ def test_what_landed_is_applied_and_followed_from_there(phase, drift, read_back,
         effect_deadline=NOW + EFFECT_DEADLINE,
         reason=reason,
         message=message,
+        compared=comparison is not None,
+        drift=() if comparison is None else comparison.differences,
     )
     closed = sent(fate=Fate.APPLIED, http_status=200, audit_id="audit-1")
-    assert transition == moved(Kind.EXECUTION_APPLIED, after, closed)
-    assert after.is_over is drift
+    expected = moved(Kind.EXECUTION_APPLIED, after, closed)
+    assert transition == (expected if effect is Effect.ROLLING else telling(expected, ADA))
+    assert after.is_over is (effect is not Effect.ROLLING)
+
+
+def test_approvers_are_told_once():
+    """Who heard of it while it was unknown does not hear of it again."""
+    lost = unknown(
+        held(Phase.SENDING), sent(), now=NOW, message="M", look_again=WAIT, drift=OTHERWISE, approvers=(ADA,)
+    )
+    again = unknown(
+        lost.nouns[0], lost.nouns[1], now=NOW, message="M", look_again=WAIT, drift=OTHERWISE, approvers=(ADA,)
+    )
+    landed = applied(
+        again.nouns[0],
+        again.nouns[1],
+        now=NOW,
+        http_status=None,
+        audit_id=None,
+        comparison=Comparison(differences=OTHERWISE),
+        read_back=True,
+        approvers=(ADA,),
+    )
+
+    assert [one.events[0].data.get("approvers") for one in (lost, again, landed)] == [[ADA], None, None]
+    assert [one.nouns[0].drift for one in (lost, again, landed)] == [OTHERWISE] * 3
+
+
+@pytest.mark.parametrize(
+    ("with_it", "effect", "reason"), [(True, Effect.FAILED_ROLLOUT, Reason.DRIFT), (False, Effect.DIFFERS, None)]
+)
+def test_what_the_first_look_finds_ends_the_effect(with_it, effect, reason):
+    """Where the target could not be seen with the answer, whoever follows makes the same check."""
+    one = rolling()
+
+    transition = found_different(
+        one, Comparison(differences=OTHERWISE, came_with_it=with_it), now=NOW, approvers=(ADA,)
+    )
+
+    message = WITH_IT if with_it else f"1 field differs {SINCE}"
+    after = freed(one, effect=effect, reason=reason, message=message, compared=True, drift=OTHERWISE)
+    assert transition == telling(moved(Kind.EXECUTION_EFFECT, after), ADA)
+    with pytest.raises(Clash, match=r"The effect has ended\."):
+        found_different(after, Comparison(differences=OTHERWISE), now=NOW, approvers=())
+
+
+def test_a_drift_before_the_start_is_kept_with_the_void():
+    """In what the target is no longer what was approved, and whom to tell."""
+    one = held(Phase.CLAIMED)
+
+    transition = void(one, Reason.DRIFT, now=NOW, drift=OTHERWISE, approvers=(ADA,))
+
+    after = freed(one, state=Phase.VOIDED, reason=Reason.DRIFT, message=VOID_SENTENCES[Reason.DRIFT], drift=OTHERWISE)
+    assert transition == telling(moved(Kind.EXECUTION_VOIDED, after), ADA)
 
 
 def test_what_the_server_refused_is_over():

@@ -7,6 +7,7 @@ import pytest
 
 from approvals.alert import AlertState, Report, first_seen
 from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.comparison import Comparison
 from approvals.execution import (
     Fate,
     Phase,
@@ -25,6 +26,7 @@ from approvals.execution import (
 )
 from approvals.facts import facts_of
 from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
+from approvals.plan import Change, Redacted
 from approvals.request import (
     Answer,
     Refusal,
@@ -40,7 +42,7 @@ from approvals.request import (
     opened,
     supersede,
 )
-from approvals.story import sentence_of
+from approvals.story import drift_lines, drift_told, sentence_of
 from approvals.verb import Effect, Progress
 from tests.approvals.test_alert import a_report, an_alert
 from tests.builders import (
@@ -197,7 +199,11 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "Sending it to the cluster (start 1).",
     ),
     (
-        last(applied(over(), an_attempt(), now=NOON, http_status=200, audit_id=None, drift=False, read_back=False)),
+        last(
+            applied(
+                over(), an_attempt(), now=NOON, http_status=200, audit_id=None, comparison=Comparison(), read_back=False
+            )
+        ),
         "Applied.",
     ),
     (
@@ -233,6 +239,8 @@ TOLD: list[tuple[AuditEvent, str]] = [
             (Effect.VERIFIED, "Done."),
             (Effect.FAILED_ROLLOUT, "Failed."),
             (Effect.TIMED_OUT, "Not finished in time."),
+            (Effect.DIFFERS, "Otherwise than approved."),
+            (Effect.UNDONE, "Changed by somebody else since."),
         )
     ),
     (last(engage(a_pause(), reason=MARK)), "@U0ADA paused everything (pause_01JD00000000000000000000)."),
@@ -338,3 +346,23 @@ def test_a_look_that_braces_cannot_format_is_harmless():
     )
 
     assert told(last(done)) == "Done. {name}"
+
+
+def test_who_approved_is_told_what_is_otherwise():
+    """The one event that finds it names them; its lines say what was approved and what is there, hidden values as such."""
+    drift = (
+        Change(path="/spec/replicas", before=3, after=4),
+        Change(path="/spec/x", before=Redacted(mac="m"), after=None),
+    )
+    (event,) = void(over(Phase.CLAIMED), Reason.DRIFT, now=NOON, drift=drift, approvers=(ADA, "os:olga")).events
+    data = event.data
+
+    assert told(event) == (
+        "Not carried out: The target is not as it was approved any more. Approved by @U0ADA and @olga: please look."
+    )
+    assert drift_told(data) == drift
+    assert drift_lines(data) == (
+        "/spec/replicas: 3 was approved, 4 is there",
+        "/spec/x: (a hidden value) was approved, nothing is there",
+    )
+    assert drift_told({"execution": {"drift": []}}) == ()

@@ -18,7 +18,7 @@ from approvals.errors import Refused, Unavailable, Unplannable
 from approvals.plan import Bound, Preview
 from approvals.ports import Came, Credential, Reply
 from approvals.verb import Occasion, Verb, field_manager
-from tests.builders import CLUSTER_UID, NOON, a_workload, preview_of, scale_of
+from tests.builders import CLUSTER_UID, NOON, a_mac, a_workload, preview_of, scale_of
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,10 @@ class FakeCluster:
             raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
         with self.lock:
             return copy.deepcopy(self._of(bound, step))
+
+    def mac(self, text: str) -> str:
+        """Return the keyed hash of a value that is not shown."""
+        return a_mac(text)
 
     def _of(self, bound: Bound, step: int) -> dict[str, Any] | None:
         target = bound.target

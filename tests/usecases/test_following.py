@@ -104,7 +104,7 @@ def test_a_target_that_goes_while_it_rolls_out_has_failed(world, instant):
     assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, "The target is gone.")
 
 
-def test_somebody_elses_number_is_a_failed_rollout(world, instant):
+def test_somebody_elses_number_is_said(world, instant):
     """What somebody set back is not what was approved, and the card says so."""
     request = a_rollout(world)
     world.cluster.somebody_scales(2)
@@ -114,7 +114,7 @@ def test_somebody_elses_number_is_a_failed_rollout(world, instant):
 
     execution = execution_of(world, request)
     told = "Somebody else has set it to 2 pods since."
-    assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, told)
+    assert (execution.effect, execution.message) == (Effect.UNDONE, told)
 
 
 def test_what_holds_a_rollout_up_is_said(world, instant):

@@ -197,9 +197,11 @@ def test_the_change_in_one_line():
     assert RESTART.summary(bound()) == "Restart Deployment checkout in shop"
 
 
-def now(mark: str | None = None, generation: int = 4, uid: str = OBJECT_UID) -> dict[str, Any]:
-    """Return the object as it is read back."""
+def now(mark: str | None = None, generation: int = 4, uid: str = OBJECT_UID, at: str | None = AT) -> dict[str, Any]:
+    """Return the object as it is read back: restarted at the planned instant unless told otherwise."""
     workload = a_workload()
+    if at is not None:
+        workload["spec"]["template"]["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": at}
     workload["metadata"] |= {"generation": generation, "uid": uid}
     workload["metadata"]["annotations"] = None if mark is None else {REQUEST_ID: mark}
     return workload
@@ -211,6 +213,9 @@ def now(mark: str | None = None, generation: int = 4, uid: str = OBJECT_UID) -> 
         (now(ESCALATION, 5), Landed.APPLIED),
         (now(ESCALATION, 9), Landed.APPLIED),
         (now(), Landed.NOT_APPLIED),
+        (now(ESCALATION), Landed.NOT_APPLIED),
+        (now(ESCALATION, 5, at=None), Landed.CANNOT_TELL),
+        (now(ESCALATION, 5, at="2026-11-20T13:00:00Z"), Landed.CANNOT_TELL),
         (now("esc_before"), Landed.NOT_APPLIED),
         (now(generation=5), Landed.CANNOT_TELL),
         (now("esc_after", 6), Landed.CANNOT_TELL),
@@ -219,19 +224,32 @@ def now(mark: str | None = None, generation: int = 4, uid: str = OBJECT_UID) -> 
     ],
 )
 def test_what_a_read_back_proves(seen, landed):
-    """Our mark: applied. The generation it was planned on: not. Anything else may have landed and been overwritten."""
+    """Our mark beside what was planned: applied. The generation it was planned on: not. Else: may have been overwritten.
+
+    A mark alone proves nothing, since whoever may write can put it there.
+    """
     assert RESTART.evidence_of(bound(), 4, seen) is landed
 
 
-def test_the_effect_is_the_rollout_while_our_mark_stands():
-    """Followed to its end; once another change has put its own mark, the outcome of this one cannot be told as good."""
+def test_the_effect_is_the_rollout_while_our_restart_stands():
+    """Followed to its end; once somebody restarts it once more or takes the restart away, this one is undone."""
     assert RESTART.effect(bound(), now(ESCALATION)) == Progress(
         effect=Effect.VERIFIED, sentence="All 3 pods ready.", pace="4/3/3/3/3/"
     )
-    for mark in (None, "esc_after"):
-        assert RESTART.effect(bound(), now(mark)) == Progress(
-            effect=Effect.FAILED_ROLLOUT, sentence="Another change has replaced this one since."
-        )
+    assert RESTART.effect(bound(), now(at="2026-11-20T13:00:00Z")) == Progress(
+        effect=Effect.UNDONE, sentence="Somebody else has restarted it once more since."
+    )
+    assert RESTART.effect(bound(), now(at=None)) == Progress(
+        effect=Effect.UNDONE,
+        sentence="Somebody else has taken the restart's mark from the template since: its pods are replaced once more.",
+    )
+
+
+def test_the_whole_target_becomes_what_the_dry_run_answers():
+    """The answer is the whole object, whatever a webhook has added to it."""
+    answer = restarted(added="x")
+
+    assert RESTART.becomes({"object": a_workload()}, answer) == answer
 
 
 def test_its_rights():

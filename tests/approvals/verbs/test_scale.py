@@ -149,7 +149,8 @@ OURS = field_manager(ESCALATION)
     ("seen", "landed"),
     [
         (now(6, 5, OURS, subresource="scale"), Landed.APPLIED),
-        (now(9, 6, OURS, subresource="scale"), Landed.APPLIED),
+        (now(9, 6, OURS, subresource="scale"), Landed.CANNOT_TELL),
+        (now(3, 4, OURS, subresource="scale"), Landed.NOT_APPLIED),
         (now(3, 4), Landed.NOT_APPLIED),
         (now(3, 4, "countersign:esc_other", subresource="scale"), Landed.NOT_APPLIED),
         (now(3, 4, OURS), Landed.NOT_APPLIED),
@@ -160,7 +161,8 @@ OURS = field_manager(ESCALATION)
     ],
     ids=[
         "our mark",
-        "our mark, and another number since",
+        "our mark, and another number",
+        "our mark, forged beside what was never written",
         "nothing has moved",
         "another escalation's mark, before ours",
         "our name without the subresource",
@@ -171,8 +173,30 @@ OURS = field_manager(ESCALATION)
     ],
 )
 def test_what_a_read_back_proves(seen, landed):
-    """Our mark, or the number itself on an object that has moved on: applied. The same generation: not. Else: nobody knows."""
+    """The number itself on an object that has moved on: applied. The same generation: not. Else nobody knows, mark or not."""
     assert SCALE.evidence_of(bound(), 4, seen) is landed
+
+
+def test_our_mark_is_our_managers_name_on_the_scale():
+    """Another's, or ours elsewhere, is none; to and from 0 the server leaves none."""
+    marked = [
+        now(manager=OURS, subresource="scale"),
+        now(manager=OURS),
+        now(manager="countersign:esc_other", subresource="scale"),
+        now(),
+    ]
+
+    assert [SCALE.marked(bound(), one) for one in marked] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 6), (3, 0), (0, 3)])
+def test_what_the_whole_target_becomes(before, after):
+    """The object that was read, with the number that the dry run answered and nothing else moved."""
+    seen = observed(before)
+
+    becomes = SCALE.becomes(seen, scale_of(a_workload(replicas=after)))
+
+    assert becomes == {**seen["object"], "spec": {**seen["object"]["spec"], "replicas": after}}
 
 
 def test_another_object_of_the_same_name_proves_nothing():
@@ -192,11 +216,11 @@ def test_the_effect_is_the_rollout_to_the_approved_number():
         effect=Effect.ROLLING, sentence="The controller has not seen the change yet.", pace="4/6/6/6/6/"
     )
     assert SCALE.effect(bound(), now(7)) == Progress(
-        effect=Effect.FAILED_ROLLOUT, sentence="Somebody else has set it to 7 pods since."
+        effect=Effect.UNDONE, sentence="Somebody else has set it to 7 pods since."
     )
     fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
     assert SCALE.effect(bound(), now(7, manager="kube-controller-manager", fieldsV1=fields)) == Progress(
-        effect=Effect.FAILED_ROLLOUT, sentence="An autoscaler has set it to 7 pods since."
+        effect=Effect.UNDONE, sentence="An autoscaler has set it to 7 pods since."
     )
 
 

@@ -9,7 +9,7 @@ from approvals.usecases.execute import REQUEST_TIMEOUT
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
-from tests.builders import HOUR, INSTALLATION, a_workload, scale_of
+from tests.builders import HOUR, INSTALLATION, a_change, a_workload, scale_of
 
 NO_CONNECTION = "No connection to the cluster came about: nothing listens there (connection refused)."
 
@@ -124,21 +124,24 @@ def test_nothing_is_written_that_could_not_be_looked_at(tmp_path, outcome, came)
 
 
 @pytest.mark.parametrize(
-    "after",
+    ("after", "otherwise"),
     [
-        scale_of(a_workload(replicas=7)),
-        scale_of(a_workload(replicas=3)),
-        {**scale_of(a_workload(replicas=6)), "spec": {"replicas": 6, "surprise": True}},
+        (scale_of(a_workload(replicas=7)), a_change(before=6, after=7)),
+        (scale_of(a_workload(replicas=3)), a_change(before=6, after=3)),
+        (
+            {**scale_of(a_workload(replicas=6)), "spec": {"replicas": 6, "surprise": True}},
+            a_change("/spec/surprise", None, True),
+        ),
     ],
     ids=["another value", "no change", "something beside it"],
 )
-def test_an_answer_that_is_not_the_plan_is_told(tmp_path, after):
+def test_an_answer_that_is_not_the_plan_is_told(tmp_path, after, otherwise):
     """A write that came to something else than was approved is applied, and said not to be as planned (I8)."""
     with on_stage(tmp_path, Backstage(odd={("PATCH", "scale"): Answer(body=after)})) as (server, door):
         reply = _send(server, door)
 
     message = "Applied, and the cluster's answer is not what was planned."
-    assert reply == Reply(came=Came.APPLIED, status=200, message=message, as_planned=False)
+    assert reply == Reply(came=Came.APPLIED, status=200, message=message, as_planned=False, departures=(otherwise,))
 
 
 def test_what_was_looked_at_must_be_what_was_changed(tmp_path):

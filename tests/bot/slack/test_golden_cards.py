@@ -8,7 +8,9 @@ import pytest
 from approvals.alert import Alert, AlertState
 from approvals.digest import Head, WeeklyDigest
 from approvals.execution import Phase, Reason
+from approvals.facts import facts_of
 from approvals.pause import Consent, Scope, ScopeKind
+from approvals.plan import Change, Redacted
 from approvals.request import Earlier, State
 from approvals.risk import Risk
 from approvals.verb import Effect
@@ -58,6 +60,12 @@ def _executed(phase, effect=None, message=""):
     return a_standing_of(_decided(State.APPROVED), execution=an_execution(phase, effect=effect, message=message))
 
 
+DRIFT = (
+    Change(path="/spec/replicas", before=3, after=4),
+    Change(path="/spec/template/spec/containers/[web]/image", before="shop:1", after="<!channel> shop:2"),
+    Change(path="/spec/template/spec/containers/[web]/env/[PIN]/value", before=Redacted(mac="a"), after=None),
+)
+
 HIGH = replace(a_review(), risk=Risk.HIGH)
 WARNED = a_review(
     findings=("The autoscaler checkout keeps this between 2 and 5 pods and may undo the number.",),
@@ -100,7 +108,9 @@ REQUEST_CARDS = {
     "superseded": (
         a_standing_of(
             _decided(State.SUPERSEDED, superseded_by="esc_01JD0000000000000000000009"),
-            execution=an_execution(Phase.VOIDED, reason=Reason.DRIFT, message="The target is not as it was approved."),
+            execution=an_execution(
+                Phase.VOIDED, reason=Reason.DRIFT, message="The target is not as it was approved.", drift=DRIFT
+            ),
         ),
         a_review(),
         Occasion.UPDATE,
@@ -120,6 +130,29 @@ REQUEST_CARDS = {
         _executed(Phase.APPLIED, Effect.FAILED_ROLLOUT, "The rollout made no progress within its own deadline."),
         a_review(),
         Occasion.UPDATE,
+    ),
+    "approved-otherwise": (
+        a_standing_of(
+            _decided(State.APPROVED),
+            execution=an_execution(
+                Phase.APPLIED,
+                effect=Effect.DIFFERS,
+                message="12 fields differ from what was approved; whether that came with our write or since cannot be told.",
+                drift=DRIFT * 4,
+            ),
+        ),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-undone": (
+        _executed(Phase.APPLIED, Effect.UNDONE, "An autoscaler has set it to 4 pods since."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "follows-a-drift": (
+        a_standing_of(a_request(supersedes="esc_01JD0000000000000000000009"), drift_before=DRIFT[:1]),
+        a_review(),
+        Occasion.FIRST,
     ),
     "approved-too-slow": (
         _executed(Phase.APPLIED, Effect.TIMED_OUT, "4 of 6 pods ready."),
@@ -224,6 +257,7 @@ def _digest(**changed):
         outcomes={"approved": 7, "denied": 2, "expired": 3},
         refused=4,
         executions={"applied": 6, "voided": 1},
+        drift={},
         answers_refused=5,
         median=timedelta(minutes=2, seconds=5),
         p95=timedelta(hours=1, minutes=4),
@@ -278,3 +312,16 @@ def test_the_form_that_asks_why(golden):
     asked = Asked(request=ESCALATION, fingerprint=short_fingerprint())
 
     golden("deny-form.json", form(Denial(asked=asked, channel=CHANNEL, ts="1.1"), title="Scale checkout"))
+
+
+def test_the_thread_tells_who_approved_what_is_otherwise(golden):
+    """A mention for each of them, and the fields as a diff, in the one line that finds it."""
+    data = {
+        "execution": facts_of(an_execution(Phase.VOIDED, message="The target is not as it was approved.", drift=DRIFT)),
+        "approvers": [ADA],
+    }
+
+    message = checked(thread_message((Told(kind="execution.voided", actor="countersign", data=data, texts={}),)))
+
+    golden("thread-drift.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []

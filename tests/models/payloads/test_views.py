@@ -191,7 +191,13 @@ def test_an_execution_shows_how_far_it_is():
         effect=Effect.ROLLING,
         message="4 of 6 pods ready.",
     )
-    voided = replace(execution, state=Phase.VOIDED, effect=None, reason=Reason.DRIFT, revision=8, message="Changed.")
+    drift = (
+        Change(path="/spec/replicas", before=3, after=4),
+        Change(path="/spec/x", before=Redacted(mac="m"), after=None),
+    )
+    voided = replace(
+        execution, state=Phase.VOIDED, effect=None, reason=Reason.DRIFT, revision=8, message="Changed.", drift=drift
+    )
 
     rolling, gone = (view_of(approved, bound=BOUND, execution=seen) for seen in (execution, voided))
 
@@ -201,6 +207,7 @@ def test_an_execution_shows_how_far_it_is():
         "effect": "rolling",
         "reason": None,
         "message": "4 of 6 pods ready.",
+        "drift": [],
     }
     assert sent(gone)["version"] == 10
     assert sent(gone)["execution"] == {
@@ -208,6 +215,10 @@ def test_an_execution_shows_how_far_it_is():
         "effect": None,
         "reason": "drift",
         "message": "Changed.",
+        "drift": [
+            {"path": "/spec/replicas", "before": 3, "after": 4},
+            {"path": "/spec/x", "before": {"redacted": True}, "after": None},
+        ],
     }
 
 
