@@ -49,6 +49,11 @@ def new_key() -> bytes:
     return secrets.token_bytes(32)
 
 
+def chance() -> float:
+    """Return a number from 0 up to 1."""
+    return secrets.randbits(53) / 2**53
+
+
 wait: Final[Callable[[float], None]] = time.sleep
 """Waits that many seconds; only outermost loops are given it."""
 

@@ -254,7 +254,7 @@ class Serving:
 
     def _sockets(self, app: App) -> Sockets:
         web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
-        return Sockets(app, app_token=self._slack.app_token or "", client=web)
+        return Sockets(app, app_token=self._slack.app_token or "", client=web, report=self.legs)
 
     def _scheduler(self, under_lock: UnderLock) -> Scheduler:
         store = self._application.store

@@ -1,6 +1,7 @@
 """What Slack's errors mean: in words of ours, once. Nobody else reads Slack's error codes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
@@ -34,6 +35,11 @@ _MENDABLE: Final = frozenset(
 
 _SERVER_ERRORS: Final = 500
 
+LONGEST_WAIT_SECONDS: Final = 3600
+"""The most that anybody can have us wait; Slack asks for a minute or so, and a number without end would silence us for good."""
+
+_SECONDS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 
 def code_of(error: SlackApiError) -> str:
     """Return Slack's error code, or the HTTP status where the answer was none of Slack's."""
@@ -47,10 +53,16 @@ def code_of(error: SlackApiError) -> str:
 
 
 def retry_after(error: SlackApiError) -> timedelta:
-    """Return how long Slack asks us to wait; a second where it does not say."""
-    headers = {name.lower(): value for name, value in error.response.headers.items()}
-    value = str(headers.get("retry-after", ""))
-    return timedelta(seconds=max(1, int(value) if value.isdecimal() else 1))
+    """Return how long Slack asks us to wait, an hour at most; a second where it does not say."""
+    return timedelta(seconds=max(1, seconds_asked(error.response.headers)))
+
+
+def seconds_asked(headers: Mapping[str, str]) -> int:
+    """Return the seconds that ``Retry-After`` names, :data:`LONGEST_WAIT_SECONDS` at most; 0 where it names none."""
+    asked = [str(value) for name, value in headers.items() if name.lower() == "retry-after"]
+    if len(asked) != 1 or _SECONDS.fullmatch(asked[0]) is None:
+        return 0
+    return min(int(asked[0]), LONGEST_WAIT_SECONDS)
 
 
 def is_rate_limit(error: SlackApiError) -> bool:

@@ -1,35 +1,56 @@
 """Socket Mode: the connection that our own token opens, kept alive.
 
-The library reconnects by itself, within about five seconds of a hard drop. What it does not do is give up an address that has
-gone stale: then it tries the same one for ever. So the connection is watched, and made anew when it has been down for too long.
+Every try to connect is paced, whatever ended the last one: a try after a failure waits, each time longer and at least as long as
+Slack asks. Why there is no connection is told once, on the leg ``slack_door``.
 """
 
 import asyncio
 import json
-import logging
-from typing import Final
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, Protocol
 
 import structlog
-from aiohttp import WSMessage
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import clock
+from bot.legs import Part
 from bot.slack.door import App
+from bot.slack.link import Ending, Link, NoLink, address
 from bot.slack.reader import read_envelope
+from bot.waits import Waits
 
 log = structlog.get_logger(__name__)
 
 PING_SECONDS: Final = 5.0
-WATCH_SECONDS: Final = 2.0
-PATIENCE_SECONDS: Final = 20.0
-"""How long the library may try by itself."""
+
+STEADY_SECONDS: Final = 30.0
+"""How long a connection has to stand to count as good: the next one is then made without a wait. One that ends sooner counts as a
+failed try, or a server that greets and hangs up would be dialled without end."""
+
+FIRST_WAIT_SECONDS: Final = 1.0
+LONGEST_WAIT_SECONDS: Final = 60.0
+"""A minute without clicks is as much as an administrator's repair should have to wait for; Slack may ask for more."""
+
+RETIRING_SECONDS: Final = 15.0
+"""How long a connection that Slack replaces is still read: clicks may be on their way over it."""
 
 OK: Final = 200
 
 CLOSING_SECONDS: Final = 5.0
 """How long the goodbye may take."""
+
+
+class Report(Protocol):
+    """Where it is told how the connection is: :class:`bot.legs.Legs`."""
+
+    def good(self, part: Part, of: str = "") -> None:
+        """Take down that it stands."""
+
+    def failing(self, part: Part, of: str = "", *, code: str, why: str) -> None:
+        """Take down that it does not."""
 
 
 class Sockets:
@@ -41,102 +62,131 @@ class Sockets:
         *,
         app_token: str,
         client: AsyncWebClient,
+        report: Report,
+        waits: Waits | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
         ping_seconds: float = PING_SECONDS,
-        watch_seconds: float = WATCH_SECONDS,
-        patience_seconds: float = PATIENCE_SECONDS,
+        steady_seconds: float = STEADY_SECONDS,
         closing_seconds: float = CLOSING_SECONDS,
     ) -> None:
-        """Keep what to connect; *client* needs no token, it carries the address of the API."""
+        """Keep what to connect; *client* needs no token, it carries the address of the API. *pause* sleeps so many seconds."""
         self._app = app
         self._app_token = app_token
         self._client = client
+        self._report = report
+        self._waits = waits or Waits(first=FIRST_WAIT_SECONDS, most=LONGEST_WAIT_SECONDS, chance=clock.chance)
+        self._pause = pause
+        self._monotonic = monotonic
         self._ping = ping_seconds
-        self._watch = watch_seconds
-        self._patience = patience_seconds
+        self._steady = steady_seconds
         self._closing = closing_seconds
-        self._handler: AsyncSocketModeHandler | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._link: Link | None = None
+        self._stood = False
+        self._keeping: asyncio.Task[None] | None = None
+        self._retiring: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begin to connect, and watch from then on; whether it is connected is :meth:`is_connected`."""
-        self._watching = asyncio.create_task(self._keep_connected())
+        """Begin to connect, and keep connected from then on; whether it is connected is :meth:`is_connected`."""
+        self._keeping = asyncio.create_task(self._keep_connected())
 
     async def is_connected(self) -> bool:
         """Tell whether clicks reach us."""
-        return self._handler is not None and await self._handler.client.is_connected()
+        return self._link is not None and self._link.is_open
 
     async def close(self) -> None:
         """Take nothing more; what has arrived is still answered by whoever acts on it."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        await self._drop()
+        for task in (self._keeping, self._retiring):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self._let_go(self._link)
+        self._link = None
 
     async def _keep_connected(self) -> None:
-        down = 0.0
         while True:
+            self._stood = False
             try:
-                down = await self._look(down)
-            except Exception:
+                ending = await self._one()
+            except Exception as error:
                 # The outermost loop: without it nobody's click would ever arrive again.
                 log.exception("socket.broken")
-            await asyncio.sleep(self._watch)
+                ending = Ending(
+                    code="defect", why=f"The connection met a defect ({type(error).__name__}); see the log."
+                )
+            if self._stood:
+                self._waits.after_success()
+                if ending.is_replaced:
+                    continue
+            self._report.failing(Part.SLACK_DOOR, code=ending.code, why=ending.why)
+            await self._pause(self._waits.after_failure(at_least=ending.wait_seconds))
 
-    async def _look(self, down: float) -> float:
-        """Connect where there is no connection, give up one that stays down; return for how many seconds it has been."""
-        if self._handler is None:
-            await self._connect()
-        if await self.is_connected():
-            return 0.0
-        if down > self._patience:
-            log.warning("socket.down", seconds=down)
-            await self._drop()
-            return 0.0
-        return down + self._watch
-
-    async def _connect(self) -> None:
-        handler = AsyncSocketModeHandler(
-            self._app, self._app_token, logger=_quiet_logger(), web_client=self._client, ping_interval=self._ping
-        )
-        handler.client.proxy = self._client.proxy
-        # The frames are read by us, each before the library makes anything of it.
-        handler.client.socket_mode_request_listeners.clear()
-        handler.client.on_message_listeners.append(Frames(self._app, handler.client).take)
-        self._handler = handler
+    async def _one(self) -> Ending:
+        """Hold one connection for as long as it lasts; return why there is none any more."""
         try:
-            # The library's connect() tries for ever with one address; ours has to come back.
-            # (asyncio.wait_for was seen to swallow the cancelling of a close that came as the connection did.)
-            async with asyncio.timeout(self._patience):
-                await handler.connect_async()  # type: ignore[no-untyped-call]
-            log.info("socket.connected")
-        except (TimeoutError, OSError, ValueError) as error:
-            log.warning("socket.not_connected", why=type(error).__name__)
-            await self._drop()  # Nobody goes on trying with it.
+            url = await address(self._client, self._app_token)
+            link = await Link.dial(url, self._client, ping_seconds=self._ping)
+        except NoLink as error:
+            return error.ending
+        self._link, began = link, self._monotonic()
+        told = asyncio.create_task(self._tell_good())
+        frames, ending = Frames(self._app, link), None
+        try:
+            ending = await link.read(frames.take)
+        finally:
+            told.cancel()
+            self._stood = self._monotonic() - began >= self._steady
+            if ending is None or not ending.is_replaced:
+                self._link = None
+                await self._let_go(link)
+        if ending.is_replaced:
+            await self._retire(link, frames)
+        return ending
 
-    async def _drop(self) -> None:
-        handler, self._handler = self._handler, None
-        if handler is None:
+    async def _tell_good(self) -> None:
+        """Tell that clicks come in; after several failures once the connection stands, or each short one would be told anew."""
+        if self._waits.failures > 1:
+            await asyncio.sleep(self._steady)
+        self._report.good(Part.SLACK_DOOR)
+
+    async def _retire(self, link: Link, frames: "Frames") -> None:
+        """Read on over a connection that Slack replaces, beside the next one; there is never more than one of these."""
+        if self._retiring is not None:
+            self._retiring.cancel()
+            await asyncio.gather(self._retiring, return_exceptions=True)
+        self._retiring = asyncio.create_task(self._read_on(link, frames))
+
+    async def _read_on(self, link: Link, frames: "Frames") -> None:
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETIRING_SECONDS):
+                    while (await link.read(frames.take)).is_replaced:
+                        pass  # Slack may warn more than once; each warning was awaited.
+        finally:
+            await self._let_go(link)
+
+    async def _let_go(self, link: Link | None) -> None:
+        if link is None:
             return
         try:
             async with asyncio.timeout(self._closing):
-                await handler.close_async()  # type: ignore[no-untyped-call]
+                await link.close()
         except (TimeoutError, OSError) as error:
             log.warning("socket.not_closed", why=type(error).__name__)
-            await _abandon(handler.client)
 
 
 class Frames:
     """What comes over one connection: each frame is read, answered by the app, and acknowledged over the same connection."""
 
-    def __init__(self, app: App, client: SocketModeClient) -> None:
+    def __init__(self, app: App, link: Link) -> None:
         """Keep who answers, and how that is sent."""
         self._app = app
-        self._client = client
+        self._link = link
         self._answering: set[asyncio.Task[None]] = set()
 
-    async def take(self, message: WSMessage) -> None:
+    async def take(self, frame: str) -> None:
         """Begin to answer one frame; the connection goes on receiving meanwhile."""
-        task = asyncio.create_task(self._answer(str(message.data)))
+        task = asyncio.create_task(self._answer(frame))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
 
@@ -150,22 +200,6 @@ class Frames:
                 return  # It did not come in time, which is shown by saying nothing.
             payload = json.loads(answer.body) if answer.body and envelope.takes_answer else None
             for envelope_id in envelope.ids:
-                acknowledgement = SocketModeResponse(envelope_id=envelope_id, payload=payload)
-                await self._client.send_socket_mode_response(acknowledgement)
+                await self._link.send(SocketModeResponse(envelope_id=envelope_id, payload=payload).to_dict())
         except Exception as error:  # noqa: BLE001 - the outermost frame; the connection may have gone meanwhile
             log.warning("socket.not_acknowledged", why=type(error).__name__)
-
-
-async def _abandon(client: SocketModeClient) -> None:
-    """Let go of a connection without its goodbye: the library frees what it holds only after that."""
-    for task in (client.message_processor, client.current_session_monitor, client.message_receiver):
-        if task is not None:
-            task.cancel()
-    await client.aiohttp_client_session.close()
-
-
-def _quiet_logger() -> logging.Logger:
-    """Return a logger for the library, whose messages quote addresses that open a connection."""
-    logger = logging.getLogger("countersign.socket")
-    logger.setLevel(logging.CRITICAL)
-    return logger

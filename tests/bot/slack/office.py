@@ -18,6 +18,8 @@ from starlette.applications import Starlette
 
 from approvals.ports import Journey
 from approvals.request import Request
+from bot import clock
+from bot.legs import Legs
 from bot.local.workspace import Ephemeral, HttpMode, Message, Outcome, Seed, Strictness, Workspace, default_seed
 from bot.pools import standard_pools
 from bot.relay import Relay
@@ -35,6 +37,7 @@ from bot.slack.poster import SlackPoster
 from bot.slack.review_part import render_review
 from bot.slack.signed_http import SignedHttp
 from bot.slack.sockets import Sockets
+from bot.waits import Waits
 from models.audit_book import AuditBook
 from models.cards import Cards
 from models.store import SqlStore
@@ -103,6 +106,7 @@ class Office:
     patience_seconds: float = 20
     closing_seconds: float = 20
     connect: bool = True
+    legs: Legs = field(default_factory=lambda: Legs(now=clock.utc_now))
 
     def open(self) -> "Office":
         """Open it."""
@@ -275,9 +279,10 @@ class Office:
                 self.app,
                 app_token=self.workspace.app_token,
                 client=bare,
+                report=self.legs,
+                waits=Waits(first=0.05, most=0.2, chance=clock.chance),
                 ping_seconds=0.5,
-                watch_seconds=0.1,
-                patience_seconds=2,
+                steady_seconds=0.1,
                 closing_seconds=self.closing_seconds,
             )
             await self.sockets.open()

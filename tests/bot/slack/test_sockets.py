@@ -1,14 +1,13 @@
 """Socket Mode: clicks come in again after a drop, a refresh and an outage, and no other door is open."""
 
-import asyncio
 import urllib.error
 import urllib.request
 from dataclasses import replace
 
 import pytest
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from approvals.request import State
+from bot.legs import LegState, Part
 from tests.bot.slack.office import PATIENT
 from tests.builders import ADA
 
@@ -38,36 +37,19 @@ def test_a_connection_that_ends_is_made_anew(impatient, how):
     assert voted == [ADA]
 
 
-def test_an_outage_that_outlasts_the_librarys_patience_ends_in_a_new_connection(impatient):
-    """The library tries one stale address for ever; the watch gives it up and begins anew."""
+def test_after_an_outage_clicks_come_in_again(impatient):
+    """However long Slack is away, the connection is made anew when it is back, and the leg says how it is."""
     office = impatient
     request = office.world.pending()
     office.step()
     office.change(lambda: office.workspace.set_outage(on=True))
-    office.until(lambda: office.sockets._handler is None or not _is_connected(office), "the outage is seen")
-    first = office.sockets._handler
-    office.until(lambda: office.sockets._handler is not first, "the first handler is given up")
+    office.until(lambda: _door(office).state is LegState.FAILING, "the outage is seen")
 
     office.change(lambda: office.workspace.set_outage(on=False))
     office.until(lambda: office.click("U0ADA", "deny:v1").acked, "a click is answered")
 
     assert office.world.request(request).state is State.DENIED
-
-
-def test_a_goodbye_that_never_ends_leaves_nothing_open(make_office, monkeypatch):
-    """The library frees what it holds only after the goodbye: where that hangs, its connection is closed all the same."""
-    office = make_office(closing_seconds=0.05)
-    held = office.sockets._handler.client
-
-    async def hang(self):
-        await self.client.disconnect()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(AsyncSocketModeHandler, "close_async", hang)
-    office.loop.do(office.sockets.close())
-
-    assert held.aiohttp_client_session.closed
-    office.until(lambda: held.message_processor.done() and held.message_receiver.done(), "its tasks have ended")
+    office.until(lambda: _door(office).state is LegState.GOOD, "the leg stands again")
 
 
 def test_in_socket_mode_no_http_door_is_open(office):
@@ -80,5 +62,5 @@ def test_in_socket_mode_no_http_door_is_open(office):
     assert refused.value.code in {403, 404, 405}
 
 
-def _is_connected(office):
-    return office.loop.do(office.sockets.is_connected())
+def _door(office):
+    return office.legs.of(Part.SLACK_DOOR)[0]
