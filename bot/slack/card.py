@@ -42,6 +42,7 @@ from bot.slack.outcome_part import (
     paused_line,
     revoked_line,
     short_outcome,
+    under_way_line,
     waiting_line,
 )
 from bot.slack.review_part import RISKS, ReviewPart, draw_review
@@ -81,6 +82,8 @@ class Standing:
     """What became of the same effect lately."""
     drift_before: tuple[Change, ...] = ()
     """In what the target of the request that it follows was no longer what was approved."""
+    under_way: tuple[Execution, ...] = ()
+    """What was not over on the same target when this was drawn: other changes, oldest first."""
 
 
 def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
@@ -141,6 +144,8 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
             named=named,
         )
         notes.append(markup(f"status:{revision}", waiting))
+    if standing.under_way and standing.request.state is State.PENDING:
+        notes.append(markup(f"under-way:{revision}", under_way_line(standing.under_way)))
     if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
         notes.append(markup(f"asked:{revision}", f"Asked: {_mentions(standing.deciding)}"))
     if occasion is Occasion.REPLACEMENT:

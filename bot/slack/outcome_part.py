@@ -37,6 +37,10 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
 }
 
 
+MOST_UNDER_WAY: Final = 3
+"""How many other changes of its target a card names."""
+
+
 def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
     """Return, as markup, when a pending request denies itself, who is asked and what is still missing.
 
@@ -141,6 +145,25 @@ def execution_line(execution: Execution) -> str:
     phase = seen_phase(execution)
     words = _EFFECTS[execution.effect or Effect.ROLLING] if phase is Phase.APPLIED else _CARRIED_OUT[phase]
     return f"{words} {said(execution.message)}".rstrip()
+
+
+def under_way_line(executions: tuple[Execution, ...]) -> str:
+    """Return, as markup, what else was not over on a request's target when its card was drawn."""
+    told = [_under_way(execution) for execution in executions[:MOST_UNDER_WAY]]
+    more = len(executions) - MOST_UNDER_WAY
+    told += [f"{more} more"] if more > 0 else []
+    return f"🔄 *Still under way on this target* when this card was drawn: {'; '.join(told)}"
+
+
+def _under_way(execution: Execution) -> str:
+    which = said(execution.escalation)
+    match seen_phase(execution):
+        case Phase.APPLIED:
+            return f"rollout of {which} ({said(execution.message)})"
+        case Phase.SENDING | Phase.UNKNOWN:
+            return f"{which}, of which it is not known yet whether it landed"
+        case _:
+            return f"{which}, which is approved and has not started"
 
 
 def short_outcome(request: Request) -> str:

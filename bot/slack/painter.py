@@ -9,6 +9,7 @@ from typing import Final
 
 from approvals.audit import Kind
 from approvals.deciding import may_count, ruling_today
+from approvals.execution import Execution
 from approvals.pause import Pause, open_pause_over, survives
 from approvals.plan import Change, Plan, bound_of, fingerprint_of
 from approvals.policy import Policy, Ruling
@@ -103,6 +104,7 @@ def _standing(reading: Reading, request: Request, deciding: Ruling) -> Standing:
         paused=open_pause_over(pauses, request.place),
         earlier=_earlier(reading, request),
         drift_before=_drift_of(reading, request.supersedes),
+        under_way=_under_way(reading, request),
     )
 
 
@@ -110,6 +112,16 @@ def _drift_of(reading: Reading, request_id: str | None) -> tuple[Change, ...]:
     """Return in what the target of a request that gave way was no longer what was approved."""
     execution = None if request_id is None else reading.execution_of(request_id)
     return () if execution is None else execution.drift
+
+
+def _under_way(reading: Reading, request: Request) -> tuple[Execution, ...]:
+    """Return what is not over on the same target: beside the review, since it passes while people think."""
+    stored = reading.plan(request.fingerprint or "") if request.state is State.PENDING else None
+    if stored is None:
+        return ()
+    bound = bound_of(stored.bound)
+    found = {one.id: one for step in bound.steps for one in reading.under_way_on(bound.cluster_uid, step.uid)}
+    return tuple(one for _, one in sorted(found.items()))
 
 
 def _earlier(reading: Reading, request: Request) -> Earlier:

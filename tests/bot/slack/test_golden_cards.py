@@ -105,6 +105,32 @@ REQUEST_CARDS = {
         a_review(),
         Occasion.FIRST,
     ),
+    "asked-while-others-are-under-way": (
+        a_standing_of(
+            under_way=tuple(
+                an_execution(phase, id=f"exe_{number}", escalation=f"esc_{number}", effect=effect, message=message)
+                for number, (phase, effect, message) in enumerate(
+                    (
+                        (Phase.APPLIED, Effect.ROLLING, "2 of 6 pods ready. A quota keeps new pods out."),
+                        (Phase.UNKNOWN, None, "The cluster's answer to the write was lost."),
+                        (Phase.QUEUED, None, ""),
+                        (Phase.CLAIMED, None, ""),
+                    )
+                )
+            )
+        ),
+        a_review(),
+        Occasion.UPDATE,
+    ),
+    "approved-and-overtaken": (
+        _executed(
+            Phase.APPLIED,
+            Effect.OVERTAKEN,
+            "esc_01JD0000000000000000000009, a newer change of the same target, was applied before it had finished.",
+        ),
+        a_review(),
+        Occasion.UPDATE,
+    ),
     "superseded": (
         a_standing_of(
             _decided(State.SUPERSEDED, superseded_by="esc_01JD0000000000000000000009"),

@@ -38,6 +38,7 @@ from tests.builders import (
     an_asking,
     an_execution,
 )
+from tests.fakes.cluster import FakeCluster
 from tests.world import FixedPolicies, World
 
 
@@ -297,3 +298,24 @@ def test_a_card_tells_what_became_of_the_same_effect_lately(noon_store):
 def test_the_past_of_an_effect_in_words(earlier, said):
     """Nothing is said where there is nothing to say."""
     assert earlier_line(earlier, named=True) == said
+
+
+def test_a_card_tells_what_is_still_under_way_on_its_target(noon_store):
+    """Beside the review, whose hash stays: another change of the same target rolls out, and one of another target is not."""
+    store, _ = noon_store
+    cluster = FakeCluster.with_checkout()
+    cluster.rolling = True
+    world = World(store=store, cluster=cluster, render=render_review).settled()
+    first = world.answers(world.pending("key-1")).request
+    world.execute()
+    world.execute()
+    question = world.pending("key-2", action=an_action(replicas=2))
+    drawn = Drawn(subject=question.id, kind="request", channel=CHANNEL, revision=1)
+
+    with store.reading() as reading:
+        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+
+    (block,) = [one for one in card.blocks if one["block_id"].startswith("under-way")]
+    assert block["text"]["text"].startswith(
+        f"🔄 *Still under way on this target* when this card was drawn: rollout of {first.id} ("
+    )
