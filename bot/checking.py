@@ -9,6 +9,7 @@ out the environments that it concerns and no others (I18).
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import RLock
 from typing import Final
 
@@ -17,7 +18,7 @@ import structlog
 from approvals.errors import Unavailable
 from approvals.ports import Obstacle
 from bot.causes import code_of_leg
-from bot.clearances import NOT_CHECKED, Clearances
+from bot.clearances import NOT_CHECKED, NOT_SEEN, Clearances
 from bot.legs import Legs, Part
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,24 @@ AGAIN_SECONDS: Final = 3600.0
 FIRST_WAIT_SECONDS: Final = 5.0
 LONGEST_WAIT_SECONDS: Final = 300.0
 """After a check that did not pass: twice as long each time, up to this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How often checks are made again, and how long what one has seen counts."""
+
+    again_seconds: float = AGAIN_SECONDS
+    """After a check that passed."""
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS
+    """After a check that did not pass, at most."""
+    good_for: timedelta | None = None
+    """How long a pass counts: after that, and where a check could not ask, its environments are held, as nothing is known of
+    them. None where a pass counts until something else is found."""
+    at_once: int = AT_ONCE
+    """Checks that run side by side."""
+
+
+HOURLY: Final = Cadence()
 
 _SAID: Final = (
     "The checks of this environment have found something that has to be put right first, so nothing starts in it."
@@ -74,25 +93,31 @@ class _Planned:
     due: float
     failures: int = 0
     is_running: bool = False
+    told: tuple[Found, ...] = ()
+    """What it found last, so that the log tells each thing once."""
 
 
 class Checking:
-    """All the checks of one process. Its threads are its own."""
+    """Checks that are made at one cadence. Its threads are its own."""
 
-    def __init__(self, *, clearances: Clearances, legs: Legs, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, *, clearances: Clearances, legs: Legs, monotonic: Callable[[], float], cadence: Cadence = HOURLY
+    ) -> None:
         """Begin with none.
 
         Args:
             clearances: Where environments are held and released.
             legs: Where it is told how each environment's checks are.
             monotonic: Seconds that only count up.
+            cadence: How often.
         """
         self._clearances = clearances
         self._legs = legs
         self._monotonic = monotonic
+        self._cadence = cadence
         self._lock = RLock()
         self._planned: dict[str, _Planned] = {}
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="checks")
+        self._threads = ThreadPoolExecutor(cadence.at_once, thread_name_prefix="checks")
 
     def cover(self, checks: Iterable[Check]) -> None:
         """Have exactly *checks*. One that is new, or rests on something else by now, holds its environments until it passes."""
@@ -106,6 +131,7 @@ class Checking:
                     continue
                 self._planned[name] = _Planned(check=check, due=self._monotonic())
                 self._begin_anew(check, None if before is None else before.check)
+                self._expect(check)
             gone = {leg for one in known.values() for leg in _legs_of(one.check)}
             left = {leg for one in self._planned.values() for leg in _legs_of(one.check)}
         for part, environment in gone - left:
@@ -119,6 +145,12 @@ class Checking:
                 continue
             self._clearances.hold(environment, holder=check.holder, obstacle=NOT_CHECKED)
             self._legs.unknown(check.part, environment, code=NOT_CHECKED.code, why="Its checks have not ended yet.")
+
+    def _expect(self, check: Check) -> None:
+        """Have its legs fall silent where nothing is heard of it for longer than a pass counts."""
+        if self._cadence.good_for is not None:
+            for environment in check.environments:
+                self._legs.expect(check.part, environment, within=self._cadence.good_for)
 
     def again(self, environment: str) -> None:
         """Have everything about *environment* looked at again soon: what was found may not hold any more."""
@@ -155,12 +187,15 @@ class Checking:
             self._take(one, found)
 
     def _not_asked(self, one: _Planned, *, code: str, why: str) -> None:
-        """Take down that nothing could be learnt: what was held stays held, and what had passed before stays as it was."""
+        """Take down that nothing could be learnt: what was held stays held, and what had passed stays as long as it counts."""
         with self._lock:
             if not self._settle(one, passed=False):
                 return
+            one.told = ()
             for environment in one.check.environments:
                 self._legs.failing(one.check.part, environment, code=code, why=why)
+                if self._cadence.good_for is not None:
+                    self._clearances.hold(environment, holder=one.check.holder, obstacle=NOT_SEEN)
 
     def _take(self, one: _Planned, found: tuple[Found, ...]) -> None:
         grave = [each for each in found if each.is_grave]
@@ -170,7 +205,8 @@ class Checking:
                 return
             for environment in one.check.environments:
                 self._judge(one.check, environment, grave)
-        for each in found:
+            news, one.told = tuple(each for each in found if each not in one.told), found
+        for each in news:
             level = log.error if each.is_grave else log.warning
             level("check.found", check=one.check.name, code=each.code, why=each.sentence, grave=each.is_grave)
 
@@ -178,7 +214,7 @@ class Checking:
         """Hold or release one environment by what was found."""
         mine = [each for each in grave if each.environments is None or environment in each.environments]
         if not mine:
-            self._clearances.release(environment, holder=check.holder)
+            self._clearances.release(environment, holder=check.holder, good_for=self._cadence.good_for)
             self._legs.good(check.part, environment)
             return
         obstacle = Obstacle(code=mine[0].code, sentence=_SAID)
@@ -189,8 +225,8 @@ class Checking:
         """Plan the next look and return whether this one still says something: the check may be another one by now."""
         one.is_running = False
         one.failures = 0 if passed else one.failures + 1
-        wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(one.failures - 1, 16), LONGEST_WAIT_SECONDS)
-        one.due = self._monotonic() + (AGAIN_SECONDS if passed else wait)
+        wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(one.failures - 1, 16), self._cadence.longest_wait_seconds)
+        one.due = self._monotonic() + (self._cadence.again_seconds if passed else wait)
         return self._planned.get(one.check.name) is one
 
 

@@ -8,7 +8,7 @@ reloaded policy brings starts nothing before it was checked (I18).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
@@ -25,12 +25,21 @@ FIRST_CHECKS: Final = "checks"
 CHANNEL_CHECKS: Final = "channel"
 """Likewise, until its channel was seen to be one in which people can be asked."""
 
+FENCES: Final = "fences"
+"""The holder of every environment until the admission policies and rights of its cluster were seen to stand, and again whenever
+they do not, or it cannot be seen whether they do."""
+
 STATEMENT: Final = "statement"
 """The holder of every environment whose cluster is not the one that the policy, or an earlier look, says."""
 
 NOT_CHECKED: Final = Obstacle(
     code="not_checked",
     sentence="The checks of this environment have not passed yet, so nothing starts in it.",
+)
+
+NOT_SEEN: Final = Obstacle(
+    code="fences_not_seen",
+    sentence="Whether the admission policies and rights of its cluster still stand cannot be seen now, so nothing starts in it.",
 )
 
 
@@ -41,7 +50,7 @@ class Hold:
     holder: str
     obstacle: Obstacle
     since: datetime
-    """Since when this holder holds, whatever its reasons were meanwhile."""
+    """Since when this holder holds, whatever its reasons were meanwhile; to come where what released it counts until then."""
 
 
 class Clearances:
@@ -53,10 +62,10 @@ class Clearances:
         Args:
             now: The aware instant.
             at_first: The holders that must each release an environment once before anything starts in it, with the reason
-                until then; None for the checks of its cluster and its channel.
+                until then; None for the checks of its cluster and its channel, and for the watch over its fences.
         """
         self._now = now
-        self._at_first = dict(at_first or dict.fromkeys((FIRST_CHECKS, CHANNEL_CHECKS), NOT_CHECKED))
+        self._at_first = dict(at_first or dict.fromkeys((FIRST_CHECKS, CHANNEL_CHECKS, FENCES), NOT_CHECKED))
         self._lock = Lock()
         self._holds: dict[str, dict[str, Hold]] = {}
         self._cleared_at: dict[str, datetime] = {}
@@ -69,7 +78,7 @@ class Clearances:
     def holds(self, environment: str) -> tuple[Hold, ...]:
         """Return every reason why nothing may start in *environment* now: known ones first, and of those the oldest."""
         with self._lock:
-            return tuple(sorted(self._of(environment).values(), key=_weight))
+            return tuple(sorted(self._standing(environment), key=_weight))
 
     def leg(self, environment: str, *, now: datetime) -> Leg:
         """Return whether changes may start in *environment*, as a leg."""
@@ -89,7 +98,7 @@ class Clearances:
         """Let nothing start in *environment* until *holder* releases it; held again, it has the newer reason."""
         with self._lock:
             holds = self._of(environment)
-            known = holds.get(holder)
+            known = self._known(holds, holder)
             since = self._now() if known is None else known.since
             holds[holder] = Hold(holder=holder, obstacle=obstacle, since=since)
         if known is None or known.obstacle != obstacle:
@@ -97,15 +106,34 @@ class Clearances:
                 "clearance.held", environment=environment, holder=holder, code=obstacle.code, why=obstacle.sentence
             )
 
-    def release(self, environment: str, *, holder: str) -> None:
-        """Take back what *holder* had against *environment*; changes start once nobody holds it any more."""
+    def release(self, environment: str, *, holder: str, good_for: timedelta | None = None) -> None:
+        """Take back what *holder* had against *environment*; changes start once nobody holds it any more.
+
+        Args:
+            environment: Which.
+            holder: Who takes back what it had.
+            good_for: How long that counts, where it does not count for ever: whoever watches and falls silent holds again.
+        """
         with self._lock:
-            holds = self._of(environment)
-            known = holds.pop(holder, None)
-            if known is not None and not holds:
-                self._cleared_at[environment] = self._now()
+            holds, now = self._of(environment), self._now()
+            known = self._known(holds, holder)
+            holds.pop(holder, None)
+            if good_for is not None:
+                holds[holder] = Hold(holder=holder, obstacle=NOT_SEEN, since=now + good_for)
+            if known is not None and not self._standing(environment):
+                self._cleared_at[environment] = now
         if known is not None:
             log.info("clearance.released", environment=environment, holder=holder, code=known.obstacle.code)
+
+    def _known(self, holds: Mapping[str, Hold], holder: str) -> Hold | None:
+        """Return what *holder* has now; what is to come is nothing yet."""
+        hold = holds.get(holder)
+        return None if hold is None or hold.since > self._now() else hold
+
+    def _standing(self, environment: str) -> list[Hold]:
+        """Return one environment's holds as of now; the lock is held."""
+        now = self._now()
+        return [hold for hold in self._of(environment).values() if hold.since <= now]
 
     def _of(self, environment: str) -> dict[str, Hold]:
         """Return one environment's holds; the lock is held."""

@@ -1,7 +1,8 @@
 """Environment checks: what has to be looked at before changes may start anywhere, derived from the policy.
 
 Each channel is looked at once for all environments that ask in it, each cluster once for all that are in it, each user group
-once. Who runs them, and what follows from what they find, is :mod:`bot.checking`.
+once. Who runs them, and what follows from what they find, is :mod:`bot.checking`. What stands in a cluster is watched beside
+that (:mod:`bot.fence_watch`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,30 +63,48 @@ class EnvironmentChecks:
             )
 
     def _clusters(self, policy: Policy) -> Iterator[Check]:
-        sources = self._sources(policy)
-        for cluster in policy.clusters:
-            sharing = tuple(sorted(policy.environments_in(cluster)))
-            if not sharing:
-                continue
-            grants = grants_of(policy, cluster)
-            places = {name: _namespaces(policy, name) for name in sharing}
-            yield Check(
-                name=f"cluster {cluster}",
-                holder=FIRST_CHECKS,
-                part=Part.CHECKS,
-                environments=sharing,
-                rests_on=(
-                    sources[sharing[0]],
-                    grants,
-                    tuple(sorted((name, tuple(sorted(some))) for name, some in places.items())),
-                ),
-                run=partial(self._look_in, sharing[0], grants, places),
-            )
+        return cluster_checks(
+            policy, self._sources(policy), kind="cluster", holder=FIRST_CHECKS, part=Part.CHECKS, find_in=self._find_in
+        )
 
-    def _look_in(
-        self, environment: str, grants: tuple[Grant, ...], places: Mapping[str, frozenset[str]]
-    ) -> list[Found]:
-        return [_found_in_cluster(one, places) for one in self._find_in(environment, grants)]
+
+def cluster_checks(
+    policy: Policy, sources: Mapping[str, Source], *, kind: str, holder: str, part: Part, find_in: FindIn
+) -> Iterator[Check]:
+    """Give one check for each cluster of *policy*: it finds what *find_in* finds, for all environments that are in it.
+
+    Args:
+        policy: Says which clusters there are.
+        sources: Where each environment's cluster is.
+        kind: Begins the checks' names.
+        holder: Under which name they hold environments.
+        part: Which of their legs they are.
+        find_in: Is asked once a cluster, by the name of one of its environments.
+    """
+    for cluster in policy.clusters:
+        sharing = tuple(sorted(policy.environments_in(cluster)))
+        if not sharing:
+            continue
+        grants = grants_of(policy, cluster)
+        places = {name: _namespaces(policy, name) for name in sharing}
+        yield Check(
+            name=f"{kind} {cluster}",
+            holder=holder,
+            part=part,
+            environments=sharing,
+            rests_on=(
+                sources[sharing[0]],
+                grants,
+                tuple(sorted((name, tuple(sorted(some))) for name, some in places.items())),
+            ),
+            run=partial(_look_in, find_in, sharing[0], grants, places),
+        )
+
+
+def _look_in(
+    find_in: FindIn, environment: str, grants: tuple[Grant, ...], places: Mapping[str, frozenset[str]]
+) -> list[Found]:
+    return [_found_in_cluster(one, places) for one in find_in(environment, grants)]
 
 
 def _namespaces(policy: Policy, environment: str) -> frozenset[str]:

@@ -31,6 +31,8 @@ class Part(StrEnum):
     """Whether changes may start in one environment."""
     CHECKS = "checks"
     """What the checks of one environment's cluster found."""
+    FENCES = "fences"
+    """Whether the admission policies and rights of one environment's cluster stand, watched."""
     CHANNEL = "channel"
     """What the check of one environment's channel found."""
     TICK = "tick"

@@ -24,6 +24,7 @@ from bot import clock
 from bot.checking import Checking
 from bot.digests import DigestPost
 from bot.environment_checks import EnvironmentChecks
+from bot.fence_watch import WATCHED, FenceWatch
 from bot.headcounts import Headcounts
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
@@ -120,6 +121,10 @@ class Serving:
             mishaps=LoggedMishaps(failed=self.metrics.failed),
         )
         self.checking = Checking(clearances=application.clearances, legs=self.legs, monotonic=time.monotonic)
+        self.watching = Checking(
+            clearances=application.clearances, legs=self.legs, monotonic=time.monotonic, cadence=WATCHED
+        )
+        self._fences = FenceWatch(standing=application.cluster.standing, sources=application.sources)
         looking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
         self._checks = EnvironmentChecks(
             channel=partial(check_channel, looking),
@@ -131,7 +136,7 @@ class Serving:
             application.cluster,
             self.legs,
             environments=lambda: application.policies.current().environments,
-            again=self.checking.again,
+            again=self._check_again,
         )
         self.cards = Cards(application.store)
         self.lines = ThreadLines(application.store)
@@ -188,12 +193,13 @@ class Serving:
         self.legs.good(Part.WORKER_LOCK)
         self.legs.good(Part.POLICY)
         await asyncio.to_thread(self.pulse.beat)
-        self.checking.cover(self._checks.of(self._application.policies.current()))
-        self.checking.tick()
+        self._cover(self._application.policies.current())
+        self._check()
         try:
             await service.run(ended)
         finally:
             self.checking.close()
+            self.watching.close()
             self.cluster_watch.close()
             await asyncio.to_thread(self.pulse.stop)
         if under_lock.given_up is not None:
@@ -297,7 +303,7 @@ class Serving:
             Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
             Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
             Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
-            Tick(name="check", seconds=1.0, run=self.checking.tick),
+            Tick(name="check", seconds=1.0, run=self._check),
             Tick(name="look at clusters", seconds=CLUSTER_SECONDS, run=self.cluster_watch.look),
             Tick(name="look at Slack", seconds=SLACK_SECONDS, run=self.slack_watch.look),
             Tick(name="say what stands still", seconds=5.0, run=under_lock.only(standstills)),
@@ -363,9 +369,21 @@ class Serving:
 
     def _adopt(self, policy: Policy, text: str) -> None:
         """Write a reloaded policy down before it rules. What it brings starts nothing before it was checked (I18)."""
-        self.checking.cover(self._checks.of(policy))
+        self._cover(policy)
         self._application.grow_sources(policy)
         self.verbs.adopt(policy, text, by=ITSELF)
+
+    def _cover(self, policy: Policy) -> None:
+        self.checking.cover(self._checks.of(policy))
+        self.watching.cover(self._fences.of(policy))
+
+    def _check(self) -> None:
+        self.checking.tick()
+        self.watching.tick()
+
+    def _check_again(self, environment: str) -> None:
+        self.checking.again(environment)
+        self.watching.again(environment)
 
     def _environments(self) -> Iterator[Leg]:
         """Give whether changes may start in each environment, as legs."""

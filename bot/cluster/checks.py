@@ -1,4 +1,4 @@
-"""Checks: does a cluster grant what Countersign needs there, and nothing more? Asked when the bot starts.
+"""Checks: does a cluster grant what Countersign needs there, and nothing more? Asked when the bot starts, and watched.
 
 The inspector lists every role and binding once, and what each of our accounts may do anywhere is computed from that
 (:mod:`bot.cluster.rbac`); the admission policies are compared with the generated ones word by word
@@ -6,7 +6,8 @@ The inspector lists every role and binding once, and what each of our accounts m
 asked for as a second witness, which knows of other authorizers as well; and each policy is tried out once, because a server may
 have them switched off. What is not as it should be is a :class:`Finding`: a sentence that says which account, what, by which
 binding, and what to do. A grave one lets nothing start there: an account that may do too much is a way round every
-approval, one that may do too little fails after somebody has approved.
+approval, one that may do too little fails after somebody has approved. What can be computed from the inspector's lists is
+asked again and again while the bot serves (:meth:`Checks.standing`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -123,6 +124,20 @@ class Checks:
         yield from self._of_rights(inspected)
         yield from self._of_roads(inspected)
         yield from self._of_witnesses(inspected)
+
+    def standing(self) -> Iterator[Finding]:
+        """Give what is wrong by the lists of policies, bindings, roles and namespaces alone; raises as :meth:`findings`.
+
+        Nothing is tried out and no account but the inspector's is minted, so that it can be asked every half minute.
+        """
+        if not self.holdings:
+            return
+        inspected = self._inspect()
+        if isinstance(inspected, Finding):
+            yield inspected
+            return
+        yield from self._of_policies(inspected)
+        yield from self._of_rights(inspected)
 
     # ------------------------------------------------------------------------------------------------- who asks
 

@@ -206,7 +206,23 @@ class KubernetesCluster:
         wrong = self._misstated(environment)
         if wrong is not None:
             return (wrong,)  # what is granted in some other cluster says nothing
-        checks = Checks(
+        return tuple(self._checks(environment, own, grants).findings())
+
+    def standing(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
+        """Return what is wrong now with what stands in *environment*'s cluster, by its lists alone; as :meth:`findings`.
+
+        Raises:
+            Unavailable: The cluster cannot be asked.
+        """
+        try:
+            self.cluster_uid(environment)
+        except Misstated as wrong:
+            return (Finding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code),)
+        held = tuple(grants)
+        return self._by_itself(environment, lambda own: tuple(self._checks(environment, own, held).standing()))
+
+    def _checks(self, environment: str, own: Identity, grants: Iterable[Grant]) -> Checks:
+        return Checks(
             environment=environment,
             own=own,
             installation=self._installation,
@@ -214,7 +230,6 @@ class KubernetesCluster:
             canary=canary(self._installation),
             open_line=self._line,
         )
-        return tuple(checks.findings())
 
     def _misstated(self, environment: str) -> Finding | None:
         try:

@@ -73,7 +73,8 @@ def test_with_a_cluster_down_at_the_start_the_rest_goes_on(new_place: NewPlace, 
         ("slack_api", "ok"),
         ("store", "ok"),
         ("checks", "refused"),
-        ("environment", "not_checked"),
+        ("fences", "refused"),
+        ("environment", "fences_not_seen"),
     }
     assert "demo" not in json.dumps(ready)
     assert paused.code == 0

@@ -219,6 +219,36 @@ def test_an_account_that_may_do_too_much_is_named(new_place: NewPlace, ground: G
     )
 
 
+_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/countersign-stories-executors"
+
+
+def test_a_fence_that_falls_while_it_serves_is_seen(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
+    """Somebody takes a binding away: nothing starts, status names it with the cure; applied again, changes start again."""
+    place = new_place(settings)
+    binding = ground.admin.get(_POLICY)
+
+    def lines(beginning: str) -> list[str]:
+        said = [" ".join(line.split()) for line in place.run("status").out.splitlines()]
+        return [one for one in said if one.startswith(beginning)]
+
+    with place.serving():
+        wait_until(lambda: lines("environment demo good"), what="changes may start", within_s=40.0, every_s=0.5)
+        ground.admin.call("DELETE", _POLICY)
+        try:
+            wait_until(lambda: lines("fences demo failing"), what="the fence is missed", within_s=60.0, every_s=0.5)
+            (fallen,), held = lines("fences demo"), lines("environment demo failing (fence_missing)")
+        finally:
+            made = {"metadata": {"name": binding["metadata"]["name"]}, "spec": binding["spec"]}
+            ground.admin.create(_POLICY.rpartition("/")[0], made)
+        wait_until(lambda: lines("environment demo good"), what="changes may start again", within_s=60.0, every_s=0.5)
+
+    assert held
+    assert (
+        "the binding of the admission policy countersign-stories-executors is missing. Apply the manifests again"
+        in fallen
+    )
+
+
 def test_an_account_that_may_do_too_little_is_named(new_place: NewPlace, ground: Ground, settings: dict[str, str]):
     """An executor whose binding was taken away is named with what it has to be able to do, and what to apply."""
     found = [

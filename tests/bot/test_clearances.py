@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from approvals.ports import Obstacle
-from bot.clearances import CHANNEL_CHECKS, FIRST_CHECKS, NOT_CHECKED, Clearances, Hold
+from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, NOT_CHECKED, NOT_SEEN, Clearances, Hold
 from bot.legs import Leg, LegState, Part
 from tests.builders import NOON
 from tests.world import HandClock
@@ -15,8 +15,8 @@ TOO_MUCH = Obstacle(code="right_too_many", sentence="An account may do too much.
 def cleared(clock=None):
     """Return clearances in which the checks of prod have passed."""
     clearances = Clearances(now=clock or HandClock())
-    clearances.release("prod", holder=FIRST_CHECKS)
-    clearances.release("prod", holder=CHANNEL_CHECKS)
+    for holder in (FIRST_CHECKS, CHANNEL_CHECKS, FENCES):
+        clearances.release("prod", holder=holder)
     return clearances
 
 
@@ -24,10 +24,9 @@ def test_an_environment_starts_nothing_before_its_checks_have_passed():
     """I18: what nobody has spoken of is not cleared."""
     clearances = Clearances(now=HandClock())
 
-    assert clearances.obstacle("prod") == NOT_CHECKED
-    clearances.release("prod", holder=FIRST_CHECKS)
-    assert clearances.obstacle("prod") == NOT_CHECKED
-    clearances.release("prod", holder=CHANNEL_CHECKS)
+    for holder in (FIRST_CHECKS, CHANNEL_CHECKS, FENCES):
+        assert clearances.obstacle("prod") == NOT_CHECKED
+        clearances.release("prod", holder=holder)
     assert (clearances.obstacle("prod"), clearances.obstacle("other")) == (None, NOT_CHECKED)
 
 
@@ -92,3 +91,29 @@ def test_an_environment_is_a_leg():
     )
     clearances.release("prod", holder="fences")
     assert clearances.leg("prod", now=clock()) == leg("prod", LegState.GOOD, "ok", "", later)
+
+
+def test_a_release_that_counts_for_a_while_lapses():
+    """Whoever watches and falls silent holds again by itself: nothing known is no clearance (I18)."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clearances.release("prod", holder=FENCES, good_for=timedelta(seconds=120))
+    clock.pass_by(timedelta(seconds=119))
+    before = clearances.obstacle("prod")
+    clock.pass_by(timedelta(seconds=1))
+
+    assert (before, clearances.obstacle("prod")) == (None, NOT_SEEN)
+    assert clearances.leg("prod", now=clock()).since == clock()
+    clearances.release("prod", holder=FENCES, good_for=timedelta(seconds=120))
+    assert clearances.obstacle("prod") is None
+
+
+def test_what_is_found_while_a_release_still_counts_holds_at_once():
+    """And since now, not since the instant at which the release would have lapsed."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clearances.release("prod", holder=FENCES, good_for=timedelta(seconds=120))
+    clock.pass_by(timedelta(seconds=1))
+    clearances.hold("prod", holder=FENCES, obstacle=UNFENCED)
+
+    assert clearances.holds("prod") == (Hold(holder=FENCES, obstacle=UNFENCED, since=clock()),)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.ports import Obstacle
-from bot.clearances import CHANNEL_CHECKS, FIRST_CHECKS, Clearances
+from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, Clearances
 from bot.delivery import Rejected
 from bot.slack.standstill_message import standstill_message
 from bot.standstills import AGAIN, PATIENCE, Standstills
@@ -49,7 +49,7 @@ def stage():
     """A policy's environment that is cleared, and how it is told."""
     clock = HandClock()
     clearances, posts, policy = Clearances(now=clock), Posts(), a_policy()
-    for holder in (FIRST_CHECKS, CHANNEL_CHECKS):
+    for holder in (FIRST_CHECKS, CHANNEL_CHECKS, FENCES):
         clearances.release(ENVIRONMENT, holder=holder)
     say = Standstills(clearances, posts, policy=lambda: policy, draw=lambda name, why: (name, why), now=clock)
     return clock, clearances, posts, say, policy.environments[ENVIRONMENT].channel
