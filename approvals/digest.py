@@ -14,7 +14,7 @@ from typing import Any, Final
 from approvals.audit import Kind, request_stream
 from approvals.execution import Phase, Reason
 from approvals.facts import instant_of
-from approvals.request import State
+from approvals.request import EXPIRED_UNSEEN, State
 from approvals.verb import Effect
 
 UNREADABLE: Final = "unreadable"
@@ -52,6 +52,8 @@ class WeeklyDigest:
     asked: int
     outcomes: Mapping[str, int]
     """By state as of the end; the numbers add up to ``asked``."""
+    unseen: int
+    """Of those that expired: how many had not been shown to anybody by then."""
     refused: int
     """Refused at intake: never a question, and not among ``asked``."""
     executions: Mapping[str, int]
@@ -116,6 +118,7 @@ def summarise(
         end=end,
         asked=len(asked),
         outcomes=dict(sorted(Counter(str(one["state"]) for one in asked).items())),
+        unseen=sum(one.get("outcome_code") == EXPIRED_UNSEEN for one in asked),
         refused=len(came_in) - len(asked),
         executions=dict(sorted(Counter(str(one["state"]) for one in carried_out).items())),
         drift=dict(sorted(Counter(drift for one in carried_out if (drift := _drift_of(one)) is not None).items())),

@@ -5,7 +5,7 @@ gate, environment, request, execution, target, token, and the streams last of al
 are taken a unit of work reads :attr:`UnitOfWork.now` once: that is the instant everything in it is judged at.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -117,6 +117,16 @@ class Said:
     actor: str
     name: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """What only informs and waits to be shown in one channel, which takes so many such posts a minute."""
+
+    count: int
+    """At least one."""
+    since: datetime
+    """When the oldest of it came in."""
 
 
 class Reading(Protocol):
@@ -252,6 +262,18 @@ class Reading(Protocol):
 
     def said(self, subject: str) -> tuple[Said, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
+        ...
+
+    def shown_at(self, request_id: str) -> datetime | None:
+        """Return when a card of one request first stood in its channel, as far as is known; None where none did."""
+        ...
+
+    def perhaps_shown(self, request_ids: Sequence[str]) -> frozenset[str]:
+        """Return those among *request_ids* of which a card stood in its channel, or may have: a post's reply was lost."""
+        ...
+
+    def held_back(self, channel: str, *, besides: str) -> HeldBack | None:
+        """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
         ...
 
     def token_by_hash(self, hashed: str) -> Token | None:

@@ -39,6 +39,8 @@ LATELY: Final = timedelta(days=1)
 """How far back people and agents are told that the same effect was asked or denied: a day, so that every shift hears of it."""
 
 TOKEN_REVOKED: Final = "token_revoked"  # noqa: S105 - the name of an outcome
+EXPIRED_UNSEEN: Final = "expired_unseen"
+"""The outcome of a request whose deadline passed before any card of it stood in its channel: nobody could have answered."""
 """The outcome's code where a request was cancelled because its token was revoked."""
 
 
@@ -371,8 +373,13 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     )
 
 
-def expire(request: Request, *, now: datetime) -> Transition:
+def expire(request: Request, *, now: datetime, seen: bool) -> Transition:
     """Return the transition by which silence denies.
+
+    Args:
+        request: Whose deadline has come.
+        now: Aware instant.
+        seen: Whether its card stood in its channel before, or may have; else its code says that it was shown to nobody.
 
     Raises:
         Settled: It is not pending any more.
@@ -383,7 +390,11 @@ def expire(request: Request, *, now: datetime) -> Transition:
     if now < request.deadline:
         raise Refused("Its deadline has not come.", code="not_due")
     expired = replace(
-        request, state=State.EXPIRED, revision=request.revision + 1, decided_at=now, outcome_code="expired"
+        request,
+        state=State.EXPIRED,
+        revision=request.revision + 1,
+        decided_at=now,
+        outcome_code="expired" if seen else EXPIRED_UNSEEN,
     )
     return Transition(nouns=(expired,), events=(_event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now),))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from approvals.audit import ITSELF, Kind
 from approvals.facts import noun_of
 from approvals.plan import Change, Leaf, Redacted, json_text
-from approvals.request import TOKEN_REVOKED
+from approvals.request import EXPIRED_UNSEEN, TOKEN_REVOKED
 
 Name = Callable[[str], str]
 """Turns an actor into what the reader calls it: a mention in Slack, the account at the command line."""
@@ -94,6 +94,13 @@ def _consented(who: str, data: Mapping[str, Any], name: Name) -> str:
 def _pause_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
     del name
     return f"{who} tried to {data['what']} a pause; refused ({str(data['code']).replace('_', ' ')})."
+
+
+def _expired(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    if data["request"]["outcome_code"] == EXPIRED_UNSEEN:
+        return "Its deadline passed before it was shown to anybody: silence denies."
+    return "Nobody answered in time: silence denies."
 
 
 def _cancelled(who: str, data: Mapping[str, Any], name: Name) -> str:
@@ -199,7 +206,7 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.REQUEST_VOTE_VOIDED: _vote_voided,
     Kind.REQUEST_APPROVED: _plain("Approved."),
     Kind.REQUEST_DENIED: _plain("Denied. Nothing will run."),
-    Kind.REQUEST_EXPIRED: _plain("Nobody answered in time: silence denies."),
+    Kind.REQUEST_EXPIRED: _expired,
     Kind.REQUEST_CANCELLED: _cancelled,
     Kind.REQUEST_SUPERSEDED: _superseded,
     Kind.REQUEST_TOKEN_REVOKED: _plain("The token it was asked with has been revoked. The question stays open."),

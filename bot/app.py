@@ -301,7 +301,8 @@ class Application:
         backlog = Cards(self.store).backlog()
         counts |= {
             "cards to be drawn": backlog.behind,
-            "cards that Slack refuses": backlog.given_up,
+            "cards whose last try failed": backlog.failing,
+            "questions that nobody can see yet": backlog.unseen,
             "thread lines to be posted": ThreadLines(self.store).count(),
             "events not sealed yet": self.book().tail().events,
         }

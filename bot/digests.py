@@ -1,13 +1,14 @@
 """The weekly digest: made from the sealed audit trail, posted once for each week and channel.
 
 The cron tick posts it on time. A second tick looks every minute whether the last one due is there, so that an outage of Slack,
-or of ours, delays a digest and does not lose it. Both go by the policy in force at that moment, so that a channel, a time or an
-environment that a new policy brings counts within a minute.
+or of ours, delays a digest and does not lose it: what is refused comes again, with growing waits, and what Slack does not take
+for its shape goes out plainer. Both go by the policy in force at that moment, so that a channel, a time or an environment that a
+new policy brings counts within a minute.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from approvals.digest import Head, WeeklyDigest, last_due, summarise, week_befor
 from approvals.errors import Settled, is_outage
 from approvals.policy import Environment
 from approvals.ports import Policies, Store
-from bot.delivery import Poster, Undelivered
+from bot.delivery import Detail, Later, Poster, Rejected, Undelivered
 from models.audit_book import AuditBook
 from models.digests import Digests
 
@@ -27,6 +28,22 @@ log = structlog.get_logger(__name__)
 M = TypeVar("M")
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+FIRST_WAIT: Final = timedelta(seconds=30)
+LONGEST_WAIT: Final = timedelta(hours=1)
+"""Between two tries to post one digest: doubled each time. A digest that comes an hour late is still one of last week."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """When one digest is tried again, and how often it has failed."""
+
+    at: datetime
+    failures: int
+
+
+_NEVER: Final = _Again(at=datetime.min.replace(tzinfo=UTC), failures=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +55,12 @@ class DigestPost(Generic[M]):
     book: AuditBook
     digests: Digests
     poster: Poster[M]
-    draw: Callable[[WeeklyDigest, Environment, bool], M]
-    """Draws one, given whether it replaces a post that may have been lost."""
+    draw: Callable[[WeeklyDigest, Environment, bool, Detail], M]
+    """Draws one, given whether it replaces a post that may have been lost, and in how much detail."""
     failed: Callable[[str], None]
     """Is told when one could not be made."""
     _posting: Lock = field(default_factory=Lock, init=False)
+    _again: dict[str, "_Again"] = field(default_factory=dict, init=False)
 
     def catch_up(self) -> None:
         """Post every digest that is due and does not stand in its channel."""
@@ -82,6 +100,7 @@ class DigestPost(Generic[M]):
         head = self.book.head()
         if (
             head is None
+            or now < self._again.get(week, _NEVER).at
             or self.digests.was_posted(week=week, channel=environment.channel)
             or not self._began_before(due)
         ):
@@ -89,20 +108,34 @@ class DigestPost(Generic[M]):
         digest = summarise(
             self.book.records(since=start), environment=environment.name, start=start, end=end, head=head
         )
-        self._send(environment, week, digest, head)
+        self._send(environment, week, digest, head, now)
 
-    def _send(self, environment: Environment, week: str, digest: WeeklyDigest, head: Head) -> None:
+    def _send(self, environment: Environment, week: str, digest: WeeklyDigest, head: Head, now: datetime) -> None:
+        if not self.poster.may_post(environment.channel):
+            return  # It asks nobody anything: the next catching up is a minute away.
         try:
             begun = self.digests.begin(week=week, channel=environment.channel, head=head)
         except Settled:
             return  # Another process posted it meanwhile.
-        message = self.draw(digest, environment, begun.interrupted_at is not None)
-        try:
-            ts = self.poster.post(environment.channel, message)
-        except Undelivered as error:
-            log.warning("digest.not_posted", week=week, reason=error.reason)
+        for detail in Detail:
+            message = self.draw(digest, environment, begun.interrupted_at is not None, detail)
+            try:
+                ts = self.poster.post(environment.channel, message)
+            except Undelivered as error:
+                log.warning("digest.not_posted", week=week, reason=error.reason)
+                self._later(week, error, now)
+                if isinstance(error, Rejected):
+                    continue
+                return
+            self.digests.posted(begun, ts)
+            self._again.pop(week, None)
             return
-        self.digests.posted(begun, ts)
+
+    def _later(self, week: str, error: Undelivered, now: datetime) -> None:
+        failures = self._again.get(week, _NEVER).failures + 1
+        wait = error.wait if isinstance(error, Later) and error.wait is not None else timedelta(0)
+        growing = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+        self._again[week] = _Again(at=now + max(wait, growing), failures=failures)
 
     def _began_before(self, due: datetime) -> bool:
         """Tell whether anything was on record when the digest was due: a new installation does not begin with one."""

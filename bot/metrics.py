@@ -63,6 +63,11 @@ class Metrics:
             ["work"],
             registry=self.registry,
         )
+        self._unseen = Gauge(
+            "countersign_questions_unseen",
+            "Questions whose deadline runs and that nobody can see: not shown within 15 seconds.",
+            registry=self.registry,
+        )
         self._in_hand = Gauge(
             "countersign_pool_in_hand", "Pieces of work that run or wait.", ["pool"], registry=self.registry
         )
@@ -101,6 +106,10 @@ class Metrics:
     def short_of_people(self, rules: int) -> None:
         """Show how many rules too few people could answer."""
         self._short.set(rules)
+
+    def unseen(self, questions: int) -> None:
+        """Set how many questions nobody can see while their deadline runs."""
+        self._unseen.set(questions)
 
     def watch_pools(self, pools: Pools) -> None:
         """Read the pools' fill whenever somebody asks for the figures."""

@@ -22,6 +22,7 @@ from approvals.policy import Environment, Policy
 from approvals.usecases.expire import STEP_WORTH_TELLING
 from bot import clock
 from bot.checking import Checking
+from bot.delivery import Detail
 from bot.digests import DigestPost
 from bot.environment_checks import EnvironmentChecks
 from bot.fence_watch import WATCHED, FenceWatch
@@ -60,6 +61,7 @@ from bot.slack.standstill_message import standstill_message
 from bot.standstills import Standstills
 from bot.tick_reports import SEAL, TickReports, leg_of
 from bot.under_lock import UnderLock
+from bot.unseen import WatchUnseen
 from bot.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
 from bot.worker import Worker
 from models.audit_book import AuditBook
@@ -300,6 +302,11 @@ class Serving:
             Tick(name="execute", seconds=0.5, run=under_lock.only(worker.tick)),
             Tick(name="relay", seconds=0.3, run=under_lock.only(relay.step)),
             Tick(name=SEAL, seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),
+            Tick(
+                name="watch for unseen questions",
+                seconds=5.0,
+                run=WatchUnseen(cards=self.cards, count=self.metrics.unseen),
+            ),
             Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
             Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
             Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
@@ -419,5 +426,10 @@ def _say(findings: Iterable[tuple[str, bool]]) -> None:
         sys.stderr.write(f"{'refused' if grave else 'note'}: {sentence}\n")
 
 
-def _drawn_digest(digest: WeeklyDigest, environment: Environment, replaces: bool) -> Message:  # noqa: FBT001 - a callback's
-    return digest_message(digest, zone=environment.zone, replaces=replaces)
+def _drawn_digest(
+    digest: WeeklyDigest,
+    environment: Environment,
+    replaces: bool,  # noqa: FBT001 - a callback's
+    detail: Detail,
+) -> Message:
+    return digest_message(digest, zone=environment.zone, replaces=replaces, detail=detail)

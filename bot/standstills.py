@@ -12,7 +12,7 @@ import structlog
 
 from approvals.policy import Policy
 from bot.clearances import Clearances
-from bot.delivery import Poster, Undelivered
+from bot.delivery import Pace, Poster, Undelivered
 
 log = structlog.get_logger(__name__)
 
@@ -66,10 +66,10 @@ class Standstills(Generic[M]):
                 del self._said[name]
 
     def _say(self, channel: str, environment: str, why: str | None, now: datetime) -> bool:
-        if now < self._not_before.get(environment, now) or not self._poster.may_post(channel):
+        if now < self._not_before.get(environment, now) or not self._poster.may_post(channel, Pace.INFORMATION):
             return False
         try:
-            self._poster.post(channel, self._draw(environment, why))
+            self._poster.post(channel, self._draw(environment, why), pace=Pace.INFORMATION)
         except Undelivered as error:
             log.warning("standstill.not_said", environment=environment, why=error.reason)
             self._not_before[environment] = now + AGAIN

@@ -56,19 +56,23 @@ SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 """A number that the engine hands out: SQLite does so only for its own INTEGER."""
 
 
-def text(name: str, *constraints: Any, null: bool = False, key: bool = False) -> Column[str]:
-    """Return a column of text."""
-    return _column(name, TEXT, *constraints, null=null, key=key)
+def text(
+    name: str, *constraints: Any, null: bool = False, key: bool = False, default: str | None = None
+) -> Column[str]:
+    """Return a column of text; the *default* is for rows that a previous release adds, which does not know the column."""
+    return _column(name, TEXT, *constraints, null=null, key=key, default=default)
 
 
-def number(name: str, *constraints: Any, null: bool = False, key: bool = False) -> Column[int]:
-    """Return a column of whole numbers, 64 bits."""
-    return _column(name, NUMBER, *constraints, null=null, key=key)
+def number(
+    name: str, *constraints: Any, null: bool = False, key: bool = False, default: int | None = None
+) -> Column[int]:
+    """Return a column of whole numbers, 64 bits; the *default* as for text."""
+    return _column(name, NUMBER, *constraints, null=null, key=key, default=default)
 
 
-def instant(name: str, *, null: bool = False) -> Column[datetime]:
-    """Return a column of instants."""
-    return _column(name, INSTANT, null=null)
+def instant(name: str, *, null: bool = False, default: int | None = None) -> Column[datetime]:
+    """Return a column of instants; the *default*, as for text, in microseconds."""
+    return _column(name, INSTANT, null=null, default=default)
 
 
 def flag(name: str) -> Column[bool]:
@@ -81,5 +85,13 @@ def octets(name: str) -> Column[bytes]:
     return _column(name, LargeBinary())
 
 
-def _column(name: str, kind: TypeEngine[Any], *constraints: Any, null: bool = False, key: bool = False) -> Column[Any]:
-    return Column(name, kind, *constraints, nullable=null, primary_key=key, autoincrement=False)
+def _column(
+    name: str,
+    kind: TypeEngine[Any],
+    *constraints: Any,
+    null: bool = False,
+    key: bool = False,
+    default: str | int | None = None,
+) -> Column[Any]:
+    given = None if default is None else str(int(default)) if isinstance(default, int) else default
+    return Column(name, kind, *constraints, nullable=null, primary_key=key, autoincrement=False, server_default=given)

@@ -14,6 +14,8 @@ from models import tables
 from models.writes import MOVES
 
 _PRESENTATION: Final = (
+    "precedence",
+    "shown_at",
     "closed",
     "wanted",
     "shown",

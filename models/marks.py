@@ -3,13 +3,14 @@
 A card is level-triggered: its row says which revision is wanted and which is shown, and the relay (:mod:`models.cards`) draws
 the subject as it is *now* wherever they differ. So all that a write does here is to raise the wanted revision, once a unit, and
 only for what a card shows: while a cluster is down, executions are claimed and put back every few seconds, and updates of
-cards are scarce.
+cards are scarce. What goes first where not all can go at once is noted in the same row, so that the relay finds it by an index.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, case, or_, select, update
 
 from approvals.alert import Alert, AlertState
 from approvals.execution import Execution, Phase, seen_phase
@@ -18,16 +19,31 @@ from approvals.request import Request, State, Vote
 from approvals.verb import Effect
 from models.columns import TEXT
 from models.prepared import Asked, Prepared, PreparedRows, rows_into
-from models.tables import Subject, cards, gate
+from models.tables import Precedence, Subject, cards, gate
 
-_COLUMNS: Final = ("subject", "channel", "kind", "closed", "wanted", "shown", "failures", "thread_failures")
+_COLUMNS: Final = (
+    "subject", "channel", "kind", "precedence", "agent", "due_at", "made_at", "closed", "wanted", "shown", "failures",
+    "thread_failures",
+)  # fmt: skip
+_FIRST: Final = {Subject.PAUSE: Precedence.NOTICE, Subject.REQUEST: Precedence.QUESTION}
+"""What a new card comes as; anything else informs."""
 _NEW: Final = PreparedRows(
     lambda count: rows_into(cards, _COLUMNS, count=count, epoch=select(gate.c.epoch).scalar_subquery())
 )
+_CLOSED: Final = bindparam("the_closed", type_=cards.c.closed.type)
+_ENDS: Final = and_(cards.c.kind == Subject.REQUEST.value, _CLOSED, ~cards.c.closed)
 _WANTED: Final = Prepared(
     update(cards)
     .where(cards.c.subject == bindparam("the_subject", type_=TEXT))
-    .values(wanted=cards.c.wanted + 1, closed=or_(cards.c.closed, bindparam("the_closed", type_=cards.c.closed.type)))
+    .values(
+        wanted=cards.c.wanted + 1,
+        closed=or_(cards.c.closed, _CLOSED),
+        precedence=case(
+            (and_(_ENDS, cards.c.thread_ts.is_not(None)), Precedence.BUTTONS.value),
+            (_ENDS, Precedence.REST.value),
+            else_=cards.c.precedence,
+        ),
+    )
 )
 _Shown = tuple[Phase, Effect | None, str]
 
@@ -41,6 +57,31 @@ def shown_of(execution: Execution) -> _Shown:
 class _Mark:
     closed: bool = False
     """Whether its subject has its outcome, so that what can be clicked must go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """What a new card says of its place among the others."""
+
+    channels: tuple[str, ...]
+    made_at: datetime
+    agent: str = ""
+    """Who asks, where somebody does: no agent takes more than its share of a channel's pace."""
+    due_at: datetime | None = None
+    """The deadline of a question."""
+
+    @classmethod
+    def of(cls, noun: Request | Pause | Alert) -> "_New | None":
+        """Return it for a noun's first revision; None for a later one, whose cards are there."""
+        if noun.revision != 1:
+            return None
+        match noun:
+            case Request():
+                return cls(channels=(noun.channel,), made_at=noun.asked_at, agent=noun.agent, due_at=noun.deadline)
+            case Pause():
+                return cls(channels=noun.channels, made_at=noun.engaged_at)
+            case Alert():
+                return cls(channels=(noun.channel,), made_at=noun.seen_at)
 
 
 class Marks:
@@ -62,7 +103,7 @@ class Marks:
             case Request():
                 if noun.state is not State.REFUSED:
                     closed = noun.state is not State.PENDING
-                    self._touch(Subject.REQUEST, noun.id, (noun.channel,), new=noun.revision == 1, closed=closed)
+                    self._touch(Subject.REQUEST, noun.id, closed=closed, new=_New.of(noun))
             case Vote():
                 self._stale.setdefault(noun.escalation, _Mark())
             case Execution():
@@ -71,12 +112,12 @@ class Marks:
                 self.stood(noun)
             case Pause():
                 closed = not noun.is_open
-                self._touch(Subject.PAUSE, noun.id, noun.channels, new=noun.revision == 1, closed=closed)
+                self._touch(Subject.PAUSE, noun.id, closed=closed, new=_New.of(noun))
             case Consent():
                 self._stale.setdefault(noun.pause, _Mark())
             case Alert():
                 closed = noun.state is AlertState.RESOLVED
-                self._touch(Subject.ALERT, noun.id, (noun.channel,), new=noun.revision == 1, closed=closed)
+                self._touch(Subject.ALERT, noun.id, closed=closed, new=_New.of(noun))
             case _:
                 pass  # A token has no card; an attempt comes with its execution.
 
@@ -90,15 +131,19 @@ class Marks:
             for subject in sorted(stale.keys() - made)
         ]
 
-    def _touch(self, kind: Subject, subject: str, channels: tuple[str, ...], *, new: bool, closed: bool) -> None:
-        if not new:
+    def _touch(self, kind: Subject, subject: str, *, closed: bool, new: "_New | None") -> None:
+        if new is None:
             self._stale.setdefault(subject, _Mark()).closed |= closed
             return
-        for channel in channels:
+        for channel in new.channels:
             self._new[subject, channel] = {
                 "subject": subject,
                 "channel": channel,
                 "kind": kind.value,
+                "precedence": _FIRST.get(kind, Precedence.INFORMATION).value,
+                "agent": new.agent,
+                "due_at": new.due_at or new.made_at,
+                "made_at": new.made_at,
                 "closed": closed,
                 "wanted": 1,
                 "shown": 0,

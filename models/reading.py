@@ -13,7 +13,7 @@ from approvals.errors import Garbled
 from approvals.execution import Attempt, Execution
 from approvals.pause import Consent, Pause, Scope, ScopeKind
 from approvals.plan import JsonObject
-from approvals.ports import EffectAsked, Page, Question, Said, Standing, StoredPlan
+from approvals.ports import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
 from approvals.request import Request, Vote
 from approvals.tokens import Token
 from models.clock import StoreClock
@@ -34,9 +34,11 @@ from models.mapping import (
 )
 from models.prepared import Answer, Asked, Prepared, together
 from models.tables import (
+    Precedence,
     agent_tokens,
     alerts,
     attempts,
+    cards,
     escalations,
     events,
     executions,
@@ -158,6 +160,22 @@ OVERDUE: Final = (
     .limit(_LIMIT)
 )
 _OVERDUE: Final = Prepared(OVERDUE)
+
+
+_SHOWN_AT: Final = Prepared(
+    select(func.min(cards.c.shown_at)).where(cards.c.subject == _KEY), columns=[cards.c.shown_at]
+)
+_PERHAPS_SHOWN: Final = select(cards.c.subject).where(
+    cards.c.subject.in_(bindparam("keys", expanding=True)),
+    or_(cards.c.shown_at.is_not(None), cards.c.posting_at.is_not(None)),
+)
+HELD_BACK: Final = select(func.count(), func.min(cards.c.made_at)).where(
+    literal_column("shown < wanted AND thread_ts IS NULL"),
+    cards.c.precedence == literal_column(str(Precedence.INFORMATION.value)),
+    cards.c.channel == bindparam("channel", type_=TEXT),
+    cards.c.subject != _KEY,
+)
+_HELD_BACK: Final = Prepared(HELD_BACK, columns=[cards.c.wanted, cards.c.made_at])
 
 
 def _questions_under(token: ColumnElement[str]) -> Select[Any]:
@@ -521,6 +539,21 @@ class SqlReading:
     def said(self, subject: str) -> tuple[Said, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
         return tuple(_said(*row) for row in _SAID.rows(self.connection, {"key": subject}))
+
+    def shown_at(self, request_id: str) -> datetime | None:
+        """Return when a card of one request first stood in its channel, as far as is known; None where none did."""
+        ((shown,),) = _SHOWN_AT.rows(self.connection, {"key": request_id})
+        return cast("datetime | None", shown)
+
+    def perhaps_shown(self, request_ids: Sequence[str]) -> frozenset[str]:
+        """Return those among *request_ids* of which a card stood in its channel, or may have: a post's reply was lost."""
+        found = self.connection.execute(_PERHAPS_SHOWN, {"keys": list(request_ids)})
+        return frozenset(str(subject) for (subject,) in found)
+
+    def held_back(self, channel: str, *, besides: str) -> HeldBack | None:
+        """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
+        ((count, since),) = _HELD_BACK.rows(self.connection, {"channel": channel, "key": besides})
+        return HeldBack(count=int(count), since=since) if count else None
 
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""

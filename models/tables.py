@@ -7,7 +7,7 @@ migrations build these tables and import nothing from here, and a test holds the
 Foreign keys are everywhere except out of ``events``: an event must stand even where what it tells of is gone.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from sqlalchemy import (
@@ -334,12 +334,34 @@ class Subject(StrEnum):
     ALERT = "alert"
 
 
+class Precedence(IntEnum):
+    """Which card goes first where not all can go at once: the lower, the sooner. Stored; never renumbered."""
+
+    NOTICE = 0
+    """The notice of a pause: it says that everything has stopped."""
+    BUTTONS = 1
+    """A card whose buttons must go: its question has its outcome."""
+    QUESTION = 2
+    """A question that stands nowhere yet, so that nobody can answer it."""
+    REST = 3
+    """What is seen already and has moved on, and what ended before anybody saw it."""
+    INFORMATION = 4
+    """What asks nobody anything: it takes only what a rate of its own leaves it."""
+
+
+_BEHIND_IN_ORDER: Final = ("precedence", "channel", "agent", "due_at", "subject")
+
 cards = Table(
     "cards",
     metadata,
     text("subject", key=True),
     text("channel", key=True),
     text("kind"),
+    number("precedence", default=Precedence.REST),
+    text("agent", default=""),
+    instant("due_at", default=0),
+    instant("made_at", default=0),
+    instant("shown_at", null=True),
     flag("closed"),
     number("wanted"),
     number("shown"),
@@ -353,7 +375,8 @@ cards = Table(
     number("epoch"),
     text("policy", null=True),
     _known("kind", Subject),
-    _partial("ix_cards_behind", "subject", "channel", where="shown < wanted"),
+    _partial("ix_cards_to_post", *_BEHIND_IN_ORDER, where="shown < wanted AND thread_ts IS NULL"),
+    _partial("ix_cards_to_redraw", *_BEHIND_IN_ORDER, where="shown < wanted AND thread_ts IS NOT NULL"),
     _partial("ix_cards_waiting", "epoch", where="kind = 'request' AND NOT closed"),
 )
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, tuple_, update
 
 from models.cards import backoff
 from models.columns import INSTANT, NUMBER, TEXT
 from models.store import SqlStore
-from models.tables import cards, events, thread_lines, untrusted_texts
+from models.tables import Precedence, cards, events, thread_lines, untrusted_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +34,17 @@ class Line:
     """The event's stored bytes."""
     texts: Mapping[str, str]
     """The free texts that stand beside it, by name: people's and agents' words, to be shown as such."""
+    closed: bool
+    """Whether its subject has its outcome."""
+    informs: bool
+    """Whether it is about what asks nobody anything."""
+    failures: int
+    """How many tries to tell something in its thread have failed since one did not."""
 
 
 _OF_CARD: Final = and_(thread_lines.c.subject == cards.c.subject, thread_lines.c.channel == cards.c.channel)
 _OF_EVENT: Final = and_(thread_lines.c.stream == events.c.stream, thread_lines.c.sequence == events.c.sequence)
+_INFORMS: Final = case((cards.c.precedence == Precedence.INFORMATION.value, 1), else_=0)
 _PLACED: Final = (
     select(
         thread_lines.c.stream,
@@ -45,8 +52,11 @@ _PLACED: Final = (
         thread_lines.c.subject,
         thread_lines.c.channel,
         cards.c.thread_ts,
+        cards.c.closed,
+        cards.c.thread_failures,
+        _INFORMS.label("informs"),
         events.c.id,
-        func.row_number().over(partition_by=thread_lines.c.channel, order_by=events.c.id).label("place"),
+        func.row_number().over(partition_by=thread_lines.c.channel, order_by=(_INFORMS, events.c.id)).label("place"),
     )
     .join(cards, _OF_CARD)
     .join(events, _OF_EVENT)
@@ -61,7 +71,7 @@ _LINES: Final = (
     select(_PLACED, events.c.body)
     .join(events, events.c.id == _PLACED.c.id)
     .where(_PLACED.c.place <= bindparam("limit", type_=NUMBER))
-    .order_by(_PLACED.c.id)
+    .order_by(_PLACED.c.informs, _PLACED.c.id)
 )
 _TEXTS: Final = select(
     untrusted_texts.c.stream, untrusted_texts.c.sequence, untrusted_texts.c.name, untrusted_texts.c.text
@@ -73,6 +83,11 @@ _DONE: Final = update(thread_lines).where(
     thread_lines.c.stream == bindparam("the_stream", type_=TEXT),
     thread_lines.c.sequence == bindparam("the_sequence", type_=NUMBER),
     thread_lines.c.channel == bindparam("the_channel", type_=TEXT),
+)
+_SETTLE: Final = update(thread_lines).where(
+    thread_lines.c.subject == bindparam("the_subject", type_=TEXT),
+    thread_lines.c.channel == bindparam("the_channel", type_=TEXT),
+    thread_lines.c.done_at.is_(None),
 )
 _THREAD: Final = update(cards).where(
     cards.c.subject == bindparam("the_subject", type_=TEXT), cards.c.channel == bindparam("the_channel", type_=TEXT)
@@ -95,7 +110,9 @@ class ThreadLines:
         self._store = store
 
     def waiting(self, *, limit: int) -> tuple[Line, ...]:
-        """Return what can be told now, oldest first, at most *limit* lines of each channel; each thread's lines are in order.
+        """Return what can be told now, at most *limit* lines of each channel: oldest first, what only informs after the rest.
+
+        Each thread's lines are in order.
 
         Channels are counted apart because each has a pace of its own: a busy one would otherwise keep the others silent.
         """
@@ -129,6 +146,11 @@ class ThreadLines:
             }
             uow.connection.execute(_THREAD, _card(line) | changes)
 
+    def settle(self, subject: str, channel: str) -> None:
+        """Write down that nothing more is told under a card: its last copy was taken away after its subject had its outcome."""
+        with self._store.writing() as uow:
+            uow.connection.execute(_SETTLE, {"the_subject": subject, "the_channel": channel, "done_at": uow.now})
+
     def count(self) -> int:
         """Return how many lines are still to be told."""
         with self._store.reading() as reading:
@@ -152,6 +174,9 @@ def _line(row: Any, texts: Mapping[str, str]) -> Line:
         thread_ts=row.thread_ts,
         body=bytes(row.body),
         texts=texts,
+        closed=bool(row.closed),
+        informs=bool(row.informs),
+        failures=row.thread_failures,
     )
 
 

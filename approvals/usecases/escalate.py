@@ -312,7 +312,7 @@ def _still_asked(uow: UnitOfWork, found: Request | None, *, lock: bool) -> Reque
     if found is None or found.state is not State.PENDING or found.deadline is None:
         return None
     if found.deadline <= uow.now:
-        uow.save(expire(found, now=uow.now))
+        uow.save(expire(found, now=uow.now, seen=found.id in uow.perhaps_shown([found.id])))
         return None
     return found
 

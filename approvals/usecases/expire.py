@@ -72,12 +72,13 @@ class Expire:
         expired = 0
         with self.store.writing() as uow:
             # In the order of their ids, so that two sweeps can never wait for each other.
-            requests = [uow.lock_request(request_id) for request_id in sorted(overdue)]
+            locked = [uow.lock_request(request_id) for request_id in sorted(overdue)]
+            requests = [request for request in locked if request is not None]
+            # A post is written down before it is made, so one that is on its way now counts as one that may have been seen.
+            seen = uow.perhaps_shown([request.id for request in requests])
             for request in requests:
-                if request is None:
-                    continue
                 try:
-                    uow.save(expire(request, now=uow.now))
+                    uow.save(expire(request, now=uow.now, seen=request.id in seen))
                 except Settled:
                     continue  # Somebody answered between the look and the lock.
                 expired += 1

@@ -240,6 +240,7 @@ def view_in(reading: Reading, request: Request) -> EscalationView:
         execution=reading.execution_of(request.id),
         reason=texts.get("reason"),
         earlier=earlier_asked(reading, request),
+        shown_at=reading.shown_at(request.id),
     )
 
 

@@ -5,7 +5,7 @@ and what our checks found; the buttons or the outcome; the fingerprint. Trusted 
 order is fixed here, and only :mod:`bot.slack.agent_part` ever sees the agent's words.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from approvals.deciding import demands_of
@@ -84,6 +84,8 @@ class Standing:
     """In what the target of the request that it follows was no longer what was approved."""
     under_way: tuple[Execution, ...] = ()
     """What was not over on the same target when this was drawn: other changes, oldest first."""
+    words_left_out: bool = False
+    """Whether nobody's free text is shown, because the card with it could not be."""
 
 
 def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
@@ -99,12 +101,18 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
     blocks = (
         *part.top,
         *_notes(standing, revision, occasion),
-        agent_block(standing.said, f"{AGENT}:{revision}"),
+        _agent_part(standing, revision),
         *part.change,
         *_answering(standing, review, part, revision, occasion),
         part.mark,
     )
     return Message(text=_notification(standing, review), blocks=blocks)
+
+
+def without_words(standing: Standing) -> Standing:
+    """Return the same without anybody's free text: what nobody has to see in order to decide."""
+    nothing = Words(texts={}, breaches=(), confidence=None)
+    return replace(standing, said=nothing, reason="", words_left_out=True)
 
 
 def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
@@ -117,6 +125,12 @@ def outcome_card(request: Request, execution: Execution | None, *, revision: int
         text=f"{request.id} is {short_outcome(request)}.",
         blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])), *drift),
     )
+
+
+def _agent_part(standing: Standing, revision: int) -> Block:
+    if standing.words_left_out:
+        return markup(f"{AGENT}:{revision}", "The agent's words, and the reasons given, could not be shown here.")
+    return agent_block(standing.said, f"{AGENT}:{revision}")
 
 
 def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
@@ -147,13 +161,13 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
     if standing.under_way and standing.request.state is State.PENDING:
         notes.append(markup(f"under-way:{revision}", under_way_line(standing.under_way)))
     if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
-        notes.append(markup(f"asked:{revision}", f"Asked: {_mentions(standing.deciding)}"))
+        notes.append(markup(f"asked:{revision}", f"Asked: {approvers(standing.deciding)}"))
     if occasion is Occasion.REPLACEMENT:
         notes.append(markup(f"replaces:{revision}", _REPLACES))
     return notes
 
 
-def _mentions(ruling: Ruling) -> str:
+def approvers(ruling: Ruling) -> str:
     """Return the approvers as mentions, from the ids in the ruling that decides and from nowhere else."""
     sets = tuple(one for panel in ruling.panels for one in panel.sets)
     groups = sorted({group_markup(group) for one in sets for group in one.groups})

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from approvals.digest import DRIFTS, WeeklyDigest
 from approvals.workload import counted
+from bot.delivery import Detail
 from bot.slack.kit import Block, Element, context, header, markup, table, words
 from bot.slack.limits import HEADER
 from bot.slack.message import Message
@@ -21,19 +22,25 @@ _OUTCOMES: Final = (
 )
 
 
-def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False) -> Message:
+def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False, detail: Detail = Detail.FULL) -> Message:
     """Return one environment's week.
 
     Args:
         digest: The counts.
         zone: An IANA name, in which the week is said.
         replaces: Whether an earlier post of the same week may have been lost.
+        detail: Reviewed is without the table, whose counts stand in a line; a line is that and the chain's head.
     """
     week = f"{_day(digest.start, zone)} to {_day(digest.end - timedelta(microseconds=1), zone)} ({zone})"
+    text = f"Approvals in {digest.environment}, {week}: {digest.asked} asked, {_in_words(digest)}."
+    if detail is Detail.LINE:
+        again = " This replaces an earlier post that may have been lost." if replaces else ""
+        return Message(text=f"{text}{again} {_head(digest)}", blocks=())
+    counts = [[words("Outcome", bold=True), words("Requests", bold=True)], *_rows(digest)]
     blocks: list[Block] = [
         header("digest:title", cut(f"Approvals in {digest.environment}: {week}", HEADER)),
         markup("digest:lead", _lead(digest)),
-        table("digest:counts", [[words("Outcome", bold=True), words("Requests", bold=True)], *_rows(digest)]),
+        table("digest:counts", counts) if detail is Detail.FULL else markup("digest:counts", f"{_in_words(digest)}."),
         markup("digest:rest", "\n".join(_rest(digest))),
     ]
     if digest.unreadable:
@@ -44,7 +51,6 @@ def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False) -
             markup("digest:replaces", "This replaces an earlier post of the same week that may have been lost.")
         )
     blocks.append(context("digest:head", _head(digest)))
-    text = f"Approvals in {digest.environment}, {week}: {digest.asked} asked, {_in_words(digest)}."
     return Message(text=text, blocks=tuple(blocks))
 
 
@@ -70,7 +76,9 @@ def _rows(digest: WeeklyDigest) -> list[list[Element]]:
 
 def _rest(digest: WeeklyDigest) -> list[str]:
     ran = ", ".join(f"{count} {state}" for state, count in digest.executions.items()) or "none"
+    unseen = [f"*Timed out and shown to nobody:* {digest.unseen}"] if digest.unseen else []
     return [
+        *unseen,
         f"*Time to decide:* median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}",
         f"*Executions:* {ran}",
         f"*Targets otherwise than approved:* {_drifts(digest)}",

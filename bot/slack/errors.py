@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Final
 from urllib.error import URLError
@@ -12,33 +13,33 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.causes import OTHER, cause_of
-from bot.delivery import Gone, Later, Rejected, Uncertain, Undelivered
+from bot.clock import seconds as seconds_now
+from bot.delivery import Gone, Later, Rejected, Stuck, Uncertain, Undelivered
 
 RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
-_TRANSIENT: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+_CLEARLY_NOT: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+"""With these Slack says, whatever the status, that it did not take up what was asked."""
+
 _PERHAPS_DONE: Final = frozenset({"internal_error", "fatal_error"})
 """Slack says of these that part of what was asked may have happened."""
 
 _UNREADABLE: Final = "http_200"
 """Slack took the request, and its answer is cut, or is none of Slack's: what was asked may well have happened."""
 
-_GONE: Final = frozenset(
-    {"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
-)
-_MENDABLE: Final = frozenset(
+_GONE: Final = frozenset({"message_not_found", "thread_not_found"})
+_STUCK: Final = frozenset({"cant_update_message", "edit_window_closed", "is_inactive", "streaming_state_conflict"})
+_FINAL: Final = frozenset(
     {
-        "not_in_channel", "channel_not_found", "is_archived", "restricted_action", "missing_scope", "not_allowed_token_type",
-        "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "access_denied", "no_permission",
+        "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "message_too_long", "no_text",
+        "block_mismatch", "too_many_attachments", "invalid_arguments", "invalid_array_arg",
     }
 )  # fmt: skip
-"""What an administrator can set right, so that another try is worth it: an invitation, a scope, a token."""
+"""What is said of the message itself. The list is short on purpose: a code that is not on it, known or not, can pass."""
+
+MOST_WAIT: Final = timedelta(hours=1)
+"""The most that anybody can have us wait: Slack asks for a minute or so, and a number without end would silence us for good."""
 
 _SERVER_ERRORS: Final = 500
-
-LONGEST_WAIT_SECONDS: Final = 3600
-"""The most that anybody can have us wait; Slack asks for a minute or so, and a number without end would silence us for good."""
-
-_SECONDS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def code_of(error: SlackApiError) -> str:
@@ -52,17 +53,34 @@ def code_of(error: SlackApiError) -> str:
     return str(code) if plain else f"http_{answer.status_code}"
 
 
-def retry_after(error: SlackApiError) -> timedelta:
-    """Return how long Slack asks us to wait, an hour at most; a second where it does not say."""
-    return timedelta(seconds=max(1, seconds_asked(error.response.headers)))
+def retry_after(error: SlackApiError) -> timedelta | None:
+    """Return how long Slack asks us to wait, a second at least and :data:`MOST_WAIT` at most; None where it does not say."""
+    asked = seconds_asked(error.response.headers)
+    return None if asked is None else timedelta(seconds=max(1.0, asked))
 
 
-def seconds_asked(headers: Mapping[str, str]) -> int:
-    """Return the seconds that ``Retry-After`` names, :data:`LONGEST_WAIT_SECONDS` at most; 0 where it names none."""
-    asked = [str(value) for name, value in headers.items() if name.lower() == "retry-after"]
-    if len(asked) != 1 or _SECONDS.fullmatch(asked[0]) is None:
-        return 0
-    return min(int(asked[0]), LONGEST_WAIT_SECONDS)
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, :data:`MOST_WAIT` at most; None where it does not say.
+
+    It says so in seconds, or, as HTTP allows, with an instant.
+    """
+    # The client gives the one header under two spellings of its name.
+    said = {str(value).strip() for name, value in headers.items() if name.lower() == "retry-after"}
+    seconds = _seconds(said.pop()) if len(said) == 1 else None
+    return None if seconds is None else min(max(0.0, seconds), MOST_WAIT.total_seconds())
+
+
+def _seconds(said: str) -> float | None:
+    if _NUMBER.fullmatch(said):
+        return float(said)
+    try:
+        until = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return until.timestamp() - seconds_now()
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,6})?", re.ASCII)
 
 
 def is_rate_limit(error: SlackApiError) -> bool:
@@ -142,15 +160,18 @@ def meaning_of(error: Exception) -> Undelivered:
     if not isinstance(error, SlackApiError):
         return _of_connection(error)
     code = code_of(error)
+    asked = retry_after(error)
     if is_rate_limit(error):
-        return Later(code, wait=retry_after(error))
-    if code in _TRANSIENT:
-        return Later(code)
+        return Later(code, wait=asked or timedelta(seconds=1))
+    if code in _CLEARLY_NOT:
+        return Later(code, wait=asked)
     if code in _PERHAPS_DONE or code == _UNREADABLE or error.response.status_code >= _SERVER_ERRORS:
         return Uncertain(code)
     if code in _GONE:
         return Gone(code)
-    return Rejected(code, mendable=code in _MENDABLE)
+    if code in _STUCK:
+        return Stuck(code)
+    return Rejected(code) if code in _FINAL else Later(code, wait=asked)
 
 
 def _of_connection(error: Exception) -> Undelivered:

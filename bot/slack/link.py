@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.errors import CONNECTION_ERRORS, code_of, is_rate_limit, retry_after, seconds_asked
+from bot.slack.errors import CONNECTION_ERRORS, code_of, is_rate_limit, seconds_asked
 
 HELLO_SECONDS: Final = 10.0
 """How long a fresh connection may take to greet us."""
@@ -190,7 +190,7 @@ def _parted(reason: str) -> Ending:
 
 def _refused(error: SlackApiError) -> Ending:
     if is_rate_limit(error):
-        wait = retry_after(error).total_seconds()
+        wait = seconds_asked(error.response.headers) or 1.0
         why = f"Slack hands out no connection for {wait:g} seconds (apps.connections.open was asked too often)."
         return Ending(code="rate_limited", why=why, wait_seconds=wait)
     code = code_of(error)[:_LONGEST_CODE]
@@ -198,13 +198,13 @@ def _refused(error: SlackApiError) -> Ending:
     return Ending(
         code=code,
         why=f"Slack refuses a connection ({code}). Check SLACK_APP_TOKEN and that Socket Mode is on.",
-        wait_seconds=seconds_asked(headers),
+        wait_seconds=seconds_asked(headers) or 0.0,
     )
 
 
 def _unreached(error: Exception) -> Ending:
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        wait = seconds_asked(error.headers or {})
+        wait = seconds_asked(error.headers or {}) or 0.0
         return Ending(
             code=f"handshake_{error.status}",
             why=f"The connection was refused with HTTP {error.status}.",

@@ -10,7 +10,7 @@ from typing import Final
 from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Pause
 from approvals.policy import Ruling
-from approvals.request import TOKEN_REVOKED, Earlier, Request, State
+from approvals.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Earlier, Request, State
 from approvals.verb import Effect
 from bot.slack.kit import date_markup, mention_markup
 from bot.slack.kit import escaped_line as said
@@ -126,6 +126,8 @@ def outcome_line(request: Request, *, named: bool) -> str:
             return f"*✅ Approved by {by}*{when}"
         case State.DENIED:
             return f"*🚫 Denied by {by}*{when}"
+        case State.EXPIRED if request.outcome_code == EXPIRED_UNSEEN:
+            return f"*⌛ Timed out before it was shown to anybody, and silence denies*{when}"
         case State.EXPIRED:
             return f"*⌛ Timed out: nobody decided, and silence denies*{when}"
         case State.CANCELLED if request.outcome_code == TOKEN_REVOKED:
@@ -170,6 +172,8 @@ def short_outcome(request: Request) -> str:
     """Return the outcome in plain words, for a notification."""
     if request.outcome_code == TOKEN_REVOKED:
         return "cancelled, because its token was revoked"
+    if request.outcome_code == EXPIRED_UNSEEN:
+        return "timed out before it was shown to anybody"
     return {
         State.PENDING: "waiting for an answer",
         State.APPROVED: "approved",

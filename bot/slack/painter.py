@@ -17,12 +17,13 @@ from approvals.ports import Policies, Reading
 from approvals.request import LATELY, Answer, Earlier, Request, State, Vote, earlier_of, missing_approvals
 from approvals.review import Review, review_of
 from approvals.verbs import verb_called
-from bot.delivery import Drawn, NotAsApproved, Occasion, Told
+from bot.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Told, Unsendable
 from bot.slack.agent_part import Words
 from bot.slack.alert_message import alert_message
-from bot.slack.card import NEVER, Standing, outcome_card, request_card
+from bot.slack.card import NEVER, Standing, approvers, outcome_card, request_card, without_words
 from bot.slack.message import Message, checked
 from bot.slack.pause_message import Notice, pause_message
+from bot.slack.plain_message import plain_lines, plain_pause, plain_request, plain_subject
 from bot.slack.review_part import draw_review
 from bot.slack.thread_message import thread_message
 
@@ -39,16 +40,31 @@ class SlackPainter:
 
         Raises:
             NotAsApproved: Its trusted part has changed, and a button would stand beside it.
-            LookupError: There is no such subject.
+            NoSubject: There is no such subject.
             bot.delivery.Unsendable: It breaks a rule of what may leave.
         """
-        if drawn.kind == "request":
-            return checked(_request(reading, drawn, occasion, self._policies.current()))
-        return checked(_DRAWERS[drawn.kind](reading, drawn, occasion))
+        message = self._card(reading, drawn, occasion)
+        if drawn.detail < Detail.LINE:
+            return checked(message)
+        try:
+            return checked(message)
+        except Unsendable:
+            return checked(plain_subject(drawn.subject))
 
-    def lines(self, told: tuple[Told, ...]) -> Message:
-        """Return one message for the thread that tells some events, oldest first."""
-        return checked(thread_message(told))
+    def _card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+        if drawn.kind == "request":
+            return _request(reading, drawn, occasion, self._policies.current())
+        return _DRAWERS[drawn.kind](reading, drawn, occasion)
+
+    def lines(self, told: tuple[Told, ...], detail: Detail) -> Message:
+        """Return one message for the thread that tells some events, oldest first, of one subject.
+
+        Raises:
+            bot.delivery.Unsendable: It breaks a rule of what may leave.
+        """
+        if detail is Detail.LINE:
+            return checked(plain_lines(told))
+        return checked(thread_message(told, quoting=detail is Detail.FULL))
 
 
 def review_now(reading: Reading, request: Request) -> Review | None:
@@ -74,13 +90,18 @@ def review_now(reading: Reading, request: Request) -> Review | None:
 def _request(reading: Reading, drawn: Drawn, occasion: Occasion, policy: Policy) -> Message:
     request = reading.request(drawn.subject)
     if request is None:
-        raise LookupError(drawn.subject)
+        raise NoSubject(drawn.subject)
+    if drawn.detail is Detail.LINE:
+        rings = occasion is Occasion.FIRST and request.state is State.PENDING
+        return plain_request(request, mentions=approvers(request.ruling) if rings and request.ruling else "")
     review = review_now(reading, request)
     if review is None or draw_review(review).hash != request.render_hash:
         if request.state is State.PENDING:
             raise NotAsApproved(request.id)
         return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
     standing = _standing(reading, request, ruling_today(request, policy))
+    if drawn.detail is Detail.REVIEWED:
+        standing = without_words(standing)
     return request_card(standing, review, revision=drawn.revision, occasion=occasion)
 
 
@@ -141,9 +162,12 @@ def _counted(request: Request, votes: Iterable[Vote], pauses: tuple[Pause, ...])
 def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     pause = reading.pause(drawn.subject)
     if pause is None:
-        raise LookupError(drawn.subject)
+        raise NoSubject(drawn.subject)
+    if drawn.detail is Detail.LINE:
+        return plain_pause(pause)
     # All of them are called the reason: what tells them apart is when it was given.
-    given = [one for one in reading.said(pause.id) if one.name == "reason"]
+    said = reading.said(pause.id) if drawn.detail is Detail.FULL else ()
+    given = [one for one in said if one.name == "reason"]
     notice = Notice(
         pause=pause,
         consents=reading.consents(pause.id),
@@ -157,8 +181,12 @@ def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     del occasion  # An alert mentions nobody, whenever it is drawn.
     alert = reading.alert_called(drawn.subject)
     if alert is None:
-        raise LookupError(drawn.subject)
-    return alert_message(alert, reading.texts(alert.id), revision=drawn.revision)
+        raise NoSubject(drawn.subject)
+    if drawn.detail is Detail.LINE:
+        return plain_subject(alert.id)
+    texts = reading.texts(alert.id) if drawn.detail is Detail.FULL else {}
+    held_back = reading.held_back(drawn.channel, besides=alert.id)
+    return alert_message(alert, texts, revision=drawn.revision, held_back=held_back)
 
 
 _DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, Occasion], Message]]] = {

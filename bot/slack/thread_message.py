@@ -20,13 +20,13 @@ _ON_THE_CARD: Final = frozenset({Kind.REQUEST_OPENED, Kind.REQUEST_REFUSED, Kind
 """Whose free texts the card itself shows, with the marks that belong there."""
 
 
-def thread_message(told: tuple[Told, ...]) -> Message:
-    """Return one message that tells some events, oldest first."""
+def thread_message(told: tuple[Told, ...], *, quoting: bool = True) -> Message:
+    """Return one message that tells some events, oldest first; *quoting* people's own words, or only saying what happened."""
     sentences = [_sentence(one) for one in told]
     parts: list[Element] = []
     for one, sentence in zip(told, sentences, strict=True):
         parts.append(line(*_elements(sentence)))
-        if one.kind not in _ON_THE_CARD:
+        if quoting and one.kind not in _ON_THE_CARD:
             parts += [quote(words(quoted(text, REASON))) for _, text in sorted(one.texts.items())]
         if drift := drift_told(one.data):
             parts += drift_elements(drift, DRIFT)

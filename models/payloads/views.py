@@ -4,6 +4,7 @@ A hidden value is shown as hidden: neither it nor the keyed hash that stands for
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Final, Literal
 
@@ -12,9 +13,9 @@ from pydantic import Field
 from approvals.execution import Execution, Phase, Reason
 from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
 from approvals.policy import Ruling
-from approvals.request import TOKEN_REVOKED, Request, State
+from approvals.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State
 from approvals.verb import Effect
-from models.payloads.shapes import Count, EscalationId, Instant, Sentence, Shape
+from models.payloads.shapes import Code, Count, EscalationId, Instant, Sentence, Shape
 
 MOST_EARLIER: Final = 10
 """How many earlier escalations an agent is told of."""
@@ -71,6 +72,13 @@ class DecisionView(Shape):
     """How it ended."""
 
     outcome: Annotated[State, Field(description="The status it ended with; never pending.")]
+    code: Annotated[
+        Code | None,
+        Field(
+            description="Why it ended so, as a stable code: expired_unseen where its deadline passed before it was shown to"
+            " anybody, token_revoked, and others; a refused one's is the code of its refusal."
+        ),
+    ]
     by: Annotated[list[Sentence], Field(max_length=MOST_DECIDING, description="Who decided; empty where nobody did.")]
     at: Instant
     reason: Sentence | None
@@ -114,6 +122,13 @@ class EscalationView(Shape):
     version: Annotated[Count, Field(description="Rises with every change; for after_version.")]
     status: State
     deadline: Instant | None
+    shown_at: Annotated[
+        Instant | None,
+        Field(
+            description="When people could first see it in its channel; null where they cannot yet, or never could. It does not"
+            " raise the version."
+        ),
+    ]
     fingerprint: Annotated[str | None, Field(max_length=64)]
     diff: Annotated[list[ChangeView], Field(max_length=LARGEST_OBJECT)]
     ruling: RulingView | None
@@ -150,6 +165,7 @@ def view_of(
     execution: Execution | None,
     reason: str | None = None,
     earlier: Iterable[Request] = (),
+    shown_at: datetime | None = None,
 ) -> EscalationView:
     """Return what the agent sees of *request*.
 
@@ -159,6 +175,7 @@ def view_of(
         execution: Its execution, once it was approved.
         reason: What the person who decided gave as a reason, in that person's words.
         earlier: What the same agent asked for the same effect lately, newest first.
+        shown_at: When its card first stood in its channel.
     """
     return EscalationView(
         id=request.id,
@@ -166,6 +183,7 @@ def view_of(
         version=request.revision + (execution.revision if execution else 0),
         status=request.state,
         deadline=request.deadline,
+        shown_at=shown_at,
         fingerprint=request.fingerprint,
         diff=[_change(change) for change in changes_of(bound)] if bound else [],
         ruling=_ruling(request.ruling) if request.ruling else None,
@@ -199,8 +217,11 @@ def _decision(request: Request, reason: str | None) -> DecisionView | None:
         reason = request.refusal.sentence
     elif request.outcome_code == TOKEN_REVOKED:
         reason = "The token it was asked with was revoked."
+    elif request.outcome_code == EXPIRED_UNSEEN:
+        reason = "Its deadline passed before it was shown to anybody, so silence denied it."
     return DecisionView(
         outcome=request.state,
+        code=request.outcome_code,
         by=list(request.decided_by[:MOST_DECIDING]),
         at=request.decided_at or request.asked_at,
         reason=reason or _SILENT_REASONS.get(request.state),

@@ -16,7 +16,7 @@ from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import engage
 from approvals.plan import Change
-from approvals.request import Request, State, expire, opened
+from approvals.request import EXPIRED_UNSEEN, Request, State, expire, opened
 from approvals.verb import Effect
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, MINUTE, TICK, a_pause, a_request, an_execution
@@ -67,6 +67,12 @@ def history(
     return records
 
 
+def unseen_by_anybody(request_id: str) -> list[Record]:
+    """Return the records of a request that expired before any card of it stood."""
+    (opened_at, ended) = history(request_id, State.EXPIRED, minutes=15)
+    return [opened_at, replace(ended, data={"request": dict(ended.data["request"]) | {"outcome_code": EXPIRED_UNSEEN}})]
+
+
 def summary(records: list[Record], environment: str = HERE) -> WeeklyDigest:
     """Return the digest of the week."""
     return summarise(records, environment=environment, start=START, end=END, head=None)
@@ -81,6 +87,7 @@ def test_a_week_is_summed_up_whole():
         a_record(Kind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=execution),
         *history("esc_2", State.DENIED, minutes=3, agent="pruner"),
         *history("esc_3", State.EXPIRED, minutes=15),
+        *unseen_by_anybody("esc_5"),
         *history("esc_4", State.REFUSED),
         a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
         *told(engage(a_pause(engaged_at=START), reason="")),
@@ -92,19 +99,20 @@ def test_a_week_is_summed_up_whole():
         environment=HERE,
         start=START,
         end=END,
-        asked=3,
-        outcomes={"approved": 1, "denied": 1, "expired": 1},
+        asked=4,
+        outcomes={"approved": 1, "denied": 1, "expired": 2},
+        unseen=1,
         refused=1,
         executions={"applied": 1},
         drift={},
         answers_refused=1,
         median=MINUTE,
         p95=3 * MINUTE,
-        noisiest=("scaler", 2),
+        noisiest=("scaler", 3),
         pauses=1,
         head=Head(number=9, chain="f" * 64),
     )
-    assert digest.expired_share == 1 / 3
+    assert digest.expired_share == 1 / 2
 
 
 def test_a_quiet_week_has_no_made_up_numbers():
@@ -115,6 +123,7 @@ def test_a_quiet_week_has_no_made_up_numbers():
         end=END,
         asked=0,
         outcomes={},
+        unseen=0,
         refused=0,
         executions={},
         drift={},
@@ -184,7 +193,9 @@ def test_what_happens_after_the_week_is_the_next_ones():
     """An outcome as of the end: what was still pending then is counted as pending, however it ended later."""
     request = asked("esc_1", END - MINUTE)
 
-    digest = summary([*told(opened(request, plea={}, facts={})), *told(expire(request, now=END + 15 * MINUTE))])
+    digest = summary(
+        [*told(opened(request, plea={}, facts={})), *told(expire(request, now=END + 15 * MINUTE, seen=True))]
+    )
 
     assert digest.outcomes == {"pending": 1}
 

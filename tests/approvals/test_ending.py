@@ -56,7 +56,7 @@ def test_silence_denies_from_the_deadline_on(now):
     """T-TIME-01: at the deadline and at any time after it, the request expires, by nobody."""
     after = replace(a_request(), state=State.EXPIRED, revision=2, decided_at=now, outcome_code="expired")
 
-    assert expire(a_request(), now=now) == Transition(
+    assert expire(a_request(), now=now, seen=True) == Transition(
         nouns=(after,), events=(said(Kind.REQUEST_EXPIRED, "countersign", at=now, request=after),)
     )
     assert after.decided_by == ()
@@ -65,7 +65,7 @@ def test_silence_denies_from_the_deadline_on(now):
 def test_nothing_expires_early():
     """One tick before its deadline a request is still a question."""
     with pytest.raises(Refused) as refused:
-        expire(a_request(), now=DUE - TICK)
+        expire(a_request(), now=DUE - TICK, seen=True)
 
     assert what(refused.value) == (Refused, "not_due", "Its deadline has not come.")
 
@@ -74,7 +74,7 @@ def test_nothing_expires_early():
 def test_only_a_pending_request_expires(state):
     """I3: what has an outcome keeps it, however late the sweep."""
     with pytest.raises(Settled) as refused:
-        expire(a_request(state=state), now=DUE)
+        expire(a_request(state=state), now=DUE, seen=True)
 
     assert what(refused.value) == (Settled, "already_decided", "It has its outcome already.")
 
@@ -82,7 +82,7 @@ def test_only_a_pending_request_expires(state):
 def test_a_request_without_a_deadline_never_was_a_question():
     """Only a refused request has none; a sweep that met one would leave it alone."""
     with pytest.raises(Settled):
-        expire(a_request(deadline=None), now=DUE)
+        expire(a_request(deadline=None), now=DUE, seen=True)
 
 
 def test_an_agent_takes_its_question_back():

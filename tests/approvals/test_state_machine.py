@@ -201,7 +201,7 @@ class OneRequest(RuleBasedStateMachine):
     def the_sweep_comes(self):
         """What is overdue expires; nothing else does."""
         try:
-            self.room.save(expire(self.room.request, now=self.room.now))
+            self.room.save(expire(self.room.request, now=self.room.now, seen=True))
         except Refused:
             assert not (self.room.request.state is State.PENDING and self.room.now >= DEADLINE)
 

@@ -139,7 +139,11 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (VOIDED["ineligible"], "The answer of @U0BORIS does not count any more: this person may not decide it any more."),
     (last(answered(a_request())), "Approved."),
     (last(answered(a_request(), answer=Answer.DENY)), "Denied. Nothing will run."),
-    (last(expire(a_request(), now=NOON + HOUR)), "Nobody answered in time: silence denies."),
+    (last(expire(a_request(), now=NOON + HOUR, seen=True)), "Nobody answered in time: silence denies."),
+    (
+        last(expire(a_request(), now=NOON + HOUR, seen=False)),
+        "Its deadline passed before it was shown to anybody: silence denies.",
+    ),
     (last(cancel(a_request(), a_bench(), actor="agent:scaler")), "The agent took it back."),
     (
         last(cancel_for_token(a_request(), a_bench())),

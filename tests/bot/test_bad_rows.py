@@ -192,7 +192,7 @@ def test_digests_go_out_beside_one_that_cannot_be_made(world, clock):
     poster = FakePoster()
     failed: list[str] = []
 
-    def draw(digest, environment: Environment, replaces):
+    def draw(digest, environment: Environment, replaces, detail):
         return f"{environment.name}: {digest.unreadable} unreadable"
 
     DigestPost(

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.digest import WeeklyDigest
 from approvals.policy import DigestSchedule, Environment
-from bot.delivery import Later
+from bot.delivery import Detail, Later, Pace, Rejected
 from bot.digests import DigestPost
 from models.audit_book import AuditBook
 from models.digests import Digests
@@ -29,23 +29,31 @@ class FakePoster:
 
     posted: list[tuple[str, str]] = field(default_factory=list)
     down: bool = False
+    crowded: bool = False
+    refuses: list[Exception] = field(default_factory=list)
+    """What the next posts are refused with."""
+    tried: list[str] = field(default_factory=list)
+    """What was refused so."""
     meanwhile: Callable[[], None] = lambda: None
     """What happens while a message is on its way."""
 
-    def may_post(self, channel: str) -> bool:
+    def may_post(self, channel: str, pace: Pace = Pace.DECISION) -> bool:
+        """Unless it is crowded."""
+        return not self.crowded
+
+    def may_update(self, pace: Pace = Pace.DECISION) -> bool:
         """Always."""
         return True
 
-    def may_update(self) -> bool:
-        """Always."""
-        return True
-
-    def update(self, channel: str, ts: str, message: str) -> None:
+    def update(self, channel: str, ts: str, message: str, *, pace: Pace = Pace.DECISION) -> None:
         """Digests are never changed."""
         raise AssertionError("a digest is never changed")
 
-    def post(self, channel: str, message: str, *, thread: str | None = None) -> str:
+    def post(self, channel: str, message: str, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
         """Keep it."""
+        if self.refuses:
+            self.tried.append(message)
+            raise self.refuses.pop(0)
         if self.down:
             raise Later("outage", wait=timedelta(seconds=1))
         self.meanwhile()
@@ -53,10 +61,11 @@ class FakePoster:
         return f"{len(self.posted)}.0"
 
 
-def drawn(digest: WeeklyDigest, environment: Environment, replaces: bool) -> str:
+def drawn(digest: WeeklyDigest, environment: Environment, replaces: bool, detail: Detail) -> str:
     """Return a digest as a line."""
     again = " again" if replaces else ""
-    return f"{environment.name} {digest.start:%m-%d %H:%M} {digest.asked} asked {dict(digest.outcomes)}{again}"
+    plain = "" if detail is Detail.FULL else f" {detail.name}"
+    return f"{environment.name} {digest.start:%m-%d %H:%M} {digest.asked} asked {dict(digest.outcomes)}{again}{plain}"
 
 
 @pytest.fixture
@@ -109,6 +118,46 @@ def test_an_outage_delays_it_and_says_that_it_may_be_a_second_copy(office, host_
     post.catch_up()
 
     assert poster.posted == [(CHANNEL, f"{SAID} again")]
+
+
+def test_a_shape_that_is_refused_goes_out_plainer_at_once(office, host_clock):
+    """Without its table, at last as one line: a week's figures are not lost to what Slack makes of a block."""
+    post, poster = office
+    host_clock.at = MONDAY_NINE
+    poster.refuses += [Rejected("invalid_blocks"), Rejected("invalid_blocks")]
+
+    post.catch_up()
+
+    assert poster.tried == [SAID, f"{SAID} REVIEWED"]
+    assert poster.posted == [(CHANNEL, f"{SAID} LINE")]
+
+
+def test_it_is_tried_again_with_growing_waits(office, host_clock):
+    """However long it is refused, every minute brings fewer tries; Slack's own wait is kept in full."""
+    post, poster = office
+    host_clock.at = MONDAY_NINE
+    poster.refuses += [Later("org_login_required"), Later("ratelimited", wait=10 * MINUTE), Later("is_archived")]
+    tried = []
+    for _ in range(30):
+        post.catch_up()
+        tried.append(len(poster.tried))
+        host_clock.at += MINUTE
+
+    assert [tried.index(count) for count in (1, 2, 3)] == [0, 1, 11]
+    assert poster.posted == [(CHANNEL, f"{SAID} again")]
+
+
+def test_it_takes_no_turn_of_a_question(office, host_clock):
+    """Where the channel's pace is taken it waits for the next catching up, and has not begun."""
+    post, poster = office
+    host_clock.at, poster.crowded = MONDAY_NINE, True
+    post.catch_up()
+    poster.crowded = False
+    host_clock.at += MINUTE
+
+    post.catch_up()
+
+    assert poster.posted == [(CHANNEL, SAID)]
 
 
 def test_a_new_installation_does_not_begin_with_a_digest(office, host_clock):

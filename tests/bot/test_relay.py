@@ -1,19 +1,23 @@
 """The relay over a real store, with a plain painter and a paced poster: what is held back, and what nobody foresaw."""
 
 from dataclasses import replace
+from datetime import timedelta
 from http.client import IncompleteRead
 
 import pytest
 
 from approvals.audit import DELIVERY_STREAM
+from approvals.errors import Unavailable
 from approvals.pause import ask_for_resume, engage
 from approvals.request import State
-from bot.relay import CARDS_A_STEP, Relay
+from bot.delivery import Detail, Later, NoSubject, Pace
+from bot.relay import CARDS_A_STEP, OTHERS_A_STEP, Relay
+from bot.slack.poster import POSTS_A_SECOND, POSTS_AT_ONCE, UPDATES_A_SECOND, UPDATES_AT_ONCE, Shared
 from models.audit_book import AuditBook
 from models.cards import Cards
 from models.database import open_database
 from models.thread_lines import ThreadLines
-from tests.builders import CHANNEL, MINUTE, NOON, TEAM, a_pause
+from tests.builders import ADA, CHANNEL, MINUTE, NOON, TEAM, a_pause, a_vote
 from tests.fakes.journey import Remembered
 from tests.fixtures.stores import a_store
 from tests.models.records import ask, now_of, put, with_grounds
@@ -37,7 +41,7 @@ class PlainPainter:
         """Return that line."""
         return f"{drawn.subject} {occasion}"
 
-    def lines(self, told):
+    def lines(self, told, detail):
         """Return the kinds of the events."""
         return " ".join(one.kind for one in told)
 
@@ -57,22 +61,22 @@ class PacedPoster:
         """What was told in a thread, each with its channel."""
         self.updates: list[str] = []
 
-    def may_post(self, channel):
+    def may_post(self, channel, pace=Pace.DECISION):
         """Tell whether the channel is free."""
         return channel not in self.held
 
-    def may_update(self):
+    def may_update(self, pace=Pace.DECISION):
         """Tell whether updates are free."""
         return not self.holds_updates
 
-    def post(self, channel, message, *, thread=None):
+    def post(self, channel, message, *, thread=None, pace=Pace.DECISION):
         """Take it, and return the next timestamp."""
         told = self.cards if thread is None else self.lines
         told.append((channel, message))
         self._cut_off()
         return f"{len(self.cards)}.{len(self.lines)}"
 
-    def update(self, channel, ts, message):
+    def update(self, channel, ts, message, *, pace=Pace.DECISION):
         """Take it."""
         self.updates.append(message)
         self._cut_off()
@@ -236,18 +240,23 @@ def test_an_update_that_ends_in_something_unforeseen_holds_up_no_other(store, ho
 class _Clumsy(PlainPainter):
     """A painter with a fault: what it is told to stumble over raises what nobody foresaw."""
 
-    def __init__(self) -> None:
+    def __init__(self, fault: Exception | None = None) -> None:
         self.stumbles_over: set[str] = set()
+        self.spares_lines = False
+        self.details: list[Detail] = []
+        """In how much detail cards were to be drawn."""
+        self._fault = fault or ZeroDivisionError()
 
     def card(self, reading, drawn, occasion):
-        if drawn.subject in self.stumbles_over:
-            raise ZeroDivisionError
+        self.details.append(drawn.detail)
+        if drawn.subject in self.stumbles_over and not (self.spares_lines and drawn.detail is Detail.LINE):
+            raise self._fault
         return super().card(reading, drawn, occasion)
 
-    def lines(self, told):
+    def lines(self, told, detail):
         if self.stumbles_over & {one.kind for one in told}:
             raise ZeroDivisionError
-        return super().lines(told)
+        return super().lines(told, detail)
 
 
 def test_a_card_that_nobody_can_draw_holds_up_no_other(store):
@@ -263,6 +272,184 @@ def test_a_card_that_nobody_can_draw_holds_up_no_other(store):
 
     assert desk.poster.cards == [(CHANNEL, f"{second.id} first")]
     assert desk.fate(store)[0] == ("card.failed", first.id, "unforeseen")
+
+
+def test_a_card_that_nobody_can_draw_is_told_in_a_line(store, host_clock):
+    """A fault of ours that stays is no reason to leave a question unseen: after three tries people are told in one line."""
+    with_grounds(store)
+    painter = _Clumsy()
+    desk = Desk(store, painter=painter)
+    request = ask(store)
+    painter.stumbles_over.add(request.id)
+    painter.spares_lines = True
+
+    for _ in range(8):
+        desk.relay.step()
+        host_clock.at += timedelta(seconds=1)
+
+    assert desk.poster.cards == [(CHANNEL, f"{request.id} first")]
+    assert painter.details[-1] is Detail.LINE
+    assert desk.failures == ["relay"] * 3
+    assert desk.cards.backlog().behind == 0
+
+
+def test_a_store_that_cannot_be_read_makes_no_card_plainer(store, host_clock):
+    """What passes by itself is waited out: the card comes whole."""
+    with_grounds(store)
+    painter = _Clumsy(Unavailable("The store is locked."))
+    desk = Desk(store, painter=painter)
+    request = ask(store)
+    painter.stumbles_over.add(request.id)
+    for _ in range(10):
+        desk.relay.step()
+        host_clock.at += timedelta(seconds=1)
+    painter.stumbles_over.clear()
+    host_clock.at += MINUTE
+
+    desk.relay.step()
+
+    assert desk.poster.cards == [(CHANNEL, f"{request.id} first")]
+    assert painter.details[-1] is Detail.FULL
+
+
+def test_a_slip_in_the_painter_is_not_taken_for_a_missing_subject(store, host_clock):
+    """A KeyError of ours is a fault like any other: the card is tried again and not given up for good."""
+    with_grounds(store)
+    painter = _Clumsy(KeyError("a slip"))
+    desk = Desk(store, painter=painter)
+    request = ask(store)
+    painter.stumbles_over.add(request.id)
+    desk.relay.step()
+    painter.stumbles_over.clear()
+    host_clock.at += MINUTE
+
+    desk.relay.step()
+
+    assert desk.poster.cards == [(CHANNEL, f"{request.id} first")]
+
+
+def test_a_card_without_a_subject_is_given_up(store, host_clock):
+    """There is nothing to draw, whatever time passes: it is written down once and takes nobody's place."""
+    with_grounds(store)
+    painter = _Clumsy(NoSubject("nothing"))
+    desk = Desk(store, painter=painter)
+    request = ask(store)
+    painter.stumbles_over.add(request.id)
+
+    for _ in range(3):
+        desk.relay.step()
+        host_clock.at += 10 * MINUTE
+
+    assert desk.fate(store) == [("card.failed", request.id, "no_such_subject")]
+
+
+def test_a_step_looks_again_after_a_few_calls_that_nobody_waits_for(store):
+    """However much is to be redrawn, a question that comes in meanwhile waits for a handful of calls at most."""
+    with_grounds(store)
+    desk = Desk(store)
+    old = [ask(store, number) for number in range(1, 13)]
+    while desk.cards.backlog().behind:
+        desk.relay.step()
+    for request in old:
+        put(store, a_vote(ADA, id=f"vote_{request.id}", escalation=request.id, at=now_of(store)))
+
+    desk.relay.step()
+
+    assert len(desk.poster.updates) == OTHERS_A_STEP
+
+
+class SharedPoster(PacedPoster):
+    """Delivers at the pace of one workspace; *refuses* names channels and messages that are refused for now."""
+
+    def __init__(self, clock, *refuses: str) -> None:
+        super().__init__()
+        self._clock = clock
+        self.refuses = set(refuses)
+        self._channels: dict[str, Shared] = {}
+        self._updates = Shared(per_second=UPDATES_A_SECOND, at_once=UPDATES_AT_ONCE, now=self._now())
+        self.at: dict[str, float] = {}
+        """When each message was delivered."""
+
+    def _now(self):
+        return (self._clock.at - NOON).total_seconds()
+
+    def _of(self, channel):
+        shared = Shared(per_second=POSTS_A_SECOND, at_once=POSTS_AT_ONCE, now=self._now())
+        return self._channels.setdefault(channel, shared)
+
+    def may_post(self, channel, pace=Pace.DECISION):
+        """Tell whether the pace allows it."""
+        return self._of(channel).has_one(pace, self._now())
+
+    def may_update(self, pace=Pace.DECISION):
+        """Tell whether the pace allows it."""
+        return self._updates.has_one(pace, self._now())
+
+    def post(self, channel, message, *, thread=None, pace=Pace.DECISION):
+        """Take it, unless the channel refuses."""
+        self._of(channel).take(pace, self._now())
+        self._check(channel, message)
+        return super().post(channel, message, thread=thread, pace=pace)
+
+    def update(self, channel, ts, message, *, pace=Pace.DECISION):
+        """Take it, unless the channel refuses."""
+        self._updates.take(pace, self._now())
+        self._check(channel, message)
+        super().update(channel, ts, message, pace=pace)
+
+    def _check(self, channel, message):
+        if {channel, message} & self.refuses:
+            raise Later("is_archived")
+        self.at.setdefault(message, self._now())
+
+
+def test_what_fails_in_one_channel_slows_no_other(store, host_clock):
+    """Sixty decided cards of an archived channel fail again and again: another channel's buttons go within seconds."""
+    with_grounds(store)
+    desk = Desk(store)
+    archived = [ask(store, number, channel=STAGING) for number in range(1, 61)]
+    lively = [ask(store, number) for number in range(61, 71)]
+    while desk.cards.backlog().behind:
+        desk.relay.step()
+    poster = SharedPoster(host_clock, STAGING)
+    desk = Desk(store, poster=poster)
+    for request in archived:
+        decide(store, request)
+    took = []
+    for request in lively:
+        for _ in range(30):
+            desk.relay.step()
+            host_clock.at += timedelta(seconds=1)
+        decided = (host_clock.at - NOON).total_seconds()
+        decide(store, request)
+        for _ in range(10):
+            desk.relay.step()
+            host_clock.at += timedelta(seconds=1)
+        took.append(poster.at.get(f"{request.id} update", decided + 999) - decided)
+
+    assert max(took) <= 4
+
+
+def test_questions_that_fail_slow_no_others(store, host_clock):
+    """Twenty questions of one agent whose posts are refused: another's new question stands within seconds all the same."""
+    with_grounds(store)
+    poster = SharedPoster(host_clock)
+    desk = Desk(store, poster=poster)
+    bad = {ask(store, number, agent="bad").id for number in range(1, 21)}
+    poster.refuses |= {f"{one} first" for one in bad}
+    took = []
+    for number in range(21, 41):
+        for _ in range(5):
+            desk.relay.step()
+            host_clock.at += timedelta(seconds=1)
+        asked = (host_clock.at - NOON).total_seconds()
+        request = ask(store, number)
+        for _ in range(5):
+            desk.relay.step()
+            host_clock.at += timedelta(seconds=1)
+        took.append(poster.at.get(f"{request.id} first", asked + 999) - asked)
+
+    assert max(took) <= 3
 
 
 def test_a_thread_that_ends_in_something_unforeseen_holds_up_no_other(store, host_clock):

@@ -6,7 +6,7 @@ import pytest
 
 from approvals.ports import Obstacle
 from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, Clearances
-from bot.delivery import Rejected
+from bot.delivery import Pace, Rejected
 from bot.slack.standstill_message import standstill_message
 from bot.standstills import AGAIN, PATIENCE, Standstills
 from tests.builders import a_policy
@@ -24,19 +24,19 @@ class Posts:
         self.may = True
         self.refuses = False
 
-    def may_post(self, channel):
+    def may_post(self, channel, pace=Pace.DECISION):
         """Tell whether it may."""
         return self.may
 
-    def may_update(self):
+    def may_update(self, pace=Pace.DECISION):
         """Tell whether it may."""
         return self.may
 
-    def update(self, channel, ts, message):
+    def update(self, channel, ts, message, *, pace=Pace.DECISION):
         """Nothing that stands is changed."""
         raise AssertionError
 
-    def post(self, channel, message, *, thread=None):
+    def post(self, channel, message, *, thread=None, pace=Pace.DECISION):
         """Take it."""
         if self.refuses:
             raise Rejected("is_archived")

@@ -1,18 +1,32 @@
 """What the archive's tests put into a store before their own act: a policy, a token, and questions asked just now."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
 
 from approvals.action import ProposedAction
+from approvals.alert import Alert, AlertState
 from approvals.audit import Transition
 from approvals.execution import Execution, Phase
 from approvals.plan import bound_bytes, fingerprint_of
 from approvals.ports import Store, StoredPlan
 from approvals.request import Refusal, Request, State, opened
 from approvals.tokens import Token, created
-from tests.builders import MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
+from models.tables import clock_floor
+from tests.builders import CHANNEL, MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
 
 REASON = "p99 is 4.1 s"
+
+
+def let_pass(store: Any, duration: timedelta) -> datetime:
+    """Let time pass for the store, by the floor under its clock; from then on it stands still until the clock is there."""
+    with store.reading() as reading:
+        later: datetime = reading.now + duration
+    with store.database.writing() as connection:
+        connection.execute(update(clock_floor).values(at=later))
+    return later
 
 
 def now_of(store: Store) -> datetime:
@@ -112,3 +126,19 @@ def put(store: Store, *nouns: object) -> None:
     """Save *nouns* without events."""
     with store.writing() as uow:
         uow.save(Transition(nouns=nouns, events=()))
+
+
+def an_alert(store: Store, token: str, number: int = 1) -> Alert:
+    """Return an alert that fires now."""
+    now = now_of(store)
+    return Alert(
+        id=f"alert_{number}",
+        token=token,
+        environment="prod-eu-1",
+        channel=CHANNEL,
+        fingerprint=f"f{number}",
+        starts_at=now,
+        state=AlertState.FIRING,
+        revision=1,
+        seen_at=now,
+    )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from time import perf_counter
 
 import pytest
 from sqlalchemy import Connection, Executable, event, insert
@@ -12,7 +13,7 @@ import models.prepared
 import models.reading
 import models.unit_of_work
 from approvals.request import Answer, State
-from models.cards import TASKS
+from models.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
 from models.mapping import REQUEST
 from models.prepared import Answer as Given
 from models.prepared import Asked, together
@@ -20,6 +21,7 @@ from models.reading import (
     AGENT_IN_PLAY,
     DUE_AGAIN,
     DUE_EXECUTIONS,
+    HELD_BACK,
     OVERDUE,
     PLACE_IN_PLAY,
     QUESTION_ASKED,
@@ -31,7 +33,7 @@ from models.reading import (
 from models.redraws import OLDER
 from models.sealer import Sealer
 from models.store import SqlStore
-from models.tables import Subject, cards, escalations
+from models.tables import Precedence, Subject, cards, escalations
 from models.unit_of_work import STOPPABLE_EXECUTIONS
 from tests.builders import BORIS, CHANNEL, MINUTE, a_policy, a_rule, an_asking
 from tests.models.records import a_question, now_of, with_grounds
@@ -75,6 +77,7 @@ def generic_plan(store: SqlStore, statement: Executable) -> str:
     """Return how PostgreSQL goes about *statement* once it plans it without looking at the values: after five runs."""
     compiled = statement.compile(dialect=postgresql.psycopg.dialect())  # type: ignore[attr-defined]
     places = {"now": "$1", "epoch": "$1", "limit": "$2", "key": "$3"}
+    places |= {"before": "$1", "precedence": "$2", "channel": "$3", "agent": "$3"}
     spelt_out = {name: repr(value) for name, value in compiled.params.items() if value is not None}
     given = spelt_out | places | {f"{name}_1": place for name, place in places.items()}
     prepared = re.sub(r"%\((\w+)\)s(::\w+)?", lambda found: given[found[1]], str(compiled))
@@ -139,39 +142,85 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
     assert "Seq Scan on escalations" not in plan
 
 
-def shelf(store: SqlStore) -> None:
-    """Fill the store with cards that show their subject as it is."""
+SHOWN, TO_POST, TO_REDRAW = range(3)
+
+
+def shelf(store: SqlStore, *, state: int = SHOWN, cards_of: int = MANY) -> None:
+    """Fill the store with cards that show their subject as it is, or all of which wait for the same thing."""
     row = {
         "channel": CHANNEL,
         "kind": Subject.REQUEST.value,
-        "closed": True,
+        "precedence": Precedence.QUESTION.value if state == TO_POST else Precedence.REST.value,
+        "agent": "scaler",
+        "made_at": now_of(store),
+        "closed": state == SHOWN,
         "wanted": 3,
-        "shown": 3,
-        "thread_ts": "1.1",
+        "shown": 3 if state == SHOWN else 0,
+        "thread_ts": None if state == TO_POST else "1.1",
     }
     row |= {"failures": 0, "thread_failures": 0, "epoch": 1}
+    due = now_of(store) + MINUTE
     with store.writing() as uow:
-        uow.connection.execute(insert(cards), [row | {"subject": f"esc_{number:026d}"} for number in range(MANY)])
+        uow.connection.execute(
+            insert(cards),
+            [row | {"subject": f"esc_{number:026d}", "due_at": due + number * MINUTE} for number in range(cards_of)],
+        )
 
 
-def test_the_relay_looks_at_what_is_behind_on_sqlite(sqlite_store):
-    """A step sorts what has to be shown, and reads no card that shows its subject as it is."""
+LOOKS = {
+    **{f"queue to post {number}": (question, "ix_cards_to_post") for number, question in enumerate(NEXT_TO_POST)},
+    "first to post": (FIRST_TO_POST, "ix_cards_to_post"),
+    **{f"queue to redraw {number}": (question, "ix_cards_to_redraw") for number, question in enumerate(NEXT_TO_REDRAW)},
+    "first to redraw": (FIRST_TO_REDRAW, "ix_cards_to_redraw"),
+    "unseen": (UNSEEN, "ix_cards_to_post"),
+    "held back": (HELD_BACK, "ix_cards_to_post"),
+}
+
+
+@pytest.mark.parametrize(("question", "index"), LOOKS.values(), ids=LOOKS.keys())
+def test_the_relay_walks_its_own_index_on_sqlite(sqlite_store, question, index):
+    """A step reads no card that shows its subject as it is, and of what waits only what goes first."""
     shelf(sqlite_store)
 
-    plan = sqlite_plan(sqlite_store, TASKS)
+    plan = sqlite_plan(sqlite_store, question)
 
-    assert "SCAN cards USING INDEX ix_cards_behind" in plan
+    assert f"INDEX {index}" in plan
+    assert ("B-TREE" in plan) == (
+        question is UNSEEN
+    )  # Over all channels and agents: it is looked at every five seconds.
 
 
 @pytest.mark.postgres
-def test_the_relay_looks_at_what_is_behind_on_postgresql(postgres_store):
+@pytest.mark.parametrize(("question", "index"), LOOKS.values(), ids=LOOKS.keys())
+def test_the_relay_walks_its_own_index_on_postgresql(postgres_store, question, index):
     """The same there."""
     shelf(postgres_store)
 
-    plan = generic_plan(postgres_store, TASKS)
+    plan = generic_plan(postgres_store, question)
 
-    assert "Index Scan on ix_cards_behind" in plan
+    assert f"{index}" in plan
     assert "Seq Scan on cards" not in plan
+
+
+@pytest.mark.parametrize("state", [TO_POST, TO_REDRAW], ids=["to post", "to redraw"])
+def test_a_look_costs_the_same_however_much_waits(sqlite_store, state):
+    """A hundred thousand cards behind, as after a long outage or a pause over everything: a step reads twenty of them."""
+    few, many = [], []
+    shelf(sqlite_store, state=state, cards_of=100)
+    behind = Cards(sqlite_store).behind
+    for _ in range(20):
+        started = perf_counter()
+        assert len(behind(limit=20)) == 20
+        few.append(perf_counter() - started)
+    with sqlite_store.writing() as uow:
+        uow.connection.execute(cards.delete())
+    shelf(sqlite_store, state=state, cards_of=100_000)
+    for _ in range(20):
+        started = perf_counter()
+        assert len(behind(limit=20)) == 20
+        many.append(perf_counter() - started)
+
+    assert min(many) < 3 * min(few)  # Sorting all of them was measured at more than a hundred times as much.
 
 
 @pytest.fixture

@@ -1,16 +1,18 @@
 """The readable trail under a card: each event once, in order, when its card stands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from approvals.alert import AlertState, Report, seen_again
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition, request_stream
 from approvals.facts import facts_of
 from models.audit_book import record_of
 from models.cards import Cards
 from models.thread_lines import Line, ThreadLines
 from tests.builders import ADA, CHANNEL, TEAM, a_pause
-from tests.models.records import REASON, ask, now_of, with_grounds
+from tests.models.records import REASON, an_alert, ask, now_of, put, with_grounds
 
 STAGING = f"{TEAM}:C0STAGING"
 
@@ -57,6 +59,9 @@ def test_a_line_waits_for_its_card(store, lines):
         thread_ts="1.0",
         body=line.body,
         texts={"rationale": REASON},
+        closed=False,
+        informs=False,
+        failures=0,
     )
     assert record_of(line.body).kind == Kind.REQUEST_OPENED
 
@@ -110,7 +115,8 @@ def test_a_thread_waits_as_a_whole(store, lines):
     due = lines.waiting(limit=10)
     lines.posted(found[0], "1.1")
 
-    assert (kinds(waiting), due) == ([(second.id, "request.opened")], found)
+    failed_twice = tuple(replace(line, failures=2) if line.subject == first.id else line for line in found)
+    assert (kinds(waiting), due) == ([(second.id, "request.opened")], failed_twice)
     assert lines.waiting(limit=10) == found[1:]
 
 
@@ -125,6 +131,38 @@ def test_a_line_that_slack_never_takes_is_given_up(store, lines):
     lines.failed(found[0], permanent=True)
 
     assert lines.waiting(limit=10) == found[1:]
+
+
+def test_what_informs_is_told_last(store, lines):
+    """However old it is, the end of an alert waits for what is told of questions."""
+    token = with_grounds(store)
+    alert = an_alert(store, token.id)
+    put(store, alert)
+    with store.writing() as uow:
+        uow.save(
+            seen_again(
+                alert,
+                Report(
+                    fingerprint="f1", starts_at=alert.starts_at, state=AlertState.RESOLVED, labels={}, annotations={}
+                ),
+                now=uow.now,
+            )
+        )
+    request = ask(store)
+    post_cards(store)
+
+    assert [(line.subject, line.informs) for line in lines.waiting(limit=10)] == [(request.id, False), (alert.id, True)]
+
+
+def test_nothing_is_told_any_more_where_the_card_was_taken_away(store, lines):
+    """The lines of a decided question without any copy left wait for nothing: they are not counted as waiting."""
+    with_grounds(store)
+    first, second = ask(store, 1), ask(store, 2)
+
+    lines.settle(first.id, CHANNEL)
+    post_cards(store)
+
+    assert (kinds(lines.waiting(limit=10)), lines.count()) == ([(second.id, "request.opened")], 1)
 
 
 def test_a_pause_is_told_in_every_channel_it_is_shown_in(store, lines):

@@ -5,11 +5,9 @@ Two calls of :func:`product` share what a restart leaves: the database and the c
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy import update
 
 from approvals.audit import verify
 from approvals.ports import Journey
@@ -21,9 +19,9 @@ from models.audit_book import AuditBook
 from models.database import open_database
 from models.sealer import Sealer
 from models.store import SqlStore
-from models.tables import clock_floor
 from tests.builders import INSTALLATION
 from tests.fakes.journey import Remembered
+from tests.models.records import let_pass
 from tests.usecases.replay import differences
 from tests.waiting import wait_until
 from tests.world import World
@@ -53,15 +51,6 @@ def product(url: str, kubeconfig: Path, context: str, journey: Journey | None = 
         )
     finally:
         database.close()
-
-
-def let_pass(store: Any, duration: timedelta) -> datetime:
-    """Let time pass for the store, by the floor under its clock; from then on it stands still until the clock is there."""
-    with store.reading() as reading:
-        later: datetime = reading.now + duration
-    with store.database.writing() as connection:
-        connection.execute(update(clock_floor).values(at=later))
-    return later
 
 
 def work(world: World) -> None:

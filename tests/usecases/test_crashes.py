@@ -21,7 +21,8 @@ from approvals.request import State
 from approvals.verb import Effect
 from bot.local.cluster import WRITE, Hold, Seed, StandIn, deployment
 from tests.bot.cluster.stages import GRANTS, seed_of
-from tests.usecases.product import assert_sound, let_pass, product, work, work_to_the_end
+from tests.models.records import let_pass
+from tests.usecases.product import assert_sound, product, work, work_to_the_end
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow

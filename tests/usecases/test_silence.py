@@ -9,6 +9,7 @@ from approvals.errors import Late
 from approvals.facts import facts_of
 from approvals.request import Answer, State
 from approvals.usecases.expire import BATCH
+from models.cards import Cards
 from tests.builders import ADA, HOUR, MINUTE
 from tests.usecases.looks import kinds, story
 from tests.usecases.mishaps import Between, Blind
@@ -20,6 +21,7 @@ TICK = timedelta(microseconds=1)
 def test_t_time_01_silence_denies_at_the_deadline(world, instant):
     """T-TIME-01: nobody answered: it is expired, which is its own outcome and nobody's denial; one whole event says so."""
     request = world.pending()
+    show(world)
     instant.pass_by(QUARTER - TICK)
     early = world.expire()
     instant.pass_by(TICK)
@@ -30,6 +32,32 @@ def test_t_time_01_silence_denies_at_the_deadline(world, instant):
     assert world.request(request) == expired
     assert expired.decided_by == ()
     assert story(world, request)[1:] == [("request.expired", "countersign", {"request": facts_of(expired)})]
+
+
+def show(world):
+    """Post every card that is behind, as the relay does."""
+    cards = Cards(world.store)
+    for number, task in enumerate(cards.behind(limit=100), start=1):
+        cards.posting(task)
+        cards.posted(task, f"{number}.0")
+
+
+def test_what_was_shown_to_nobody_is_no_silence_of_theirs(world, instant):
+    """Its deadline passed before any card of it stood: the outcome has a code of its own, from the cards' own rows."""
+    shown = world.pending("key-1")
+    show(world)
+    on_its_way, refused, unseen = (world.pending(f"key-{number}") for number in (2, 3, 4))
+    tasks = {task.subject: task for task in Cards(world.store).behind(limit=10)}
+    Cards(world.store).posting(tasks[on_its_way.id])
+    Cards(world.store).posting(tasks[refused.id])
+    Cards(world.store).failed(tasks[refused.id], reason="is_archived", permanent=False)
+    instant.pass_by(QUARTER)
+
+    assert world.expire() == 4
+
+    codes = [world.request(one).outcome_code for one in (shown, on_its_way, refused, unseen)]
+    assert codes == ["expired", "expired", "expired_unseen", "expired_unseen"]
+    assert story(world, unseen)[1][2]["request"]["outcome_code"] == "expired_unseen"
 
 
 def test_t_time_06_everything_overdue_expires_in_one_sweep_after_a_downtime(world, instant):

@@ -17,6 +17,9 @@ class Faults:
         lost: How many more replies to lose after the call took effect; by method.
         cut: How many more replies to break off in the middle after the call took effect; by method.
         errors: Errors to answer before the call takes effect, in order; by method.
+        refusing: What every call is answered before it takes effect, until it is taken away; by method, or by method and
+            channel with a space between.
+        retry_after_seconds: What a planned ``ratelimited`` asks the caller to wait.
     """
 
     outage: bool = False
@@ -24,6 +27,8 @@ class Faults:
     lost: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
     errors: dict[str, list[str]] = field(default_factory=dict)
+    refusing: dict[str, str] = field(default_factory=dict)
+    retry_after_seconds: int = 1
 
     def delay_of(self, method: str) -> float:
         """Return how long the reply to *method* waits, in seconds."""
@@ -37,10 +42,12 @@ class Faults:
         """Tell whether this reply breaks off in the middle, and count it."""
         return _one_of(self.cut, method)
 
-    def next_error(self, method: str) -> str | None:
+    def next_error(self, method: str, channel: str = "") -> str | None:
         """Return the error planned for this call, and count it."""
         planned = self.errors.get(method)
-        return planned.pop(0) if planned else None
+        if planned:
+            return planned.pop(0)
+        return self.refusing.get(f"{method} {channel}", self.refusing.get(method))
 
 
 def _one_of(planned: Counter[str], method: str) -> bool:

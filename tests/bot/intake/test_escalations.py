@@ -14,6 +14,7 @@ from bot.intake import escalations
 from bot.intake.deps import Rates
 from bot.intake.rates import Rate
 from bot.pools import Pool
+from models.cards import Cards
 from tests.bot.intake.support import ESCALATIONS, NARROW, OTHER_AGENT, a_body, open_door, small_pools
 from tests.builders import ADA, MINUTE, a_denial
 from tests.waiting import wait_until
@@ -30,6 +31,7 @@ def test_an_escalation_is_taken_on(door):
         "version": 1,
         "status": "pending",
         "deadline": "2026-11-20T12:15:00.000000Z",
+        "shown_at": None,
         "diff": [{"path": "/spec/replicas", "before": 3, "after": 6}],
         "ruling": {"rule": "shop-changes", "reasons": ["Rule shop-changes asks platform."]},
         "decision": None,
@@ -364,6 +366,20 @@ def test_silence_is_told_as_silence(door, hand_clock):
     told = door.call("GET", f"{ESCALATIONS}/{asked['id']}").json
 
     assert (told["status"], told["decision"]["by"]) == ("expired", [])
+    assert (told["shown_at"], told["decision"]["code"]) == (None, "expired_unseen")
+
+
+def test_an_agent_reads_since_when_its_question_can_be_seen(door, hand_clock):
+    """Null until a card of it stands in its channel: an agent can tell silence from a question that nobody was shown."""
+    asked = door.escalate().json
+    cards = Cards(door.world.store)
+    hand_clock.pass_by(MINUTE)
+    (task,) = cards.behind(limit=10)
+    cards.posted(task, "1.1")
+
+    told = door.call("GET", f"{ESCALATIONS}/{asked['id']}").json
+
+    assert (asked["shown_at"], told["shown_at"]) == (None, "2026-11-20T12:01:00.000000Z")
 
 
 def test_a_body_is_hashed_by_what_it_says(door):

@@ -11,17 +11,19 @@ from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import Consent, Scope, ScopeKind
 from approvals.plan import Change, Redacted
+from approvals.ports import HeldBack
 from approvals.request import Earlier, State
 from approvals.risk import Risk
 from approvals.verb import Effect
-from bot.delivery import Occasion, Told
+from bot.delivery import Detail, Occasion, Told
 from bot.slack.alert_message import alert_message
 from bot.slack.buttons import Asked
-from bot.slack.card import outcome_card
+from bot.slack.card import outcome_card, without_words
 from bot.slack.deny_form import Denial, form
 from bot.slack.digest_message import digest_message
 from bot.slack.message import checked
 from bot.slack.pause_message import Notice, pause_message
+from bot.slack.plain_message import plain_lines, plain_pause, plain_request, plain_subject
 from bot.slack.thread_message import thread_message
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, short_fingerprint
 from tests.builders import (
@@ -80,6 +82,11 @@ REQUEST_CARDS = {
     "one-of-two": (a_standing_of(_two_of_a_group(), missing=1, approved_by=(ADA,)), HIGH, Occasion.UPDATE),
     "warned": (a_standing_of(), WARNED, Occasion.FIRST),
     "not-whole": (a_standing_of(a_request(shown_whole=False)), a_review(), Occasion.FIRST),
+    "expired-unseen": (
+        a_standing_of(_decided(State.EXPIRED, by=(), outcome_code="expired_unseen")),
+        a_review(),
+        Occasion.FIRST,
+    ),
     "denied": (a_standing_of(_decided(State.DENIED), reason="Not during the sale."), a_review(), Occasion.UPDATE),
     "denied-at-the-command-line": (a_standing_of(_decided(State.DENIED, ("os:olga",))), a_review(), Occasion.UPDATE),
     "expired": (a_standing_of(_decided(State.EXPIRED, ())), a_review(), Occasion.UPDATE),
@@ -281,6 +288,7 @@ def _digest(**changed):
         end=NOON,
         asked=12,
         outcomes={"approved": 7, "denied": 2, "expired": 3},
+        unseen=0,
         refused=4,
         executions={"applied": 6, "voided": 1},
         drift={},
@@ -297,6 +305,7 @@ def _digest(**changed):
 DIGESTS = {
     "a-week": (_digest(), False),
     "replaced": (_digest(), True),
+    "unseen": (_digest(unseen=2), False),
     "nothing": (
         _digest(
             asked=0, outcomes={}, refused=0, executions={}, answers_refused=0, median=None, p95=None, noisiest=None,
@@ -322,9 +331,15 @@ def test_the_thread_tells_people_apart_from_their_words(golden):
     """Sentences of ours, mentions as elements, a person's reason quoted beneath."""
     vote = {"vote": {"answer": "deny", "via": "slack", "remembered": True}}
     told = (
-        Told(kind="request.voted", actor=ADA, data=vote, texts={"reason": "Not during the <!channel> sale."}),
-        Told(kind="request.denied", actor=ADA, data={}, texts={}),
-        Told(kind="something.new", actor="countersign", data={}, texts={}),
+        Told(
+            subject="esc_1",
+            kind="request.voted",
+            actor=ADA,
+            data=vote,
+            texts={"reason": "Not during the <!channel> sale."},
+        ),
+        Told(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={}),
+        Told(subject="esc_1", kind="something.new", actor="countersign", data={}, texts={}),
     )
 
     message = checked(thread_message(told))
@@ -347,7 +362,61 @@ def test_the_thread_tells_who_approved_what_is_otherwise(golden):
         "approvers": [ADA],
     }
 
-    message = checked(thread_message((Told(kind="execution.voided", actor="countersign", data=data, texts={}),)))
+    message = checked(
+        thread_message((Told(subject="esc_1", kind="execution.voided", actor="countersign", data=data, texts={}),))
+    )
 
     golden("thread-drift.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+PLAIN = {
+    "request": plain_request(a_request(), mentions="<@U0ADA>"),
+    "request-decided": plain_request(a_request(state=State.DENIED)),
+    "pause": plain_pause(a_pause()),
+    "pause-ended": plain_pause(replace(a_pause(), ended_at=NOON, ended_epoch=2)),
+    "nothing-but-its-id": plain_subject("esc_01JD0000000000000000000001"),
+    "an-alert": plain_subject("alert_01JD0000000000000000000001"),
+    "a-thread": plain_lines(
+        (Told(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
+    ),
+    "digest": digest_message(_digest(), zone="Europe/Berlin", replaces=True, detail=Detail.LINE),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_line_says_what_it_is_about_and_what_to_do(golden, name):
+    """The last resort: no buttons, no words of an outsider, and the command by which it can be denied."""
+    message = checked(PLAIN[name])
+
+    golden(f"plain-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert message.blocks == ()
+
+
+def test_a_card_without_anybodys_words(golden):
+    """What was reviewed and the buttons stay; the agent's words and people's reasons give way to a sentence of ours."""
+    card = a_card(without_words(a_standing_of()))
+
+    golden("card-without-words.json", {"text": card.text, "blocks": list(card.blocks)})
+    assert problems(card) == []
+
+
+def test_an_alert_says_how_many_more_wait(golden):
+    """What a storm holds back is counted on the card that is shown."""
+    alert = Alert(
+        id="alert_01JD00000000000000000000", token="tok", environment="prod-eu-1", channel=CHANNEL, fingerprint="f",
+        starts_at=NOON, state=AlertState.FIRING, revision=1, seen_at=NOON,
+    )  # fmt: skip
+
+    message = checked(alert_message(alert, {}, revision=1, held_back=HeldBack(count=312, since=NOON)))
+
+    golden("alert-held-back.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+def test_a_digest_without_its_table(golden):
+    """The counts stand in a line instead."""
+    message = checked(digest_message(_digest(), zone="Europe/Berlin", detail=Detail.REVIEWED))
+
+    golden("digest-without-table.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []

@@ -140,7 +140,7 @@ def test_no_text_of_a_monitor_becomes_live(texts):
 def test_no_reason_of_a_person_becomes_live(reason):
     """People's words are quoted like anybody's: on a pause's notice, on a denied card, in the thread."""
     pause = a_pause()
-    told = Told(kind="request.voted", actor=pause.by, data=_vote(), texts={"reason": reason})
+    told = Told(subject="esc_1", kind="request.voted", actor=pause.by, data=_vote(), texts={"reason": reason})
 
     notice = checked(
         pause_message(
@@ -165,6 +165,6 @@ def _vote():
 @pytest.mark.parametrize("actor", ["agent:scaler", "token:tok_1", "os:olga"])
 def test_only_people_are_mentioned(actor):
     """What is no Slack account is named in words: an agent's name can never become somebody's mention."""
-    told = Told(kind="request.voted", actor=actor, data=_vote(), texts={})
+    told = Told(subject="esc_1", kind="request.voted", actor=actor, data=_vote(), texts={})
 
     assert live(thread_message((told,))) == []

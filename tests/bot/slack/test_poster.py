@@ -1,6 +1,7 @@
 """The poster: what is sent and how, its pace, and what failures mean."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -8,14 +9,14 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.slack_response import SlackResponse
 
-from bot.delivery import Gone, Later, Rejected, Uncertain
+from bot.delivery import Gone, Later, Pace, Rejected, Stuck, Uncertain
 from bot.slack.clients import client, is_loopback
 from bot.slack.errors import meaning_of
 from bot.slack.kit import markup
 from bot.slack.message import Message
-from bot.slack.poster import Bucket, SlackPoster
+from bot.slack.poster import Bucket, Shared, SlackPoster
 from tests.bot.slack.office import PROD
-from tests.builders import CHANNEL
+from tests.builders import CHANNEL, TEAM
 
 HELLO = Message(text="hello", blocks=(markup("a", "hello"),))
 
@@ -114,8 +115,15 @@ MEANINGS = {
     ),
     "deleted": (_answer("message_not_found"), Gone, "message_not_found"),
     "thread deleted": (_answer("thread_not_found"), Gone, "thread_not_found"),
-    "not invited": (_answer("not_in_channel"), Rejected, "not_in_channel"),
+    "not invited": (_answer("not_in_channel"), Later, "not_in_channel"),
     "a bad shape": (_answer("invalid_blocks"), Rejected, "invalid_blocks"),
+    "too late to change": (_answer("edit_window_closed"), Stuck, "edit_window_closed"),
+    "cannot be changed": (_answer("cant_update_message"), Stuck, "cant_update_message"),
+    "inactive": (_answer("is_inactive"), Stuck, "is_inactive"),
+    "too long": (_answer("msg_too_long"), Rejected, "msg_too_long"),
+    "a login is due": (_answer("org_login_required"), Later, "org_login_required"),
+    "nothing that we know": (_answer("a_code_of_next_year"), Later, "a_code_of_next_year"),
+    "a proxy's no": (_answer(None, 403, data={"ok": False, "error": "<html> no"}), Later, "http_403"),
     "nobody listens": (URLError(ConnectionRefusedError()), Later, "no_connection"),
     "the reply timed out": (TimeoutError(), Uncertain, "reply_lost"),
     "the reply was cut": (ConnectionResetError(), Uncertain, "reply_lost"),
@@ -133,14 +141,68 @@ def test_a_failure_means_one_thing(name):
 
 
 @pytest.mark.parametrize(
-    ("code", "mendable"), [("not_in_channel", True), ("missing_scope", True), ("invalid_blocks", False)]
+    ("header", "wait"),
+    [("60", 60), ("1.5", 1.5), ("0", 1), (" 7 ", 7), ("999999999999", 3600), ("9" * 40, 1), ("-5", 1), ("", 1)],
 )
-def test_what_an_administrator_can_mend_is_told_apart(code, mendable):
-    """An invitation or a scope can be given; a bad shape stays bad."""
-    meaning = meaning_of(_answer(code))
+def test_how_long_slack_asks_to_wait(header, wait):
+    """In seconds, whole or not; a day at most, so that no sum of instants breaks; a second where it says nothing of use."""
+    meaning = meaning_of(_answer("ratelimited", 429, {"Retry-After": header}))
 
-    assert isinstance(meaning, Rejected)
-    assert meaning.mendable is mendable
+    assert isinstance(meaning, Later)
+    assert meaning.wait == timedelta(seconds=wait)
+
+
+def test_a_wait_can_be_said_as_an_instant():
+    """HTTP allows a date in its place."""
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+
+    meaning = meaning_of(_answer("service_unavailable", 503, {"Retry-After": then}))
+
+    assert isinstance(meaning, Later)
+    assert meaning.wait is not None
+    assert 80 < meaning.wait.total_seconds() <= 90
+
+
+def test_information_takes_no_more_than_twenty_posts_in_any_minute(office):
+    """However long it has been quiet before, and whatever decisions leave of the pace."""
+    now = SimpleNamespace(seconds=1000.0)
+    poster = _poster(office, lambda: now.seconds)
+    posted = []
+    for _ in range(5 * 180):
+        now.seconds += 0.2
+        if poster.may_post(CHANNEL, Pace.INFORMATION):
+            poster.post(CHANNEL, HELLO, pace=Pace.INFORMATION)
+            posted.append(now.seconds)
+
+    most = max(sum(at <= one < at + 60 for one in posted) for at in posted)
+    assert 15 <= most <= 20
+    assert len(posted) >= 45
+
+
+def test_further_tries_take_a_small_part_of_the_pace():
+    """What fails takes one in five of what there is, so that four in five are left to what does not."""
+    shared = Shared(per_second=1.0, at_once=2, now=0.0)
+    tries = {Pace.AGAIN: 0, Pace.DECISION: 0}
+    for tick in range(1, 101):
+        for pace in tries:
+            if shared.has_one(pace, float(tick)):
+                shared.take(pace, float(tick))
+                tries[pace] += 1
+
+    assert tries == {Pace.AGAIN: 24, Pace.DECISION: 77}
+
+
+def test_only_slacks_own_brake_holds_back_everything(office):
+    """A refusal or a broken call is one channel's affair as far as we know; 429 is the whole workspace's."""
+    poster = _poster(office)
+    office.change(lambda: office.workspace.faults.errors.update({"chat.postMessage": ["is_archived", "ratelimited"]}))
+    allowed = []
+    for _ in range(2):
+        with pytest.raises(Later):
+            poster.post(CHANNEL, HELLO)
+        allowed.append(poster.may_post(f"{TEAM}:C0STAGING"))
+
+    assert allowed == [True, False]
 
 
 @pytest.mark.parametrize(

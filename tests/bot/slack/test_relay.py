@@ -90,15 +90,21 @@ def test_a_deleted_card_of_a_decided_request_stays_deleted(office):
 
 
 def test_a_card_that_would_show_something_else_than_was_fixed_is_not_posted(office):
-    """I8: the trusted part must hash to what was fixed when the question was put; a changed plan is not shown for approval."""
+    """I8: the trusted part must hash to what was fixed when the question was put; a changed plan is not shown for approval.
+
+    That there is a question, and how to deny it, is said all the same.
+    """
     request = office.world.pending()
     with office.store.writing() as uow:
         uow.connection.execute(text("UPDATE escalations SET render_hash = 'something else'"))
 
     office.step()
 
-    assert office.cards_in() == []
-    assert office.deliveries() == [("card.failed", "not_as_approved")]
+    (line,) = office.cards_in()
+    assert (line.blocks, is_answerable(line)) == ([], False)
+    assert f"{request.id}: scale Deployment shop/checkout in prod-eu-1" in line.text
+    assert "cannot be approved" in line.text
+    assert office.deliveries() == [("card.failed", "not_as_approved"), ("card.posting", None), ("card.posted", None)]
     assert office.world.request(request).state is State.PENDING
 
 
@@ -118,14 +124,27 @@ def test_a_decided_card_that_cannot_be_drawn_as_it_was_loses_its_buttons(office)
 
 
 def test_an_unreadable_plan_is_not_posted(office):
-    """A plan whose bytes are no plan any more is not shown either."""
+    """A plan whose bytes are no plan any more is not shown either: one line says that somebody asked."""
     office.world.pending()
     with office.store.writing() as uow:
         uow.connection.execute(text("UPDATE plans SET bound = x'00ff'"))
 
     office.step()
 
-    assert office.cards_in() == []
+    assert [message.blocks for message in office.cards_in()] == [[]]
+
+
+def test_an_open_card_that_cannot_be_vouched_for_any_more_loses_its_buttons(office):
+    """A card that stands with its buttons and whose plan has changed since is drawn as one line: nothing to approve."""
+    request = office.world.pending()
+    office.step()
+    with office.store.writing() as uow:
+        uow.connection.execute(text("UPDATE escalations SET render_hash = 'something else'"))
+        uow.connection.execute(text("UPDATE cards SET wanted = wanted + 1"))
+
+    office.step()
+
+    assert (office.card().blocks, office.world.request(request).state) == ([], State.PENDING)
 
 
 def test_buttons_go_before_new_cards_come(office):

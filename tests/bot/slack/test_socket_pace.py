@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.legs import Part
 from bot.slack.clients import async_client
-from bot.slack.errors import LONGEST_WAIT_SECONDS
+from bot.slack.errors import MOST_WAIT
 from bot.slack.sockets import Sockets
 from bot.waits import Waits
 
@@ -198,7 +198,7 @@ REFUSALS = {
     "too often, for ever": (
         lambda: limited(**{"Retry-After": "9" * 18}),
         "rate_limited",
-        [LONGEST_WAIT_SECONDS] * 8,
+        [MOST_WAIT.total_seconds()] * 8,
     ),
     "too often, at some date": (lambda: limited(**{"Retry-After": "tomorrow"}), "rate_limited", GROWING),
     "invalid_auth": (lambda: web.json_response({"ok": False, "error": "invalid_auth"}), "invalid_auth", GROWING),

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from approvals.action import ProposedAction, Target
 from approvals.execution import Execution, Phase, Reason
 from approvals.plan import Bound, Change, PatchType, Redacted, Resource, Step
@@ -68,6 +70,7 @@ PENDING_VIEW = {
     "version": 1,
     "status": "pending",
     "deadline": "2026-11-21T12:15:00.000000Z",
+    "shown_at": None,
     "fingerprint": "f" * 64,
     "diff": [
         {"path": "/spec/replicas", "before": 3, "after": 6},
@@ -104,14 +107,16 @@ def test_a_page_holds_views():
 def test_a_decision_says_who_when_and_why():
     """A denial carries the person's words; the version has risen."""
     denied = replace(
-        PENDING, state=State.DENIED, revision=2, decided_at=NOON + timedelta(seconds=5), decided_by=("T0123:U0ADA",)
-    )
+        PENDING, state=State.DENIED, revision=2, decided_at=NOON + timedelta(seconds=5), decided_by=("T0123:U0ADA",),
+        outcome_code="denied",
+    )  # fmt: skip
 
     assert sent(view_of(denied, bound=BOUND, execution=None, reason="Not on a Friday.")) == PENDING_VIEW | {
         "version": 2,
         "status": "denied",
         "decision": {
             "outcome": "denied",
+            "code": "denied",
             "by": ["T0123:U0ADA"],
             "at": "2026-11-21T12:00:05.000000Z",
             "reason": "Not on a Friday.",
@@ -119,16 +124,31 @@ def test_a_decision_says_who_when_and_why():
     }
 
 
-def test_silence_is_nobodys_denial():
-    """Expired is its own outcome: nobody decided it, and it says so."""
-    expired = replace(PENDING, state=State.EXPIRED, revision=2, decided_at=PENDING.deadline)
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("expired", "Nobody decided before the deadline, so silence denied it."),
+        ("expired_unseen", "Its deadline passed before it was shown to anybody, so silence denied it."),
+    ],
+)
+def test_silence_is_nobodys_denial(code, reason):
+    """Expired is its own outcome: nobody decided it, and it says so; and whether anybody could have."""
+    expired = replace(PENDING, state=State.EXPIRED, revision=2, decided_at=PENDING.deadline, outcome_code=code)
 
     assert sent(view_of(expired, bound=BOUND, execution=None))["decision"] == {
         "outcome": "expired",
+        "code": code,
         "by": [],
         "at": "2026-11-21T12:15:00.000000Z",
-        "reason": "Nobody decided before the deadline, so silence denied it.",
+        "reason": reason,
     }
+
+
+def test_an_escalation_says_since_when_people_can_see_it():
+    """The agent can tell a question that nobody answers from one that nobody has been shown."""
+    seen = view_of(PENDING, bound=BOUND, execution=None, shown_at=NOON + timedelta(seconds=1))
+
+    assert sent(seen) == PENDING_VIEW | {"shown_at": "2026-11-21T12:00:01.000000Z"}
 
 
 def test_a_refused_escalation_says_why():
@@ -140,6 +160,7 @@ def test_a_refused_escalation_says_why():
         ruling=None,
         fingerprint=None,
         refusal=Refusal(code="paused", sentence="Paused (all)."),
+        outcome_code="paused",
     )
 
     assert sent(view_of(refused, bound=None, execution=None)) == PENDING_VIEW | {
@@ -150,6 +171,7 @@ def test_a_refused_escalation_says_why():
         "ruling": None,
         "decision": {
             "outcome": "refused",
+            "code": "paused",
             "by": [],
             "at": "2026-11-21T12:00:00.000000Z",
             "reason": "Paused (all).",
@@ -166,8 +188,8 @@ def test_a_cancelled_escalation_says_whose_doing_it_was():
 
     decision = {"outcome": "cancelled", "by": [], "at": "2026-11-21T12:00:00.000000Z"}
     assert reasons == [
-        decision | {"reason": "The agent took it back."},
-        decision | {"reason": "The token it was asked with was revoked."},
+        decision | {"code": "cancelled", "reason": "The agent took it back."},
+        decision | {"code": "token_revoked", "reason": "The token it was asked with was revoked."},
     ]
 
 

@@ -122,8 +122,9 @@ class WebApi:
         check_token(self._core, token, wanted=method.token, scopes=method.scopes)
         check_arguments(self._core, arguments, required=method.required, known=method.optional)
         self._pace(name)
-        if planned := self._core.faults.next_error(name):
-            raise Refused(planned, retry_after=1 if planned == "ratelimited" else None)
+        faults = self._core.faults
+        if planned := faults.next_error(name, str(arguments.get("channel", ""))):
+            raise Refused(planned, retry_after=faults.retry_after_seconds if planned == "ratelimited" else None)
         return method.handler(self._core, arguments)
 
     def _pace(self, name: str) -> None:
