@@ -55,7 +55,7 @@ PARTS = (
     Part(name="etcd", module="controlplane", package="go.etcd.io/etcd/server/v3"),
     *(
         Part(name=name, module="controlplane", package=f"k8s.io/kubernetes/cmd/{name}", ldflags=_KUBERNETES_LDFLAGS)
-        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
     ),
     Part(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
     Part(name="pki", module="pki", package="."),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to the programs that the whole test suite starts by itself: PostgreSQL, Alertmanager, Chromium with fonts.
+# Sees to the programs that the whole test suite starts by itself: PostgreSQL, Alertmanager, Chromium with fonts, curl.
 #
 # As root on Debian it installs what is missing. Anywhere else it prints the line to run and fails: it never guesses
 # another system's package names. Called by `make test`; running Countersign needs none of this.
@@ -13,6 +13,7 @@ readonly NEEDED=(
     postgresql-15:/usr/lib/postgresql/15/bin/initdb
     prometheus-alertmanager:/usr/bin/prometheus-alertmanager
     chromium:/usr/bin/chromium
+    curl:/usr/bin/curl
     fonts-liberation:/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf
     fonts-noto-color-emoji:/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
 )

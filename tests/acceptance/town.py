@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any, Final, TypeVar
 
-from bot.local.workspace import Message, Seed, Workspace
+from bot.local.workspace import Message, Outcome, Seed, Workspace
 
 T = TypeVar("T")
 
@@ -48,6 +48,11 @@ class Town:
         return [
             one for one in self.see(lambda it: it.messages(CHANNEL)) if not one.is_reply and _marked(one, escalation)
         ]
+
+    def click(self, user: str, message: Message, action_id: str) -> Outcome:
+        """Click a button of a message and return what the person sees of it."""
+        clicked = self._workspace.click(user, CHANNEL, message.ts, action_id)
+        return asyncio.run_coroutine_threadsafe(clicked, self._loop).result(SECONDS)
 
     def notes_of(self, user: str) -> int:
         """Return how many private notes a person has got."""
