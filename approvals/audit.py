@@ -60,6 +60,8 @@ class Kind(StrEnum):
     PAUSE_REFUSED = "pause.refused"
     ALERT_FIRING = "alert.firing"
     ALERT_RESOLVED = "alert.resolved"
+    ALERT_GROUP_CHANGED = "alert.group_changed"
+    ALERT_GROUP_RESOLVED = "alert.group_resolved"
     CARD_POSTING = "card.posting"
     CARD_POSTED = "card.posted"
     CARD_FAILED = "card.failed"

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 from approvals.accounts import ServiceAccount
 from approvals.action import ProposedAction
-from approvals.alert import Alert
+from approvals.alert import Alert, AlertGroup
 from approvals.audit import AuditEvent, Transition
 from approvals.escalation import Plea
 from approvals.execution import Attempt, Execution
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Consent, Pause, Scope
 from approvals.people import Authority
 from approvals.plan import Bound, Change, Evidence, Preview
@@ -288,12 +289,32 @@ class Reading(Protocol):
         """Return all tokens, oldest first."""
         ...
 
-    def alert(self, token: str, fingerprint: str, starts_at: datetime) -> Alert | None:
-        """Return one alert by what tells it apart."""
+    def last_alert(self, environment: str, fingerprint: str) -> Alert | None:
+        """Return the last time that an alert burnt, told apart by what its sender keeps."""
         ...
 
-    def alert_called(self, alert_id: str) -> Alert | None:
-        """Return one alert by its id."""
+    def open_alert_group(self, environment: str, key: str) -> AlertGroup | None:
+        """Return the group of alerts with that key that has not resolved."""
+        ...
+
+    def alert_group(self, group_id: str) -> AlertGroup | None:
+        """Return one group of alerts by its id."""
+        ...
+
+    def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
+        """Return alerts of one group, at most *limit*: those that burn first, the latest start first."""
+        ...
+
+    def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
+        """Return what one monitor was refused last, as it is told in *channel*."""
+        ...
+
+    def refused_deliveries(self, refused_id: str) -> RefusedDeliveries | None:
+        """Return one row of refused deliveries by its id."""
+        ...
+
+    def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
+        """Return what monitors were refused after *since*, the latest first, at most *limit* rows."""
         ...
 
     def policy_text(self, version: str) -> str | None:

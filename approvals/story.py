@@ -11,6 +11,7 @@ from approvals.audit import ITSELF, Kind
 from approvals.facts import noun_of
 from approvals.plan import Change, Leaf, Redacted, json_text
 from approvals.request import EXPIRED_UNSEEN, TOKEN_REVOKED
+from approvals.workload import counted
 
 Name = Callable[[str], str]
 """Turns an actor into what the reader calls it: a mention in Slack, the account at the command line."""
@@ -166,6 +167,18 @@ def _resume_asked(who: str, data: Mapping[str, Any], name: Name) -> str:
     return f"The time asked for is over; {data['pause']['id']} goes on until two people resume it."
 
 
+def _group_changed(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    group = data["group"]
+    return f"{group['firing']} of {counted(group['total'], 'alert')} of the group firing."
+
+
+def _group_resolved(who: str, data: Mapping[str, Any], name: Name) -> str:
+    del who, name
+    total = data["group"]["total"]
+    return "The alert has resolved." if total == 1 else f"All {total} alerts have resolved."
+
+
 def _wish(request: Mapping[str, Any]) -> str:
     action = request["action"]
     target = action["target"]
@@ -231,4 +244,6 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.PAUSE_REFUSED: _pause_refused,
     Kind.ALERT_FIRING: _plain("An alert is firing."),
     Kind.ALERT_RESOLVED: _plain("The alert has resolved."),
+    Kind.ALERT_GROUP_CHANGED: _group_changed,
+    Kind.ALERT_GROUP_RESOLVED: _group_resolved,
 }

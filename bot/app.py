@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from bot.serving import Serving
 
 _WEEK: Final = timedelta(days=7)
+_DAY: Final = timedelta(days=1)
+
+MOST_MONITORS: Final = 20
+"""How many hours of monitors with refused deliveries ``status`` shows."""
 
 
 class Nobody:
@@ -298,6 +302,7 @@ class Application:
         """Return how things stand."""
         with self.store.reading() as reading:
             epoch, pauses, counts = reading.epoch(), reading.pauses(), reading.waiting()
+            refused = reading.refused_lately(since=reading.now - _DAY, limit=MOST_MONITORS)
         backlog = Cards(self.store).backlog()
         counts |= {
             "cards to be drawn": backlog.behind,
@@ -316,6 +321,7 @@ class Application:
             epoch=epoch,
             pauses=pauses,
             counts=counts,
+            refused_deliveries=refused,
         )
 
     def _policy_and_clusters(self) -> tuple[str, str]:

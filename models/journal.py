@@ -90,6 +90,8 @@ _UNTOLD: Final = frozenset(
         Kind.EXECUTION_RETRIED,
         Kind.EXECUTION_STILL_UNKNOWN,
         Kind.ALERT_FIRING,
+        Kind.ALERT_RESOLVED,
+        Kind.ALERT_GROUP_CHANGED,
     }
 )
 _TOLD: Final = ("request.", "answer.", "execution.", "pause.", "alert.")
@@ -101,11 +103,11 @@ def is_told(kind: Kind) -> bool:
 
 
 def subject_of(event: AuditEvent) -> str:
-    """Return what an event is about: the id of a request, a pause or an alert; else its stream's name."""
+    """Return what an event is about: the id of a request, a pause, an alert or a group of them; else its stream's name."""
     kind, _, name = event.stream.partition(":")
     if kind == "request":
         return name
-    for noun in ("pause", "alert"):
+    for noun in ("pause", "alert", "group"):
         facts = event.data.get(noun)
         if isinstance(facts, Mapping):
             return str(facts["id"])

@@ -16,11 +16,12 @@ from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_orig
 
 from sqlalchemy import Column, Select, Table, select
 
-from approvals.alert import Alert
+from approvals.alert import Alert, AlertGroup
 from approvals.canonical import Value
 from approvals.errors import Garbled
 from approvals.execution import Attempt, Execution
 from approvals.facts import facts_of, noun_of
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Consent, Pause
 from approvals.plan import Evidence
 from approvals.request import BoundKey, Request, Vote
@@ -145,22 +146,26 @@ def _reader(kind: Any) -> Converter:
 
 
 ALERT: Final = Shape(Alert, tables.alerts)
+ALERT_GROUP: Final = Shape(AlertGroup, tables.alert_groups)
 ATTEMPT: Final = Shape(Attempt, tables.attempts)
 BOUND_KEY: Final = Shape(BoundKey, tables.idempotency_keys)
 CONSENT: Final = Shape(Consent, tables.resume_consents)
 EXECUTION: Final = Shape(Execution, tables.executions)
 PAUSE: Final = Shape(Pause, tables.pauses)
+REFUSED_DELIVERIES: Final = Shape(RefusedDeliveries, tables.refused_deliveries)
 REQUEST: Final = Shape(Request, tables.escalations)
 TOKEN: Final = Shape(Token, tables.agent_tokens)
 VOTE: Final = Shape(Vote, tables.votes)
 
 SHAPES: Final[Mapping[type[Any], Shape[Any]]] = {
     Alert: ALERT,
+    AlertGroup: ALERT_GROUP,
     Attempt: ATTEMPT,
     BoundKey: BOUND_KEY,
     Consent: CONSENT,
     Execution: EXECUTION,
     Pause: PAUSE,
+    RefusedDeliveries: REFUSED_DELIVERIES,
     Request: REQUEST,
     Token: TOKEN,
     Vote: VOTE,

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, case, or_, select, update
 
-from approvals.alert import Alert, AlertState
+from approvals.alert import AlertGroup, AlertState
 from approvals.execution import Execution, Phase, seen_phase
+from approvals.monitor import RefusedDeliveries, is_news
 from approvals.pause import Consent, Pause
 from approvals.request import Request, State, Vote
 from approvals.verb import Effect
@@ -71,7 +72,7 @@ class _New:
     """The deadline of a question."""
 
     @classmethod
-    def of(cls, noun: Request | Pause | Alert) -> "_New | None":
+    def of(cls, noun: Request | Pause | AlertGroup | RefusedDeliveries) -> "_New | None":
         """Return it for a noun's first revision; None for a later one, whose cards are there."""
         if noun.revision != 1:
             return None
@@ -80,8 +81,10 @@ class _New:
                 return cls(channels=(noun.channel,), made_at=noun.asked_at, agent=noun.agent, due_at=noun.deadline)
             case Pause():
                 return cls(channels=noun.channels, made_at=noun.engaged_at)
-            case Alert():
-                return cls(channels=(noun.channel,), made_at=noun.seen_at)
+            case AlertGroup():
+                return cls(channels=(noun.channel,), made_at=noun.opened_at)
+            case RefusedDeliveries():
+                return cls(channels=(noun.channel,), made_at=noun.since)
 
 
 class Marks:
@@ -115,11 +118,14 @@ class Marks:
                 self._touch(Subject.PAUSE, noun.id, closed=closed, new=_New.of(noun))
             case Consent():
                 self._stale.setdefault(noun.pause, _Mark())
-            case Alert():
+            case AlertGroup():
                 closed = noun.state is AlertState.RESOLVED
                 self._touch(Subject.ALERT, noun.id, closed=closed, new=_New.of(noun))
+            case RefusedDeliveries() if noun.channel and (noun.revision == 1 or is_news(noun)):
+                # It is shown like an alert, and no faster: there is nothing to answer.
+                self._touch(Subject.ALERT, noun.id, closed=True, new=_New.of(noun))
             case _:
-                pass  # A token has no card; an attempt comes with its execution.
+                pass  # A token has no card; an attempt comes with its execution, an alert with its group.
 
     def taken(self) -> list[Asked]:
         """Return what writes the marks, which are forgotten: new cards, then those to be drawn again, each in order."""

@@ -7,10 +7,11 @@ from typing import Any, Final, assert_never, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
-from approvals.alert import Alert
+from approvals.alert import Alert, AlertGroup
 from approvals.canonical import decode
 from approvals.errors import Garbled
 from approvals.execution import Attempt, Execution
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Consent, Pause, Scope, ScopeKind
 from approvals.plan import JsonObject
 from approvals.ports import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
@@ -20,10 +21,12 @@ from models.clock import StoreClock
 from models.columns import INSTANT, NUMBER, TEXT
 from models.mapping import (
     ALERT,
+    ALERT_GROUP,
     ATTEMPT,
     CONSENT,
     EXECUTION,
     PAUSE,
+    REFUSED_DELIVERIES,
     REQUEST,
     TOKEN,
     VOTE,
@@ -36,6 +39,7 @@ from models.prepared import Answer, Asked, Prepared, together
 from models.tables import (
     Precedence,
     agent_tokens,
+    alert_groups,
     alerts,
     attempts,
     cards,
@@ -48,6 +52,7 @@ from models.tables import (
     pauses,
     plans,
     policy_versions,
+    refused_deliveries,
     resume_consents,
     untrusted_texts,
     votes,
@@ -278,14 +283,46 @@ _SAID: Final = Prepared(
 _TOKEN_BY_HASH: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.hash == _KEY))
 _TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _KEY))
 _TOKENS: Final = TOKEN.prepared(TOKEN.select().order_by(agent_tokens.c.created_at, agent_tokens.c.id))
-_ALERT: Final = ALERT.prepared(
-    ALERT.select().where(
-        alerts.c.token == bindparam("token", type_=TEXT),
-        alerts.c.fingerprint == bindparam("fingerprint", type_=TEXT),
-        alerts.c.starts_at == bindparam("starts_at", type_=INSTANT),
-    )
+_IN_A_GROUP: Final[ColumnElement[bool]] = literal_column("alert_group IS NOT NULL")
+"""Spelt out as in the index: a double of before groups is on no card and is never the last time that it burnt."""
+_ENVIRONMENT: Final = bindparam("environment", type_=TEXT)
+LAST_ALERT: Final = (
+    ALERT.select()
+    .where(alerts.c.environment == _ENVIRONMENT, alerts.c.fingerprint == _KEY, _IN_A_GROUP)
+    .order_by(alerts.c.starts_at.desc())
+    .limit(1)
 )
-_ALERT_CALLED: Final = ALERT.prepared(ALERT.select().where(alerts.c.id == _KEY))
+_LAST_ALERT: Final = ALERT.prepared(LAST_ALERT)
+OPEN_GROUP: Final = ALERT_GROUP.select().where(
+    alert_groups.c.environment == _ENVIRONMENT, alert_groups.c.key == _KEY, literal_column("state = 'firing'")
+)
+_OPEN_GROUP: Final = ALERT_GROUP.prepared(OPEN_GROUP)
+_GROUP: Final = ALERT_GROUP.prepared(ALERT_GROUP.select().where(alert_groups.c.id == _KEY))
+ALERTS_IN: Final = (
+    ALERT.select()
+    .where(alerts.c.alert_group == _KEY)
+    .order_by(alerts.c.state, alerts.c.starts_at.desc(), alerts.c.id)
+    .limit(_LIMIT)
+)
+_ALERTS_IN: Final = ALERT.prepared(ALERTS_IN)
+LAST_REFUSED: Final = (
+    REFUSED_DELIVERIES.select()
+    .where(
+        refused_deliveries.c.environment == _ENVIRONMENT,
+        refused_deliveries.c.monitor == bindparam("monitor", type_=TEXT),
+        refused_deliveries.c.channel == bindparam("channel", type_=TEXT),
+    )
+    .order_by(refused_deliveries.c.since.desc())
+    .limit(1)
+)
+_LAST_REFUSED: Final = REFUSED_DELIVERIES.prepared(LAST_REFUSED)
+_REFUSED_CALLED: Final = REFUSED_DELIVERIES.prepared(REFUSED_DELIVERIES.select().where(refused_deliveries.c.id == _KEY))
+_REFUSED_LATELY: Final = REFUSED_DELIVERIES.prepared(
+    REFUSED_DELIVERIES.select()
+    .where(refused_deliveries.c.last_at > _SINCE)
+    .order_by(refused_deliveries.c.last_at.desc())
+    .limit(_LIMIT)
+)
 _POLICY_TEXT: Final = Prepared(select(policy_versions.c.text).where(policy_versions.c.version == _KEY))
 
 _UNDER_WAY: Final = executions.c.look_at.is_not(None)
@@ -299,7 +336,6 @@ def _in_play(waiting: tuple[ColumnElement[bool], ...], under_way: tuple[ColumnEl
     )
 
 
-_ENVIRONMENT: Final = bindparam("environment", type_=TEXT)
 _NAMESPACE: Final = bindparam("namespace", type_=TEXT)
 _ONE: Final[ColumnElement[int]] = literal_column("1")
 AGENT_IN_PLAY: Final = _in_play((escalations.c.agent == _AGENT,), (executions.c.agent == _AGENT,))
@@ -568,13 +604,33 @@ class SqlReading:
         """Return all tokens, oldest first."""
         return self._all(TOKEN, _TOKENS)
 
-    def alert(self, token: str, fingerprint: str, starts_at: datetime) -> Alert | None:
-        """Return one alert by what tells it apart."""
-        return self._one(ALERT, _ALERT, token=token, fingerprint=fingerprint, starts_at=starts_at)
+    def last_alert(self, environment: str, fingerprint: str) -> Alert | None:
+        """Return the last time that an alert burnt, told apart by what its sender keeps."""
+        return self._one(ALERT, _LAST_ALERT, environment=environment, key=fingerprint)
 
-    def alert_called(self, alert_id: str) -> Alert | None:
-        """Return one alert by its id."""
-        return self._one(ALERT, _ALERT_CALLED, key=alert_id)
+    def open_alert_group(self, environment: str, key: str) -> AlertGroup | None:
+        """Return the group of alerts with that key that has not resolved."""
+        return self._one(ALERT_GROUP, _OPEN_GROUP, environment=environment, key=key)
+
+    def alert_group(self, group_id: str) -> AlertGroup | None:
+        """Return one group of alerts by its id."""
+        return self._one(ALERT_GROUP, _GROUP, key=group_id)
+
+    def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
+        """Return alerts of one group, at most *limit*: those that burn first, the latest start first."""
+        return self._all(ALERT, _ALERTS_IN, key=group_id, limit=limit)
+
+    def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
+        """Return what one monitor was refused last, as it is told in *channel*."""
+        return self._one(REFUSED_DELIVERIES, _LAST_REFUSED, environment=environment, monitor=monitor, channel=channel)
+
+    def refused_deliveries(self, refused_id: str) -> RefusedDeliveries | None:
+        """Return one row of refused deliveries by its id."""
+        return self._one(REFUSED_DELIVERIES, _REFUSED_CALLED, key=refused_id)
+
+    def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
+        """Return what monitors were refused after *since*, the latest first."""
+        return self._all(REFUSED_DELIVERIES, _REFUSED_LATELY, since=since, limit=limit)
 
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""

@@ -35,7 +35,8 @@ _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _NOT_BRACKETS: Final = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)++', re.DOTALL)
 """All that neither opens nor closes. Possessive, and a string without an end runs on, so that nothing is read twice."""
 
-_STEP: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+STEP: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+"""How each bracket changes the number of those that are open."""
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LONGEST_NAME_SHOWN: Final = 64
 
@@ -89,9 +90,7 @@ def parse(data: bytes, *, any_text: bool = False) -> object:
             ``lone_surrogate`` or, for an escaped one, ``nul``.
     """
     text = _text_of(data)
-    if any(
-        open_brackets > DEEPEST for open_brackets in accumulate(map(_STEP.__getitem__, _NOT_BRACKETS.sub("", text)))
-    ):
+    if any(open_brackets > DEEPEST for open_brackets in accumulate(map(STEP.__getitem__, brackets_of(text)))):
         raise _refusal("too_deep")
     try:
         value = _READER.decode(text)
@@ -102,6 +101,11 @@ def parse(data: bytes, *, any_text: bool = False) -> object:
     except _Found as found:
         raise _refusal(found.code, pointer(reversed(found.steps))) from None
     return value
+
+
+def brackets_of(text: str) -> str:
+    """Return the brackets of *text*, in order, and none of those that stand in a string of it."""
+    return _NOT_BRACKETS.sub("", text)
 
 
 def pointer(steps: Iterator[str | int] | tuple[str | int, ...]) -> str:

@@ -176,6 +176,24 @@ idempotency_keys = Table(
     instant("bound_at"),
 )
 
+alert_groups = Table(
+    "alert_groups",
+    metadata,
+    text("id", key=True),
+    text("environment"),
+    text("channel"),
+    text("key"),
+    text("state"),
+    number("revision"),
+    number("firing"),
+    number("total"),
+    text("cut"),
+    instant("opened_at"),
+    instant("resolved_at", null=True),
+    _known("state", AlertState),
+    _partial("uq_alert_groups_open", "environment", "key", where="state = 'firing'", unique=True),
+)
+
 alerts = Table(
     "alerts",
     metadata,
@@ -189,8 +207,37 @@ alerts = Table(
     number("revision"),
     instant("seen_at"),
     instant("resolved_at", null=True),
+    text("alert_group", ForeignKey("alert_groups.id"), null=True),
+    instant("ended_at", null=True),
     UniqueConstraint("token", "fingerprint", "starts_at"),
     _known("state", AlertState),
+    _partial("uq_alerts_time", "environment", "fingerprint", "starts_at", where="alert_group IS NOT NULL", unique=True),
+    _partial(
+        "uq_alerts_burning",
+        "environment",
+        "fingerprint",
+        where="state = 'firing' AND alert_group IS NOT NULL",
+        unique=True,
+    ),
+    Index(None, "alert_group", "state", "starts_at"),
+)
+
+refused_deliveries = Table(
+    "refused_deliveries",
+    metadata,
+    text("id", key=True),
+    text("environment"),
+    text("monitor"),
+    text("channel"),
+    text("follows"),
+    text("token", ForeignKey("agent_tokens.id")),
+    text("codes"),
+    instant("since"),
+    instant("last_at"),
+    number("revision"),
+    UniqueConstraint("environment", "monitor", "channel", "follows"),
+    Index(None, "environment", "monitor", "channel", "since"),
+    Index(None, "last_at"),
 )
 
 votes = Table(

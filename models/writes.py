@@ -14,31 +14,49 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, insert, or_, update
 
-from approvals.alert import Alert
+from approvals.alert import Alert, AlertGroup
 from approvals.errors import Clash
 from approvals.execution import Attempt, Execution, Fate
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Consent, Pause
 from approvals.request import BoundKey, Request, State, Vote, question_key
 from approvals.tokens import Token
 from models.columns import INSTANT, NUMBER, TEXT
-from models.mapping import ALERT, ATTEMPT, BOUND_KEY, CONSENT, EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, N, Shape
+from models.mapping import (
+    ALERT,
+    ALERT_GROUP,
+    ATTEMPT,
+    BOUND_KEY,
+    CONSENT,
+    EXECUTION,
+    PAUSE,
+    REFUSED_DELIVERIES,
+    REQUEST,
+    TOKEN,
+    VOTE,
+    N,
+    Shape,
+)
 from models.prepared import Prepared
 from models.statements import insert_or_renew
 from models.tables import (
     agent_tokens,
+    alert_groups,
     alerts,
     attempts,
     escalations,
     executions,
     idempotency_keys,
     pauses,
+    refused_deliveries,
     resume_consents,
     votes,
 )
 
 MOVES: Final[Mapping[Table, frozenset[str]]] = {
     agent_tokens: frozenset({"revoked_at", "revision"}),
-    alerts: frozenset({"state", "revision", "resolved_at"}),
+    alert_groups: frozenset({"state", "revision", "firing", "total", "cut", "resolved_at"}),
+    alerts: frozenset({"state", "revision", "starts_at", "ended_at", "resolved_at"}),
     attempts: frozenset({"sending_at", "sends", "token_id", "token_expires_at", "fate", "http_status", "audit_id"}),
     escalations: frozenset(
         {
@@ -74,6 +92,7 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
         }
     ),
     pauses: frozenset({"ask_at", "asked_at", "ended_at", "ended_epoch", "revision"}),
+    refused_deliveries: frozenset({"codes", "last_at", "revision"}),
     resume_consents: frozenset({"account", "at"}),
     votes: frozenset({"voided_at", "voided_why"}),
 }
@@ -124,9 +143,13 @@ _EXECUTION_MOVES: Final = _over_revision(
         ),
     ),
 )
-_PAUSE_MOVES: Final = _over_revision(pauses, pauses.c.ended_epoch.is_(None))
-_TOKEN_MOVES: Final = _over_revision(agent_tokens, agent_tokens.c.revoked_at.is_(None))
-_ALERT_MOVES: Final = _over_revision(alerts)
+_REVISED: Final[Mapping[type, tuple[Shape[Any], Prepared]]] = {
+    Pause: (PAUSE, _over_revision(pauses, pauses.c.ended_epoch.is_(None))),
+    Token: (TOKEN, _over_revision(agent_tokens, agent_tokens.c.revoked_at.is_(None))),
+    Alert: (ALERT, _over_revision(alerts)),
+    AlertGroup: (ALERT_GROUP, _over_revision(alert_groups)),
+    RefusedDeliveries: (REFUSED_DELIVERIES, _over_revision(refused_deliveries)),
+}
 _VOTE_FALLS: Final = _moves(votes, votes.c.id == _ID, votes.c.voided_at.is_(None))
 _ATTEMPT_MOVES: Final = _moves(
     attempts,
@@ -143,12 +166,14 @@ def _new(shape: Shape[Any], *more: str) -> Prepared:
 
 _INSERTS: Final = {
     agent_tokens: _new(TOKEN),
+    alert_groups: _new(ALERT_GROUP),
     alerts: _new(ALERT),
     attempts: _new(ATTEMPT),
     escalations: _new(REQUEST, "policy", "namespace", "question_key"),
     executions: _new(EXECUTION, "look_at", "setbacks"),
     idempotency_keys: _new(BOUND_KEY),
     pauses: _new(PAUSE),
+    refused_deliveries: _new(REFUSED_DELIVERIES),
     votes: _new(VOTE),
 }
 
@@ -228,12 +253,8 @@ def write_of(noun: object, *, now: datetime) -> Write:
             return _execution(noun, now)
         case Attempt():
             return _attempt(noun)
-        case Pause():
-            return _revised(PAUSE, noun, _PAUSE_MOVES)
-        case Token():
-            return _revised(TOKEN, noun, _TOKEN_MOVES)
-        case Alert():
-            return _revised(ALERT, noun, _ALERT_MOVES)
+        case Pause() | Token() | Alert() | AlertGroup() | RefusedDeliveries():
+            return _revised(noun)
         case Consent():
             # Given again, it is renewed. The pause's row, which is locked, is what writers meet at.
             return Write(statement=_CONSENT, values=CONSENT.row_of(noun))
@@ -296,7 +317,8 @@ def _is_start_record(attempt: Attempt) -> bool:
     return attempt.fate is Fate.OPEN and attempt.sends == 0
 
 
-def _revised(shape: Shape[Any], noun: Pause | Token | Alert, statement: Prepared) -> Write:
+def _revised(noun: Pause | Token | Alert | AlertGroup | RefusedDeliveries) -> Write:
+    shape, statement = _REVISED[type(noun)]
     if noun.revision == 1:
         return _insert(shape.table, shape.row_of(noun))
     keys = {"the_id": noun.id, "the_revision": noun.revision - 1}

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.accounts import Installation, ServiceAccount
 from approvals.action import Argument, ProposedAction, Target
+from approvals.alert import Alert, AlertGroup, AlertState, Report
 from approvals.diff import changes_between
 from approvals.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.execution import Attempt, Execution, Phase
@@ -466,3 +467,54 @@ def a_token(secret: str = "cst_secret", **changed: Any) -> Token:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
     """Return the changes between two raw objects."""
     return changes_between(before, after, mac=a_mac)
+
+
+def an_alert(state: AlertState = AlertState.FIRING, **changed: Any) -> Alert:
+    """Return an alert that began an hour before noon and was first heard of at noon."""
+    alert = Alert(
+        id="alert_2",
+        token="tok_am",
+        environment="prod-eu-1",
+        channel=CHANNEL,
+        alert_group="alert_1",
+        fingerprint="f1",
+        starts_at=NOON - HOUR,
+        ended_at=None,
+        state=state,
+        revision=1,
+        seen_at=NOON,
+        resolved_at=None if state is AlertState.FIRING else NOON,
+    )
+    return replace(alert, **changed)
+
+
+def an_alert_group(state: AlertState = AlertState.FIRING, **changed: Any) -> AlertGroup:
+    """Return the group of :func:`an_alert` alone."""
+    group = AlertGroup(
+        id="alert_1",
+        environment="prod-eu-1",
+        channel=CHANNEL,
+        key="g1",
+        state=state,
+        revision=1,
+        firing=int(state is AlertState.FIRING),
+        total=1,
+        cut={},
+        opened_at=NOON,
+        resolved_at=None if state is AlertState.FIRING else NOON,
+    )
+    return replace(group, **changed)
+
+
+def a_report(state: AlertState | None = AlertState.FIRING, **changed: Any) -> Report:
+    """Return what a monitor says of :func:`an_alert`, in its words."""
+    report = Report(
+        group="g1",
+        fingerprint="f1",
+        starts_at=NOON - HOUR,
+        ends_at=None,
+        state=state,
+        labels={"alertname": "HighLatency"},
+        annotations={"summary": "<!channel> slow"},
+    )
+    return replace(report, **changed)

@@ -55,8 +55,9 @@ class HandClock:
 
 def number_of(key: str) -> int:
     """Return how many pods are asked for under *key*: another number for each key, as far as tests go."""
-    digits = key[len(key.rstrip("0123456789")) :]
-    return 20 + (int(digits) if digits else crc32(key.encode())) % 900
+    name = key.rstrip("0123456789")
+    digits = key[len(name) :]
+    return 20 + crc32(name.encode()) % 4 * 200 + (int(digits) % 200 if digits else crc32(key.encode()) % 200)
 
 
 @dataclass

@@ -5,13 +5,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from approvals.audit import INTAKE_STREAM, ITSELF, AuditEvent, Kind, agent_stream
-from approvals.errors import Malformed, Missing, Refused, Unauthorised
-from approvals.ports import NewId, Policies, Store
+from approvals.audit import INTAKE_STREAM, ITSELF, AuditEvent, Kind, Transition, agent_stream
+from approvals.canonical import Value
+from approvals.errors import Clash, Malformed, Missing, Refused, Unauthorised
+from approvals.facts import facts_of
+from approvals.monitor import RefusedDeliveries, refused
+from approvals.ports import NewId, Policies, Store, UnitOfWork
 from approvals.tokens import Token, TokenKind, created, revoke, token_hash
+
+TRIES: Final = 3
+"""How often it is tried to count one more refusal of a monitor while another one is counted."""
 
 LONGEST: Final = timedelta(days=366)
 """The longest that a token may be good for."""
+
+
+class TokenOver(Unauthorised):
+    """The credential was good once. The answer does not tell; what a monitor that still shows it does is put on record."""
+
+    def __init__(self, sentence: str, *, token: Token) -> None:
+        """Keep whose it was."""
+        super().__init__(sentence)
+        self.token = token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +45,10 @@ class Admit:
         """
         with self.store.glancing() as reading:
             token = reading.token_by_hash(token_hash(secret))
-            if token is None or token.kind is not kind or not token.is_good(now=reading.now):
+            if token is None or token.kind is not kind:
                 raise Unauthorised("The credential is missing or not good.")
+            if not token.is_good(now=reading.now):
+                raise TokenOver("The credential is missing or not good.", token=token)
         return token
 
     def create(
@@ -92,18 +109,57 @@ class Admit:
         return next(noun for noun in transition.nouns if isinstance(noun, Token))
 
     def record_refusal(self, token: Token, refusal: Refused) -> None:
-        """Write down that an authenticated call was refused, without what it said."""
-        with self.store.writing() as uow:
-            data = {"token": token.id, "code": refusal.code, "field": refusal.field}
-            uow.record(
-                AuditEvent(
-                    kind=Kind.INTAKE_REFUSED,
-                    stream=agent_stream(token.holder),
-                    actor=f"token:{token.id}",
-                    at=uow.now,
-                    data=data,
-                )
-            )
+        """Write down that an authenticated call was refused, without what it said; of a monitor's, people are told.
+
+        Raises:
+            Clash: Several refusals of one monitor kept getting in each other's way.
+        """
+        channel = ""
+        if token.kind is TokenKind.ALERTMANAGER:
+            environments = self.policies.current().environments
+            channel = next((environments[name].channel for name in token.environments if name in environments), "")
+        self._record(token, code=refusal.code, field=refusal.field, channel=channel)
+
+    def record_over(self, token: Token) -> None:
+        """Write down that a monitor still delivers with *token*, which is over: that is where alarms stop without a sound.
+
+        Nobody is told in a channel, since anybody may show a token that was given up; ``status`` says so.
+
+        Raises:
+            Clash: Several refusals of one monitor kept getting in each other's way.
+        """
+        code = "token_expired" if token.revoked_at is None else "token_revoked"
+        self._record(token, code=code, field=None, channel="")
+
+    def _record(self, token: Token, *, code: str, field: str | None, channel: str) -> None:
+        for attempt in range(TRIES):
+            try:
+                with self.store.writing() as uow:
+                    self._write(uow, token, code=code, field=field, channel=channel)
+            except Clash:
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                return
+
+    def _write(self, uow: UnitOfWork, token: Token, *, code: str, field: str | None, channel: str) -> None:
+        nouns: tuple[RefusedDeliveries, ...] = ()
+        if token.kind is TokenKind.ALERTMANAGER:
+            (environment,) = token.environments
+            last = uow.last_refused(environment, token.holder, channel)
+            new_id = self.new_id("refused")
+            nouns = (refused(last, new_id=new_id, token=token, channel=channel, code=code, now=uow.now),)
+        data: dict[str, Value] = {"token": token.id, "code": code, "field": field}
+        if nouns:
+            data["refused_deliveries"] = facts_of(nouns[0])
+        event = AuditEvent(
+            kind=Kind.INTAKE_REFUSED,
+            stream=agent_stream(token.holder),
+            actor=f"token:{token.id}",
+            at=uow.now,
+            data=data,
+        )
+        uow.save(Transition(nouns=nouns, events=(event,)))
 
     def record_strangers(self, counts: dict[str, int]) -> None:
         """Write down, as one event, how many unauthenticated calls were refused, by ``code source``."""

@@ -181,6 +181,20 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
                     for one in now.pauses
                 ),
             )
+        if now.refused_deliveries:
+            table(
+                ("monitor", "of", "deliveries refused", "why", "last"),
+                (
+                    (
+                        one.monitor,
+                        one.environment,
+                        str(one.count),
+                        ", ".join(f"{code} ({number})" for code, number in one.codes.items()),
+                        instant_text(one.last_at)[:19],
+                    )
+                    for one in now.refused_deliveries
+                ),
+            )
         table(("waiting", "number"), ((name, str(number)) for name, number in now.counts.items()))
 
 

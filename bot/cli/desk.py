@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from approvals.digest import WeeklyDigest
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Pause
 from approvals.tokens import Token
 from approvals.usecases.abandon import Abandon
@@ -42,6 +43,8 @@ class Status:
     pauses: tuple[Pause, ...]
     counts: Mapping[str, int]
     """What waits, by name: requests pending, executions unknown, cards behind, events unsealed."""
+    refused_deliveries: tuple[RefusedDeliveries, ...] = ()
+    """What monitors were refused within the last day, the latest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

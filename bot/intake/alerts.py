@@ -1,7 +1,8 @@
-"""Alerts: Alertmanager's webhook. It becomes a card that informs; a monitor's token can do nothing else.
+"""Alerts: a monitor's webhook. It becomes cards that inform; a monitor's token can do nothing else.
 
 The answer comes after the commit, so what was answered 200 is never lost. Alertmanager sends again after a 5xx and drops a
-delivery after a 4xx, which is why only what can never be understood is answered so.
+delivery after a 4xx, which is why only what is no delivery at all is answered so: the rest is taken as far as it goes, and
+what was cut of it is counted in the answer and said on the card.
 """
 
 from typing import Annotated
@@ -16,9 +17,8 @@ from bot.intake.calls import check_json, query_of
 from bot.intake.deps import Deps
 from bot.intake.escalations import NoQuery
 from bot.intake.gate import BODY, CALLER
-from models.payloads import AlertmanagerPayload, read, reports_of
+from models.payloads import delivery_of
 from models.payloads.shapes import Count, Shape
-from models.strict_json import parse
 
 
 class NoticedView(Shape):
@@ -27,6 +27,13 @@ class NoticedView(Shape):
     new: Annotated[Count, Field(description="Alerts not seen before.")]
     changed: Annotated[Count, Field(description="Known alerts that have resolved.")]
     folded: Annotated[Count, Field(description="Repeats that changed nothing.")]
+    cut: Annotated[
+        dict[str, Count],
+        Field(
+            description="How many labels, annotations and alerts were left out, texts shortened, characters replaced and times"
+            " not understood; only those that were."
+        ),
+    ]
 
 
 class Alerts:
@@ -37,13 +44,13 @@ class Alerts:
         self._deps = deps
 
     async def alertmanager(self, call: Call) -> Response:
-        """Take down what an Alertmanager reports."""
+        """Take down what a monitor reports."""
         query_of(call.scope, NoQuery)
         check_json(call.scope)
         body, token = call.scope[BODY], call.scope[CALLER]
         noticed = await self._deps.pools.intake.run(lambda: self._notice(body, token))
-        view = NoticedView(new=noticed.new, changed=noticed.changed, folded=noticed.folded)
+        view = NoticedView(new=noticed.new, changed=noticed.changed, folded=noticed.folded, cut=dict(noticed.cut))
         return Response(view.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     def _notice(self, body: bytes, token: Token) -> Noticed:
-        return self._deps.notice(reports_of(read(AlertmanagerPayload, parse(body))), token)
+        return self._deps.notice(delivery_of(body), token)

@@ -11,9 +11,9 @@ from typing import Final
 
 import structlog
 
-from approvals.errors import Refused, Unauthorised, Unavailable
-from approvals.tokens import Token
-from approvals.usecases.admit import Admit
+from approvals.errors import Clash, Refused, Unauthorised, Unavailable
+from approvals.tokens import Token, TokenKind
+from approvals.usecases.admit import Admit, TokenOver
 from bot.intake.problems import OnRecord
 from bot.intake.rates import Buckets
 from bot.metrics import Metrics
@@ -44,6 +44,8 @@ class Refusals:
         self._metrics.refused(refused.code)
         if isinstance(refused, (OnRecord, Unavailable)):
             return  # The one is an escalation with its own event; the other is our failure, not the caller's.
+        if isinstance(refused, TokenOver) and refused.token.kind is TokenKind.ALERTMANAGER:
+            await self._still_delivers(refused.token)
         if token is None or isinstance(refused, Unauthorised):
             self._count(refused.code, source)
         elif self._one_by_one.take(f"{token.kind}:{token.holder}"):
@@ -68,10 +70,19 @@ class Refusals:
             self._counts.update(counts)
             log.warning("intake.counts_not_written", kept=len(self._counts))
 
+    async def _still_delivers(self, token: Token) -> None:
+        """Put on record that a monitor still delivers with a token that is over; beyond the bound it only counts."""
+        if self._one_by_one.take(f"over:{token.id}"):
+            return
+        try:
+            await self._pool.run(lambda: self._admit.record_over(token))
+        except (Clash, Unavailable):
+            log.warning("intake.monitor_not_recorded", token=token.id)
+
     async def _write(self, refused: Refused, token: Token) -> None:
         try:
             await self._pool.run(lambda: self._admit.record_refusal(token, refused))
-        except Unavailable:
+        except (Clash, Unavailable):
             self._count(refused.code, f"agent:{token.holder}")
 
     def _count(self, code: str, source: str) -> None:

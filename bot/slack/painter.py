@@ -19,7 +19,7 @@ from approvals.review import Review, review_of
 from approvals.verbs import verb_called
 from bot.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Told, Unsendable
 from bot.slack.agent_part import Words
-from bot.slack.alert_message import alert_message
+from bot.slack.alert_message import ALERTS, alert_message, refused_message
 from bot.slack.card import NEVER, Standing, approvers, outcome_card, request_card, without_words
 from bot.slack.message import Message, checked
 from bot.slack.pause_message import Notice, pause_message
@@ -179,14 +179,24 @@ def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
 
 def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     del occasion  # An alert mentions nobody, whenever it is drawn.
-    alert = reading.alert_called(drawn.subject)
-    if alert is None:
+    group = reading.alert_group(drawn.subject)
+    if group is None:
+        return _refused_deliveries(reading, drawn)
+    if drawn.detail is Detail.LINE:
+        return plain_subject(group.id)
+    full = drawn.detail is Detail.FULL
+    shown = [(alert, reading.texts(alert.id) if full else {}) for alert in reading.alerts_in(group.id, limit=ALERTS)]
+    held_back = reading.held_back(drawn.channel, besides=group.id)
+    return alert_message(group, shown, revision=drawn.revision, held_back=held_back)
+
+
+def _refused_deliveries(reading: Reading, drawn: Drawn) -> Message:
+    refused = reading.refused_deliveries(drawn.subject)
+    if refused is None:
         raise NoSubject(drawn.subject)
     if drawn.detail is Detail.LINE:
-        return plain_subject(alert.id)
-    texts = reading.texts(alert.id) if drawn.detail is Detail.FULL else {}
-    held_back = reading.held_back(drawn.channel, besides=alert.id)
-    return alert_message(alert, texts, revision=drawn.revision, held_back=held_back)
+        return plain_subject(refused.id)
+    return refused_message(refused, revision=drawn.revision)
 
 
 _DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, Occasion], Message]]] = {

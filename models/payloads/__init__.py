@@ -4,7 +4,7 @@ Here a stranger's words are distrusted once: unknown fields, other types and ove
 converted on the quiet. What may be asked for is judged later, by the court. The agents' and alerts' door calls here.
 """
 
-from models.payloads.alertmanager import AlertmanagerPayload, reports_of
+from models.payloads.alertmanager import AlertmanagerPayload, delivery_of
 from models.payloads.escalation import EscalationPayload, escalation_of
 from models.payloads.problems import ProblemPayload, problem_of, status_of
 from models.payloads.shapes import read
@@ -17,10 +17,10 @@ __all__ = [
     "EscalationPayload",
     "EscalationView",
     "ProblemPayload",
+    "delivery_of",
     "escalation_of",
     "problem_of",
     "read",
-    "reports_of",
     "status_of",
     "view_of",
 ]

@@ -1,19 +1,29 @@
-"""Alertmanager's webhook, version 4: ``POST /v1/alerts/alertmanager``.
+"""What monitors post: ``POST /v1/alerts/alertmanager``, in the shape of Alertmanager's webhook, version 4.
 
-Only what is shown is read. Unlike an agent, Alertmanager is not ours to release: it adds fields within version 4, and an
-upgrade of the monitor must not silence its alarms, so fields not known here are passed over. What is read is checked as
-strictly as everything else. A 4xx is not sent again, so the limits are generous.
+Alertmanager and Mimir send it as it is documented, Grafana's contact points under version 1 with fields of their own, others
+something like it. None of them can correct itself: what is refused is an alarm that nobody hears. So a delivery is refused only
+where it is none: no JSON object, or no list of alerts in it. What else is wrong costs the one label, time or alert, is counted
+and said on the card, and the rest is taken. Fields that are not known are passed over.
 """
 
-from typing import Annotated, Final, Literal
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from approvals.alert import AlertState, Report
-from models.payloads.shapes import NOT_BLANK, Instant, TolerantShape
+from approvals.alert import AlertState, Cut, Cuts, Delivery, Report, sum_of
+from approvals.canonical import tagged_hash
+from approvals.errors import Malformed
+from approvals.masking import masked
+from models.loose_json import Loose
+from models.payloads.shapes import TolerantShape, read
 
 LARGEST_BODY: Final = 1024 * 1024
-"""In bytes: 200 alerts with 5 KiB each."""
+"""In bytes: 200 alerts with 5 KiB each. Above it a delivery is refused, and people are told: what is cut off in the middle has no
+one reading, and the sender has a setting for it (Alertmanager's ``max_alerts``)."""
 
 MOST_ALERTS: Final = 200
 """A delivery; the receiver's ``max_alerts`` keeps Alertmanager below it."""
@@ -21,37 +31,178 @@ MOST_ALERTS: Final = 200
 MOST_TEXTS: Final = 64
 """Labels, and annotations, of one alert; Prometheus users rarely pass 30."""
 
-_Name = Annotated[str, Field(min_length=1, max_length=128), NOT_BLANK]
-_Label = Annotated[str, Field(max_length=2048)]
-_Annotation = Annotated[str, Field(max_length=8192)]
+LONGEST_NAME: Final = 128
+LONGEST_LABEL: Final = 2048
+LONGEST_ANNOTATION: Final = 8192
+"""In characters."""
 
+_FIRST: Final = ("alertname", "severity", "namespace", "summary", "description")
+"""What is kept before all else, wherever it stands."""
 
-class AlertPayload(TolerantShape):
-    """One alert, firing or resolved."""
+_FINGERPRINT: Final = re.compile(r"[0-9A-Za-z:_-]{1,64}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_FRACTION: Final = re.compile(r"(\.\d{1,6})\d*", re.ASCII)
+_FIRST_YEAR: Final = 1970
+"""No monitor was there before it: Go's zero instant, in the year 1, says that there is none."""
 
-    status: Literal["firing", "resolved"]
-    labels: Annotated[dict[_Name, _Label], Field(max_length=MOST_TEXTS)]
-    annotations: Annotated[dict[_Name, _Annotation], Field(max_length=MOST_TEXTS)]
-    starts_at: Annotated[Instant, Field(alias="startsAt")]
-    fingerprint: Annotated[str, Field(max_length=16, pattern="^[0-9a-f]{16}$")]
+_STATES: Final = {
+    "firing": AlertState.FIRING,
+    "alerting": AlertState.FIRING,
+    "resolved": AlertState.RESOLVED,
+    "ok": AlertState.RESOLVED,
+    "normal": AlertState.RESOLVED,
+}
 
 
 class AlertmanagerPayload(TolerantShape):
-    """One delivery: some alerts of one group."""
+    """One delivery: alerts of one group, in the shape of Alertmanager's webhook. What else is in it may be missing or odd."""
 
-    version: Literal["4"]
-    alerts: Annotated[list[AlertPayload], Field(max_length=MOST_ALERTS)]
+    alerts: Annotated[
+        list[Any],
+        Field(
+            description="Each an object with labels, annotations, status, startsAt, endsAt and fingerprint, where it has them."
+            f" {MOST_ALERTS} are taken; what cannot be taken is counted, and said on the card.",
+            json_schema_extra={"maxItems": LARGEST_BODY // 2},  # Said, not checked: one more is no reason to refuse.
+        ),
+    ]
 
 
-def reports_of(payload: AlertmanagerPayload) -> tuple[Report, ...]:
-    """Return what the delivery says, alert by alert, in its order."""
-    return tuple(
-        Report(
-            fingerprint=alert.fingerprint,
-            starts_at=alert.starts_at,
-            state=AlertState(alert.status),
-            labels=alert.labels,
-            annotations=alert.annotations,
+def delivery_of(data: bytes) -> Delivery:
+    """Return what the bytes of a delivery say, alert by alert, in their order, and what was cut of it.
+
+    Raises:
+        Malformed: It is no delivery: no JSON object, no list of alerts, or not one alert in it that can be read.
+    """
+    return _Reader(data).delivery()
+
+
+class _Reader:
+    """One delivery on its way from bytes to reports."""
+
+    def __init__(self, data: bytes) -> None:
+        self._loose = Loose(data)
+        body = self._loose.value
+        self._entries = read(AlertmanagerPayload, body).alerts
+        self._body: Mapping[str, Any] = body
+
+    def delivery(self) -> Delivery:
+        readable = [entry for entry in self._entries if isinstance(entry, dict)]
+        if self._entries and not readable:
+            raise Malformed("None of its alerts is an object.", code="no_alert_readable", field="/alerts")
+        taken = readable[:MOST_ALERTS]
+        reports = tuple(self._report(entry) for entry in taken)
+        left_out = len(self._entries) - len(taken) + self._truncated()
+        return Delivery(reports=reports, cut=_counted({Cut.ALERTS: left_out, Cut.CHARACTERS: self._loose.broken}))
+
+    def _truncated(self) -> int:
+        """Return how many alerts the sender itself has left out."""
+        said = self._body.get("truncatedAlerts")
+        return int(said) if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 10 else 0  # noqa: PLR2004 - below 2^31
+
+    def _report(self, entry: Mapping[str, Any]) -> Report:
+        labels, cut_labels = self._texts(entry.get("labels"), Cut.LABELS, longest=LONGEST_LABEL)
+        annotations, cut_annotations = self._texts(
+            entry.get("annotations"), Cut.ANNOTATIONS, longest=LONGEST_ANNOTATION
         )
-        for alert in payload.alerts
-    )
+        starts_at, bad_start = _instant(entry.get("startsAt"))
+        ends_at, bad_end = _instant(entry.get("endsAt"))
+        return Report(
+            group=self._group(labels),
+            fingerprint=_fingerprint(entry),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            state=self._state(entry, ends_at),
+            labels=labels,
+            annotations=annotations,
+            cut=sum_of([cut_labels, cut_annotations, _counted({Cut.TIMES: bad_start + bad_end})]),
+        )
+
+    def _texts(self, found: object, kind: Cut, *, longest: int) -> tuple[dict[str, str], Cuts]:
+        """Return the names and values that can be taken, and how many were left out or shortened."""
+        if not isinstance(found, dict):
+            return {}, _counted({kind: int(found is not None)})
+        left_out, shortened = self._loose.doubled[id(found)], 0
+        taken: dict[str, str] = {}
+        for name, value in sorted(found.items(), key=_by_weight):
+            text = _text(value)
+            short_name, cut_name = _cut(self._loose.clean(name), LONGEST_NAME)
+            if text is None or not name.strip() or short_name in taken or len(taken) >= MOST_TEXTS:
+                left_out += 1
+                continue
+            taken[short_name], cut_text = _cut(self._loose.clean(text), longest)
+            shortened += cut_name or cut_text
+        return taken, _counted({kind: left_out, Cut.TEXTS: shortened})
+
+    def _group(self, labels: Mapping[str, str]) -> str:
+        """Return the hash of what the sender groups by: its own key, else the labels that it groups by, else the alert's name."""
+        key = self._body.get("groupKey")
+        if isinstance(key, str) and key.strip():
+            return _hash("key", key)
+        by = self._body.get("groupLabels")
+        if isinstance(by, dict) and by:
+            return _hash("labels", _json(by))
+        return _hash("alertname", labels.get("alertname", ""))
+
+    def _state(self, entry: Mapping[str, Any], ends_at: datetime | None) -> AlertState | None:
+        """Return whether it burns, by its own word; without one by its end, and without that by the delivery's word."""
+        said = _stated(entry.get("status")) or _stated(entry.get("state"))
+        if said is not None or ends_at is not None:
+            return said
+        return _stated(self._body.get("status")) or _stated(self._body.get("state"))
+
+
+def _by_weight(item: tuple[str, object]) -> tuple[int, str]:
+    name = item[0]
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
+
+
+def _text(value: object) -> str | None:
+    """Return a value as text; None for what has none: nothing, or something nested. A number came as it was written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else None
+
+
+def _cut(text: str, most: int) -> tuple[str, bool]:
+    """Return *text* in at most *most* characters, and whether it was longer. Secrets go first: half of one is not seen as one."""
+    if len(text) <= most:
+        return text, False
+    return masked(text)[: most - 1] + "…", True
+
+
+def _instant(value: object) -> tuple[datetime | None, bool]:
+    """Return the instant that *value* names, if any, and whether it is one that was not understood."""
+    if value is None:
+        return None, False
+    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+        return None, True
+    try:
+        at = datetime.fromisoformat(_FRACTION.sub(r"\1", value.upper()))
+        at = at.astimezone(UTC) if at.year >= _FIRST_YEAR else at
+    except (ValueError, OverflowError):  # the 30th of February; the last hours of the year 9999 west of Greenwich
+        return None, True
+    return (at, False) if at.year >= _FIRST_YEAR else (None, False)
+
+
+def _fingerprint(entry: Mapping[str, Any]) -> str:
+    """Return the sender's own fingerprint; where it has none that we can keep, a hash of it, or of all its labels."""
+    said = entry.get("fingerprint")
+    if isinstance(said, str) and said.strip():
+        return said if _FINGERPRINT.fullmatch(said) else _hash("fingerprint", said)
+    return _hash("labels", _json(entry.get("labels")))
+
+
+def _stated(said: object) -> AlertState | None:
+    return _STATES.get(said.lower()) if isinstance(said, str) else None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _hash(kind: str, text: str) -> str:
+    return tagged_hash(f"countersign/alert/{kind}/1", text.encode(errors="surrogatepass"))
+
+
+def _counted(numbers: Mapping[Cut, int]) -> dict[str, int]:
+    return {kind.value: int(number) for kind, number in numbers.items() if number}

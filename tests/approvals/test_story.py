@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import AlertState, Report, first_seen
+from approvals.alert import AlertState, told_of_alert, told_of_group
 from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
 from approvals.comparison import Comparison
 from approvals.execution import (
@@ -44,7 +44,6 @@ from approvals.request import (
 )
 from approvals.story import drift_lines, drift_told, sentence_of
 from approvals.verb import Effect, Progress
-from tests.approvals.test_alert import a_report, an_alert
 from tests.builders import (
     ADA,
     BORIS,
@@ -56,9 +55,12 @@ from tests.builders import (
     a_ballot,
     a_bench,
     a_pause,
+    a_report,
     a_request,
     a_vote,
     an_action,
+    an_alert,
+    an_alert_group,
     an_attempt,
     an_authority,
     an_execution,
@@ -290,10 +292,19 @@ TOLD: list[tuple[AuditEvent, str]] = [
         plain(Kind.PAUSE_REFUSED, CHEN, what="engage", code="may_not_pause"),
         "@U0CHEN tried to engage a pause; refused (may not pause).",
     ),
-    (last(first_seen(an_alert(), a_report())), "An alert is firing."),
+    (told_of_alert(an_alert(), a_report(), token="tok", now=NOON), "An alert is firing."),
+    (told_of_alert(an_alert(AlertState.RESOLVED), a_report(), token="tok", now=NOON), "The alert has resolved."),
     (
-        last(first_seen(an_alert(AlertState.RESOLVED), a_report(AlertState.RESOLVED))),
+        told_of_group(an_alert_group(firing=1, total=2), token="tok", now=NOON, counts={}),
+        "1 of 2 alerts of the group firing.",
+    ),
+    (
+        told_of_group(an_alert_group(AlertState.RESOLVED), token="tok", now=NOON, counts={}),
         "The alert has resolved.",
+    ),
+    (
+        told_of_group(an_alert_group(AlertState.RESOLVED, total=3), token="tok", now=NOON, counts={}),
+        "All 3 alerts have resolved.",
     ),
 ]
 
@@ -330,10 +341,8 @@ def test_what_the_product_does_itself_is_told_under_its_name():
 
 def test_nobodys_words_are_in_any_sentence():
     """What stands beside the chain, as an agent's plea or a person's reason does, is added by the door, marked, or not."""
-    report = Report(
-        fingerprint="a", starts_at=NOON, state=AlertState.FIRING, labels={"a": MARK}, annotations={"b": MARK}
-    )
-    events = [*(event for event, _ in TOLD), last(first_seen(an_alert(), report))]
+    report = a_report(labels={"a": MARK}, annotations={"b": MARK})
+    events = [*(event for event, _ in TOLD), told_of_alert(an_alert(), report, token="tok", now=NOON)]
 
     private = [text for event in events for text in event.private.values()]
     assert MARK in private

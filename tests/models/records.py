@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import update
 
 from approvals.action import ProposedAction
-from approvals.alert import Alert, AlertState
 from approvals.audit import Transition
 from approvals.execution import Execution, Phase
 from approvals.plan import bound_bytes, fingerprint_of
@@ -15,7 +14,7 @@ from approvals.ports import Store, StoredPlan
 from approvals.request import Refusal, Request, State, opened
 from approvals.tokens import Token, created
 from models.tables import clock_floor
-from tests.builders import CHANNEL, MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
+from tests.builders import MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
 
 REASON = "p99 is 4.1 s"
 
@@ -126,19 +125,3 @@ def put(store: Store, *nouns: object) -> None:
     """Save *nouns* without events."""
     with store.writing() as uow:
         uow.save(Transition(nouns=nouns, events=()))
-
-
-def an_alert(store: Store, token: str, number: int = 1) -> Alert:
-    """Return an alert that fires now."""
-    now = now_of(store)
-    return Alert(
-        id=f"alert_{number}",
-        token=token,
-        environment="prod-eu-1",
-        channel=CHANNEL,
-        fingerprint=f"f{number}",
-        starts_at=now,
-        state=AlertState.FIRING,
-        revision=1,
-        seen_at=now,
-    )

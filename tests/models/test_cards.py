@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from approvals.alert import Alert, AlertState
+from approvals.alert import AlertGroup, AlertState
 from approvals.audit import DELIVERY_STREAM, Transition
 from approvals.errors import Missing
 from approvals.execution import Execution, Reason, claim, put_back, void
@@ -16,8 +16,8 @@ from approvals.request import Request, State
 from models.audit_book import AuditBook
 from models.cards import Backlog, Cards, Task, Unseen, backoff
 from models.tables import Precedence, Subject
-from tests.builders import ADA, CHANNEL, MINUTE, TEAM, a_pause, a_vote, an_attempt
-from tests.models.records import an_alert, approved, ask, let_pass, now_of, put, queue, refused, with_grounds
+from tests.builders import ADA, CHANNEL, MINUTE, TEAM, a_pause, a_vote, an_alert_group, an_attempt
+from tests.models.records import approved, ask, let_pass, now_of, put, queue, refused, with_grounds
 
 STAGING = f"{TEAM}:C0STAGING"
 
@@ -28,12 +28,12 @@ def cards(store) -> Cards:
     return Cards(store)
 
 
-def a_task(about: Request | Pause | Alert, **changed) -> Task:
+def a_task(about: Request | Pause | AlertGroup, **changed) -> Task:
     """Return the task of posting the new card of *about*; where copies of a question stand, of drawing it again."""
     kind, precedence = {
         Request: (Subject.REQUEST, Precedence.QUESTION),
         Pause: (Subject.PAUSE, Precedence.NOTICE),
-        Alert: (Subject.ALERT, Precedence.INFORMATION),
+        AlertGroup: (Subject.ALERT, Precedence.INFORMATION),
     }[type(about)]
     if kind is Subject.REQUEST and changed.get("refs"):
         precedence = Precedence.BUTTONS if changed.get("closed") else Precedence.REST
@@ -55,7 +55,7 @@ def a_task(about: Request | Pause | Alert, **changed) -> Task:
     return replace(task, **changed)
 
 
-def began(about: Request | Pause | Alert) -> datetime:
+def began(about: Request | Pause | AlertGroup) -> datetime:
     """Return the deadline of a question, or when anything else began."""
     match about:
         case Request():
@@ -63,8 +63,8 @@ def began(about: Request | Pause | Alert) -> datetime:
             return about.deadline
         case Pause():
             return about.engaged_at
-        case Alert():
-            return about.seen_at
+        case AlertGroup():
+            return about.opened_at
 
 
 def post(cards: Cards, task: Task, ts: str = "1.1") -> None:
@@ -166,14 +166,14 @@ def test_a_stop_is_a_redraw(store, cards):
 
 def test_the_most_pressing_comes_first(store, cards):
     """Pause notices, cards whose buttons must go, questions nobody has seen, then the rest, and information last."""
-    token = with_grounds(store)
+    with_grounds(store)
     voted, decided, new, silent = (ask(store, number) for number in range(1, 5))
     for number, request in enumerate((voted, decided), start=1):
         post(cards, a_task(request), f"1.{number}")
     put(store, a_vote(ADA, escalation=voted.id, at=now_of(store)))
     put(store, replace(decided, state=State.DENIED, revision=2, decided_at=now_of(store)))
     put(store, replace(silent, state=State.DENIED, revision=2, decided_at=now_of(store)))
-    put(store, an_alert(store, token.id))
+    put(store, a_group(store))
     pause = a_pause(engaged_at=now_of(store), channels=(CHANNEL, STAGING))
     put(store, pause)
 
@@ -211,6 +211,11 @@ def test_each_channel_and_the_updates_are_counted_apart(store, cards):
     ]
 
 
+def a_group(store) -> AlertGroup:
+    """Return a group of alerts that fires now."""
+    return an_alert_group(opened_at=now_of(store))
+
+
 def test_a_notice_follows_its_pause(store, cards):
     """Each channel has its copy; an agreement and the end are reasons to draw it again, the end closes it."""
     now = now_of(store)
@@ -228,13 +233,12 @@ def test_a_notice_follows_its_pause(store, cards):
     assert ended == replace(agreed, wanted=3, closed=True)
 
 
-def test_an_alert_is_closed_by_its_resolution(store, cards):
-    """The card of an alert is drawn again when it resolves."""
-    token = with_grounds(store)
-    alert = an_alert(store, token.id)
+def test_the_card_of_a_group_is_closed_by_its_resolution(store, cards):
+    """The card of a group of alerts is drawn again when the last one resolves."""
+    alert = a_group(store)
     put(store, alert)
     post(cards, cards.behind(limit=1)[0])
-    put(store, replace(alert, state=AlertState.RESOLVED, revision=2, resolved_at=alert.seen_at))
+    put(store, replace(alert, state=AlertState.RESOLVED, revision=2, resolved_at=alert.opened_at))
 
     (task,) = cards.behind(limit=10)
 

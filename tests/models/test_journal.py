@@ -129,10 +129,11 @@ def test_a_text_that_was_changed_is_not_told(sqlite_store):
         (replace(SAID, stream=PAUSE_STREAM, data={"pause": {"id": "pause_1"}}), "pause_1"),
         (replace(SAID, stream=PAUSE_STREAM, data={"pause_id": "pause_2"}), "pause_2"),
         (replace(SAID, stream="alert", data={"alert": {"id": "alert_1"}}), "alert_1"),
+        (replace(SAID, stream="alert", data={"group": {"id": "alert_2"}}), "alert_2"),
         (replace(SAID, stream=PAUSE_STREAM, data={}), PAUSE_STREAM),
         (replace(SAID, stream="agent:scaler"), "agent:scaler"),
     ],
-    ids=["a request's", "a pause's", "a consent's", "an alert's", "of no pause", "an agent's"],
+    ids=["a request's", "a pause's", "a consent's", "an alert's", "of a group of them", "of no pause", "an agent's"],
 )
 def test_an_event_is_about_something(event, subject):
     """What an event is about is where its texts are found and under which card it is told."""
@@ -150,6 +151,8 @@ def test_housekeeping_is_not_told():
         "execution.retried",
         "execution.still_unknown",
         "alert.firing",
+        "alert.resolved",
+        "alert.group_changed",
         "card.posting",
         "card.posted",
         "card.failed",

@@ -3,9 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 import models.reading
-from approvals.alert import Alert, AlertState, Report, first_seen
-from approvals.audit import AuditEvent, Kind, agent_stream, request_stream
+from approvals.alert import Alert, AlertState, told_of_alert
+from approvals.audit import AuditEvent, Kind, Transition, agent_stream, request_stream
+from approvals.errors import Clash
 from approvals.execution import Phase
 from approvals.pause import Consent, Scope, ScopeKind, scope_of
 from approvals.ports import Grounds, Page, Question, Said, Standing
@@ -18,13 +21,17 @@ from tests.builders import (
     CHANNEL,
     HOUR,
     MINUTE,
+    NOON,
     TICK,
     a_pause,
     a_policy,
+    a_report,
     a_target,
     a_token,
     a_vote,
     an_action,
+    an_alert,
+    an_alert_group,
     an_attempt,
     an_execution,
 )
@@ -58,7 +65,11 @@ def test_an_empty_store_knows_nothing(store):
             reading.token_by_hash("0" * 64),
             reading.token("tok_1"),
             reading.tokens(),
-            reading.alert("tok_1", "f", reading.now),
+            reading.last_alert("prod-eu-1", "f"),
+            reading.alert_group("alert_1"),
+            reading.open_alert_group("prod-eu-1", "g"),
+            reading.last_refused("prod-eu-1", "am", CHANNEL),
+            reading.refused_deliveries("refused_1"),
             reading.policy_text("a" * 64),
         )
 
@@ -91,7 +102,7 @@ def test_an_empty_store_knows_nothing(store):
             {},
             (),
         ),
-        *(None, None, (), None, None),
+        *(None, None, (), None, None, None, None, None, None),
     )
 
 
@@ -404,44 +415,61 @@ def test_tokens_are_found_by_hash_and_listed_by_age(store):
         assert reading.tokens() == (old, new)
 
 
-def an_alert(store, token: str) -> Alert:
-    """Return an alert that fires now."""
-    now = now_of(store)
-    return Alert(
-        id="alert_1",
-        token=token,
-        environment="prod-eu-1",
-        channel=CHANNEL,
-        fingerprint="f1",
-        starts_at=now,
-        state=AlertState.FIRING,
-        revision=1,
-        seen_at=now,
-    )
-
-
-def test_an_alert_is_told_apart_by_token_fingerprint_and_start(store):
-    """One delivery twice is one alert; the same rule firing again later is another (I14)."""
+def test_an_alert_is_told_apart_by_what_its_sender_keeps(store):
+    """Environment and fingerprint find the last time that it burnt; no token of ours does, nor a double on no card (I14)."""
     token = with_grounds(store)
-    alert = an_alert(store, token.id)
-    report = Report(
-        fingerprint="f1",
-        starts_at=alert.starts_at,
-        state=AlertState.FIRING,
-        labels={"alertname": "HighLatency"},
-        annotations={"summary": "p99 is 4.1 s"},
+    group = an_alert_group()
+    old = an_alert(AlertState.RESOLVED, token=token.id)
+    new = an_alert(token=token.id, id="alert_3", starts_at=old.starts_at + TICK)
+    double = an_alert(
+        AlertState.RESOLVED, token=token.id, id="alert_4", alert_group=None, starts_at=new.starts_at + TICK
     )
+    told = told_of_alert(new, a_report(), token=token.id, now=NOON)
     with store.writing() as uow:
-        uow.save(first_seen(alert, report))
+        uow.save(Transition(nouns=(group, old, new, double), events=(told,)))
 
     with store.reading() as reading:
         found = (
-            reading.alert(token.id, "f1", alert.starts_at),
-            reading.alert(token.id, "f1", alert.starts_at + TICK),
-            reading.texts(alert.id),
+            reading.last_alert("prod-eu-1", "f1"),
+            reading.last_alert("prod-us-1", "f1"),
+            reading.alerts_in(group.id, limit=2),
+            reading.alerts_in(group.id, limit=1),
+            reading.open_alert_group("prod-eu-1", "g1"),
+            reading.open_alert_group("prod-eu-1", "g2"),
+            reading.alert_group(group.id),
+            reading.texts(new.id),
         )
 
-    assert found == (alert, None, {"label alertname": "HighLatency", "annotation summary": "p99 is 4.1 s"})
+    assert found == (
+        new,
+        None,
+        (new, old),
+        (new,),
+        group,
+        None,
+        group,
+        {"label alertname": "HighLatency", "annotation summary": "<!channel> slow"},
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        an_alert(id="alert_3"),
+        an_alert(id="alert_3", starts_at=NOON),
+        an_alert_group(id="alert_3"),
+    ],
+    ids=["the same time", "two at once", "two groups"],
+)
+def test_no_alert_burns_twice_at_once(store, second):
+    """By the engine's own constraints, whoever reports it."""
+    token = with_grounds(store)
+    first = an_alert(token=token.id)
+    put(store, an_alert_group())
+    put(store, first)
+
+    with pytest.raises(Clash):
+        put(store, replace(second, token=token.id) if isinstance(second, Alert) else second)
 
 
 def test_texts_stand_beside_their_subject(store):
@@ -504,16 +532,6 @@ def test_a_look_is_one_snapshot(store):
 
     with store.reading() as reading:
         assert reading.epoch() == 1
-
-
-def test_an_alert_is_found_by_the_id_on_its_card(store):
-    """The relay knows an alert by its id alone."""
-    token = with_grounds(store)
-    alert = an_alert(store, token.id)
-    put(store, alert)
-
-    with store.reading() as reading:
-        assert (reading.alert_called(alert.id), reading.alert_called("alert_2")) == (alert, None)
 
 
 def test_what_waits_is_counted(store):

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import AlertState, Report, seen_again
+from approvals.alert import AlertState, told_of_group
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition, request_stream
 from approvals.facts import facts_of
 from models.audit_book import record_of
 from models.cards import Cards
 from models.thread_lines import Line, ThreadLines
-from tests.builders import ADA, CHANNEL, TEAM, a_pause
-from tests.models.records import REASON, an_alert, ask, now_of, put, with_grounds
+from tests.builders import ADA, CHANNEL, TEAM, a_pause, an_alert_group
+from tests.models.records import REASON, ask, now_of, put, with_grounds
 
 STAGING = f"{TEAM}:C0STAGING"
 
@@ -136,22 +136,19 @@ def test_a_line_that_slack_never_takes_is_given_up(store, lines):
 def test_what_informs_is_told_last(store, lines):
     """However old it is, the end of an alert waits for what is told of questions."""
     token = with_grounds(store)
-    alert = an_alert(store, token.id)
-    put(store, alert)
+    alerts = an_alert_group()
+    put(store, alerts)
+    over = an_alert_group(AlertState.RESOLVED, revision=2)
     with store.writing() as uow:
-        uow.save(
-            seen_again(
-                alert,
-                Report(
-                    fingerprint="f1", starts_at=alert.starts_at, state=AlertState.RESOLVED, labels={}, annotations={}
-                ),
-                now=uow.now,
-            )
-        )
+        event = told_of_group(over, token=token.id, now=uow.now, counts={})
+        uow.save(Transition(nouns=(over,), events=(event,)))
     request = ask(store)
     post_cards(store)
 
-    assert [(line.subject, line.informs) for line in lines.waiting(limit=10)] == [(request.id, False), (alert.id, True)]
+    assert [(line.subject, line.informs) for line in lines.waiting(limit=10)] == [
+        (request.id, False),
+        (alerts.id, True),
+    ]
 
 
 def test_nothing_is_told_any_more_where_the_card_was_taken_away(store, lines):

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import Alert, AlertState
+from approvals.alert import AlertState
 from approvals.audit import Transition
 from approvals.errors import Clash
 from approvals.execution import Fate, Phase
 from approvals.request import State
 from models.faults import Inconsistent
-from tests.builders import ADA, BORIS, CHANNEL, HOUR, MINUTE, a_pause, a_token, a_vote, an_attempt
+from tests.builders import ADA, BORIS, HOUR, MINUTE, a_pause, a_token, a_vote, an_alert, an_alert_group, an_attempt
 from tests.models.records import approved, ask, now_of, put, queue, refused, with_grounds
 
 
@@ -292,18 +292,10 @@ def test_an_alert_resolves_over_the_revision_before(store):
     """Two deliveries of one resolution: the second finds it resolved (I14, T-RACE-08)."""
     token = with_grounds(store)
     now = now_of(store)
-    alert = Alert(
-        id="alert_1",
-        token=token.id,
-        environment="prod-eu-1",
-        channel=CHANNEL,
-        fingerprint="f1",
-        starts_at=now,
-        state=AlertState.FIRING,
-        revision=1,
-        seen_at=now,
-    )
+    group = an_alert_group()
+    alert = an_alert(token=token.id, alert_group=group.id, seen_at=now)
     resolved = replace(alert, state=AlertState.RESOLVED, revision=2, resolved_at=now)
+    put(store, group)
     put(store, alert)
     put(store, resolved)
 
@@ -311,7 +303,7 @@ def test_an_alert_resolves_over_the_revision_before(store):
         put(store, resolved)
 
     with store.reading() as reading:
-        assert reading.alert(token.id, "f1", now) == resolved
+        assert reading.last_alert(alert.environment, "f1") == resolved
 
 
 def test_what_has_no_row_is_a_fault(store):

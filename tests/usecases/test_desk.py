@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import Alert, AlertState, Report
+from approvals.alert import Alert, AlertState, Delivery
 from approvals.audit import ALERT_STREAM, INTAKE_STREAM, POLICY_STREAM, agent_stream
 from approvals.errors import Clash, Malformed, Missing, OutOfScope, Settled, Unauthorised, Unavailable
 from approvals.facts import facts_of
 from approvals.tokens import Token, TokenKind, token_hash
 from approvals.usecases.admit import LONGEST
 from approvals.usecases.notice import Noticed
-from tests.builders import CHANNEL, HOUR, a_policy, a_rule
+from tests.builders import CHANNEL, HOUR, a_policy, a_rule, an_alert_group
+from tests.builders import a_report as report_of
 from tests.usecases.looks import kinds, story
 
 DAY = 24 * HOUR
@@ -146,14 +147,7 @@ def test_each_coming_into_force_is_written_down(world):
 
 def a_report(instant, state=AlertState.FIRING, **changed):
     """Return what a delivery says of one alert."""
-    report = Report(
-        fingerprint="f1",
-        starts_at=instant() - HOUR,
-        state=state,
-        labels={"alertname": "Slow"},
-        annotations={"summary": "p99 is 4.1 s"},
-    )
-    return replace(report, **changed)
+    return report_of(state, starts_at=instant() - HOUR, **changed)
 
 
 @pytest.fixture
@@ -165,7 +159,7 @@ def monitor(world):
 def test_an_alert_from_its_start_to_its_end(world, monitor, instant):
     """New once, folded while it goes on, resolved once: two events, and one row."""
     firing, over = a_report(instant), a_report(instant, AlertState.RESOLVED)
-    deliveries = [world.notice([report], monitor) for report in (firing, firing, over, over, firing)]
+    deliveries = [world.notice(Delivery(reports=(report,)), monitor) for report in (firing, firing, over, over, firing)]
 
     folded = Noticed(new=0, changed=0, folded=1)
     assert deliveries == [
@@ -176,29 +170,47 @@ def test_an_alert_from_its_start_to_its_end(world, monitor, instant):
         folded,
     ]
     with world.store.reading() as reading:
-        alert = reading.alert(monitor.id, "f1", firing.starts_at)
+        alert = reading.last_alert("prod-eu-1", "f1")
+        group = reading.alert_group(alert.alert_group)
     assert alert == Alert(
         id=alert.id,
         token=monitor.id,
         environment="prod-eu-1",
         channel=CHANNEL,
+        alert_group=group.id,
         fingerprint="f1",
         starts_at=firing.starts_at,
+        ended_at=None,
         state=AlertState.RESOLVED,
         revision=2,
         seen_at=instant(),
         resolved_at=instant(),
     )
-    assert kinds(world, ALERT_STREAM) == ["alert.firing", "alert.resolved"]
-    assert story(world, ALERT_STREAM)[-1] == ("alert.resolved", f"token:{monitor.id}", {"alert": facts_of(alert)})
+    assert group == an_alert_group(
+        AlertState.RESOLVED, id=group.id, revision=2, opened_at=instant(), resolved_at=instant()
+    )
+    assert kinds(world, ALERT_STREAM) == [
+        "alert.firing",
+        "alert.group_changed",
+        "alert.resolved",
+        "alert.group_resolved",
+    ]
+    assert story(world, ALERT_STREAM)[2:] == [
+        ("alert.resolved", f"token:{monitor.id}", {"alert": facts_of(alert)}),
+        (
+            "alert.group_resolved",
+            f"token:{monitor.id}",
+            {"group": facts_of(group), "delivery": {"changed": 1, "cut": {}}},
+        ),
+    ]
 
 
 def test_an_alert_first_heard_of_when_it_is_over(world, monitor, instant):
     """It is taken down as resolved."""
     over = a_report(instant, AlertState.RESOLVED)
 
-    assert world.notice([over, over], monitor) == Noticed(new=1, changed=0, folded=1)
-    assert kinds(world, ALERT_STREAM) == ["alert.resolved"]
+    assert world.notice(Delivery(reports=(over, over)), monitor) == Noticed(new=1, changed=0, folded=1)
+    assert kinds(world, ALERT_STREAM) == ["alert.resolved", "alert.group_resolved"]
 
 
 class Racing:
@@ -217,13 +229,13 @@ class Racing:
 
 
 def test_deliveries_of_one_alert_that_race(world, monitor, instant):
-    """A lost race is looked at again, three times at most; then the sender delivers again."""
-    notice = replace(world.notice, store=Racing(world.store, 2))
-    keeps_losing = replace(world.notice, store=Racing(world.store, 3))
+    """A lost race is looked at again, five times at most; then the sender delivers again."""
+    notice = replace(world.notice, store=Racing(world.store, 4))
+    keeps_losing = replace(world.notice, store=Racing(world.store, 5))
 
-    assert notice([a_report(instant)], monitor).new == 1
+    assert notice(Delivery(reports=(a_report(instant),)), monitor).new == 1
     with pytest.raises(Unavailable):
-        keeps_losing([a_report(instant)], monitor)
+        keeps_losing(Delivery(reports=(a_report(instant),)), monitor)
 
 
 def test_a_monitor_of_an_environment_that_is_gone(world, monitor, instant):
@@ -231,6 +243,6 @@ def test_a_monitor_of_an_environment_that_is_gone(world, monitor, instant):
     world.policies.policy = a_policy(environments={})
 
     with pytest.raises(OutOfScope) as refusal:
-        world.notice([a_report(instant)], monitor)
+        world.notice(Delivery(reports=(a_report(instant),)), monitor)
 
     assert refusal.value.code == "unknown_environment"

@@ -7,7 +7,8 @@ from tests.bot.intake.support import ALERTS, MONITOR, a_delivery, open_door
 from tests.builders import CHANNEL
 from tests.waiting import wait_until
 
-FIRING = {"new": 1, "changed": 0, "folded": 0}
+FIRING = {"new": 1, "changed": 0, "folded": 0, "cut": {}}
+FOLDED = {"new": 0, "changed": 0, "folded": 1, "cut": {}}
 
 
 def _alerts(door):
@@ -45,7 +46,7 @@ def test_a_repeat_is_folded(door):
 
     answer = door.call("POST", ALERTS, a_delivery(annotations={"summary": "Still hot."}), token=MONITOR)
 
-    assert answer.json == {"new": 0, "changed": 0, "folded": 1}
+    assert answer.json == {"new": 0, "changed": 0, "folded": 1, "cut": {}}
     assert (door.events(), _cards(door)) == (before, [(CHANNEL, 1, 0)])
 
 
@@ -56,18 +57,25 @@ def test_a_resolution_is_noted_once(door):
     resolved = [door.call("POST", ALERTS, a_delivery("resolved"), token=MONITOR).json for _ in range(2)]
     late = door.call("POST", ALERTS, a_delivery(), token=MONITOR).json
 
-    assert resolved == [{"new": 0, "changed": 1, "folded": 0}, {"new": 0, "changed": 0, "folded": 1}]
-    assert late == {"new": 0, "changed": 0, "folded": 1}
+    assert resolved == [
+        {"new": 0, "changed": 1, "folded": 0, "cut": {}},
+        {"new": 0, "changed": 0, "folded": 1, "cut": {}},
+    ]
+    assert late == {"new": 0, "changed": 0, "folded": 1, "cut": {}}
     assert _alerts(door) == [("prod-eu-1", CHANNEL, "resolved", 2)]
 
 
-def test_the_same_alert_starting_again_is_another_one(door):
-    """An alert is told apart by its start, too."""
-    door.call("POST", ALERTS, a_delivery(), token=MONITOR)
+def test_what_burns_again_rings_again(door):
+    """After its end, a later start is another time; while it burns, a later start is a twin's clock."""
+    twin = a_delivery(startsAt="2026-11-20T11:00:03Z")
+    over = a_delivery("resolved", endsAt="2026-11-20T11:20:00Z")
+    answers = [
+        door.call("POST", ALERTS, body, token=MONITOR).json
+        for body in (a_delivery(), twin, over, a_delivery(startsAt="2026-11-20T11:30:00Z"))
+    ]
 
-    answer = door.call("POST", ALERTS, a_delivery(startsAt="2026-11-20T11:00:00.000001Z"), token=MONITOR)
-
-    assert answer.json == FIRING
+    assert answers == [FIRING, FOLDED, {"new": 0, "changed": 1, "folded": 0, "cut": {}}, FIRING]
+    assert _cards(door) == [(CHANNEL, 2, 0), (CHANNEL, 1, 0)]
 
 
 def test_what_a_monitor_sends_beside_the_known_is_passed_over(door):
@@ -93,7 +101,7 @@ def test_a_real_alertmanager_is_understood(world, hand_clock, start_alertmanager
         wait_until(lambda: [row[2:] for row in _alerts(door)] == [("resolved", 2)], what="it resolved", within_s=30)
 
     kinds = [event["kind"] for event in door.events() if event["stream"] == "alert" or "alert" in event["kind"]]
-    assert kinds == ["alert.firing", "alert.resolved"]
+    assert kinds == ["alert.firing", "alert.group_changed", "alert.resolved", "alert.group_resolved"]
     with world.store.reading() as reading:
         (subject,) = reading.connection.exec_driver_sql("SELECT id FROM alerts").scalars()
         assert reading.texts(subject)["label shop"] == "é"

@@ -9,6 +9,7 @@ from approvals.alert import Alert, AlertState
 from approvals.digest import Head, WeeklyDigest
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
+from approvals.monitor import RefusedDeliveries
 from approvals.pause import Consent, Scope, ScopeKind
 from approvals.plan import Change, Redacted
 from approvals.ports import HeldBack
@@ -16,7 +17,7 @@ from approvals.request import Earlier, State
 from approvals.risk import Risk
 from approvals.verb import Effect
 from bot.delivery import Detail, Occasion, Told
-from bot.slack.alert_message import alert_message
+from bot.slack.alert_message import alert_message, refused_message
 from bot.slack.buttons import Asked
 from bot.slack.card import outcome_card, without_words
 from bot.slack.deny_form import Denial, form
@@ -40,6 +41,8 @@ from tests.builders import (
     a_request,
     a_rule,
     a_ruling,
+    an_alert,
+    an_alert_group,
     an_approver_set,
     an_asking,
     an_execution,
@@ -265,19 +268,41 @@ def test_the_notice_of_a_pause(golden, name):
     assert problems(message) == []
 
 
-@pytest.mark.parametrize("state", list(AlertState))
-def test_the_card_of_an_alert(golden, state):
-    """An alert's card, firing and resolved: information, with nothing to press."""
-    alert = Alert(
-        id="alert_01JD00000000000000000000", token="tok", environment="prod-eu-1", channel=CHANNEL, fingerprint="f",
-        starts_at=NOON, state=state, revision=1, seen_at=NOON,
-        resolved_at=NOON + HOUR if state is AlertState.RESOLVED else None,
+SAID = {"label alertname": "HighLatency", "annotation summary": "p99 over 4 s", "label severity": "page"}
+FIRES = (an_alert(starts_at=NOON), SAID)
+ENDED = (an_alert(AlertState.RESOLVED, fingerprint="f2"), SAID | {"label a": "1", "label b": "2"})
+ALERT_CARDS = {
+    "firing": (an_alert_group(), [FIRES]),
+    "resolved": (an_alert_group(AlertState.RESOLVED, resolved_at=NOON + HOUR), [(an_alert(AlertState.RESOLVED), SAID)]),
+    "some-of-a-group": (
+        an_alert_group(firing=7, total=12, cut={"alerts": 3, "labels": 1, "texts": 2}),
+        [*[FIRES] * 2, ENDED],
+    ),
+    "a-whole-group": (an_alert_group(AlertState.RESOLVED, total=2, resolved_at=NOON + HOUR), [ENDED, (ENDED[0], {})]),
+}
+
+
+@pytest.mark.parametrize("name", ALERT_CARDS)
+def test_the_card_of_a_group_of_alerts(golden, name):
+    """A group's card, firing and resolved: information, with nothing to press, and what was cut of it."""
+    group, shown = ALERT_CARDS[name]
+
+    message = checked(alert_message(group, shown, revision=1))
+
+    golden(f"alert-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
+    assert problems(message) == []
+
+
+def test_the_card_of_refused_deliveries(golden):
+    """People hear that alarms may be missing: whose, why, and what helps."""
+    refused = RefusedDeliveries(
+        id="refused_1", environment="prod-eu-1", monitor="prometheus", channel=CHANNEL, follows="", token="tok",
+        codes={"too_large": 3, "unheard_of": 1}, since=NOON, last_at=NOON + MINUTE,
     )  # fmt: skip
-    texts = {"label alertname": "HighLatency", "annotation summary": "p99 over 4 s", "label severity": "page"}
 
-    message = checked(alert_message(alert, texts, revision=1))
+    message = checked(refused_message(refused, revision=1))
 
-    golden(f"alert-{state.value}.json", {"text": message.text, "blocks": list(message.blocks)})
+    golden("alert-deliveries-refused.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []
 
 
@@ -403,12 +428,9 @@ def test_a_card_without_anybodys_words(golden):
 
 def test_an_alert_says_how_many_more_wait(golden):
     """What a storm holds back is counted on the card that is shown."""
-    alert = Alert(
-        id="alert_01JD00000000000000000000", token="tok", environment="prod-eu-1", channel=CHANNEL, fingerprint="f",
-        starts_at=NOON, state=AlertState.FIRING, revision=1, seen_at=NOON,
-    )  # fmt: skip
+    shown: list[tuple[Alert, dict[str, str]]] = [(an_alert(), {})]
 
-    message = checked(alert_message(alert, {}, revision=1, held_back=HeldBack(count=312, since=NOON)))
+    message = checked(alert_message(an_alert_group(), shown, revision=1, held_back=HeldBack(count=312, since=NOON)))
 
     golden("alert-held-back.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approvals.alert import Alert, AlertState
+from approvals.alert import Cut
 from bot.delivery import Occasion, Told
 from bot.slack.agent_part import AGENT
-from bot.slack.alert_message import alert_message
+from bot.slack.alert_message import ALERTS, alert_message
 from bot.slack.message import checked
 from bot.slack.pause_message import Notice, pause_message
 from bot.slack.thread_message import thread_message
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import RATIONALE, a_card, a_standing_of, live, problems, short_fingerprint, words
-from tests.builders import CHANNEL, NOON, a_pause
+from tests.builders import a_pause, an_alert, an_alert_group
 
 NASTY = st.text(
     st.one_of(
@@ -121,15 +121,16 @@ def test_what_was_erased_is_said_to_be():
 
 
 @settings(max_examples=60, deadline=None)
-@given(texts=st.dictionaries(st.one_of(NASTY, TOKENS), st.one_of(NASTY, TOKENS), max_size=20))
-def test_no_text_of_a_monitor_becomes_live(texts):
+@given(
+    texts=st.dictionaries(st.one_of(NASTY, TOKENS), st.one_of(NASTY, TOKENS), max_size=20),
+    count=st.sampled_from([1, 3, 99]),
+)
+def test_no_text_of_a_monitor_becomes_live(texts, count):
     """Labels and annotations are a stranger's words: shown, counted, never live (T-RND-14 for alert names)."""
-    alert = Alert(
-        id="alert_01JD00000000000000000000", token="tok", environment="prod-eu-1", channel=CHANNEL, fingerprint="f",
-        starts_at=NOON, state=AlertState.FIRING, revision=1, seen_at=NOON,
-    )  # fmt: skip
+    said = {f"label {name}": text for name, text in texts.items()}
+    group = an_alert_group(total=count, firing=count, cut=dict.fromkeys(Cut, 9))
 
-    message = checked(alert_message(alert, {f"label {name}": text for name, text in texts.items()}, revision=1))
+    message = checked(alert_message(group, [(an_alert(), said)] * min(count, ALERTS), revision=1))
 
     assert {kind for kind, _ in live(message)} <= set()
     assert problems(message) == []

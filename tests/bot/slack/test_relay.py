@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from approvals.alert import AlertState, Report
+from approvals.alert import AlertState, Delivery
 from approvals.ports import Milestone
 from approvals.request import State
 from approvals.tokens import TokenKind, created
 from tests.bot.slack.office import PROD, REPLACES, is_answerable, text_of
-from tests.builders import ADA, NOON, a_token, an_action
+from tests.builders import ADA, NOON, a_report, a_token, an_action
 from tests.fakes.journey import Crash, CrashesAt
 
 
@@ -173,13 +173,11 @@ def test_an_alert_is_a_card_without_buttons_and_its_end_is_told(office):
     )
     with office.store.writing() as uow:
         uow.save(created(monitor))
-    firing = Report(
-        fingerprint="f", starts_at=NOON, state=AlertState.FIRING, labels={"alertname": "<!channel>"}, annotations={}
-    )
-    office.world.notice((firing,), monitor)
+    firing = a_report(starts_at=NOON, labels={"alertname": "<!channel>"})
+    office.world.notice(Delivery(reports=(firing,)), monitor)
     office.step()
     first = text_of(office.card().blocks)
-    office.world.notice((replace(firing, state=AlertState.RESOLVED),), monitor)
+    office.world.notice(Delivery(reports=(replace(firing, state=AlertState.RESOLVED),)), monitor)
 
     office.step()
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import AlertState, Report
+from approvals.alert import AlertState, Delivery
 from approvals.request import State
 from approvals.tokens import TokenKind, created
 from bot.local.workspace import Strictness
 from tests.bot.slack.office import is_answerable, text_of
-from tests.builders import ADA, NOON, a_token, an_action
+from tests.builders import ADA, NOON, a_report, a_token, an_action
 
 TICK = 0.3
 """Seconds between two steps of the relay, as in service."""
@@ -40,18 +40,20 @@ class Storm:
             uow.save(created(MONITOR))
 
     def alerts(self, count: int) -> None:
-        """Let a monitor report that many new alerts in one delivery."""
+        """Let a monitor report that many new alerts, each of a group of its own: nothing that could be folded."""
         self._alerts += count
         self.office.world.notice(
-            tuple(
-                Report(
-                    fingerprint=f"f{number}",
-                    starts_at=NOON,
-                    state=AlertState.FIRING,
-                    labels={"alertname": f"Alert{number}"},
-                    annotations={},
+            Delivery(
+                reports=tuple(
+                    a_report(
+                        group=f"g{number}",
+                        fingerprint=f"f{number}",
+                        starts_at=NOON,
+                        labels={"alertname": f"Alert{number}"},
+                        annotations={},
+                    )
+                    for number in range(self._alerts - count, self._alerts)
                 )
-                for number in range(self._alerts - count, self._alerts)
             ),
             MONITOR,
         )
@@ -133,9 +135,11 @@ def test_what_informs_takes_no_turn_of_a_decision(storm):
     request = storm.office.world.pending()
     storm.pass_by(2)
     storm.office.world.notice(
-        tuple(
-            Report(fingerprint=f"f{number}", starts_at=NOON, state=AlertState.RESOLVED, labels={}, annotations={})
-            for number in range(30)
+        Delivery(
+            reports=tuple(
+                a_report(AlertState.RESOLVED, group=f"g{number}", fingerprint=f"f{number}", starts_at=NOON)
+                for number in range(30)
+            )
         ),
         MONITOR,
     )

@@ -1,4 +1,4 @@
-"""A monitor's delivery becomes reports; what Alertmanager adds one day is passed over, what we read is checked."""
+"""A monitor's delivery becomes reports: what cannot be taken is cut, counted and told; refused is only what is no delivery."""
 
 import json
 from datetime import UTC, datetime
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import AlertState, Report
+from approvals.alert import AlertState, Delivery
 from approvals.errors import Malformed
-from models.payloads import AlertmanagerPayload, read, reports_of
-from models.strict_json import parse
+from models.payloads import delivery_of
+from models.payloads.alertmanager import MOST_ALERTS
 
 ALERT: dict[str, Any] = {
     "status": "firing",
@@ -35,84 +35,248 @@ DELIVERY: dict[str, Any] = {
     "groupKey": '{}:{alertname="HighCPU"}',
     "truncatedAlerts": 0,
 }
+GRAFANA: dict[str, Any] = {
+    "receiver": "countersign",
+    "status": "firing",
+    "orgId": 1,
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "Disk", "grafana_folder": "Ops"},
+            "annotations": {},
+            "startsAt": "2026-11-21T09:00:00+00:00",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "https://grafana.example/alerting/grafana/abc/view",
+            "fingerprint": "57c6d9296de2ad39",
+            "silenceURL": "https://grafana.example/alerting/silence/new",
+            "dashboardURL": "",
+            "panelURL": "",
+            "imageURL": None,
+            "values": {"B": 44.23943737541908, "C": 1},
+            "valueString": "[ var='B' labels={} value=44.2 ]",
+        }
+    ],
+    "groupLabels": {"alertname": "Disk"},
+    "commonLabels": {},
+    "commonAnnotations": {},
+    "externalURL": "https://grafana.example/",
+    "version": "1",
+    "truncatedAlerts": 0,
+    "title": "[FIRING:1] Disk",
+    "state": "alerting",
+    "message": "**Firing**",
+}
 
 
-def reports_from(body):
-    """Return the reports of one delivery, a dict."""
-    return reports_of(read(AlertmanagerPayload, parse(json.dumps(body).encode())))
+def delivered(body: Any) -> Delivery:
+    """Return one delivery, a value of JSON or its text."""
+    return delivery_of(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def test_a_delivery_becomes_reports():
-    """Each alert arrives with its labels and its start in UTC, nanoseconds cut to microseconds."""
-    texts: dict[str, Any] = {"labels": ALERT["labels"], "annotations": ALERT["annotations"]}
-    expected = (
-        Report(
-            fingerprint="f5fc5d1a1e7b0f0a",
-            starts_at=datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC),
-            state=AlertState.FIRING,
-            **texts,
-        ),
-        Report(
-            fingerprint="f5fc5d1a1e7b0f0a",
-            starts_at=datetime(2026, 11, 21, 8, tzinfo=UTC),
-            state=AlertState.RESOLVED,
-            **texts,
-        ),
-    )
-
-    assert reports_from(DELIVERY) == expected
-
-
-def test_what_a_newer_alertmanager_adds_is_passed_over():
-    """An upgrade of the monitor must not silence its alarms."""
-    newer = DELIVERY | {"tenant": {"a": [1]}, "alerts": [alert | {"silenced": None} for alert in DELIVERY["alerts"]]}
-
-    assert reports_from(newer) == reports_from(DELIVERY)
-
-
-def with_alert(**changes):
+def with_alert(**changes: Any) -> dict[str, Any]:
     """Return a delivery of one alert that differs by *changes*."""
     return DELIVERY | {"alerts": [ALERT | changes]}
 
 
-FAULTS = {
-    "another version": (DELIVERY | {"version": "5"}, "unknown_value", "/version"),
-    "no alerts": ({"version": "4"}, "missing_field", "/alerts"),
-    "201 alerts": (DELIVERY | {"alerts": [ALERT] * 201}, "too_long", "/alerts"),
-    "another state": (with_alert(status="pending"), "unknown_value", "/alerts/0/status"),
-    "a label as number": (with_alert(labels={"severity": 1}), "wrong_type", "/alerts/0/labels/severity"),
-    "a long label": (with_alert(labels={"a": "x" * 2049}), "too_long", "/alerts/0/labels/a"),
-    "a long annotation": (with_alert(annotations={"a": "x" * 8193}), "too_long", "/alerts/0/annotations/a"),
-    "65 labels": (with_alert(labels={f"l{n}": "" for n in range(65)}), "too_long", "/alerts/0/labels"),
-    "a fingerprint of ours": (with_alert(fingerprint="F5FC"), "wrong_format", "/alerts/0/fingerprint"),
-    "a start without zone": (with_alert(startsAt="2026-11-21T10:00:00"), "wrong_format", "/alerts/0/startsAt"),
-    "a start on the 30th of February": (
-        with_alert(startsAt="2026-02-30T10:00:00Z"),
-        "wrong_format",
-        "/alerts/0/startsAt",
+def without(*fields: str) -> dict[str, Any]:
+    """Return a delivery of one alert that lacks some fields."""
+    return DELIVERY | {"alerts": [{name: value for name, value in ALERT.items() if name not in fields}]}
+
+
+def test_a_delivery_becomes_reports():
+    """Each alert arrives with its texts, its start in UTC, nanoseconds cut to microseconds, and no end in the year 1."""
+    first, second = delivered(DELIVERY).reports
+
+    assert (first.fingerprint, first.state, first.labels, first.annotations, first.cut) == (
+        "f5fc5d1a1e7b0f0a",
+        AlertState.FIRING,
+        ALERT["labels"],
+        ALERT["annotations"],
+        {},
+    )
+    assert (first.starts_at, first.ends_at) == (datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC), None)
+    assert (second.state, second.ends_at) == (AlertState.RESOLVED, datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+    assert first.group == second.group
+
+
+def test_what_grafana_posts_is_taken():
+    """Version 1, numbers, addresses that may be null, and no groupKey: the labels that it groups by tell groups apart."""
+    taken, other = (delivered(GRAFANA | {"groupLabels": {"alertname": name}}) for name in ("Disk", "CPU"))
+
+    (report,) = taken.reports
+    assert (report.fingerprint, report.state, report.starts_at, taken.cut, report.cut) == (
+        "57c6d9296de2ad39",
+        AlertState.FIRING,
+        datetime(2026, 11, 21, 9, tzinfo=UTC),
+        {},
+        {},
+    )
+    assert report.group != other.reports[0].group
+
+
+def test_an_alert_as_it_goes_to_alertmanager_itself_is_taken():
+    """Vmalert and Prometheus send neither state nor fingerprint: the end tells whether it burns, the labels which one it is."""
+    bare = {
+        "labels": {"alertname": "Up", "job": "api"},
+        "startsAt": "2026-11-21T09:00:00.5Z",
+        "endsAt": "2026-11-21T09:04:00Z",
+    }
+    first, again, other = delivered(
+        {"alerts": [bare, bare | {"labels": {"job": "api", "alertname": "Up"}}, bare | {"labels": {"alertname": "Up"}}]}
+    ).reports
+
+    assert (first.state, first.ends_at) == (None, datetime(2026, 11, 21, 9, 4, tzinfo=UTC))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert first.group == other.group
+
+
+TAKEN = {
+    "a newer field": (DELIVERY | {"tenant": {"a": [1]}}, {}, {}),
+    "another version": (DELIVERY | {"version": "5"}, {}, {}),
+    "no version": ({name: value for name, value in DELIVERY.items() if name != "version"}, {}, {}),
+    "no annotations": (without("annotations"), {}, {}),
+    "null annotations": (with_alert(annotations=None), {}, {}),
+    "annotations of another kind": (with_alert(annotations=["a"]), {"annotations": 1}, {}),
+    "no labels": (without("labels"), {}, {}),
+    "no start": (without("startsAt"), {}, {}),
+    "a start in the year 1": (with_alert(startsAt="0001-01-01T00:00:00Z"), {}, {}),
+    "a start in the year 1 east of Greenwich": (with_alert(startsAt="0001-01-01T00:00:00+02:00"), {}, {}),
+    "a number as label": (with_alert(labels={"severity": 1}), {}, {}),
+    "a long label": (with_alert(labels={"a": "x" * 2049}), {"texts": 1}, {}),
+    "a long name": (with_alert(labels={"x" * 129: "x"}), {"texts": 1}, {}),
+    "a long annotation": (with_alert(annotations={"a": "x" * 8193}), {"texts": 1}, {}),
+    "65 labels": (with_alert(labels={f"l{n}": "" for n in range(65)}), {"labels": 1}, {}),
+    "a nameless label": (with_alert(labels={"": "x", " ": "y", "a": "b"}), {"labels": 2}, {}),
+    "null and nested labels": (with_alert(labels={"a": None, "b": {"c": 1}, "d": [], "e": True}), {"labels": 3}, {}),
+    "nested annotations": (with_alert(annotations={"a": {"b": {}}}), {"annotations": 1}, {}),
+    "a lone surrogate": (with_alert(labels={"a": "\ud800x"}), {}, {"characters": 1}),
+    "a NUL": (with_alert(labels={"a": "\0"}), {}, {"characters": 1}),
+    "a start without zone": (with_alert(startsAt="2026-11-21T10:00:00"), {"times": 1}, {}),
+    "a start on the 30th of February": (with_alert(startsAt="2026-02-30T10:00:00Z"), {"times": 1}, {}),
+    "a start in other digits": (with_alert(startsAt="٢026-11-21T10:00:00Z"), {"times": 1}, {}),
+    "a start at the end of time": (with_alert(startsAt="9999-12-31T23:59:59-01:00"), {"times": 1}, {}),
+    "a start in seconds": (with_alert(startsAt=1795255200), {"times": 1}, {}),
+    "alerts that are none": (DELIVERY | {"alerts": [ALERT, None, "x", 3, []]}, {}, {"alerts": 4}),
+    "201 alerts": (DELIVERY | {"alerts": [ALERT] * 201}, {}, {"alerts": 1}),
+    "alerts that the sender cut": (with_alert() | {"truncatedAlerts": 7}, {}, {"alerts": 7}),
+    "an absurd number of them": (with_alert() | {"truncatedAlerts": 10**30}, {}, {}),
+    "a number of them in other digits": (with_alert() | {"truncatedAlerts": "٢"}, {}, {}),
+    "the same label twice": (
+        json.dumps(with_alert()).replace('"alertname": "HighCPU", "names', '"a": "1", "a": "2", "names', 1).encode(),
+        {"labels": 1},
+        {},
     ),
-    "a start in other digits": (with_alert(startsAt="٢026-11-21T10:00:00Z"), "wrong_format", "/alerts/0/startsAt"),
-    "a start before the first instant": (
-        with_alert(startsAt="0001-01-01T00:00:00+02:00"),
-        "wrong_format",
-        "/alerts/0/startsAt",
+    "bytes that are no UTF-8": (
+        json.dumps(with_alert()).replace("shop", "sh*p").encode().replace(b"*", b"\xff"),
+        {},
+        {"characters": 1},
     ),
-    "a start in seconds": (with_alert(startsAt=1795255200), "wrong_type", "/alerts/0/startsAt"),
+    "a byte order mark": (b"\xef\xbb\xbf" + json.dumps(with_alert()).encode(), {}, {}),
+    "no number": (json.dumps(with_alert() | {"values": 0}).replace('"values": 0', '"values": NaN').encode(), {}, {}),
+    "a deep annotation": (
+        json.dumps(with_alert(annotations={"a": 0})).replace('"a": 0', '"a": ' + "[" * 150 + "]" * 150).encode(),
+        {"annotations": 1},
+        {},
+    ),
+    "a thousand and one fields": (DELIVERY | {f"f{n}": n for n in range(1001)}, {}, {}),
 }
 
 
-@pytest.mark.parametrize(("body", "code", "field"), FAULTS.values(), ids=FAULTS.keys())
-def test_what_is_read_is_checked(body, code, field):
-    """A fault in what we show is refused with its place, however tolerant we are of the rest."""
+@pytest.mark.parametrize(("body", "of_the_alert", "of_the_delivery"), TAKEN.values(), ids=TAKEN.keys())
+def test_what_is_odd_costs_itself_alone(body, of_the_alert, of_the_delivery):
+    """Whatever cannot be taken is counted; its neighbours are taken, and the alert is the same alert."""
+    delivery = delivered(body)
+
+    assert (delivery.reports[0].cut, delivery.cut) == (of_the_alert, of_the_delivery)
+    assert delivery.reports[0].fingerprint == ALERT["fingerprint"]
+    assert len(delivery.reports) <= MOST_ALERTS
+
+
+def test_what_people_read_first_is_kept_first():
+    """Of more labels than there is room for, the alert's name and severity stay, wherever they stand."""
+    labels = {f"a{n:03}": "" for n in range(100)} | {"severity": "page", "alertname": "Hot"}
+
+    kept = delivered(with_alert(labels=labels)).reports[0]
+
+    assert (kept.labels["alertname"], kept.labels["severity"], len(kept.labels), kept.cut) == (
+        "Hot",
+        "page",
+        64,
+        {"labels": 38},
+    )
+
+
+def test_a_long_text_is_cut_with_its_secrets_gone_first():
+    """Half of a secret would not be seen as one (I12)."""
+    secret = "AKIA" + "A" * 16
+    text = delivered(with_alert(annotations={"a": "x" * 8180 + " " + secret})).reports[0].annotations["a"]
+
+    assert len(text) == 8192
+    assert "AKIA" not in text
+
+
+@pytest.mark.parametrize("said", ["F5FC", "a b", "x" * 65, "é", "\ud800", 17])
+def test_a_strange_fingerprint_still_tells_alerts_apart(said):
+    """What the sender keeps is what tells them apart, however it is written; nothing of it has to be stored as it came."""
+    first, again, other = (
+        delivered(with_alert(fingerprint=one, labels=labels)).reports[0].fingerprint
+        for one, labels in ((said, {}), (said, {"a": "b"}), ("another", {}))
+    )
+
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("alert", "delivery", "state"),
+    [
+        ({"status": "RESOLVED"}, {}, AlertState.RESOLVED),
+        ({"state": "alerting"}, {}, AlertState.FIRING),
+        ({"state": "ok"}, {}, AlertState.RESOLVED),
+        ({"status": "pending"}, {}, None),
+        ({}, {"status": "resolved"}, AlertState.RESOLVED),
+        ({}, {"state": "alerting"}, AlertState.FIRING),
+        ({"endsAt": "2026-11-21T10:00:00Z"}, {"status": "resolved"}, None),
+        ({"status": 7}, {"status": []}, None),
+    ],
+    ids=[
+        "in capitals",
+        "Grafana's word",
+        "Grafana's other word",
+        "unknown",
+        "the delivery's",
+        "its other",
+        "its end",
+        "none",
+    ],
+)
+def test_whether_it_burns_is_read_from_what_there_is(alert, delivery, state):
+    """An alert's own word, or else its end, or else that of the delivery."""
+    (report,) = delivered({"alerts": [{"labels": {"alertname": "Up"}} | alert]} | delivery).reports
+
+    assert report.state is state
+
+
+NO_DELIVERIES = {
+    "no object": (b"[]", "wrong_type"),
+    "a text": (b'"x"', "wrong_type"),
+    "no alerts": (b'{"version": "4"}', "missing_field"),
+    "alerts of another kind": (b'{"alerts": {}}', "wrong_type"),
+    "no alert among them": (b'{"alerts": [1, null]}', "no_alert_readable"),
+    "no JSON": (b"{", "not_json"),
+    "nothing": (b"", "not_json"),
+    "too deep": (b'{"alerts": ' + b"[" * 201 + b"]" * 201 + b"}", "too_deep"),
+}
+
+
+@pytest.mark.parametrize(("data", "code"), NO_DELIVERIES.values(), ids=NO_DELIVERIES.keys())
+def test_what_is_no_delivery_is_refused(data, code):
+    """No object, or no list of alerts in it: there is nothing to show."""
     with pytest.raises(Malformed) as caught:
-        reports_from(body)
+        delivery_of(data)
 
-    assert (caught.value.code, caught.value.field) == (code, field)
+    assert caught.value.code == code
 
 
-def test_the_bounds_include_their_ends():
-    """200 alerts, 64 labels and the longest texts are taken."""
-    labels = {f"l{n}": "" for n in range(63)} | {"x" * 128: "x" * 2048}
-
-    assert len(reports_from(DELIVERY | {"alerts": [ALERT] * 200})) == 200
-    assert reports_from(with_alert(labels=labels, annotations={"a": "x" * 8192}))[0].labels == labels
+def test_no_alerts_at_all_are_a_delivery_of_none():
+    """As some senders test a contact point."""
+    assert delivered({"alerts": []}) == Delivery(reports=())
