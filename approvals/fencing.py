@@ -6,7 +6,7 @@ thought of, or that a later version of Kubernetes brings, is refused. Which fiel
 (:mod:`approvals.verbs`); the expressions become policies in the cluster's door.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _CAP: Final = 10
@@ -47,24 +47,31 @@ def only_annotation(field: str, key: str, form: str) -> str:
 def keeps_owners(fields: Iterable[tuple[str, ...]]) -> str:
     """Return that ``metadata.managedFields`` changed as the server changes it for a write of *fields*, and not otherwise.
 
-    A bearer can send that list along: an empty one wipes it, any other replaces it, and a mark would be gone or forged. So an
-    entry stays as it is, unless it owned one of *fields* and loses it, or is the writer's own; entries of a subresource, such
-    as the mark of a scale, and of an apply are never the writer's; at most one writer is new. Beyond ten writers the server
-    merges the oldest into one entry, which is let through where it can happen only.
+    A bearer can send that list along: an empty one wipes it, any other replaces it, and a mark would be gone or forged. The name
+    of a writer proves nothing, since a bearer may write under any. So an entry, whoever's, may come to own or cease to own
+    *fields* and nothing else; it goes only if it owned nothing else; at most one writer is new, and owns nothing else either.
+    Entries of a subresource, such as the mark of a scale, and of an apply are never new. Beyond ten writers the server merges the
+    oldest into one entry, which is let through where it can happen only.
 
     Args:
         fields: Paths as ``fieldsV1`` spells them, such as ``("f:metadata", "f:annotations", "f:x")``.
     """
+    paths = tuple(fields)
     new, old = (f"{side}.?managedFields.orValue([])" for side in _sides("metadata"))
-    merged = f"({old}.size() >= {_CAP} && {new}.exists(n, n.?manager.orValue('') == '{_ANCIENT}'))"
-    owns = " || ".join(_owns("e", path) for path in fields)
+    ancient = f"e.?manager.orValue('') == '{_ANCIENT}'"
+    merged = f"({old}.size() >= {_CAP} && {new}.exists(e, {ancient}))"
+    plain = "e.?operation.orValue('') == 'Update' && e.?subresource.orValue('') == ''"
+    only, same = _owns_only("e", paths), _same("o", "e")
+    stayed = f"e in {new} || {new}.exists(o, {same} && {_owns_alike('o', 'e', paths)})"
+    went = f"!{new}.exists(o, {same}) && {only}"
+    was_there = f"e in {old} || {old}.exists(o, {same} && {_owns_alike('e', 'o', paths)})"
+    came = f"!{old}.exists(o, {same}) && {plain} && {only}"
     return "\n&& ".join(
         (
             f"({old}.size() == 0 || {new}.size() > 0)",
-            f"({merged} || {old}.all(e, e in {new} || {owns} || ({_plain('e')} && {new}.exists(n, {_same('n', 'e')}))))",
-            f"({merged} || {old}.filter(e, !(e in {new}) && !({owns})).size() <= 1)",
-            f"{new}.all(e, e in {old} || {_plain('e')})",
-            f"{new}.filter(e, e.?manager.orValue('') != '{_ANCIENT}' && !{old}.exists(o, {_same('o', 'e')})).size() <= 1",
+            f"({merged} || {old}.all(e, {stayed} || ({went})))",
+            f"{new}.all(e, {was_there} || ({came}) || ({merged} && {ancient}))",
+            f"{new}.filter(e, !({ancient}) && !{old}.exists(o, {same})).size() <= 1",
         )
     )
 
@@ -79,20 +86,51 @@ def _listed(names: Iterable[str]) -> str:
     return f"[{', '.join(quoted)}]"
 
 
-def _owns(entry: str, path: tuple[str, ...]) -> str:
-    """Return that a managedFields entry owns the field at *path*."""
-    *way, leaf = path
+def _owns_alike(new: str, old: str, paths: tuple[tuple[str, ...], ...]) -> str:
+    """Return that two managedFields entries own the same but for *paths*."""
+    return " && ".join(
+        (
+            *(
+                f"{_at(new, way)}.all(k, k in {free} || (k in {_at(old, way)} && {_at(new, way)}[k] == {_at(old, way)}[k]))"
+                f" && {_at(old, way)}.all(k, k in {free} || k in {_at(new, way)})"
+                for way, free in _ways(paths)
+            ),
+            *(f"({one} || '{way[-1]}' in {_at(old, way[:-1])})" for way, one in _not_whole(new, paths)),
+        )
+    )
+
+
+def _owns_only(entry: str, paths: tuple[tuple[str, ...], ...]) -> str:
+    """Return that a managedFields entry owns nothing but *paths*."""
+    return " && ".join(
+        (
+            *(f"{_at(entry, way)}.all(k, k in {free})" for way, free in _ways(paths)),
+            *(f"({one})" for _, one in _not_whole(entry, paths)),
+        )
+    )
+
+
+def _not_whole(entry: str, paths: tuple[tuple[str, ...], ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give, for each map on the way to another one, that an entry does not own it whole: nothing below it means all of it."""
+    for way in sorted({path[:depth] for path in paths for depth in range(1, len(path) - 1)}):
+        yield way, f"!('{way[-1]}' in {_at(entry, way[:-1])}) || {_at(entry, way)}.size() > 0"
+
+
+def _ways(paths: tuple[tuple[str, ...], ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give every map on the way to *paths* with the keys of it that may differ; a map's own ownership is the key ``.``."""
+    for way in sorted({path[:depth] for path in paths for depth in range(len(path))}):
+        ends = {path[len(way)]: len(path) == len(way) + 1 for path in paths if path[: len(way)] == way}
+        yield way, _listed((*sorted(ends), *(["."] if any(ends.values()) else [])))
+
+
+def _at(entry: str, way: tuple[str, ...]) -> str:
     steps = "".join(f"[?'{step}']" for step in way)
-    return f"'{leaf}' in {entry}.?fieldsV1{steps}.orValue({{}})"
-
-
-def _plain(entry: str) -> str:
-    return f"{entry}.?operation.orValue('') == 'Update' && {entry}.?subresource.orValue('') == ''"
+    return f"{entry}.?fieldsV1{steps}.orValue({{}})"
 
 
 def _same(one: str, other: str) -> str:
     """Return that two entries are the same writer's, by the same way of writing."""
     return " && ".join(
         f"{one}.?{field}.orValue('') == {other}.?{field}.orValue('')"
-        for field in ("manager", "operation", "subresource")
+        for field in ("manager", "operation", "subresource", "apiVersion")
     )

@@ -48,7 +48,7 @@ REQUEST_ID: Final = "countersign.dev/request-id"
 
 _OBJECT: Final = "object"
 
-_INSTANT: Final = "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$"
+_INSTANT: Final = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 """The form of the instant that a restart writes: RFC 3339 in UTC, 20 characters."""
 
 _ID: Final = "^[A-Za-z0-9_]{1,64}$"

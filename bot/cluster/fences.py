@@ -40,8 +40,15 @@ _PODS: Final = {**_TOKENS, "resources": ["pods"]}
 _EPHEMERAL: Final = {**_TOKENS, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
 _SECRETS: Final = {**_TOKENS, "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
 
-AUDIENCES: Final = ("https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "k3s")
-"""What API servers call themselves unless they are told otherwise: kubeadm, kind, k3s, EKS."""
+_SERVICE: Final = "https://kubernetes.default.svc"
+AUDIENCES: Final = (
+    (_SERVICE,),
+    (f"{_SERVICE}.cluster.local",),
+    (f"{_SERVICE}.cluster.local", "k3s"),
+    (f"{_SERVICE}.cluster.local", "rke2"),
+)
+"""What API servers call themselves unless they are told otherwise: EKS; kubeadm, kind; k3s; rke2. Each is a whole list, which
+the server fills in where none is asked for: a part of one, such as ``k3s`` alone, is what somebody else would be called."""
 
 _BY_ITSELF: Final = (
     "has(request.userInfo.extra) && 'authentication.kubernetes.io/credential-id' in request.userInfo.extra"
@@ -49,19 +56,26 @@ _BY_ITSELF: Final = (
 )
 """That the user holds a service account's token. Who impersonates has none of its own, and a certificate has another id."""
 
+_UNBOUND: Final = (
+    "!has(request.userInfo.extra) || !request.userInfo.extra.exists(key, key in"
+    " ['authentication.kubernetes.io/pod-name', 'authentication.kubernetes.io/node-name'])"
+)
+"""That the token is bound to no pod and no node: none of ours is, since no pod runs as one of our accounts. One that ran before
+the policies were there holds such a token, and keeps it fresh."""
+
 _TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a Secret's type
 _TOKEN_OF: Final = "kubernetes.io/service-account.name"  # noqa: S105 - an annotation
 
 Manifest = dict[str, Any]
 
 
-def fences(installation: Installation, *, audiences: Sequence[str] = AUDIENCES) -> list[Manifest]:
+def fences(installation: Installation, *, audiences: Sequence[Sequence[str]] = AUDIENCES) -> list[Manifest]:
     """Return the policies with their bindings: the same whatever *installation* grants.
 
     Args:
         installation: Whose accounts they fence.
-        audiences: What the API server calls itself: tokens for anybody else are not minted. The server fills them in
-            before it asks its policies, so a policy has to know them.
+        audiences: What the API server may call itself, each a whole list: tokens for anybody else are not minted. The server
+            fills its list in before it asks its policies, so a policy has to know it.
     """
     prefix = installation.prefix
     return [
@@ -103,7 +117,7 @@ def _planners(installation: Installation) -> Manifest:
     }
 
 
-def _tokens(installation: Installation, audiences: Sequence[str]) -> Manifest:
+def _tokens(installation: Installation, audiences: Sequence[Sequence[str]]) -> Manifest:
     bot = installation.bot
     most = int(LIFE.total_seconds())
     return {
@@ -115,7 +129,7 @@ def _tokens(installation: Installation, audiences: Sequence[str]) -> Manifest:
                 f"tokens of at most {most} seconds only",
             ),
             _rule(
-                f"has(object.spec.audiences) && object.spec.audiences.all(one, one in {_listed(audiences)})",
+                f"has(object.spec.audiences) && object.spec.audiences in [{', '.join(map(_listed, audiences))}]",
                 "tokens for the API server itself only",
             ),
             _rule(
@@ -183,6 +197,7 @@ def _executors(installation: Installation) -> Manifest:
                 "an executor may only update what its verb changes",
             ),
             _rule(_BY_ITSELF, "an executor writes with a token of its own only (no impersonation, no certificate)"),
+            _rule(_UNBOUND, "an executor writes with a token that no pod holds"),
             *(
                 _rule(f"!({' || '.join(guards)}) || ({expression})", f"{name}: {message}")
                 for (name, expression, message), guards in _guarded(fenced).items()

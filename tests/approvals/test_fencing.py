@@ -27,11 +27,20 @@ def test_one_annotation_may_come_or_change_and_not_go():
 
 
 def test_owners_stay_but_for_the_fields_that_are_written():
-    """An entry goes only by losing one of the fields; a subresource's is nobody's to touch."""
-    text = keeps_owners([("f:spec", "f:paused")])
+    """Whoever's an entry is, it may come to own the fields, or lose them, and nothing else; each map on the way is walked."""
+    text = keeps_owners([("f:spec", "f:template", "f:x")])
 
-    assert "'f:paused' in e.?fieldsV1[?'f:spec'].orValue({})" in text
-    assert text.count("\n&& ") == 4
+    top, spec = "o.?fieldsV1.orValue({})", "o.?fieldsV1[?'f:spec'].orValue({})"
+    template = "o.?fieldsV1[?'f:spec'][?'f:template'].orValue({})"
+    walks = [(top, "['f:spec']"), (spec, "['f:template']"), (template, "['f:x', '.']")]
+    for new, free in walks:
+        old = new.replace("o.", "e.", 1)
+        assert f"{new}.all(k, k in {free} || (k in {old} && {new}[k] == {old}[k]))" in text
+        assert f"{old}.all(k, k in {free} || k in {new})" in text
+        assert f"{old}.all(k, k in {free})" in text, "an entry that is new, or goes, owns nothing else"
+    assert f"!('f:spec' in {top}) || {spec}.size() > 0" in text, "an empty map would mean all of it"
+    assert f"!('f:template' in {spec})" not in text, "a map whose own key may come may be empty"
+    assert text.count("\n&& ") == 3
     assert text.startswith(
         "(oldObject.metadata.?managedFields.orValue([]).size() == 0"
         " || object.metadata.?managedFields.orValue([]).size() > 0)"

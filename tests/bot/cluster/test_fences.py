@@ -108,6 +108,7 @@ ATTACKS = {
     "a long instant": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "9" * 200_000}}}}},
     "an instant and more": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: f"{INSTANT}\nx"}}}}},
     "no instant": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: ""}}}}},
+    "no such instant": {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "2026-13-32T24:00:60Z"}}}}},
     "a long request id": {"metadata": {"annotations": {REQUEST_ID: "x" * 65}}},
     "no request id": {"metadata": {"annotations": {REQUEST_ID: None}}},
     "nobody owns anything": {"metadata": {"managedFields": [{}]}},
@@ -284,6 +285,65 @@ def test_a_mark_is_neither_wiped_nor_forged_by_a_restart(ground, as_account, ins
     assert mark in ground.get("Deployment", target.name)["metadata"]["managedFields"]
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+@pytest.mark.parametrize("name", ["kubectl-edit", "somebody", "countersign:esc_1"])
+def test_what_others_own_is_not_rewritten_by_a_restart(ground, as_account, installation, kind, name):
+    """Under whatever name the bearer writes, that of the very owner even: nobody's entry loses or gains another field."""
+    target = Stage.on(ground).settled(workload(kind))
+    path = ground.path(kind, target.name)
+    edit = {
+        "metadata": {"annotations": {"kept": "yes"}},
+        "spec": {"template": {"spec": {"nodeName": "", "hostname": "h"}}},
+    }
+    code, _ = ground.admin.call("PATCH", f"{path}?fieldManager=kubectl-edit", edit, content_type=MERGE)
+    assert code == 200
+    restart = installation.ours.executor(AGENT, "restart", installation.namespace)
+    assert as_account(restart, "PATCH", f"{path}?fieldManager=countersign:esc_0", _restart()) == (200, None)
+    owners = ground.get(kind, target.name)["metadata"]["managedFields"]
+    again = json.loads(json.dumps(_restart()).replace("esc_1", "esc_2").replace("12:00:00", "13:00:00"))
+    forged = {
+        f"{one['manager']} {what}": [one_of if one_of is not one else {**one, "fieldsV1": owned} for one_of in owners]
+        for one in owners
+        for what, owned in {
+            "owns nothing": {},
+            "owns no annotation": {**one["fieldsV1"], "f:metadata": {}},
+            "owns no template": {**one["fieldsV1"], "f:spec": {}},
+            "owns an empty template": {**one["fieldsV1"], "f:spec": {"f:template": {}}},
+            "owns the pace too": _merged(one["fieldsV1"], {"f:spec": {"f:minReadySeconds": {}}}),
+        }.items()
+        if what.startswith("owns the") or not one["manager"].startswith("countersign")
+        if owned != one["fieldsV1"]
+    }
+
+    answers = {
+        what: as_account(
+            restart,
+            "PATCH",
+            f"{path}?dryRun=All&fieldManager={name}",
+            _merged(again, {"metadata": {"managedFields": owned}}),
+        )
+        for what, owned in forged.items()
+    }
+
+    assert answers == dict.fromkeys(forged, FENCED["executor"])
+    assert as_account(restart, "PATCH", f"{path}?fieldManager={name}", again) == (200, None)
+
+
+def test_an_owner_of_the_annotations_loses_them_to_a_restart_and_nothing_else(ground, as_account, installation):
+    """Somebody restarted by hand, or applies the annotation: the write takes it over, as the server does, and passes."""
+    target = Stage.on(ground).settled(workload())
+    path = ground.path("Deployment", target.name)
+    by_hand = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "2026-11-19T12:00:00Z"}}}}}
+    code, _ = ground.admin.call("PATCH", f"{path}?fieldManager=kubectl-rollout", by_hand, content_type=MERGE)
+    applied = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": target.name}, **by_hand}
+    query = "?fieldManager=gitops&force=true"
+    both, _ = ground.admin.call("PATCH", path + query, applied, content_type="application/apply-patch+yaml")
+    restart = installation.ours.executor(AGENT, "restart", installation.namespace)
+
+    assert (code, both) == (200, 200)
+    assert as_account(restart, "PATCH", f"{path}?fieldManager=countersign:esc_1", _restart()) == (200, None)
+
+
 def test_a_workload_that_many_have_written_can_be_restarted(ground, as_account, installation):
     """Beyond ten writers the server merges the oldest: their entries go by its own hand, and the restart passes."""
     manifest = workload()
@@ -301,9 +361,10 @@ def test_a_workload_that_many_have_written_can_be_restarted(ground, as_account, 
 
 
 def test_a_large_workload_can_be_restarted(ground, as_account, installation):
-    """The fence compares whole objects, and the server bounds what a policy may cost: 300 kB of them fit."""
+    """The server bounds what comparing whole objects may cost: 300 kB fit, also where their one owner loses a field."""
     manifest = workload(replicas=0, env={f"V{number}": "x" * 500 for number in range(500)})
     manifest["metadata"]["annotations"] = {"big": "x" * 50_000}
+    manifest["spec"]["template"]["metadata"]["annotations"] = {RESTARTED_AT: "2026-11-19T12:00:00Z"}
     ground.create(manifest)
     account = installation.ours.executor(AGENT, "restart", installation.namespace)
 
@@ -356,9 +417,11 @@ def test_the_bot_mints_ten_minutes_and_not_more(as_account, installation, second
     [
         {"audiences": ["vault"]},
         {"audiences": ["https://kubernetes.default.svc", "vault"]},
+        {"audiences": ["k3s"]},
+        {"audiences": ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]},
         {"boundObjectRef": {"apiVersion": "v1", "kind": "Secret", "name": "bound"}},
     ],
-    ids=["for another", "for another as well", "bound"],
+    ids=["for another", "for another as well", "for a part", "for several", "bound"],
 )
 def test_the_bot_mints_for_the_api_server_alone(as_account, installation, more):
     """A token that opens another door than the API server's is of no use to us, and none is made."""
@@ -368,6 +431,33 @@ def test_the_bot_mints_for_the_api_server_alone(as_account, installation, more):
     path = f"{place}/serviceaccounts/{account.name}/token"
 
     assert as_account(installation.bot, "POST", path, {"spec": {"expirationSeconds": 600, **more}}) == FENCED["bot"]
+
+
+def test_a_pod_that_ran_as_an_executor_before_the_fences_writes_nothing(broken_in):
+    """Its token stays fresh for as long as it runs; it says which pod holds it, and no token that the bot mints does."""
+    ground = RealGround(broken_in)
+    target = Stage.on(ground).settled(workload())
+    account = broken_in.ours.executor(AGENT, "scale", broken_in.namespace)
+    admission = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    place = f"/api/v1/namespaces/{broken_in.namespace}"
+    minting = f"{place}/serviceaccounts/{account.name}/token"
+    bindings = [broken_in.admin.get(f"{admission}/{broken_in.name}-{fence}") for fence in ("users", "minters")]
+    for one in bindings:
+        broken_in.admin.call("DELETE", f"{admission}/{one['metadata']['name']}")
+    spec = {"serviceAccountName": account.name, "containers": CONTAINERS}
+    pod = {"metadata": {"name": "before"}, "spec": spec}
+    wait_until(lambda: broken_in.admin.call("POST", f"{place}/pods", pod)[0] in {201, 409}, what="the pod is made")
+    uid = broken_in.admin.get(f"{place}/pods/before")["metadata"]["uid"]
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "before", "uid": uid}
+    request = {"spec": {"expirationSeconds": 3600, "boundObjectRef": bound}}
+    wait_until(lambda: broken_in.admin.call("POST", minting, request)[0] == 201, what="its token is made")
+    token = broken_in.admin.create(minting, request)["status"]["token"]
+
+    with bearer(broken_in.cluster, token) as api:
+        path = f"{ground.path('Deployment', target.name)}/scale"
+        code, body = api.call("PATCH", path, {"spec": {"replicas": 2}}, content_type=MERGE)
+
+    assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-executors")
 
 
 def test_the_bot_mints_with_a_token_of_its_own(installation):

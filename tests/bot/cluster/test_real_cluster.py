@@ -64,6 +64,7 @@ def test_an_autoscaler_is_found(real_stage):
 
     assert preview.evidence.findings == (
         f"The autoscaler {target.name} keeps this between 2 and 8 pods and may undo the number.",
+        "The field that this changes was last set by python-urllib3, which may apply its own again.",
     )
 
 
