@@ -37,6 +37,10 @@ class Refused(Exception):
         self.sentence = sentence
         self.code = code or type(self).code
         self.field = field
+        self.cause_code = self.code
+        """A narrower code, where there is one."""
+        self.for_operators = sentence
+        """The sentence, or what tells more to those who run this."""
 
 
 class Malformed(Refused):
@@ -130,9 +134,23 @@ class TooMany(Refused):
 
 
 class Unavailable(Refused):
-    """The answer is not known now: never a yes, and asking again later is fine."""
+    """The answer is not known now: never a yes, and asking again later is fine.
+
+    Whoever asked is told the sentence. What an operator needs beside it, which may name a machine or a file and never a secret,
+    stays at the command line, in the log and in the legs.
+    """
 
     code = "unavailable"
+
+    def __init__(
+        self, sentence: str, *, code: str | None = None, field: str | None = None, cause: str = "", detail: str = ""
+    ) -> None:
+        """Keep the sentence and code; *cause* is a narrower code and *detail* what, where and what to do, for operators alone."""
+        super().__init__(sentence, code=code, field=field)
+        if cause:
+            self.cause_code = cause
+        if detail:
+            self.for_operators = detail
 
 
 class Garbled(Unavailable):

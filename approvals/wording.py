@@ -161,12 +161,15 @@ def storable(text: str) -> str:
     return "".join(kept)[:LONGEST_REASON]
 
 
-def unpaused(refusal: Refused) -> str:
-    """Return what is said of a stop that was refused: first of all that nothing was paused, as far as that is known."""
+def unpaused(refusal: Refused, *, to_operator: bool = False) -> str:
+    """Return what is said of a stop that was refused: first of all that nothing was paused, as far as that is known.
+
+    Who is at the command line is an operator, and told where and why.
+    """
     if refusal.sentence.startswith(NOTHING):
         return refusal.sentence
     sure = not isinstance(refusal, Unavailable) or refusal.code in _BEFORE_ANYTHING
-    return f"{NOTHING}{'' if sure else ', as far as can be told'}. {refusal.sentence}"
+    return f"{NOTHING}{'' if sure else ', as far as can be told'}. {refusal.for_operators if to_operator else refusal.sentence}"
 
 
 def _is_punctuation(word: str) -> bool:

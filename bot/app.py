@@ -107,6 +107,8 @@ class Application:
             return open_database(self.settings.database_url)
         except ValueError as error:
             raise Malformed(f"COUNTERSIGN_DATABASE_URL: {error}.") from error
+        except OSError as error:
+            raise Malformed(f"COUNTERSIGN_DATABASE_URL: the file cannot be used: {error.strerror}.") from error
 
     @cached_property
     def store(self) -> SqlStore:
@@ -246,7 +248,9 @@ class Application:
         try:
             checked = check_policy(file.read_bytes())
         except OSError as error:
-            raise Malformed(f"{file} cannot be read: {error.strerror}.") from error
+            raise Malformed(
+                f"{file} cannot be read: {error.strerror}. Name another file, or set COUNTERSIGN_POLICY."
+            ) from error
         except PolicyMistakes as mistakes:
             listed = "\n".join(f"{file}:{mistake}" for mistake in mistakes.mistakes)
             raise Malformed(f"the policy holds {len(mistakes.mistakes)} mistakes:\n{listed}") from mistakes
@@ -357,5 +361,6 @@ class Application:
         try:
             migrate.upgrade(owner, restricted_role=address(restricted).username if owner != restricted else None)
         except ValueError as error:
-            raise Malformed(f"COUNTERSIGN_DATABASE_URL: {error}.") from error
+            name = "COUNTERSIGN_DATABASE_URL" if owner == restricted else "COUNTERSIGN_MIGRATION_DATABASE_URL"
+            raise Malformed(f"{name}: {error}.") from error
         return f"The database is at schema {schema.REVISION}."

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from approvals.errors import Refused, Unavailable
+from approvals.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Cause:
     code: str
     words: str
     """Without a subject, such as ``nothing listens there``."""
+    cure: str = ""
+    """What to do."""
 
 
 class Away(Unavailable):
@@ -29,30 +31,59 @@ class Away(Unavailable):
     def __init__(self, subject: str, cause: Cause, *, code: str) -> None:
         """Make the sentence: *subject*, such as ``The cluster``, and the cause."""
         words = "" if cause is OTHER else f": {cause.words}"
-        super().__init__(f"{subject} does not answer{words}.", code=code)
+        sentence, is_known = f"{subject} does not answer{words}.", cause is not OTHER
+        detail = f"{sentence} {cause.cure}" if is_known else ""
+        super().__init__(sentence, code=code, cause=cause.code if is_known else "", detail=detail)
         self.cause = cause
 
 
-def code_of_leg(error: Refused) -> str:
-    """Return the code by which a leg tells *error*: that of its cause, where it has one."""
-    return error.cause.code if isinstance(error, Away) and error.cause is not OTHER else error.code
-
-
-NAME_UNKNOWN: Final = Cause(code="dns", words="its name cannot be resolved (DNS)")
-REFUSED: Final = Cause(code="refused", words="nothing listens there (connection refused)")
-TIMED_OUT: Final = Cause(code="timeout", words="it does not answer in time")
-RESET: Final = Cause(code="reset", words="it ends the connection")
-NO_ROUTE: Final = Cause(code="no_route", words="there is no route to it")
-PROXY: Final = Cause(code="proxy", words="the proxy in between cannot be reached, or lets nothing through")
-NOT_TLS: Final = Cause(code="not_tls", words="it does not speak TLS there")
-UNKNOWN_CA: Final = Cause(
-    code="tls_unknown_ca", words="its certificate is signed by an authority that is not trusted here"
+NAME_UNKNOWN: Final = Cause(
+    code="dns", words="its name cannot be resolved (DNS)", cure="Check the name, and this machine's DNS."
 )
-EXPIRED: Final = Cause(code="tls_expired", words="its certificate has expired, or a clock is wrong")
-NOT_YET_VALID: Final = Cause(code="tls_not_yet_valid", words="its certificate is not valid yet, or a clock is wrong")
-WRONG_NAME: Final = Cause(code="tls_wrong_name", words="its certificate is for another name")
-TLS: Final = Cause(code="tls", words="the TLS handshake fails")
-FILE_MISSING: Final = Cause(code="file_missing", words="a file with a certificate or key is missing or cannot be read")
+REFUSED: Final = Cause(
+    code="refused", words="nothing listens there (connection refused)", cure="See that it runs, and check the port."
+)
+TIMED_OUT: Final = Cause(
+    code="timeout", words="it does not answer in time", cure="See that it runs, and that no firewall is in between."
+)
+RESET: Final = Cause(code="reset", words="it ends the connection", cure="See that it runs, and what is in between.")
+NO_ROUTE: Final = Cause(
+    code="no_route", words="there is no route to it", cure="Check the address, and this machine's network."
+)
+PROXY: Final = Cause(
+    code="proxy",
+    words="the proxy in between cannot be reached, or lets nothing through",
+    cure="Check HTTPS_PROXY and NO_PROXY.",
+)
+NOT_TLS: Final = Cause(code="not_tls", words="it does not speak TLS there", cure="Check the scheme and the port.")
+UNKNOWN_CA: Final = Cause(
+    code="tls_unknown_ca",
+    words="its certificate is signed by an authority that is not trusted here",
+    cure="Name that authority's certificate (in a kubeconfig: certificate-authority), after checking that it is the right one.",
+)
+EXPIRED: Final = Cause(
+    code="tls_expired",
+    words="its certificate has expired, or a clock is wrong",
+    cure="Have it renewed, or set the clock right.",
+)
+NOT_YET_VALID: Final = Cause(
+    code="tls_not_yet_valid", words="its certificate is not valid yet, or a clock is wrong", cure="Set the clock right."
+)
+WRONG_NAME: Final = Cause(
+    code="tls_wrong_name",
+    words="its certificate is for another name",
+    cure="Use a name that is in the certificate (in a kubeconfig also: tls-server-name).",
+)
+TLS: Final = Cause(
+    code="tls",
+    words="the TLS handshake fails",
+    cure="See that it speaks TLS as this machine does, and what is in between.",
+)
+FILE_MISSING: Final = Cause(
+    code="file_missing",
+    words="a file with a certificate or key is missing or cannot be read",
+    cure="See that the files that are named as certificates and keys are there, and that this user may read them.",
+)
 OTHER: Final = Cause(code="no_connection", words="no connection comes about")
 
 _CERTIFICATES: Final = {

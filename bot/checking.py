@@ -17,7 +17,6 @@ import structlog
 
 from approvals.errors import Unavailable
 from approvals.ports import Obstacle
-from bot.causes import code_of_leg
 from bot.clearances import NOT_CHECKED, NOT_SEEN, Clearances
 from bot.legs import Legs, Part
 
@@ -178,7 +177,7 @@ class Checking:
         try:
             found = tuple(one.check.run())
         except Unavailable as error:
-            self._not_asked(one, code=code_of_leg(error), why=error.sentence)
+            self._not_asked(one, code=error.cause_code, why=error.for_operators)
         except Exception as error:
             # The outermost loop of a thread: a check that breaks has not passed.
             log.exception("check.broken", check=one.check.name)

@@ -41,6 +41,8 @@ class Part(StrEnum):
     POLICY = "policy"
     """The policy file as it lies there now; the policy in force is always a good one."""
     CLOCK = "clock"
+    PEOPLE = "people"
+    """Whether enough people could answer what a rule asks of one agent; a single one where all rules have enough."""
 
 
 class LegState(StrEnum):

@@ -31,7 +31,7 @@ class Pulse:
         try:
             self._heartbeats.beat(started_at=self._started_at, now=self._now(), legs=legs)
         except Unavailable as error:
-            self._legs.failing(Part.STORE, code=error.code, why=error.sentence)
+            self._legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
         else:
             self._legs.good(Part.STORE)
 
@@ -40,7 +40,7 @@ class Pulse:
         try:
             self._heartbeats.stop(self._now())
         except Unavailable as error:
-            self._legs.failing(Part.STORE, code=error.code, why=error.sentence)
+            self._legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
 
 
 def _facts(leg: Leg) -> dict[str, str]:

@@ -329,6 +329,7 @@ class Serving:
             policies=self._application.policies,
             monotonic=time.monotonic,
             show=self.metrics.short_of_people,
+            legs=self.legs,
         )
 
     def _weeklies(self, digests: DigestPost[Message], under_lock: UnderLock) -> Iterable[Weekly]:
@@ -353,7 +354,7 @@ class Serving:
         try:
             under_lock.watch()
         except Refused as error:
-            self.legs.failing(Part.WORKER_LOCK, code=error.code, why=error.sentence)
+            self.legs.failing(Part.WORKER_LOCK, code=error.cause_code, why=error.for_operators)
             raise
         self.legs.good(Part.WORKER_LOCK)
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
@@ -404,7 +405,7 @@ class Serving:
             with self._application.store.reading() as reading:
                 reading.epoch()
         except Unavailable as error:
-            self.legs.failing(Part.STORE, code=error.code, why=error.sentence)
+            self.legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
         is_stopping = self._server is not None and self._server.should_exit
         return Readiness(legs=self.legs.all(), is_stopping=is_stopping)
 

@@ -84,7 +84,7 @@ def from_environment() -> Settings:
         Malformed: A value cannot be what it should be; the sentence names the setting.
     """
     environment = dict(os.environ)
-    file = environment.get(_FILE)
+    file = environment.get(_FILE) or None
     return read({**({} if file is None else _read_file(Path(file))), **environment})
 
 
@@ -131,6 +131,9 @@ def _read_file(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise Malformed(f"{_FILE}: the file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        # Unchained: the codec's own words hold the bytes, and those of this file are secrets.
+        raise Malformed(f"{_FILE}: the file {path} is not UTF-8. Save it as UTF-8.") from None
     values: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):

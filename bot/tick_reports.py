@@ -26,7 +26,7 @@ class TickReports:
         """Note that a tick raised; what is no refusal of ours is told by its kind alone, because its text may quote anybody."""
         self._metrics.failed(name)
         if isinstance(error, Refused):
-            code, why = error.code, error.sentence
+            code, why = error.cause_code, error.for_operators
         else:
             code, why = "raised", f"It raised {type(error).__name__}; see the log."
         self._legs.failing(*leg_of(name), code=code, why=why)

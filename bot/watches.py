@@ -11,7 +11,6 @@ from typing import Final, Protocol
 import structlog
 
 from approvals.errors import Refused
-from bot.causes import code_of_leg
 from bot.legs import Legs, LegState, Part
 from bot.slack.checks import Checked
 from bot.slack.pin import Installed
@@ -34,6 +33,10 @@ class Asked(Protocol):
 
     def credential(self, environment: str) -> object:
         """Return what tells our credential at an environment's cluster from an earlier one."""
+        ...
+
+    def whereabouts(self, environment: str) -> str:
+        """Return where an environment's cluster is and where our credential comes from, in a sentence; empty if unknown."""
         ...
 
     def cluster_uid(self, environment: str) -> str:
@@ -74,13 +77,16 @@ class ClusterWatch:
         """Ask nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _why(self, environment: str, error: Refused) -> str:
+        return " ".join(filter(None, (error.for_operators, self._cluster.whereabouts(environment))))
+
     def _look_at(self, environment: str) -> None:
         was_away = any(leg.of == environment and leg.state is LegState.FAILING for leg in self._legs.of(Part.CLUSTER))
         try:
             credential = self._cluster.credential(environment)
             self._cluster.cluster_uid(environment)
         except Refused as error:
-            self._legs.failing(Part.CLUSTER, environment, code=code_of_leg(error), why=error.sentence)
+            self._legs.failing(Part.CLUSTER, environment, code=error.cause_code, why=self._why(environment, error))
             return
         except Exception as error:
             # The outermost loop of a thread: one cluster's oddity must not hide how the others are.

@@ -12,6 +12,7 @@ never waits for a connection behind a storm of intake (I13).
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine.interfaces import IsolationLevel
 
 from approvals.errors import Missing
@@ -44,6 +45,11 @@ _CONNECTIONS: Final = {Lane.NORMAL: CONNECTIONS, Lane.URGENT: URGENT_CONNECTIONS
 
 RECYCLE: Final = 1800
 """Seconds after which a pooled connection is made anew, before a firewall forgets it."""
+
+_LIKE: Final = "sqlite:///countersign.db or postgresql://USER:PASSWORD@HOST:5432/NAME"
+_HIGHEST_PORT: Final = 65535
+_LONGEST_ENGINE: Final = 20
+_ODD: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
@@ -71,7 +77,7 @@ class Database:
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
-        with translated(), self.readers[lane].connect() as connection, connection.begin():
+        with translated(self.place), self.readers[lane].connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -82,7 +88,7 @@ class Database:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
         # What is prepared goes straight to the driver, and the readers' begins a transaction only when we say so.
-        with translated(), self.readers[lane].connect() as connection:
+        with translated(self.place), self.readers[lane].connect() as connection:
             yield connection
 
     @contextmanager
@@ -93,18 +99,16 @@ class Database:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
         if self.lanes is None:
-            with translated(), self.writers[lane].begin() as connection:
+            with translated(self.place), self.writers[lane].begin() as connection:
                 yield connection
             return
-        with self.lanes.turn(lane), translated(), self.writers[lane].begin() as connection:
+        with self.lanes.turn(lane), translated(self.place), self.writers[lane].begin() as connection:
             yield connection
 
     @property
     def place(self) -> str:
         """Where it is, for people to read: the file, or the server and the database's name, and no secret."""
-        if self.is_sqlite:
-            return str(sqlite_file(self.url))
-        return f"{self.url.database} on {self.url.host or 'this machine'}:{self.url.port or 5432}"
+        return place_of(self.url)
 
     def close(self) -> None:
         """Give up every pooled connection."""
@@ -112,13 +116,21 @@ class Database:
             engine.dispose()
 
 
+def place_of(url: URL) -> str:
+    """Return where a database is, for people to read: the file, or the server and the database's name, and no secret."""
+    if url.get_backend_name() == SQLITE:
+        return str(sqlite_file(url))
+    return f"{url.database or url.username or 'without a name'} on {url.host or 'this machine'}:{url.port or 5432}"
+
+
 def address(url: str) -> URL:
     """Return *url* as an address of one of the two engines, with the driver that we use.
 
     Raises:
-        ValueError: It is another engine's, or a SQLite database that is no file.
+        ValueError: It is none, another engine's, or a SQLite database that is no file. The text quotes nothing of it but the
+            engine: what does not parse may well be a password.
     """
-    parsed = make_url(url)
+    parsed = _parsed(url)
     match parsed.get_backend_name():
         case "sqlite":
             if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
@@ -127,7 +139,27 @@ def address(url: str) -> URL:
         case "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
         case other:
-            raise ValueError(f"the database is SQLite or PostgreSQL, not {other}")
+            named = other if other.isidentifier() and len(other) <= _LONGEST_ENGINE else "that"
+            hint = " (write postgresql://)" if other == "postgres" else ""
+            raise ValueError(f"the database is SQLite or PostgreSQL, not {named}{hint}")
+
+
+def _parsed(url: str) -> URL:
+    # Unchained throughout: the library's own words quote what it could not read.
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise ValueError(f"it is no address; it should be like {_LIKE}") from None
+    except ValueError:
+        raise ValueError("its port is not a number") from None
+    if parsed.port is not None and not 1 <= parsed.port <= _HIGHEST_PORT:
+        raise ValueError(f"its port is not between 1 and {_HIGHEST_PORT}")
+    parts = (parsed.username, parsed.password, parsed.host, parsed.database, *map(str, parsed.query.values()))
+    if any(_ODD.search(str(part)) for part in parts if part is not None):
+        raise ValueError(
+            "it holds a character that no address can have: a control character, or a byte that is no UTF-8"
+        )
+    return parsed
 
 
 def open_database(url: str) -> Database:
@@ -147,6 +179,7 @@ def open_database(url: str) -> Database:
 def _open_sqlite(url: URL) -> Database:
     path = sqlite_file(url)
     refuse_network_file_system(path)
+    check_file(path)
     if not path.is_file():
         raise Missing(
             f"There is no database at {path}. If it is to be there, run: countersign db upgrade", code="no_database"
@@ -169,11 +202,35 @@ def sqlite_file(url: URL) -> Path:
     return Path(str(url.database)).absolute()
 
 
+def check_file(path: Path) -> None:
+    """Return where *path* is a SQLite database, empty, or not there yet and could be.
+
+    Raises:
+        ValueError: It is something else; the text says what, and what to do. Nothing of it was changed.
+    """
+    try:
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder; name a file in it, such as {path / 'countersign.db'}")
+        if not path.parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent}; make it, or name another file")
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            begins = file.read(len(_MAGIC))
+    except OSError as error:
+        raise ValueError(f"the file {path} cannot be read ({error.strerror}); see to its rights") from error
+    if begins not in {b"", _MAGIC}:
+        raise ValueError(f"the file {path} is no SQLite database; name another one")
+
+
 def make_private(path: Path) -> None:
     """Create the file for its owner alone, or close it to others: the log beside it takes over the same rights."""
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
 
+
+_MAGIC: Final = b"SQLite format 3\x00"
+"""How every SQLite database begins that is not empty."""
 
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 
@@ -210,12 +267,27 @@ def _begin_with(engine: Engine, statement: str) -> None:
 
 
 def _open_postgresql(url: URL) -> Database:
+    check_driver()
     return Database(
         url=url,
         readers={lane: _postgresql_readers(url, connections=number) for lane, number in _CONNECTIONS.items()},
         writers={lane: _postgresql_engine(url, connections=number) for lane, number in _CONNECTIONS.items()},
         lanes=None,
     )
+
+
+def check_driver() -> None:
+    """Return where PostgreSQL's driver can be loaded.
+
+    Raises:
+        ValueError: It is not installed, or lacks PostgreSQL's own library.
+    """
+    try:
+        import psycopg  # noqa: F401, PLC0415 - a service on SQLite need not have it
+    except ImportError as error:
+        raise ValueError(
+            "PostgreSQL's driver cannot be loaded; install countersign with psycopg[binary], or psycopg and libpq"
+        ) from error
 
 
 def _postgresql_readers(url: URL, *, connections: int) -> Engine:

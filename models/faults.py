@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import exc
 
 from approvals.errors import Garbled, Unavailable
+from models.reaching import trouble_of
 
 _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
 """What SQLite and PostgreSQL call it."""
@@ -44,8 +45,10 @@ class WrongSchema(Unavailable):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(place: str = "") -> Iterator[None]:
     """Turn what the engine raises in the block into our refusals, each chained to its cause.
+
+    Operators are told *place*, where the database is; nobody else is.
 
     Raises:
         Unavailable: The store cannot be reached or is too busy.
@@ -65,10 +68,18 @@ def translated() -> Iterator[None]:
                 f"The database is not at this version's schema ({_first_line(error)}). Run: countersign db upgrade"
             ) from error
         if isinstance(error, exc.OperationalError | exc.InterfaceError):
-            raise Unavailable(_BUSY) from error
+            raise _told(_BUSY, error, place) from error
         if not error.connection_invalidated:
-            raise Unavailable(_BROKEN, code="store_broken") from error
-        raise Unavailable("The connection to the store was lost; try again in a moment.") from error
+            raise _told(_BROKEN, error, place, code="store_broken") from error
+        raise _told("The connection to the store was lost; try again in a moment.", error, place) from error
+
+
+def _told(sentence: str, error: exc.DBAPIError, place: str, *, code: str | None = None) -> Unavailable:
+    """Return what callers are told, with what operators are told beside it."""
+    trouble = trouble_of(error)
+    if trouble is None:
+        return Unavailable(sentence, code=code)
+    return Unavailable(sentence, code=code, cause=trouble.code, detail=trouble.detail(place))
 
 
 def is_taken(error: exc.IntegrityError) -> bool:

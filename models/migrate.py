@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
-from models.database import SQLITE, address, make_private, sqlite_file
+from models.database import SQLITE, address, check_driver, check_file, make_private, place_of, sqlite_file
 from models.faults import translated
 from models.grants import grant_to
 from models.tables import metadata
@@ -58,7 +58,7 @@ def check(url: str) -> None:
 def _over(url: str, run: Callable[[Config, Connection], None]) -> None:
     engine = _engine(url)
     try:
-        with translated(), engine.begin() as connection:
+        with translated(place_of(address(url))), engine.begin() as connection:
             config = migration_config()
             config.attributes["connection"] = connection
             run(config, connection)
@@ -81,11 +81,23 @@ def _scripts() -> Path:
 
 def _engine(url: str) -> Engine:
     place = address(url)
+    is_sqlite = place.get_backend_name() == SQLITE
+    if is_sqlite:
+        check_file(sqlite_file(place))
+        _make(sqlite_file(place))
+    else:
+        check_driver()
     engine = create_engine(place, poolclass=NullPool, hide_parameters=True)
-    if place.get_backend_name() == SQLITE:
-        make_private(sqlite_file(place))
+    if is_sqlite:
         _prepare_sqlite(engine)
     return engine
+
+
+def _make(path: Path) -> None:
+    try:
+        make_private(path)
+    except OSError as error:
+        raise ValueError(f"the file {path} cannot be made or written ({error.strerror}); see to its folder") from error
 
 
 def _prepare_sqlite(engine: Engine) -> None:

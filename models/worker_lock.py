@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, NullPool, bindparam, create_engine, exc,
 
 from approvals.errors import Clash
 from models.columns import NUMBER
-from models.database import SQLITE, address, postgresql_arguments, sqlite_file
+from models.database import SQLITE, address, place_of, postgresql_arguments, sqlite_file
 from models.faults import translated
 from models.unit_of_work import advisory_key
 
@@ -133,7 +133,7 @@ class _SessionLock:
             self._connection = None
 
     def _take(self) -> Connection:
-        with translated():
+        with translated(place_of(self._engine.url)):
             connection = self._engine.connect()
             try:
                 held = connection.execute(_TAKE, {"key": advisory_key(_WORKER)}).scalar_one()

@@ -117,9 +117,9 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         try:
             _pause(desk(), _stop(scope or [], duration=duration, reason=reason))
         except Unavailable as refusal:
-            raise Unavailable(unpaused(refusal), code=refusal.code) from refusal
+            raise Unavailable(unpaused(refusal, to_operator=True), code=refusal.code) from refusal
         except Refused as refusal:
-            raise Refused(unpaused(refusal), code=refusal.code) from refusal
+            raise Refused(unpaused(refusal, to_operator=True), code=refusal.code) from refusal
 
     @root.command()
     @answering
@@ -231,7 +231,7 @@ def _pause(at: Desk, stop: Stop) -> None:
     try:
         where = at.where()
     except Refused as refusal:  # It is paused all the same.
-        where_said = f"Written to the database; whether a service works on it is not known: {refusal.sentence}"
+        where_said = f"Written to the database; whether a service works on it is not known: {refusal.for_operators}"
     else:
         where_said = _told_of(where)
     say(where_said)

@@ -70,9 +70,9 @@ def answering(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except Unavailable as error:
-            fail(error.sentence, code=error.code, exit_code=UNAVAILABLE)
+            fail(error.for_operators, code=error.code, exit_code=UNAVAILABLE)
         except Refused as refusal:
-            fail(refusal.sentence, code=refusal.code)
+            fail(refusal.for_operators, code=refusal.code)
         except NotCanonical:
             # Only what is stored is ever decoded here, and we store nothing else: somebody was at the database.
             fail("A record of the audit trail cannot be read. Run: countersign audit verify", code="broken_trail")

@@ -21,9 +21,16 @@ from yaml import YAMLError
 
 from approvals.errors import Unavailable
 from bot.cluster.calls import Endpoint, Identity
+from bot.cluster.kubeconfig import what_lacks, why_no_pod, why_unusable
 
 _READ_ANEW_AFTER: Final = 60.0
 """Seconds: kubelet replaces a pod's token long before it ends, and plugins' tokens live for minutes at least."""
+
+
+_NO_CREDENTIAL: Final = (
+    "no_credential",
+    "it yields neither a token nor a client certificate: give its user one, or see why the program that should (exec) does not",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +85,12 @@ class Connections:
         try:
             identity = read_identity(source)
         except Unusable as error:
+            sentence = f"The connection to the cluster of {environment} cannot be used"
             raise Unavailable(
-                f"The connection to the cluster of {environment} cannot be used: {error}.",
+                f"{sentence}; its operators are told why.",
                 code="cluster_not_configured",
+                cause=error.code,
+                detail=f"{sentence}: {error}. It comes from {source}.",
             ) from error
         with self._lock:
             self._known[source] = (monotonic(), identity)
@@ -93,7 +103,12 @@ class Connections:
 
 
 class Unusable(Exception):
-    """A source yields no identity that may be used; the text is ours and says why."""
+    """A source yields no identity that may be used; the text is ours and says why and what to do."""
+
+    def __init__(self, words: str, *, code: str) -> None:
+        """Keep both."""
+        super().__init__(words)
+        self.code = code
 
 
 def read_identity(source: Source) -> Identity:
@@ -105,7 +120,10 @@ def read_identity(source: Source) -> Identity:
     configuration = Configuration()
     if source.kubeconfig is None and source.context is not None:
         # The pod's account leads to the cluster that the pod is in, whatever the context says.
-        raise Unusable(f"the context {source.context} is one of a kubeconfig, and none is set (COUNTERSIGN_KUBECONFIG)")
+        raise Unusable(
+            f"the context {source.context} is one of a kubeconfig, and none is set (COUNTERSIGN_KUBECONFIG)",
+            code="no_kubeconfig",
+        )
     try:
         if source.kubeconfig is None:
             load_incluster_config(configuration)
@@ -114,16 +132,26 @@ def read_identity(source: Source) -> Identity:
                 str(source.kubeconfig), source.context, client_configuration=configuration, persist_config=False
             )
     except (ConfigException, OSError, YAMLError, ValueError, TypeError, KeyError) as error:
-        raise Unusable("it is missing or cannot be read") from error
-    return _checked(configuration)
+        # Unchained: the library's own words may quote what it could not read, and a kubeconfig holds credentials.
+        code, words = (
+            why_no_pod(error) if source.kubeconfig is None else why_unusable(source.kubeconfig, source.context, error)
+        )
+        raise Unusable(words, code=code) from None
+    except AttributeError:
+        raise Unusable(
+            "it is no kubeconfig: a list or a mapping in it is something else", code="kubeconfig_not_one"
+        ) from None
+    return _checked(configuration, source)
 
 
-def _checked(configuration: Configuration) -> Identity:
+def _checked(configuration: Configuration, source: Source) -> Identity:
     host = configuration.host
     _check_host(host, verified=configuration.verify_ssl)
     header = configuration.auth_settings().get("BearerToken")
     if header is None and configuration.cert_file is None:
-        raise Unusable("it yields neither a token nor a client certificate")
+        lacks = None if source.kubeconfig is None else what_lacks(source.kubeconfig, source.context)
+        code, words = lacks or _NO_CREDENTIAL
+        raise Unusable(words, code=code)
     proxied = configuration.proxy and not _is_loopback(host)
     if proxied and should_bypass_proxies(host, configuration.no_proxy or ""):
         proxied = False
@@ -144,11 +172,16 @@ def _checked(configuration: Configuration) -> Identity:
 def _check_host(host: str, *, verified: bool) -> None:
     scheme = urlsplit(host).scheme
     if scheme not in {"http", "https"}:
-        raise Unusable("its server is not an HTTP address")
+        raise Unusable("its server is not an HTTP address: mend it", code="no_http_address")
     if scheme == "http" and not _is_loopback(host):
-        raise Unusable("its server is plain HTTP, which would show every token on the network")
+        raise Unusable(
+            "its server is plain HTTP, which would show every token on the network: use https", code="plain_http"
+        )
     if scheme == "https" and not verified:
-        raise Unusable("it switches off the check of the server's certificate (insecure-skip-tls-verify)")
+        raise Unusable(
+            "it switches off the check of the server's certificate (insecure-skip-tls-verify): name the authority instead",
+            code="not_verified",
+        )
 
 
 def _is_loopback(host: str) -> bool:

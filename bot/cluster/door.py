@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from time import monotonic
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -192,6 +193,18 @@ class KubernetesCluster:
         """
         return self.connections.own(environment)
 
+    def whereabouts(self, environment: str) -> str:
+        """Return where *environment*'s cluster is and where our credential there comes from, in a sentence; empty if unknown.
+
+        It holds no secret. Only operators should read it.
+        """
+        try:
+            server = urlsplit(self.connections.own(environment).endpoint.host)
+        except Unavailable:
+            return ""  # What was raised then says it.
+        port = "" if server.port is None else f":{server.port}"
+        return f"It is {server.scheme}://{server.hostname}{port}, by {self.connections.source(environment)}."
+
     def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
         """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
 
@@ -294,4 +307,6 @@ def _uid_seen_by(line: Client) -> str:
 
 
 def _not_accepted(who: str) -> Unavailable:
-    return Unavailable(f"The cluster does not accept {who}.", code="account_not_accepted")
+    sentence = f"The cluster does not accept {who}"
+    cure = "its token or certificate has expired, was withdrawn or is another cluster's. Give it a fresh one"
+    return Unavailable(f"{sentence}.", code="account_not_accepted", detail=f"{sentence}: {cure}.")

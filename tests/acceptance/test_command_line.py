@@ -439,3 +439,32 @@ def test_the_manifests_of_an_environment_are_printed(terminal: Terminal):
         1,
         "countersign: The policy has no environment called moon. [unknown_environment]\n",
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3cret",
+        "mysql://u:s3cret@h/x",
+        "postgresql://u:s3cret@127.0.0.1:abc/x",
+        "postgresql://u:s3cret@127.0.0.1:1/x",
+        "postgresql://u:s3cret@127.0.0.1:1/x?nosuch=1",
+        "postgresql://u:s3cret%00@127.0.0.1:1/x",
+        "sqlite:////no/such/folder/x.db",
+        "sqlite:////",
+        "sqlite:///FILE",
+    ],
+)
+@pytest.mark.parametrize("command", [("status",), ("db", "upgrade"), ("pause", "all")])
+def test_a_wrong_database_is_told_in_words(terminal: Terminal, tmp_path: Path, url: str, command: tuple[str, ...]):
+    """No traceback, no secret, nothing written: one sentence that names what is wrong and what to do."""
+    file = tmp_path / "notes.txt"
+    file.write_text("no database at all, just notes")
+
+    said = terminal.types(*command, COUNTERSIGN_DATABASE_URL=url.replace("FILE", str(file)))
+
+    assert said.code in {1, 3}
+    assert ("s3cret" in said.err, "try again in a moment" in said.err) == (False, False)
+    assert said.err.startswith("countersign: Nothing was paused" if command[0] == "pause" else "countersign: ")
+    assert "COUNTERSIGN_DATABASE_URL" in said.err or "The database x on 127.0.0.1:1 cannot be used: " in said.err
+    assert file.read_text() == "no database at all, just notes"

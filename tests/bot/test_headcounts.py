@@ -6,8 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from approvals.usecases.headcount import Shortage
-from bot.headcounts import AGAIN_AFTER_SECONDS, Headcounts
-from tests.world import FixedPolicies
+from bot.headcounts import AGAIN_AFTER_SECONDS, DOUBTFUL_AFTER_SECONDS, Headcounts
+from bot.legs import Legs, LegState, Part
+from tests.world import FixedPolicies, HandClock
 
 SHORT = Shortage(rule="shop-changes", agent="scaler", quorum=2, could=1, is_sure=True)
 
@@ -19,7 +20,10 @@ class Room:
         self.policies, self.now, self.found = FixedPolicies(), 0.0, (SHORT,)
         self.counted = 0
         self.shown: list[int] = []
-        self.tick = Headcounts(self.count, policies=self.policies, monotonic=lambda: self.now, show=self.shown.append)
+        self.legs = Legs(now=HandClock())
+        self.tick = Headcounts(
+            self.count, policies=self.policies, monotonic=lambda: self.now, show=self.shown.append, legs=self.legs
+        )
 
     def count(self):
         """Count once more."""
@@ -58,7 +62,7 @@ def test_what_is_short_is_logged_with_what_to_do(room):
     with capture_logs() as logs:
         room.tick()
 
-    assert logs == [
+    assert [one for one in logs if one["event"] == "policy.short_of_people"] == [
         {
             "event": "policy.short_of_people",
             "log_level": "warning",
@@ -78,5 +82,37 @@ def test_a_count_that_failed_is_made_again(room):
         room.tick()
     room.found = ()
     room.tick()
+
+    assert room.counted == 2
+
+
+def _people(legs):
+    return [(leg.of, leg.state, leg.code, leg.why) for leg in legs.of(Part.PEOPLE)]
+
+
+def test_each_rule_that_is_short_is_a_leg(room):
+    """The state of the service lists them with what to do, not the log alone; mended, a single good leg is left."""
+    doubt = replace(SHORT, rule="night-changes", is_sure=False)
+    before = _people(room.legs)
+    room.found = (SHORT, doubt)
+    room.tick()
+    short = _people(room.legs)
+    room.found, room.now = (), DOUBTFUL_AFTER_SECONDS
+    room.tick()
+
+    assert before == [("", LegState.UNKNOWN, "not_yet", "")]
+    assert short == [
+        ("night-changes for scaler", LegState.UNKNOWN, "not_known", doubt.sentence),
+        ("shop-changes for scaler", LegState.FAILING, "too_few", SHORT.sentence),
+    ]
+    assert _people(room.legs) == [("", LegState.GOOD, "ok", "")]
+
+
+def test_what_slack_did_not_say_is_asked_again_soon(room):
+    """With Slack away at the start nothing is known of anybody: a day would be too long to wait for it."""
+    room.found = (replace(SHORT, is_sure=False),)
+    for now in (0.0, DOUBTFUL_AFTER_SECONDS - 1.0, DOUBTFUL_AFTER_SECONDS):
+        room.now = now
+        room.tick()
 
     assert room.counted == 2

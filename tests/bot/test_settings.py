@@ -1,5 +1,6 @@
 """Settings: read once, refused clearly, secrets never shown."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,19 @@ def test_a_settings_file_that_cannot_be_understood_is_refused(tmp_path, monkeypa
 
     with pytest.raises(Malformed, match=says):
         settings.from_environment()
+
+
+def test_a_settings_file_that_is_no_text_is_refused_without_its_bytes(tmp_path, monkeypatch):
+    """It is not said to be another setting's fault, and what the file holds, secrets, is not shown."""
+    file = tmp_path / "settings.env"
+    file.write_bytes(b"SLACK_BOT_TOKEN=s3cret\xff\n")
+    monkeypatch.setenv("COUNTERSIGN_SETTINGS", str(file))
+
+    with pytest.raises(Malformed) as refused:
+        settings.from_environment()
+
+    assert refused.value.sentence == f"COUNTERSIGN_SETTINGS: the file {file} is not UTF-8. Save it as UTF-8."
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_whoever_became_root_by_sudo_is_named_for_themselves(monkeypatch):

@@ -30,6 +30,10 @@ class Clusters:
         """Return it."""
         return self.credentials.get(environment, "first")
 
+    def whereabouts(self, environment):
+        """Return where it is."""
+        return f"It is https://{environment}.example:6443."
+
     def cluster_uid(self, environment):
         """Return which it is, or raise."""
         refusal = self.refusals.get(environment)
@@ -55,13 +59,14 @@ def test_a_cluster_that_does_not_take_our_credential_is_told(legs):
     watch = ClusterWatch(clusters, legs, environments=lambda: ("prod", "staging"), again=again.append)
     clusters.refusals["prod"] = EXPIRED
     watch.look()
-    expired = codes(legs, Part.CLUSTER)
+    expired, why = codes(legs, Part.CLUSTER), legs.of(Part.CLUSTER)[0].why
     clusters.refusals.clear()
     watch.look()
     watch.look()
     watch.close()
 
     assert expired == {"prod": "account_not_accepted", "staging": "ok"}
+    assert why == f"{EXPIRED.for_operators} It is https://prod.example:6443."
     assert codes(legs, Part.CLUSTER) == {"prod": "ok", "staging": "ok"}
     assert again == ["prod"], "what was away is checked again, once"
 

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import stat
+import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from approvals.ports import Lane
 from models import database as databases
 from models.database import address, open_database
 from models.faults import Inconsistent, WrongSchema, translated
+from models.migrate import upgrade
 from models.prepared import Prepared
 from models.store import SqlStore
 from models.tables import gate
@@ -31,12 +33,49 @@ from tests.waiting import wait_until
         ("sqlite:///:memory:", "has to be a file"),
         ("sqlite:///file:x?uri=true", "has to be a file"),
         ("mysql://root@127.0.0.1/x", "SQLite or PostgreSQL, not mysql"),
+        ("postgres://root@127.0.0.1/x", r"not postgres \(write postgresql://\)"),
+        ("s3cret", "it is no address; it should be like sqlite:///countersign.db"),
+        (" sqlite:///x.db", "it is no address"),
+        ("://", "it is no address"),
+        ("postgresql://u:s3cret@h:abc/x", "its port is not a number"),
+        ("postgresql://[::1", "its port is not a number"),
+        ("postgresql://u:s3cret@h:0/x", "its port is not between 1 and 65535"),
+        ("postgresql://u:s3cret@h:65536/x", "its port is not between 1 and 65535"),
+        ("postgresql://u:s3cret%00@h/x", "a character that no address can have"),
+        ("postgresql://u:s3cret\x01@h/x", "a character that no address can have"),
+        ("postgresql://u:s3cret\udcff@h/x", "a character that no address can have"),
+        ("sqlite:///a%00b.db", "a character that no address can have"),
+        ("sqlite:////", "is a folder; name a file in it"),
+        ("sqlite:////no/such/folder/x.db", "there is no folder /no/such/folder; make it"),
     ],
 )
 def test_what_is_not_durable_or_not_known_is_refused(url, why):
     """A database that would forget, or that nobody tested, is refused before anything starts (I18)."""
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=why) as refused:
         open_database(url)
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_file_of_another_kind_is_left_as_it_is(tmp_path):
+    """A wrong address may name anything: neither its rights nor its bytes are touched, by the service or a migration."""
+    file = tmp_path / "notes.txt"
+    file.write_text("no database, and longer than sixteen bytes")
+    file.chmod(0o644)
+
+    for attempt in (open_database, upgrade):
+        with pytest.raises(ValueError, match="is no SQLite database; name another one"):
+            attempt(f"sqlite:///{file}")
+
+    assert (stat.S_IMODE(file.stat().st_mode), file.read_text()[:11]) == (0o644, "no database")
+
+
+def test_without_its_driver_postgresql_is_refused_in_words(monkeypatch):
+    """An installation for SQLite alone says what to install."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    for attempt in (open_database, upgrade):
+        with pytest.raises(ValueError, match="driver cannot be loaded; install"):
+            attempt("postgresql://u@127.0.0.1/x")
 
 
 @pytest.mark.parametrize(
@@ -143,15 +182,97 @@ def test_a_busy_file_is_unavailable(sqlite_store, sqlite_url, monkeypatch):
         epoch = uow.raise_epoch()
     impatient.database.close()
 
-    assert (refused.value.code, epoch) == ("unavailable", 1)
+    assert (refused.value.code, refused.value.cause_code, epoch) == ("unavailable", "locked", 1)
+    assert refused.value.for_operators == (
+        f"The database {sqlite_url.removeprefix('sqlite:///')} cannot be used: another process holds its lock. "
+        "Find who has it open, such as a shell of sqlite3 or a backup, and end that."
+    )
 
 
 def test_a_database_that_is_not_there_is_unavailable():
     """A server that cannot be reached is no fault of the caller's: try again (I18)."""
-    store = a_store(open_database("postgresql://nobody@127.0.0.1:1/none"))
+    store = a_store(open_database("postgresql://nobody:s3cret@127.0.0.1:1/none"))
 
-    with pytest.raises(Unavailable), store.reading():
+    with pytest.raises(Unavailable) as refused, store.reading():
         pass
+
+    assert refused.value.sentence == "The store cannot be reached or is too busy; try again in a moment."
+    assert refused.value.for_operators == (
+        "The database none on 127.0.0.1:1 cannot be used: nothing listens there (connection refused). "
+        "See that PostgreSQL runs, and check host and port."
+    )
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("postgresql://u:s3cret@no-such-host.invalid/x", "dns"),
+        ("postgresql://u:s3cret@127.0.0.1:1/x?sslmode=banana", "option"),
+        ("postgresql://u:s3cret@127.0.0.1:1/x?nosuch=1", "option"),
+        ("postgresql:///x?host=/no/such/folder", "refused"),
+    ],
+)
+def test_each_way_of_not_being_reached_has_its_cause(url, cause):
+    """An operator is told which it is; each has another cure, and none shows the password."""
+    store = a_store(open_database(url))
+
+    with pytest.raises(Unavailable) as refused, store.reading():
+        pass
+
+    assert (refused.value.cause_code, "s3cret" in refused.value.for_operators) == (cause, False)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"database": "no_such_database"}, "no_such_database"),
+        ({"username": "no_such_role"}, "no_such_role"),
+        ({"query": {"sslmode": "require"}}, "no_tls"),
+    ],
+)
+def test_what_a_server_refuses_has_its_cause(postgres_database, change, cause):
+    """A server that answers and lets nobody in is told apart from one that is away."""
+    url = address(postgres_database.restricted_url).set(**change)
+    store = a_store(open_database(url.render_as_string(hide_password=False)))
+
+    with pytest.raises(Unavailable) as refused, store.reading():
+        pass
+
+    assert refused.value.cause_code == cause
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ('FATAL:  password authentication failed for user "u"', "password"),
+        ("fe_sendauth: no password supplied", "password"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "not_allowed"),
+        ("FATAL:  sorry, too many clients already", "too_many_connections"),
+        ("FATAL:  the database system is starting up", "starting"),
+        ("SSL error: certificate verify failed", "tls"),
+        ('root certificate file "/none" does not exist', "tls_file"),
+        ("connection timeout expired", "timeout"),
+        ("connection failed: No route to host", "no_route"),
+        ("server closed the connection unexpectedly", "reset"),
+        ("FATAL:  something that nobody has seen", "unavailable"),
+    ],
+)
+def test_a_servers_words_are_read_and_never_handed_on(said, cause):
+    """What it says may quote roles and hosts: only which of the known causes it is, is told."""
+    with pytest.raises(Unavailable) as refused, translated("x on h:5432"):
+        raise exc.OperationalError(None, None, Exception(said))
+
+    assert (refused.value.cause_code, said in refused.value.for_operators) == (cause, False)
+
+
+def test_words_about_a_statement_are_no_cause():
+    """A statement may hold what somebody wrote; it is not searched for causes."""
+    with pytest.raises(Unavailable) as refused, translated("x on h:5432"):
+        raise exc.OperationalError("SELECT 'Connection refused'", None, Exception("Connection refused"))
+
+    assert refused.value.cause_code == "unavailable"
 
 
 @pytest.mark.postgres

@@ -1,4 +1,5 @@
 import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,11 @@ def test_the_environments_proxy_is_used_where_it_applies(written, monkeypatch):
 
 
 UNUSABLE = {
-    "no file": (None, "missing"),
-    "empty": ("", "missing"),
-    "not YAML": ("{", "missing"),
-    "a list": ("[]", "missing"),
-    "no such context": (_config(contexts=[]), "missing"),
+    "no file": (None, "no such file"),
+    "empty": ("", "is empty"),
+    "not YAML": ("{", "not YAML"),
+    "a list": ("[]", "no kubeconfig"),
+    "no such context": (_config(contexts=[]), "no context called one"),
     "no credential": (_config(user={}), "neither a token nor"),
     "no check of the server": (_config(cluster={"insecure-skip-tls-verify": True}), "switches off"),
     "plain HTTP": (_config(cluster={"server": "http://k.example"}), "plain HTTP"),
@@ -101,6 +102,54 @@ def test_what_would_weaken_the_connection_is_refused(written, tmp_path, config, 
         read_identity(source)
 
 
+@pytest.mark.parametrize(
+    ("content", "context", "code", "why"),
+    [
+        (b"", None, "kubeconfig_empty", "the file is empty"),
+        (b"\xff\xfe", None, "kubeconfig_not_text", "the file is not UTF-8"),
+        (b"users: [s3cret\n", None, "kubeconfig_not_yaml", "the file is not YAML \\(line "),
+        (b"- a list", None, "kubeconfig_not_one", "no kubeconfig"),
+        (b"contexts: 5", None, "kubeconfig_not_one", "no kubeconfig"),
+        (json.dumps(_config()).encode(), "prod", "no_such_context", "no context called prod.*one, two"),
+        (json.dumps(_config(**{"current-context": ""})).encode(), None, "no_context", "no current context.*one, two"),
+        (json.dumps(_config(clusters=[])).encode(), None, "no_such_cluster", "names a cluster"),
+        (json.dumps(_config(users=[])).encode(), None, "no_such_user", "names a user"),
+        (
+            json.dumps(_config(cluster={"certificate-authority": "none.pem"})).encode(),
+            None,
+            "kubeconfig_file_missing",
+            "does not exist",
+        ),
+        (
+            json.dumps(_config(cluster={"certificate-authority-data": "%s3cret"})).encode(),
+            None,
+            "kubeconfig_not_base64",
+            "not base64",
+        ),
+    ],
+)
+def test_each_way_of_being_no_kubeconfig_has_its_cause(tmp_path, content, context, code, why):
+    """One sentence for all of them would leave the operator to guess; nothing of what the file holds is quoted."""
+    (tmp_path / "config").write_bytes(content)
+
+    with pytest.raises(Unusable, match=why) as refusal:
+        read_identity(Source(kubeconfig=tmp_path / "config", context=context))
+
+    assert refusal.value.code == code
+    assert "s3cret" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_folder_and_a_missing_file_are_told_apart(tmp_path):
+    """A path that is one too short, and one that is wrong."""
+    codes = []
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(Unusable) as refusal:
+            read_identity(Source(kubeconfig=path))
+        codes.append(refusal.value.code)
+
+    assert codes == ["kubeconfig_is_a_folder", "kubeconfig_missing"]
+
+
 @pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"])
 def test_loopback_may_be_plain(written, host):
     """Nothing on loopback leaves the machine."""
@@ -111,8 +160,20 @@ def test_outside_a_pod_there_is_no_pods_account(monkeypatch):
     """The pod's account is asked for and there is none: said so, not guessed."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-    with pytest.raises(Unusable, match="missing"):
+    with pytest.raises(Unusable, match="no kubeconfig is set and this is no pod") as refusal:
         read_identity(Source(kubeconfig=None))
+    assert refusal.value.code == "not_in_a_pod"
+
+
+def test_a_pod_without_a_token_is_told_apart(monkeypatch, tmp_path):
+    """Inside a pod the cure is another: its account was not mounted."""
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "none"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+
+    with pytest.raises(Unusable, match="automountServiceAccountToken") as refusal:
+        read_identity(Source(kubeconfig=None))
+    assert refusal.value.code == "no_pod_account"
 
 
 def test_in_a_pod_its_own_account_is_used(monkeypatch, tmp_path):
@@ -153,7 +214,14 @@ def test_an_unusable_source_is_no_answer_and_names_its_environment(tmp_path):
         connections.own("prod")
 
     assert refusal.value.sentence == (
-        "The connection to the cluster of prod cannot be used: it is missing or cannot be read."
+        "The connection to the cluster of prod cannot be used; its operators are told why."
+    )
+    assert (refusal.value.cause_code, refusal.value.for_operators) == (
+        "kubeconfig_missing",
+        (
+            "The connection to the cluster of prod cannot be used: there is no such file: check COUNTERSIGN_KUBECONFIG. "
+            f"It comes from {tmp_path / 'none'} (context as the file says)."
+        ),
     )
 
 
