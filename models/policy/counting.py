@@ -3,9 +3,10 @@
 Where a Slack user group is among the people, nobody can say how many they are, and nothing is counted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from approvals.pause import RESUMERS
+from models.policy.countable import counted_agents, counted_rules
 from models.policy.identities import Identities
 from models.policy.mistakes import listed
 from models.policy.overlap import Ask, asks_of, spoken_of
@@ -13,6 +14,7 @@ from models.policy.reading import Document
 from models.policy.shapes import AgentShape, ApproversShape, AskShape
 from models.policy.shaping import Sound
 from models.policy.translation import match_of
+from models.policy.words import ANY, words_at
 
 
 def check_counts(document: Document, sound: Sound, identities: Identities) -> None:
@@ -22,26 +24,24 @@ def check_counts(document: Document, sound: Sound, identities: Identities) -> No
             sentence = "It is empty, so nobody could approve. Name people or groups."
             document.mistake(("approvers", name), sentence, key=True)
     _check_resume(document, sound, identities)
-    asks = all_asks(sound)
-    for place, rule in sound.rules:
-        if rule.ask:
-            names = sorted({asks[one].agent for one in spoken_of(match_of(rule.match), asks)})
-            agents = {name: sound.shape.agents[name] for name in names}
-            for sentence in _shortages(sound, identities, rule.ask, agents):
-                document.mistake(("rules", place, "ask", "quorum"), sentence)
+    agents = dict(counted_agents(document))
+    asks = all_asks(agents)
+    for place, match, ask in counted_rules(document):
+        names = sorted({asks[one].agent for one in spoken_of(match_of(match), asks)})
+        for sentence in _shortages(sound, identities, ask, {name: agents[name] for name in names}):
+            document.mistake(("rules", place, "ask", "quorum"), sentence)
 
 
-def all_asks(sound: Sound) -> tuple[Ask, ...]:
+def all_asks(agents: Mapping[str, AgentShape]) -> tuple[Ask, ...]:
     """Return everything that any agent may ask for."""
-    return tuple(
-        ask for name, agent in sound.shape.agents.items() for ask in asks_of(name, agent.verbs, agent.namespaces)
-    )
+    return tuple(ask for name, agent in agents.items() for ask in asks_of(name, agent.verbs, agent.namespaces))
 
 
 def _check_resume(document: Document, sound: Sound, identities: Identities) -> None:
-    if sound.shape.pausing is None:
+    names = [name for _, name in words_at(document, "pausing", "may_resume", ANY)]
+    if not names:
         return
-    persons = yield_of_names(sound, identities, sound.shape.pausing.may_resume)
+    persons = yield_of_names(sound, identities, names)
     if persons is not None and len(persons) < RESUMERS:
         sentence = f"A resume takes {RESUMERS} different people; here there is {_people(len(persons))}. Name more."
         document.mistake(("pausing", "may_resume"), sentence)

@@ -54,6 +54,8 @@ class Document:
     keys: dict[Path, Place] = field(default_factory=dict)
     aliases: set[Path] = field(default_factory=set)
     """Where an alias stands in for a value; that is mistake enough."""
+    faulty: set[Path] = field(default_factory=set)
+    """What a mistake was noted on: nothing more is to be said of the same value."""
     mistakes: list[PolicyMistake] = field(default_factory=list)
 
     def place(self, path: Path, *, key: bool = False) -> Place:
@@ -67,6 +69,8 @@ class Document:
     def mistake(self, path: Path, sentence: str, *, key: bool = False) -> None:
         """Note a mistake at *path*, on its value or its key."""
         self.add(self.place(path, key=key), path, sentence)
+        if not key:
+            self.faulty.add(path)
 
     def add(self, place: Place, path: Path, sentence: str) -> None:
         """Note a mistake at a place in the file."""
@@ -169,6 +173,7 @@ class _Reader:
         place = _place(event)
         if isinstance(event, yaml.AliasEvent):
             self._document.aliases.add(path)
+            self._document.faulty.add(path)
             self._document.add(place, path, f"The alias `*{event.anchor}` is not taken. Write the value out here.")
             return
         if event.anchor is not None:

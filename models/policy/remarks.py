@@ -28,7 +28,7 @@ class _Clause:
 
 def remarks_on(document: Document, sound: Sound, identities: Identities, policy: Policy) -> tuple[Remark, ...]:
     """Return what is to be said about *policy*, which is free of mistakes, in the order of its lines."""
-    asks = all_asks(sound)
+    asks = all_asks(sound.shape.agents)
     clauses = tuple(_clause(place, rule, asks) for place, rule in sound.rules)
     found = [
         *_idle_agents(document, sound, asks, clauses),

@@ -151,19 +151,12 @@ class AskShape(Shape):
 
 
 class RuleShape(Shape):
-    """One clause."""
+    """One clause. That it has either ``deny`` or ``ask`` is judged with the references, also where it is faulty otherwise."""
 
     name: RuleName = key("what it is called in reasons and in the audit trail")
     match: MatchShape = key("what it speaks of; `{}` for everything")
     deny: Sentence | None = None
     ask: AskShape | None = None
-
-    @model_validator(mode="after")
-    def _denies_or_asks(self) -> Self:
-        if (self.deny is None) == (self.ask is None):
-            which = "neither" if self.deny is None else "both"
-            raise mistake(f"A rule has either `deny`, with the reason, or `ask`; this one has {which}.")
-        return self
 
 
 class PolicyShape(Shape):

@@ -31,6 +31,10 @@ class Sound:
     declared: Mapping[str, frozenset[str]]
     """By section: also those whose entries are faulty, so that nothing is called unknown that is only wrong."""
 
+    def names(self, section: str) -> frozenset[str]:
+        """Return the names that *section* declares."""
+        return self.declared.get(section, frozenset())
+
 
 def shaped(document: Document) -> Sound:
     """Return the sound part of *document*, and note every mistake of shape in it."""
