@@ -5,7 +5,7 @@ it; then the agent, whose pleas arrive as cards. One of their targets is changed
 """
 
 import asyncio
-import shutil
+import re
 import sys
 import tempfile
 import time
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 POLICY: Final = Path(__file__).with_name("policy.yml")
 ENVIRONMENT: Final = "demo"
 CHANNEL: Final = "C0PROD"
+_NAMED: Final = re.compile(r"^installation: (demo[0-9a-f]*)$", re.MULTILINE)
 REQUESTER: Final = "T0COUNTERSIGN:U0CHEN"
 BETWEEN_PLEAS_SECONDS: Final = 4.0
 """So that one sees the cards arrive."""
@@ -51,11 +52,22 @@ def show(wishes: DemoWishes, *, make: Make) -> int:
         Malformed: The cluster that was named cannot be used, or a typed yes was not given.
     """
     with _folder(wishes.directory) as folder:
-        shutil.copyfile(POLICY, folder / "policy.yml")
-        policy, _ = read_policy(folder / "policy.yml")
+        policy, _ = read_policy(write_policy(folder))
         _say("Preparing the cluster ...")
         with a_cluster(folder, policy, kubeconfig=wishes.kubeconfig, context=wishes.context) as cluster:
             return asyncio.run(_run(folder, cluster, wishes, make))
+
+
+def write_policy(folder: Path) -> Path:
+    """Write the demo's policy into *folder*, under a name of this demo's own, and return the file.
+
+    No installation and no other demo on the same cluster has the name, so none is taken for another. A folder keeps its name.
+    """
+    file = folder / "policy.yml"
+    kept = _NAMED.search(file.read_text()) if file.exists() else None
+    name = kept[1] if kept else f"demo{clock.new_key().hex()[:8]}"
+    file.write_text(_NAMED.sub(f"installation: {name}", POLICY.read_text()))
+    return file
 
 
 @contextmanager

@@ -15,7 +15,16 @@ from models.payloads import read as read_payload
 from models.strict_json import parse
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/operations.md", "docs/threat-model.md", "docs/audit-format.md", "docs/policy.md")
+PAGES = (
+    "README.md",
+    "docs/operations.md",
+    "docs/threat-model.md",
+    "docs/audit-format.md",
+    "docs/policy.md",
+    "deploy/README.md",
+    "CONTRIBUTING.md",
+    "policy.example.yml",
+)
 IN_PROSE = re.compile(r"`countersign ([a-z][^`\n]*)`")
 IN_A_BLOCK = re.compile(r"^countersign ([a-z][^\n#|>]*)", re.MULTILINE)
 

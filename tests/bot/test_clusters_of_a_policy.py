@@ -17,6 +17,14 @@ APART = EXAMPLE.replace("  # west: {context: west} ", "  west: {context: west} "
     "    cluster: main                       #", "    cluster: west #"
 )
 
+_THIRD = """
+  staging:
+    cluster: main
+    channel: T0COUNTERSIGN:C0PROD
+    zone: Europe/Berlin
+    digest: {weekday: monday, at: 09:00}
+"""
+
 
 @pytest.fixture
 def application(tmp_path):
@@ -45,6 +53,20 @@ def test_the_manifests_of_every_environment_of_a_cluster_are_the_same(applicatio
     accounts = {(namespace, name) for kind, namespace, name in _objects(demo) if kind == "ServiceAccount"}
     assert ("payments", "countersign-acme-plan-scaler") in accounts  # demo's alone
     assert ("payments", "countersign-acme-exec-healer-restart") in accounts
+
+
+def test_a_third_environment_adds_to_what_the_others_have(application):
+    """Nothing that stands for two environments changes or goes when a third one comes into their cluster."""
+    third = EXAMPLE.replace("\nagents:\n", _THIRD + "\nagents:\n", 1).replace(
+        "      prod-eu-1: [shop]\n", "      prod-eu-1: [shop]\n      staging: [lab]\n", 1
+    )
+
+    before = _objects(application(EXAMPLE).manifests("demo"))
+    after = {name: _objects(application(third).manifests(name)) for name in ("demo", "prod-eu-1", "staging")}
+
+    assert after["demo"] == after["prod-eu-1"] == after["staging"]
+    assert {key: after["demo"].get(key) for key in before} == before
+    assert {namespace for _, namespace, _ in after["demo"].keys() - before.keys()} == {"lab"}
 
 
 def test_two_clusters_of_one_installation_have_the_same_fences(application):
