@@ -6,6 +6,7 @@
     claimed | armed -> voided(reason)      armed -> claimed (arm again)      sending -> claimed (that attempt did not land)
     unknown -> applied | claimed | voided(never landed) | abandoned(by a person)
     effect, apart: rolling -> verified | failed_rollout | timed_out | overtaken | differs | undone
+    late truth: timed_out | failed_rollout -> verified | differs | undone    timed_out -> failed_rollout    verified -> undone
 
 *Armed* is the start record: it, and then *sending*, are committed before a byte is written to the cluster. A lost reply is
 *unknown*: it is read back, never resent blindly. Each write to the row names the lease's *generation*, so a worker that was
@@ -37,7 +38,13 @@ START_TO_SEND: Final = timedelta(seconds=5)
 """How long may pass between the start record and the send, until its first byte leaves; the end is included."""
 
 EFFECT_DEADLINE: Final = timedelta(minutes=15)
-"""How long the effect is followed; a Deployment's own deadline is 10 minutes unless it says otherwise."""
+"""How long an effect may stand still; a Deployment's own deadline is 10 minutes unless it says otherwise."""
+
+LONGEST_WATCH: Final = timedelta(days=1)
+"""How long after the write its effect is looked at while it moves, and how long a truth may be late."""
+
+UNDO_WATCH: Final = timedelta(minutes=1)
+"""How long after *done* it is watched whether somebody sets it back; an autoscaler looks every 15 seconds."""
 
 ROUNDS: Final = 3
 """How often a change that provably did not land may be planned and sent anew."""
@@ -144,6 +151,13 @@ class Execution:
     doubted: bool = False
     """Whether the last that was told of its effect is a doubt: that it failed, seen once, or that it could not be looked at."""
     effect_deadline: datetime | None = None
+    """Until when it may stand still: it moves on with every event that tells that something has moved."""
+    landed_at: datetime | None = None
+    """When it was known that the write had landed."""
+    pace: str = ""
+    """What the last event knew of its pods: a look that finds another has seen it move."""
+    watched_until: datetime | None = None
+    """Until when it is looked at after its end: whether a late truth corrects it, or somebody undoes it."""
     reason: Reason | None = None
     message: str = ""
     """A sentence of ours about the last thing that happened."""
@@ -169,8 +183,13 @@ class Execution:
 
     @property
     def is_over(self) -> bool:
-        """Whether no worker needs to look at it any more."""
+        """Whether it has ended: only a late look at its effect may find something new."""
         return self.state in _OVER or (self.state is Phase.APPLIED and self.effect not in {None, Effect.ROLLING})
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether its effect has ended and is looked at for a while longer."""
+        return self.is_over and self.watched_until is not None
 
 
 class Fate(StrEnum):
@@ -354,6 +373,7 @@ def applied(
         due_at=now,
         effect=effect,
         effect_deadline=now + EFFECT_DEADLINE,
+        landed_at=now,
         reason=reason,
         message=message,
         compared=comparison is not None,
@@ -383,7 +403,7 @@ def found_different(
         Clash: There is no effect to follow any more.
     """
     _expect(execution, Phase.APPLIED)
-    if execution.is_over:
+    if execution.is_over and not execution.is_watched:
         raise Clash("The effect has ended.", code="execution_moved")
     effect, reason, message = _landed_as(comparison, read_back=False)
     over = replace(
@@ -391,6 +411,7 @@ def found_different(
         revision=execution.revision + 1,
         lease_until=None,
         effect=effect,
+        watched_until=None,
         reason=reason,
         message=message,
         compared=True,
@@ -579,6 +600,8 @@ def followed(
 ) -> Transition | None:
     """Return what one look at the effect changes, or None where nothing worth writing down does.
 
+    What moves is followed on, a day at most: it is timed out once it has stood still for :data:`EFFECT_DEADLINE`.
+
     A failure is believed when it is seen twice running: right after a write the API server was measured to show the new
     generation with the old rollout's failed condition for some 40 ms. How far a rollout is, is told ever more rarely
     (:data:`FEWER_LINES`): pods that come and go are no events.
@@ -601,13 +624,18 @@ def followed(
     is_doubted = not is_seen or (effect is Effect.FAILED_ROLLOUT and not is_believed)
     if is_doubted:
         effect = Effect.ROLLING
-    if effect is Effect.ROLLING and execution.effect_deadline is not None and now >= execution.effect_deadline:
+    has_moved = is_seen and execution.pace not in {"", progress.pace}
+    at_deadline = execution.effect_deadline is not None and now >= execution.effect_deadline
+    if effect is Effect.ROLLING and at_deadline and not (has_moved and now < _last_look(execution, now)):
         effect = Effect.TIMED_OUT
         sentence = f"{'Not finished when we stopped looking.' if is_seen else 'Not followed to its end.'} {sentence}"
     is_news = effect is not execution.effect or is_doubted is not execution.doubted
     is_due = _is_time_for_a_line(execution, now) or (is_doubted and execution.waits < MOST_WAITS)
-    if not is_news and (sentence == execution.message or not is_due):
+    if not is_news and not at_deadline and (sentence == execution.message or not is_due):
         return None
+    deadline = execution.effect_deadline
+    if has_moved and deadline is not None:
+        deadline = max(deadline, min(now + EFFECT_DEADLINE, _last_look(execution, now)))
     seen = replace(
         execution,
         revision=execution.revision + 1,
@@ -615,18 +643,70 @@ def followed(
         due_at=now + look_again,
         waits=execution.waits + is_doubted,
         effect=effect,
+        effect_deadline=deadline,
+        pace=progress.pace if is_seen else execution.pace,
+        watched_until=_watched_until(effect, execution, now),
         doubted=is_doubted,
         message=sentence,
     )
     return _moved(Kind.EXECUTION_EFFECT, seen, now=now)
 
 
+def _last_look(execution: Execution, now: datetime) -> datetime:
+    """Return when an effect is looked at for the last time, however much it moves."""
+    return (execution.landed_at or now) + LONGEST_WATCH
+
+
+def _watched_until(effect: Effect, execution: Execution, now: datetime) -> datetime | None:
+    """Return how long an effect is looked at after it has come to *effect*; None where nothing new can be learnt."""
+    if effect is Effect.VERIFIED:
+        return now + UNDO_WATCH
+    return _last_look(execution, now) if effect in _LATER_TRUTHS else None
+
+
+_LATER_TRUTHS: Final[Mapping[Effect, frozenset[Effect]]] = {
+    Effect.TIMED_OUT: frozenset({Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.DIFFERS, Effect.UNDONE}),
+    Effect.FAILED_ROLLOUT: frozenset({Effect.VERIFIED, Effect.DIFFERS, Effect.UNDONE}),
+    Effect.VERIFIED: frozenset({Effect.UNDONE}),
+}
+"""What a look after the end may still find. A rollout that had failed may go on once its quota is raised."""
+
+
+def corrected(execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta) -> Transition | None:
+    """Return what a look at an effect that has ended corrects, or None where it stays as it was told.
+
+    Args:
+        execution: It is watched on.
+        progress: What the look showed.
+        now: Its instant.
+        look_again: How long until the next look, where there is one.
+
+    Raises:
+        Clash: Nobody watches it any more.
+    """
+    _expect(execution, Phase.APPLIED)
+    if not execution.is_watched or execution.effect is None:
+        raise Clash("The effect is watched no more.", code="execution_moved")
+    if progress.effect not in _LATER_TRUTHS.get(execution.effect, frozenset()):
+        return None
+    later = replace(
+        execution,
+        revision=execution.revision + 1,
+        lease_until=None,
+        due_at=now + look_again,
+        effect=progress.effect,
+        pace=progress.pace,
+        watched_until=_watched_until(progress.effect, execution, now),
+        message=progress.sentence,
+    )
+    return _moved(Kind.EXECUTION_EFFECT, later, now=now)
+
+
 def _is_time_for_a_line(execution: Execution, now: datetime) -> bool:
     """Tell whether a quarter more time has passed since the write than had at the last event."""
-    if execution.effect_deadline is None:
+    if execution.landed_at is None:
         return True
-    landed = execution.effect_deadline - EFFECT_DEADLINE
-    return now - execution.due_at >= (execution.due_at - landed) / FEWER_LINES
+    return now - execution.due_at >= (execution.due_at - execution.landed_at) / FEWER_LINES
 
 
 def overtaken(execution: Execution, *, by: str, now: datetime) -> Transition:

@@ -233,7 +233,8 @@ class Reading(Protocol):
         """Return the ids of executions a worker should look at now: due, and not leased to another.
 
         Those come first whose last look could be finished, however long the others have been due: what failed just now never
-        stands before what was not looked at. Of equals, the longest due comes first.
+        stands before what was not looked at; what has ended and is only watched on comes last. Of equals, the longest due comes
+        first.
         """
         ...
 
@@ -387,6 +388,14 @@ class UnitOfWork(Reading, Protocol):
             at: When.
             setbacks: How many looks in a row could not be finished. Whatever is saved of an execution sets it to zero.
         """
+        ...
+
+    def watch_later(self, execution_id: str, at: datetime | None) -> None:
+        """Have workers look at an execution that has ended no earlier than *at*, or never again; nothing told of it changes."""
+        ...
+
+    def end_watches(self, execution: Execution) -> None:
+        """Have nobody look any more at the others that have ended on the same target; nothing told of them changes."""
         ...
 
     def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:

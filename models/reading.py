@@ -239,6 +239,10 @@ _DUE: Final = (
 )
 DUE_EXECUTIONS: Final = _DUE.where(executions.c.setbacks == literal_column("0"))
 DUE_AGAIN: Final = _DUE.where(executions.c.setbacks > literal_column("0"))
+WATCHES_DUE: Final = (
+    select(executions.c.id).where(executions.c.watch_at <= _NOW).order_by(executions.c.watch_at).limit(_LIMIT)
+)
+_WATCHES_DUE: Final = Prepared(WATCHES_DUE)
 _DUE_EXECUTIONS: Final = Prepared(DUE_EXECUTIONS)
 _DUE_AGAIN: Final = Prepared(DUE_AGAIN)
 _SETBACKS: Final = Prepared(select(executions.c.setbacks).where(executions.c.id == _KEY))
@@ -542,11 +546,13 @@ class SqlReading:
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of executions a worker should look at now: due, and not leased to another.
 
-        First those whose last look could be finished, then the others, each the longest due first.
+        First those whose last look could be finished, then the others, then what has ended and is watched on, each the longest
+        due first.
         """
         first = _DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit})
         again = _DUE_AGAIN.rows(self.connection, {"now": self.now, "limit": limit - len(first)})
-        return tuple(one for (one,) in (*first, *again))
+        late = _WATCHES_DUE.rows(self.connection, {"now": self.now, "limit": limit - len(first) - len(again)})
+        return tuple(one for (one,) in (*first, *again, *late))
 
     def setbacks(self, execution_id: str) -> int:
         """Return how many looks in a row at one execution could not be finished; zero where there is none."""

@@ -288,6 +288,10 @@ executions = Table(
     text("effect", null=True),
     flag("doubted"),
     instant("effect_deadline", null=True),
+    instant("landed_at", null=True),
+    text("pace"),
+    instant("watched_until", null=True),
+    instant("watch_at", null=True),
     text("reason", null=True),
     text("message"),
     flag("compared"),
@@ -299,6 +303,8 @@ executions = Table(
     _partial("ix_executions_due", "look_at", where="look_at IS NOT NULL AND setbacks = 0"),
     _partial("ix_executions_due_again", "look_at", where="look_at IS NOT NULL AND setbacks > 0"),
     _partial("ix_executions_target", "cluster_uid", "object_uid", where="look_at IS NOT NULL"),
+    _partial("ix_executions_watch", "watch_at", where="watch_at IS NOT NULL"),
+    _partial("ix_executions_watched_target", "cluster_uid", "object_uid", where="watch_at IS NOT NULL"),
     _partial("ix_executions_stoppable", "id", where="state IN ('queued', 'claimed')"),
 )
 

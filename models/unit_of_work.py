@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, assert_never
 
-from sqlalchemy import Connection, bindparam, exc, func, literal_column, or_, select, text, update
+from sqlalchemy import Connection, bindparam, exc, func, literal_column, null, or_, select, text, update
 
 from approvals.audit import AuditEvent, Transition
 from approvals.errors import Clash
@@ -74,6 +74,21 @@ _LOOK_LATER: Final = Prepared(
     update(executions)
     .where(executions.c.id == bindparam("the_execution", type_=TEXT), executions.c.look_at.is_not(None))
     .values(look_at=bindparam("the_instant", type_=INSTANT), setbacks=bindparam("the_setbacks", type_=NUMBER))
+)
+_WATCH_LATER: Final = Prepared(
+    update(executions)
+    .where(executions.c.id == bindparam("the_execution", type_=TEXT), executions.c.watch_at.is_not(None))
+    .values(watch_at=bindparam("the_instant", type_=INSTANT))
+)
+_END_WATCHES: Final = Prepared(
+    update(executions)
+    .where(
+        executions.c.cluster_uid == bindparam("cluster_uid", type_=TEXT),
+        executions.c.object_uid == bindparam("object_uid", type_=TEXT),
+        executions.c.watch_at.is_not(None),
+        executions.c.id != bindparam("the_execution", type_=TEXT),
+    )
+    .values(watch_at=null())
 )
 _LOCK_ROLLING: Final = EXECUTION.prepared(
     UNDER_WAY_ON.where(
@@ -203,6 +218,19 @@ class SqlUnitOfWork(SqlReading):
         """Have workers look at an execution no earlier than *at*, if it is not over; nothing told of it changes."""
         row = {"the_execution": execution_id, "the_instant": at, "the_setbacks": setbacks}
         _LOOK_LATER.run(self.connection, row)
+
+    def watch_later(self, execution_id: str, at: datetime | None) -> None:
+        """Have workers look at an execution that has ended no earlier than *at*, or never again; nothing told of it changes."""
+        _WATCH_LATER.run(self.connection, {"the_execution": execution_id, "the_instant": at})
+
+    def end_watches(self, execution: Execution) -> None:
+        """Have nobody look any more at the others that have ended on the same target; nothing told of them changes."""
+        row = {
+            "cluster_uid": execution.cluster_uid,
+            "object_uid": execution.object_uid,
+            "the_execution": execution.id,
+        }
+        _END_WATCHES.run(self.connection, row)
 
     def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:
         """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""

@@ -85,6 +85,10 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
             "effect",
             "doubted",
             "effect_deadline",
+            "landed_at",
+            "pace",
+            "watched_until",
+            "watch_at",
             "reason",
             "message",
             "compared",
@@ -170,7 +174,7 @@ _INSERTS: Final = {
     alerts: _new(ALERT),
     attempts: _new(ATTEMPT),
     escalations: _new(REQUEST, "policy", "namespace", "question_key"),
-    executions: _new(EXECUTION, "look_at", "setbacks"),
+    executions: _new(EXECUTION, "look_at", "setbacks", "watch_at"),
     idempotency_keys: _new(BOUND_KEY),
     pauses: _new(PAUSE),
     refused_deliveries: _new(REFUSED_DELIVERIES),
@@ -294,7 +298,11 @@ def _vote(vote: Vote) -> Write:
 
 
 def _execution(execution: Execution, now: datetime) -> Write:
-    look_at = {"look_at": None if execution.is_over else execution.due_at, "setbacks": 0}
+    look_at = {
+        "look_at": None if execution.is_over else execution.due_at,
+        "watch_at": execution.due_at if execution.is_watched else None,
+        "setbacks": 0,
+    }
     if execution.revision == 1:
         return _insert(executions, EXECUTION.row_of(execution) | look_at)
     keys = {

@@ -11,7 +11,7 @@ new writes nothing but the instant of the next one.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
 from approvals.accounts import ServiceAccount
@@ -29,6 +29,7 @@ from approvals.execution import (
     can_resend,
     cannot_land_any_more,
     claim,
+    corrected,
     disarm,
     followed,
     found_different,
@@ -81,12 +82,19 @@ LOST_AGAIN: Final = timedelta(seconds=10)
 LOOKED_AT_BY_A_PERSON: Final = timedelta(hours=1)
 """How often an outcome is read back that nothing can tell: nothing changes until a person closes it."""
 
+WATCH: Final = timedelta(seconds=10)
+"""How often it is looked whether somebody undoes what is done."""
+
+LATE: Final = timedelta(minutes=1)
+"""How often it is looked whether a rollout that was given up comes to its end after all."""
+
 FOLLOW: Final = timedelta(seconds=1)
 """How often a rollout is looked at; where it cannot be, each time in a row twice as long."""
 
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """At least as long as the cluster door lets one write take."""
 
+NOT_COMPARED: Final = "What was planned as a whole is not kept as it was; whether anything else changed cannot be told."
 
 _NOTHING_SENT: Final = frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED})
 
@@ -144,7 +152,7 @@ class Execute:
             with self.store.reading() as reading:
                 execution = reading.execution(execution_id)
                 lapsed = execution is not None and reading.now >= execution.valid_until
-            if execution is not None and not execution.is_over:
+            if execution is not None and (execution.is_watched or not execution.is_over):
                 self._look(execution, lapsed=lapsed)
         except Clash as clash:
             # Another worker, a denial or a pause was faster; the next look sees what is true then. Where nobody was, it would
@@ -189,6 +197,7 @@ class Execute:
                 if transition is not None:
                     _settled(uow, held, _saved(uow, transition))
             uow.look_later(execution_id, uow.now + back.wait, setbacks=back.count)
+            uow.watch_later(execution_id, uow.now + max(back.wait, WATCH))
         return back
 
     def _wait_for_clearance(self, execution_id: str, obstacle: Obstacle) -> None:
@@ -518,10 +527,10 @@ class Execute:
             if held is None:
                 raise Clash("It is gone.")
             transition = _seen(held, progress, comparison, uow)
-            if transition is not None:
-                _saved(uow, transition)
+            after = held if transition is None else _saved(uow, transition)
             # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
             uow.look_later(held.id, uow.now + FOLLOW)
+            uow.watch_later(held.id, _next_watch(after, now=uow.now))
         if transition is not None:
             self.journey.reached(Milestone.EFFECT, execution.id)
 
@@ -629,6 +638,8 @@ def _settled(uow: UnitOfWork, before: Execution, after: Execution) -> Execution:
     if after.state is Phase.APPLIED and before.state is not Phase.APPLIED:
         for older in uow.lock_rolling(after):
             uow.save(overtaken(older, by=after.escalation, now=uow.now))
+        # What it has changed would look like somebody's undoing of what was done before.
+        uow.end_watches(after)
     if after.is_over or after.state in {Phase.QUEUED, Phase.APPLIED}:
         uow.release_target(after)
     return after
@@ -704,10 +715,28 @@ def _seen(
     execution: Execution, progress: Progress, comparison: Comparison | None, uow: UnitOfWork
 ) -> Transition | None:
     """Return what one look at the effect changes: a target that is not as planned, else how far the effect is."""
+    if progress.effect is Effect.UNDONE and _is_ours_to_tell_apart(execution, uow):
+        return None
     if comparison is not None and not comparison.is_as_planned:
         return found_different(execution, comparison, now=uow.now, approvers=_approvers(uow, execution))
     checked = replace(execution, compared=execution.compared or comparison is not None)
+    if progress.effect is Effect.VERIFIED and not checked.compared:
+        progress = replace(progress, effect=Effect.DIFFERS, sentence=NOT_COMPARED)
+    if checked.is_watched:
+        return corrected(checked, progress, now=uow.now, look_again=WATCH)
     return followed(checked, progress, now=uow.now, look_again=FOLLOW)
+
+
+def _is_ours_to_tell_apart(execution: Execution, reading: Reading) -> bool:
+    """Tell whether another change of the same target may have landed already, so that nobody else need have undone this one."""
+    others = reading.under_way_on(execution.cluster_uid, execution.object_uid)
+    return any(one.id != execution.id and one.state in {Phase.SENDING, Phase.UNKNOWN} for one in others)
+
+
+def _next_watch(execution: Execution, *, now: datetime) -> datetime | None:
+    """Return when an execution that has ended is looked at again; None where that is no use any more."""
+    at = now + (WATCH if execution.effect is Effect.VERIFIED else LATE)
+    return at if execution.watched_until is not None and at <= execution.watched_until else None
 
 
 def _approvers(reading: Reading, execution: Execution) -> tuple[str, ...]:

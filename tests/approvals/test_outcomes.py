@@ -10,7 +10,9 @@ from approvals.comparison import Comparison
 from approvals.errors import Clash
 from approvals.execution import (
     EFFECT_DEADLINE,
+    LONGEST_WATCH,
     ROUNDS,
+    UNDO_WATCH,
     VOID_SENTENCES,
     Execution,
     Fate,
@@ -18,6 +20,7 @@ from approvals.execution import (
     Reason,
     abandon,
     applied,
+    corrected,
     disarm,
     followed,
     found_different,
@@ -93,6 +96,7 @@ def test_what_landed_is_applied_and_followed_from_there(phase, comparison, read_
         due_at=NOW,
         effect=effect,
         effect_deadline=NOW + EFFECT_DEADLINE,
+        landed_at=NOW,
         reason=reason,
         message=message,
         compared=comparison is not None,
@@ -298,7 +302,7 @@ def test_every_reason_has_a_sentence():
 
 def rolling(**changed: Any) -> Execution:
     """Return an applied execution whose effect is under way until a quarter past noon."""
-    return held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 15 * MINUTE, **changed)
+    return held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 15 * MINUTE, landed_at=NOON, **changed)
 
 
 def look(
@@ -311,7 +315,8 @@ def look(
 @pytest.mark.parametrize("effect", [Effect.ROLLING, Effect.VERIFIED])
 def test_a_look_that_sees_something_new_is_written_down(effect):
     """Another effect, or the same with another number of pods, is a new revision and an event."""
-    after = freed(rolling(), effect=effect, message="3 of 6 pods ready.", due_at=NOW + WAIT)
+    watched = NOW + UNDO_WATCH if effect is Effect.VERIFIED else None
+    after = freed(rolling(), effect=effect, message="3 of 6 pods ready.", due_at=NOW + WAIT, watched_until=watched)
 
     assert look(rolling(), effect) == moved(Kind.EXECUTION_EFFECT, after)
     assert after.is_over is (effect is not Effect.ROLLING)
@@ -320,7 +325,7 @@ def test_a_look_that_sees_something_new_is_written_down(effect):
 def test_a_failure_is_believed_when_it_is_seen_twice():
     """The first look at it may still be at the old rollout's condition; the same seen again ends it."""
     once = freed(rolling(), message="No progress.", doubted=True, waits=5, due_at=NOW + WAIT)
-    twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED_ROLLOUT)
+    twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED_ROLLOUT, watched_until=NOON + LONGEST_WATCH)
 
     assert look(rolling(), Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
     assert look(once, Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
@@ -372,3 +377,77 @@ def test_an_effect_that_has_ended_stays_ended(effect):
         look(replace(rolling(), effect=effect))
 
     assert (refused.value.code, refused.value.sentence) == ("execution_moved", "The effect has ended.")
+
+
+DAY = 24 * 60 * MINUTE
+
+
+def moves(one: Execution, minute: int, pace: str, effect: Effect = Effect.ROLLING) -> Execution:
+    """Return an execution after a look at it so many minutes past noon that knew this of its pods."""
+    progress = Progress(effect=effect, sentence=f"{pace} of 500 pods ready.", pace=pace)
+    transition = followed(one, progress, now=NOON + minute * MINUTE, look_again=WAIT)
+    return one if transition is None else transition.nouns[0]
+
+
+def test_what_moves_is_followed_for_a_day_at_most():
+    """A healthy rollout of 18 minutes, or of hours, is not timed out; after a day nobody looks for its end any more."""
+    one = moves(rolling(), 1, "0")
+    for minute in range(2, 24 * 60):
+        one = moves(one, minute, str(minute))
+        assert one.effect is Effect.ROLLING, minute
+
+    assert moves(one, 24 * 60, "1440").effect is Effect.TIMED_OUT
+    assert moves(one, 24 * 60 - 1, "1439", Effect.VERIFIED).effect is Effect.VERIFIED
+
+
+def test_what_has_stood_still_for_a_quarter_of_an_hour_is_timed_out():
+    """Counted from the last event that told of a move: a rollout may rest, and not for ever."""
+    one = moves(moves(rolling(), 1, "0"), 14, "1")
+
+    assert one.effect_deadline == NOON + 29 * MINUTE
+    assert [moves(one, minute, "1").effect for minute in (28, 29)] == [Effect.ROLLING, Effect.TIMED_OUT]
+    assert moves(one, 29, "2").effect_deadline == NOON + 44 * MINUTE
+
+
+def correct(one: Execution, effect: Effect, now=NOW) -> Transition | None:
+    """Return what a look after the end changes."""
+    return corrected(one, Progress(effect=effect, sentence="Said late.", pace="6/6"), now=now, look_again=WAIT)
+
+
+@pytest.mark.parametrize(
+    ("told", "found", "watched_until"),
+    [
+        (Effect.TIMED_OUT, Effect.VERIFIED, NOW + UNDO_WATCH),
+        (Effect.TIMED_OUT, Effect.FAILED_ROLLOUT, NOON + DAY),
+        (Effect.TIMED_OUT, Effect.UNDONE, None),
+        (Effect.FAILED_ROLLOUT, Effect.VERIFIED, NOW + UNDO_WATCH),
+        (Effect.FAILED_ROLLOUT, Effect.UNDONE, None),
+        (Effect.VERIFIED, Effect.UNDONE, None),
+    ],
+)
+def test_a_late_truth_corrects_what_was_told(told, found, watched_until):
+    """What was given up and comes to its end after all is done; what is done and set back within a minute is undone."""
+    one = replace(rolling(), effect=told, watched_until=NOON + DAY)
+
+    after = freed(one, effect=found, message="Said late.", pace="6/6", due_at=NOW + WAIT, watched_until=watched_until)
+    assert correct(one, found) == moved(Kind.EXECUTION_EFFECT, after)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (Effect.TIMED_OUT, Effect.ROLLING),
+        (Effect.FAILED_ROLLOUT, Effect.FAILED_ROLLOUT),
+        (Effect.VERIFIED, Effect.ROLLING),
+        (Effect.VERIFIED, Effect.FAILED_ROLLOUT),
+    ],
+)
+def test_pods_that_come_and_go_later_correct_nothing(told, found):
+    """Done stays done when a node is drained a minute later."""
+    assert correct(replace(rolling(), effect=told, watched_until=NOON + DAY), found) is None
+
+
+def test_what_nobody_watches_is_not_corrected():
+    """A newer change may have ended the watch meanwhile."""
+    with pytest.raises(Clash, match="watched no more"):
+        correct(replace(rolling(), effect=Effect.OVERTAKEN), Effect.VERIFIED)

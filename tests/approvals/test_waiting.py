@@ -133,7 +133,9 @@ def test_waits_grow_from_seconds_to_minutes(count, seconds):
 
 def test_a_rollout_of_a_day_has_a_bounded_number_of_lines():
     """Pods that come and go every second are no events: a line comes when a quarter more time has passed."""
-    one = held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + EFFECT_DEADLINE, due_at=NOON)
+    one = held(
+        Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + EFFECT_DEADLINE, landed_at=NOON, due_at=NOON
+    )
     told = []
     for second in range(int(EFFECT_DEADLINE.total_seconds())):
         progress = Progress(effect=Effect.ROLLING, sentence=f"{second} of 500 pods ready.")

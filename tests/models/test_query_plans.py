@@ -29,6 +29,7 @@ from models.reading import (
     REVOKED_WITH_QUESTIONS,
     SAME_EFFECT,
     STOPPABLE_UNDER_REVOKED,
+    WATCHES_DUE,
 )
 from models.redraws import OLDER
 from models.sealer import Sealer
@@ -99,6 +100,7 @@ SWEEPS = {
     "overdue": (OVERDUE, "ix_escalations_pending_deadline"),
     "due": (DUE_EXECUTIONS, "ix_executions_due"),
     "due again": (DUE_AGAIN, "ix_executions_due_again"),
+    "watched": (WATCHES_DUE, "ix_executions_watch"),
     "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
     "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),

@@ -177,3 +177,115 @@ def test_an_execution_that_is_over_or_unknown_is_left_alone(world):
     world.execute.look_at("exe_none")
 
     assert kinds(world, request) == before
+
+
+def test_a_healthy_rollout_may_take_its_time(world, instant):
+    """18 minutes, one pod after another: it is followed while it moves, and is done at its end."""
+    request = a_rollout(world)
+    world.cluster.checkout()["status"] = {"observedGeneration": 5, "replicas": 6, "updatedReplicas": 6}
+    for minute in range(18):
+        world.cluster.checkout()["status"]["availableReplicas"] = minute // 4
+        instant.pass_by(MINUTE)
+        world.execute()
+        assert execution_of(world, request).effect is Effect.ROLLING
+    finish(world)
+    instant.pass_by(MINUTE)
+    world.execute()
+
+    assert execution_of(world, request).effect is Effect.VERIFIED
+
+
+def test_a_rollout_that_was_given_up_is_done_at_last(world, instant):
+    """Late truth corrects the card: hours after it was given up, the cluster makes room for it."""
+    request = a_rollout(world)
+    instant.pass_by(15 * MINUTE)
+    world.execute()
+    given_up = execution_of(world, request).effect
+    for _ in range(3):
+        instant.pass_by(60 * MINUTE)
+        world.execute()
+    before = kinds(world, request)
+    finish(world)
+    instant.pass_by(MINUTE)
+    world.execute()
+
+    assert given_up is Effect.TIMED_OUT
+    assert (execution_of(world, request).effect, execution_of(world, request).message) == (
+        Effect.VERIFIED,
+        "All 6 pods ready.",
+    )
+    assert kinds(world, request) == [*before, "execution.effect"]
+
+
+def test_nobody_looks_for_ever(world, instant):
+    """A day after the write what was given up is left alone."""
+    a_rollout(world)
+    instant.pass_by(15 * MINUTE)
+    world.execute()
+    instant.pass_by(24 * 60 * MINUTE)
+    world.execute()
+    instant.pass_by(24 * 60 * MINUTE)
+
+    assert world.execute() == 0
+
+
+def done(world, instant):
+    """Let a change of ``shop/checkout`` land and be done; return its request."""
+    request = world.answers(world.pending("done", action=an_action(replicas=6))).request
+    world.execute()
+    look_again(world, instant)
+    assert execution_of(world, request).effect is Effect.VERIFIED
+    return request
+
+
+def test_an_undo_within_a_minute_of_done_is_said(world, instant):
+    """An autoscaler or a GitOps controller sets it back: done is corrected, once."""
+    request = done(world, instant)
+    world.cluster.somebody_scales(3)
+    for _ in range(6):
+        instant.pass_by(10 * SECOND)
+        world.execute()
+
+    execution = execution_of(world, request)
+    assert (execution.effect, execution.message) == (Effect.UNDONE, "Somebody else has set it to 3 pods since.")
+    assert kinds(world, request).count("execution.effect") == 2
+    assert world.execute() == 0
+
+
+def test_what_is_done_is_left_alone_after_a_minute(world, instant):
+    """What somebody does later is no news about this change."""
+    request = done(world, instant)
+    for _ in range(7):
+        instant.pass_by(10 * SECOND)
+        world.execute()
+    world.cluster.somebody_scales(3)
+    instant.pass_by(10 * SECOND)
+
+    assert world.execute() == 0
+    assert execution_of(world, request).effect is Effect.VERIFIED
+
+
+def test_our_own_next_change_is_no_undo(world, instant):
+    """Somebody approves another number within the minute: what was done before was done."""
+    first = done(world, instant)
+    second = world.answers(world.pending("next", action=an_action(replicas=2))).request
+    world.execute()
+    for _ in range(6):
+        instant.pass_by(10 * SECOND)
+        world.execute()
+
+    assert (execution_of(world, first).effect, execution_of(world, second).effect) == (
+        Effect.VERIFIED,
+        Effect.VERIFIED,
+    )
+
+
+def test_a_watch_that_cannot_look_waits(world, instant):
+    """The cluster is down while it is watched whether what is done stays so: done stays told, and no tick is spent on it."""
+    request = done(world, instant)
+    world.cluster.down = True
+    instant.pass_by(10 * SECOND)
+    world.execute()
+
+    assert world.execute() == 0
+    assert execution_of(world, request).effect is Effect.VERIFIED

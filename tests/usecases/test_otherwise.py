@@ -8,8 +8,9 @@ from approvals.audit import Kind
 from approvals.execution import Phase, Reason
 from approvals.plan import Change, Redacted
 from approvals.ports import Came, Reply
+from approvals.usecases.execute import NOT_COMPARED
 from approvals.verb import Effect
-from tests.builders import ADA, an_action
+from tests.builders import ADA, MINUTE, an_action
 from tests.usecases.looks import execution_of, story, tamper
 
 IMAGE = "/spec/template/spec/containers/[web]/image"
@@ -207,8 +208,12 @@ def test_an_image_that_was_changed_in_the_database_is_not_compared_with(world, a
     world.cluster.send = send_and_tamper
     world.execute()
 
-    execution = execution_of(world, approved)
-    assert (execution.effect, execution.compared) == (Effect.ROLLING, False)
+    unseen = execution_of(world, approved)
+    instant.pass_by(MINUTE)
+    world.execute()
+
+    assert (unseen.effect, unseen.compared) == (Effect.ROLLING, False)
+    assert ended(world, approved) == (Effect.DIFFERS, None, NOT_COMPARED, ())
 
 
 def test_a_restart_is_compared_as_well(world):
