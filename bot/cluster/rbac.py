@@ -181,8 +181,8 @@ def roads(accounts: Iterable[ServiceAccount], *, bot: ServiceAccount) -> tuple[R
     own = frozenset({bot.name})
     return (
         Road(
-            words="impersonate accounts of ours, which no admission policy can refuse: a write in an executor's name is "
-            "refused, since it carries no token, a read and a dry run are not",
+            words="impersonate accounts of ours or have certificates made out to them, which no admission policy can refuse: a "
+            "write in an executor's name is refused, since it carries no token, a read and a dry run are not",
             rights=(
                 Right(group="", resource="serviceaccounts", verb="impersonate", names=names),
                 Right(group="", resource="users", verb="impersonate", names=usernames),
@@ -190,15 +190,29 @@ def roads(accounts: Iterable[ServiceAccount], *, bot: ServiceAccount) -> tuple[R
                     group=_AUTHENTICATION, resource="serviceaccounts", verb="impersonate:serviceaccount", names=names
                 ),
                 Right(group=_AUTHENTICATION, resource="users", verb="impersonate:user-info", names=usernames),
+                *(Right(group="certificates.k8s.io", resource="signers", verb=verb, names=_SIGNER) for verb in _SIGN),
             ),
             namespaces=places,
         ),
         Road(
-            words=f"become the bot's own account, {bot.namespace}/{bot.name} (by a token, a pod or a Secret)",
+            words="impersonate with the mark of a token as well (userextras): as far as they may impersonate accounts of ours, "
+            "not even a write in an executor's name is refused",
+            rights=tuple(
+                Right(group=_AUTHENTICATION, resource=_MARK, verb=verb)
+                for verb in ("impersonate", "impersonate:serviceaccount", "impersonate:user-info")
+            ),
+            namespaces=None,
+        ),
+        Road(
+            words=f"become the bot's own account, {bot.namespace}/{bot.name} (by a token, a Secret, a pod, or in its pod)",
             rights=(
                 Right(group="", resource="serviceaccounts/token", verb="create", names=own),
-                Right(group="", resource="pods", verb="create"),
-                Right(group="", resource="secrets", verb="create"),
+                *(
+                    Right(group=group, resource=resource, verb=verb)
+                    for group, resources, verbs in _INTO_THE_BOT
+                    for resource in resources.split()
+                    for verb in verbs.split()
+                ),
             ),
             namespaces=(bot.namespace,),
         ),
@@ -214,4 +228,19 @@ def roads(accounts: Iterable[ServiceAccount], *, bot: ServiceAccount) -> tuple[R
     )
 
 
+_INTO_THE_BOT: Final = (
+    ("", "secrets", "get list watch create update patch"),
+    ("", "pods", "create update patch"),
+    ("", "pods/ephemeralcontainers", "update patch"),
+    ("", "pods/exec pods/attach", "get create"),
+    ("", "replicationcontrollers", "create update patch"),
+    ("apps", "deployments statefulsets daemonsets replicasets", "create update patch"),
+    ("batch", "jobs cronjobs", "create update patch"),
+    ("", "nodes/proxy", "get create"),
+)
+"""By group, resources and verbs: what lets somebody run something as the bot, or in its pod, or read what that mounts."""
+
+_SIGNER: Final = frozenset({"kubernetes.io/kube-apiserver-client", "kubernetes.io/*"})
+_SIGN: Final = ("approve", "sign")
+_MARK: Final = "userextras/authentication.kubernetes.io/credential-id"
 _AUTHENTICATION: Final = "authentication.k8s.io"

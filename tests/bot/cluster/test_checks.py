@@ -318,7 +318,8 @@ def test_who_else_gets_past_the_fences_is_said(broken_in):
 
     notes = _notes(_findings(broken_in))
 
-    (impersonating,) = [one for one in notes if "impersonate" in one]
+    (impersonating,) = [one for one in notes if "impersonate accounts of ours or" in one]
+    assert not [one for one in notes if "userextras" in one], "the cluster's administrators are no news"
     (becoming,) = [one for one in notes if "become the bot's own account" in one]
     assert f"the account {namespace}/agent, the user ada, by the {editing}" in impersonating
     assert f"the group ops, by the {inside}" in impersonating

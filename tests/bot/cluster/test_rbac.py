@@ -123,7 +123,8 @@ def test_the_control_plane_and_the_administrators_are_nobody_else():
     assert grant.others() == ("the user ada", "the account shop/agent")
 
 
-IMPERSONATE, BECOME, CHANGE = range(3)
+GROUP = "authentication.k8s.io"
+IMPERSONATE, CLAIM, BECOME, CHANGE = range(4)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +138,24 @@ IMPERSONATE, BECOME, CHANGE = range(3)
         (_rule("impersonate", "users", resourceNames=[ACCOUNT.username]), None, {IMPERSONATE}),
         (_rule("impersonate", "users", resourceNames=["ada"]), None, set()),
         (_rule("impersonate:serviceaccount", "serviceaccounts", "authentication.k8s.io"), None, {IMPERSONATE}),
-        (_rule("*", "*", "*"), None, {IMPERSONATE, BECOME, CHANGE}),
+        (_rule("*", "*", "*"), None, {IMPERSONATE, CLAIM, BECOME, CHANGE}),
         (_rule("*", "*", "*"), "shop", {IMPERSONATE}),
         (_rule("create", "*/token"), "countersign", {BECOME}),
         (_rule("create", "serviceaccounts/token", resourceNames=["default"]), "countersign", set()),
         (_rule("create", "pods"), "countersign", {BECOME}),
         (_rule("create", "pods"), "shop", set()),
+        *((_rule(verb, "pods/exec pods/attach"), "countersign", {BECOME}) for verb in ("get", "create")),
+        (_rule("patch", "pods/ephemeralcontainers"), "countersign", {BECOME}),
+        (_rule("update", "pods"), "countersign", {BECOME}),
+        (_rule("list", "secrets"), "countersign", {BECOME}),
+        (_rule("create", "cronjobs", "batch"), "countersign", {BECOME}),
+        *((_rule("patch", kind, "apps"), "countersign", {BECOME}) for kind in ("deployments", "daemonsets")),
+        (_rule("get", "nodes/proxy"), None, {BECOME}),
+        (_rule("get", "pods pods/log"), "countersign", set()),
+        (_rule("impersonate", "userextras/authentication.kubernetes.io/credential-id", GROUP), None, {CLAIM}),
+        (_rule("impersonate", "userextras/scopes", GROUP), None, set()),
+        (_rule("approve", "signers", "certificates.k8s.io"), None, {IMPERSONATE}),
+        (_rule("approve", "signers", "certificates.k8s.io", resourceNames=["example.com/x"]), None, set()),
         (_rule("delete", "validatingadmissionpolicies", "admissionregistration.k8s.io"), None, {CHANGE}),
         (_rule("delete", "validatingadmissionpolicies", "admissionregistration.k8s.io"), "shop", set()),
         (_rule("get", "validatingadmissionpolicies", "admissionregistration.k8s.io"), None, set()),
