@@ -218,6 +218,7 @@ class Serving:
             pools=self.pools,
             metrics=self.metrics,
             readiness=self._readiness,
+            proxies=self._application.settings.trusted_proxies,
         )
 
     def _ask_slack(self) -> Checked:

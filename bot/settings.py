@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,8 @@ class Settings:
     port: int
     tls_in_front: bool
     """Says that TLS ends in front of the API, so that it may listen beyond loopback."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    """The proxies whose word on where a call comes from counts; empty for none."""
     kubeconfig: Path | None
     """None for the account of the pod we run in."""
     kube_context: str | None
@@ -117,6 +120,7 @@ def read(values: Mapping[str, str]) -> Settings:
         migration_database_url=values.get("COUNTERSIGN_MIGRATION_DATABASE_URL") or database,
         host=host,
         port=port,
+        trusted_proxies=_networks(values, "COUNTERSIGN_TRUSTED_PROXIES"),
         tls_in_front=_yes_or_no(values, "COUNTERSIGN_TLS_IN_FRONT"),
         kubeconfig=Path(kubeconfig) if kubeconfig else None,
         kube_context=values.get("COUNTERSIGN_KUBE_CONTEXT") or None,
@@ -185,6 +189,17 @@ def _listen(text: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port
         raise Malformed("COUNTERSIGN_LISTEN is HOST:PORT, such as 127.0.0.1:8080.")
     return host.strip("[]"), int(port)
+
+
+def _networks(values: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks in a list with commas; an address is a network of one."""
+    try:
+        found = tuple(ip_network(one.strip()) for one in values.get(name, "").split(",") if one.strip())
+    except ValueError as error:
+        raise Malformed(f"{name} is a list of addresses or networks, such as 10.0.0.7,10.1.0.0/16.") from error
+    if any(network.prefixlen == 0 for network in found):
+        raise Malformed(f"{name} names every address, so anybody's X-Forwarded-For would be believed.")
+    return found
 
 
 def _yes_or_no(values: Mapping[str, str], name: str) -> bool:

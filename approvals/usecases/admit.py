@@ -1,6 +1,6 @@
 """Admit: who is calling? Tokens are made, looked up and revoked here; a token itself is seen once, by whoever made it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from approvals.canonical import Value
 from approvals.errors import Clash, Malformed, Missing, Refused, Unauthorised
 from approvals.facts import facts_of
 from approvals.monitor import RefusedDeliveries, refused
-from approvals.ports import NewId, Policies, Store, UnitOfWork
+from approvals.ports import NewId, Policies, Reading, Store, UnitOfWork
 from approvals.tokens import Token, TokenKind, created, revoke, token_hash
 
 TRIES: Final = 3
@@ -43,13 +43,15 @@ class Admit:
         Raises:
             Unauthorised: There is none: unknown, expired, revoked, or of the other kind; the answer does not tell which.
         """
+        (found,) = self.which([(token_hash(secret), kind)])
+        if isinstance(found, Unauthorised):
+            raise found
+        return found
+
+    def which(self, asked: Sequence[tuple[str, TokenKind]]) -> tuple[Token | Unauthorised, ...]:
+        """Return the good token for each hash and kind, in order, or why there is none; all in one look at the store."""
         with self.store.glancing() as reading:
-            token = reading.token_by_hash(token_hash(secret))
-            if token is None or token.kind is not kind:
-                raise Unauthorised("The credential is missing or not good.")
-            if not token.is_good(now=reading.now):
-                raise TokenOver("The credential is missing or not good.", token=token)
-        return token
+            return tuple(_judged(reading, hashed, kind) for hashed, kind in asked)
 
     def create(
         self,
@@ -173,3 +175,12 @@ class Admit:
                     data={"counts": dict(sorted(counts.items()))},
                 )
             )
+
+
+def _judged(reading: Reading, hashed: str, kind: TokenKind) -> Token | Unauthorised:
+    token = reading.token_by_hash(hashed)
+    if token is None or token.kind is not kind:
+        return Unauthorised("The credential is missing or not good.")
+    if not token.is_good(now=reading.now):
+        return TokenOver("The credential is missing or not good.", token=token)
+    return token

@@ -125,6 +125,7 @@ def _settings(folder: Path, cluster: DemoCluster, workspace: Workspace) -> Setti
         migration_database_url=database,
         host="127.0.0.1",
         port=0,
+        trusted_proxies=(),
         tls_in_front=False,
         kubeconfig=cluster.kubeconfig,
         kube_context=cluster.context,

@@ -38,7 +38,7 @@ _TOKENS: Final = {
     "monitor": {"type": "http", "scheme": "bearer", "description": "A monitor's token; it can deliver alerts only."},
 }
 
-_EVERYWHERE: Final = (400, 408, 413, 500, 503)
+_EVERYWHERE: Final = (400, 408, 413, 431, 500, 503)
 _BEHIND_A_TOKEN: Final = (*_EVERYWHERE, 401, 429)
 _WHY: Final = {
     400: "A header, the query or the body cannot be read in one way only.",
@@ -46,12 +46,13 @@ _WHY: Final = {
     403: "Refused by policy, charter, token scope or pause. A refused escalation is on record under escalation_id, unless the"
     " key stands for one outside of the token's scope.",
     404: "There is no such escalation of this agent within the token's scope.",
-    408: "The body did not come in time.",
+    408: "The headers or the body did not come in time.",
     409: "It contradicts what is already decided or stored.",
     413: "The body is too large.",
     415: "The body is not plain JSON in UTF-8.",
     422: "Readable, but not of the right shape, or nothing that can be previewed.",
     429: "Too much at once; Retry-After says when to come back.",
+    431: "There are too many headers, or they are too long.",
     500: "A defect of Countersign; nothing was answered with yes.",
     503: "The answer is not known now; asking again later is fine.",
 }

@@ -1,10 +1,10 @@
 """Credentials: who is calling? Every call is looked up in the store, so a revoked token is out at once; nothing is cached.
 
-Whoever fails too often from one address is put off without a lookup. A token that was good lately is looked up all the same,
-so that a stranger behind the same proxy cannot lock an agent out; that memory lets nobody in, it only leaves the line.
+Nobody pays a brake before it is known that the credential is not good: strangers behind the same address cannot lock an agent
+out. What a flood of made-up tokens may cost the store is bounded by the lane (:mod:`bot.intake.lane`) instead. A token that was
+good lately does not stand in it; that memory lets nobody in, it only leaves the line.
 """
 
-import ipaddress
 from collections import OrderedDict
 from typing import Final
 
@@ -14,6 +14,7 @@ from approvals.errors import Unauthorised
 from approvals.tokens import Token, TokenKind, token_hash
 from approvals.usecases.admit import Admit
 from bot.intake.calls import bearer_of
+from bot.intake.lane import Found, Lane
 from bot.intake.problems import Throttled
 from bot.intake.rates import Buckets
 from bot.pools import Pool
@@ -21,60 +22,48 @@ from bot.pools import Pool
 MOST_KNOWN: Final = 1024
 """How many tokens that were good lately are remembered, by their hashes."""
 
-NETWORK_BITS: Final = 64
-"""An IPv6 caller can have as many addresses as it likes below this prefix, so the prefix is its address."""
-
 
 class Credentials:
     """Tells who is calling, and bounds how often strangers may guess."""
 
     def __init__(self, admit: Admit, *, pool: Pool, failures: Buckets) -> None:
         """Keep whom to ask, in which threads, and the count of failures by source."""
-        self._admit = admit
+        self._which = admit.which
+        self._lane = Lane(admit.which, pool=pool)
         self._pool = pool
         self._failures = failures
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    async def caller(self, scope: Scope, kind: TokenKind) -> Token:
-        """Return the good token of *kind* that the call shows.
+    async def caller(self, scope: Scope, kind: TokenKind, *, source: str) -> Token:
+        """Return the good token of *kind* that the call from *source* shows.
 
         Raises:
             Unauthorised: It shows none. Missing, malformed, unknown, expired, revoked and of the other kind are not told apart.
-            Throttled: Too many calls from its address have failed lately, and this one is no token known to be good.
+            Throttled: It shows none, and too many calls from its address have failed lately.
             Unavailable: It cannot be looked up just now.
         """
-        source, secret = source_of(scope), bearer_of(scope)
-        hashed = None if secret is None else token_hash(secret)
-        known = hashed in self._known
-        if not known and (after := self._failures.take(source)):
+        secret = bearer_of(scope)
+        missing = Unauthorised("The credential is missing or not good.")
+        found = missing if secret is None else await self._look_up(token_hash(secret), kind)
+        if isinstance(found, Token):
+            self._remember(found.hash)
+            return found
+        # Only now, when the credential is known to be no good one: those who share an address share no brake with a stranger.
+        if after := self._failures.take(source):
             raise Throttled("Too many calls from your address have failed.", after=after, code="too_many_failures")
-        if secret is None or hashed is None:
-            raise Unauthorised("The credential is missing or not good.")
-        try:
-            token = await self._pool.run(lambda: self._admit.who(secret, kind))
-        except Unauthorised:
+        raise found
+
+    async def _look_up(self, hashed: str, kind: TokenKind) -> Found:
+        """Return the good token with that hash; one that was good lately does not stand in the lane."""
+        if hashed not in self._known:
+            return await self._lane.find(hashed, kind)
+        (found,) = await self._pool.run(lambda: self._which([(hashed, kind)]))
+        if not isinstance(found, Token):
             self._known.pop(hashed, None)
-            raise
-        if not known:
-            self._failures.give_back(source)
-        self._remember(hashed)
-        return token
+        return found
 
     def _remember(self, hashed: str) -> None:
         self._known[hashed] = None
         self._known.move_to_end(hashed)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
-
-
-def source_of(scope: Scope) -> str:
-    """Return where the call came from, by its socket: an IPv4 address or an IPv6 network."""
-    client = scope.get("client")
-    if not client:
-        return "unknown"
-    address = ipaddress.ip_address(client[0].partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, NETWORK_BITS), strict=False))

@@ -11,6 +11,7 @@ from approvals.usecases.cancel import Cancel
 from approvals.usecases.escalate import Escalate
 from approvals.usecases.notice import Notice
 from bot.intake.rates import Clock, Rate
+from bot.intake.sources import Network
 from bot.legs import Readiness
 from bot.metrics import Metrics
 from bot.pools import Pools
@@ -50,5 +51,7 @@ class Deps:
     pools: Pools
     metrics: Metrics
     readiness: Callable[[], Readiness]
+    proxies: tuple[Network, ...] = ()
+    """The networks of proxies whose ``X-Forwarded-For`` counts."""
     rates: Rates = field(default_factory=Rates)
     clock: Clock = time.monotonic

@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from approvals.errors import Refused
 from approvals.tokens import Token, TokenKind
 from bot.intake.bodies import Gone, check_declared, linger, read_body, replaying
-from bot.intake.calls import headers_called
-from bot.intake.credentials import Credentials, source_of
+from bot.intake.calls import check_head, headers_called
+from bot.intake.credentials import Credentials
 from bot.intake.problems import Throttled, answer_to, defect
 from bot.intake.rates import Buckets, Clock
 from bot.intake.refusals import Refusals
+from bot.intake.sources import Sources
 from bot.metrics import Metrics
 from models.payloads.alertmanager import LARGEST_BODY as LARGEST_DELIVERY
 from models.payloads.escalation import LARGEST_BODY as LARGEST_ESCALATION
@@ -46,6 +47,7 @@ class Gate:
         self,
         app: ASGIApp,
         *,
+        sources: Sources,
         credentials: Credentials,
         calls: Buckets,
         refusals: Refusals,
@@ -54,6 +56,7 @@ class Gate:
     ) -> None:
         """Keep what is behind the gate and who stands at it; *calls* bounds the pace of each known caller."""
         self._app = app
+        self._sources = sources
         self._credentials = credentials
         self._calls = calls
         self._refusals = refusals
@@ -84,9 +87,10 @@ class Gate:
 
     async def _let_in(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         path: str = scope["path"]
+        check_head(scope)
         if path.startswith(_AGENTS):
             kind = TokenKind.ALERTMANAGER if path.startswith(_MONITORS) else TokenKind.AGENT
-            scope[CALLER] = token = await self._credentials.caller(scope, kind)
+            scope[CALLER] = token = await self._credentials.caller(scope, kind, source=self._sources.of(scope))
             if after := self._calls.take(f"{token.kind}:{token.holder}"):
                 raise Throttled("Too many calls.", after=after, code="too_many_calls")
         most = _most_bytes(path)
@@ -96,7 +100,7 @@ class Gate:
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         token: Token | None = scope.get(CALLER)
-        await self._refusals.note(refused, token=token, source=source_of(scope))
+        await self._refusals.note(refused, token=token, source=self._sources.of(scope))
         if BODY in scope or not _has_body(scope):
             await answer_to(refused)(scope, receive, answer)
             return

@@ -19,6 +19,7 @@ from starlette.routing import Match
 from bot.intake import contract
 from bot.intake.alerts import Alerts
 from bot.intake.credentials import Credentials
+from bot.intake.crowd import Crowd
 from bot.intake.deps import Deps
 from bot.intake.escalations import Escalations, look_in
 from bot.intake.gate import Gate
@@ -27,6 +28,7 @@ from bot.intake.polls import Polls
 from bot.intake.problems import turned_by_router
 from bot.intake.rates import Buckets
 from bot.intake.refusals import Refusals
+from bot.intake.sources import Sources
 from bot.intake.wire import IntakeServer
 
 _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -39,6 +41,7 @@ class Intake:
     def __init__(self, deps: Deps) -> None:
         """Put the door together."""
         pool, metrics = deps.pools.intake, deps.metrics
+        self._sources = Sources(deps.proxies)
         self.polls = Polls(look_in(deps.store), pool=pool, failed=metrics.failed)
         self._refusals = Refusals(
             deps.admit, pool=pool, one_by_one=Buckets(deps.rates.refusals, clock=deps.clock), metrics=metrics
@@ -49,6 +52,7 @@ class Intake:
         _add_routes(self.app, deps, self.polls)
         self.app.add_middleware(
             Gate,
+            sources=self._sources,
             credentials=Credentials(deps.admit, pool=pool, failures=Buckets(deps.rates.failures, clock=deps.clock)),
             calls=Buckets(deps.rates.calls, clock=deps.clock),
             refusals=self._refusals,
@@ -58,7 +62,8 @@ class Intake:
 
     def server(self, *, host: str, port: int) -> IntakeServer:
         """Return the HTTP server of this door; :func:`bot.intake.wire.check_listen` has let *host* pass."""
-        return IntakeServer(self.app, host=host, port=port, stopping=self.polls.close)
+        crowd = Crowd(is_shared=self._sources.is_proxy)
+        return IntakeServer(self.app, host=host, port=port, stopping=self.polls.close, crowd=crowd)
 
     def _application(self) -> FastAPI:
         app = FastAPI(

@@ -7,7 +7,6 @@ away at the start everything else runs, and this waits. Whether clicks reach us 
 import asyncio
 import contextlib
 from collections.abc import Callable
-from time import monotonic
 from typing import Final
 
 import structlog
@@ -24,13 +23,7 @@ from bot.slack.sockets import Sockets
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-PATIENCE_SECONDS: Final = 15.0
-"""How long a socket may take to connect, or to come back, before that is a fault."""
-
 _NOT_KNOWN: Final = "Slack has not said yet who we are, so no click counts."
-_DOWN: Final = (
-    "No connection to Slack's socket stands, so no click, form or command arrives. Slack's API says more (slack_api)."
-)
 
 
 class Opening:
@@ -62,7 +55,6 @@ class Opening:
         self._sockets: Sockets | None = None
         self._signed: SignedHttp | None = None
         self._task: asyncio.Task[None] | None = None
-        self._up_at = 0.0
 
     def route(self) -> Route:
         """Return the route to mount in HTTP mode."""
@@ -97,15 +89,4 @@ class Opening:
             self._legs.good(Part.SLACK_DOOR)
         if self._make_sockets is not None:
             self._sockets = self._make_sockets(app)
-            self._up_at = monotonic()
-            await self._sockets.open()
-            await self._watch(self._sockets)
-
-    async def _watch(self, sockets: Sockets) -> None:
-        while True:
-            if await sockets.is_connected():
-                self._up_at = monotonic()
-                self._legs.good(Part.SLACK_DOOR)
-            elif monotonic() - self._up_at > PATIENCE_SECONDS:
-                self._legs.failing(Part.SLACK_DOOR, code="socket_down", why=_DOWN)
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._sockets.open()  # It tells of itself, with the cause.

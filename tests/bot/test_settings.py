@@ -1,6 +1,7 @@
 """Settings: read once, refused clearly, secrets never shown."""
 
 import traceback
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def test_without_anything_set_the_defaults_hold():
         migration_database_url="sqlite:///countersign.db",
         host="127.0.0.1",
         port=8080,
+        trusted_proxies=(),
         tls_in_front=False,
         kubeconfig=None,
         kube_context=None,
@@ -36,6 +38,7 @@ def test_every_setting_is_read():
         "COUNTERSIGN_MIGRATION_DATABASE_URL": "postgresql://owner:swordfish99@db/x",
         "COUNTERSIGN_LISTEN": "[::1]:9090",
         "COUNTERSIGN_TLS_IN_FRONT": "yes",
+        "COUNTERSIGN_TRUSTED_PROXIES": "10.0.0.7, 2001:db8::/32",
         "COUNTERSIGN_KUBECONFIG": "k.yml",
         "COUNTERSIGN_KUBE_CONTEXT": "prod",
         "COUNTERSIGN_CLUSTER_NOTE": "the big one",
@@ -52,6 +55,7 @@ def test_every_setting_is_read():
         migration_database_url="postgresql://owner:swordfish99@db/x",
         host="::1",
         port=9090,
+        trusted_proxies=(ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
         tls_in_front=True,
         kubeconfig=Path("k.yml"),
         kube_context="prod",
@@ -91,6 +95,10 @@ def test_a_secret_is_in_no_representation():
         ({"COUNTERSIGN_LISTEN": "8080"}, "COUNTERSIGN_LISTEN"),
         ({"COUNTERSIGN_LISTEN": "127.0.0.1:70000"}, "COUNTERSIGN_LISTEN"),
         ({"COUNTERSIGN_LISTEN": "127.0.0.1:http"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_TRUSTED_PROXIES": "proxy.test"}, "COUNTERSIGN_TRUSTED_PROXIES"),
+        ({"COUNTERSIGN_TRUSTED_PROXIES": "10.0.0.1/8"}, "COUNTERSIGN_TRUSTED_PROXIES"),
+        ({"COUNTERSIGN_TRUSTED_PROXIES": "0.0.0.0/0"}, "COUNTERSIGN_TRUSTED_PROXIES"),
+        ({"COUNTERSIGN_TRUSTED_PROXIES": "::/0"}, "COUNTERSIGN_TRUSTED_PROXIES"),
         ({"COUNTERSIGN_TLS_IN_FRONT": "maybe"}, "COUNTERSIGN_TLS_IN_FRONT"),
     ],
 )

@@ -18,8 +18,10 @@ from typing import Any
 
 from approvals.canonical import decode
 from approvals.tokens import Token, TokenKind
+from bot.intake.crowd import Crowd
 from bot.intake.deps import Deps, Rates
 from bot.intake.server import Intake
+from bot.intake.sources import Network
 from bot.legs import Readiness
 from bot.metrics import Metrics
 from bot.pools import Pool, Pools
@@ -105,6 +107,7 @@ class Door:
     clock: HandClock
     port: int
     intake: Intake
+    crowd: Crowd
     metrics: Metrics
     contract: dict[str, Any] = field(default_factory=dict)
 
@@ -245,6 +248,7 @@ def open_door(
     readiness: Callable[[], Readiness] = lambda: Readiness(legs=()),
     pools: Pools | None = None,
     seconds: Callable[[], float] = time.monotonic,
+    proxies: tuple[Network, ...] = (),
 ) -> Iterator[Door]:
     """Serve *world* on loopback for the length of the block; *seconds* is what paces are measured with."""
     metrics, own = Metrics(), pools or small_pools()
@@ -258,6 +262,7 @@ def open_door(
         metrics=metrics,
         readiness=readiness,
         rates=rates or Rates(),
+        proxies=proxies,
         clock=seconds,
     )
     intake = Intake(deps)
@@ -268,7 +273,7 @@ def open_door(
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive(), what="the door is open")
-            door = Door(world=world, clock=clock, port=port, intake=intake, metrics=metrics)
+            door = Door(world=world, clock=clock, port=port, intake=intake, crowd=server.crowd, metrics=metrics)
             door.contract = door.call("GET", "/openapi.json", token=None).json
             yield door
         finally:
