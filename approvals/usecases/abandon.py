@@ -27,7 +27,7 @@ class Abandon:
             attempt = None if held is None else uow.last_attempt(held.id)
             if held is None or attempt is None:
                 raise Missing("There is no execution of that id that has started.")
-            if held.state is not Phase.UNKNOWN:
+            if held.state not in {Phase.SENDING, Phase.UNKNOWN}:
                 raise Clash(f"Its outcome is not unknown: it is {held.state.value}.", code="not_unknown")
             transition = abandon(held, attempt, now=uow.now, actor=account, reason=storable(reason))
             uow.save(transition)

@@ -156,6 +156,19 @@ def test_only_what_is_unknown_can_be_closed_by_a_person(world):
     assert refusal.value.code == "not_unknown"
 
 
+def test_a_send_that_no_worker_holds_any_more_can_be_closed(world, approved, instant):
+    """The process died on it and nobody reads it back: once its lease has ended, a person may look and give the target back."""
+    world.cluster.replies = [LOST]
+    crash_at(world, Milestone.REPLIED)
+    with pytest.raises(Clash, match="sending"):
+        world.abandon(approved.id, account="os:olga", reason="Too early.")
+    instant.pass_by(LEASE)
+
+    closed = world.abandon(approved.id, account="os:olga", reason="It runs with 3.")
+
+    assert (closed.state, held_targets(world)) == (Phase.ABANDONED, [])
+
+
 def test_the_target_is_gone_at_the_read(world, approved, instant):
     """It stays unknown and locked."""
     world.cluster.replies = [LOST]
