@@ -44,6 +44,8 @@ class Cut(StrEnum):
     """Replaced: broken ones, which no store holds."""
     TIMES = "times"
     """Not understood."""
+    FIELDS = "fields"
+    """Given more than once: the first counts."""
     ALERTS = "alerts"
     """Left out: no alert at all, or beyond the bound of the sender or of ours."""
 

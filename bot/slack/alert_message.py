@@ -177,6 +177,7 @@ _CUTS: Final[Mapping[str, str]] = {
     Cut.TEXTS: "texts shortened: {}",
     Cut.CHARACTERS: "broken characters replaced: {}",
     Cut.TIMES: "times not understood: {}",
+    Cut.FIELDS: "fields given twice: {}",
     Cut.ALERTS: "alerts left out: {}",
 }
 

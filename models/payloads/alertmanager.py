@@ -21,12 +21,12 @@ from approvals.masking import masked
 from models.loose_json import Loose
 from models.payloads.shapes import TolerantShape, read
 
-LARGEST_BODY: Final = 1024 * 1024
-"""In bytes: 200 alerts with 5 KiB each. Above it a delivery is refused, and people are told: what is cut off in the middle has no
-one reading, and the sender has a setting for it (Alertmanager's ``max_alerts``)."""
+LARGEST_BODY: Final = 8 * 1024 * 1024
+"""In bytes: 5,000 alerts of a usual cluster, such as a storm is made of. Above it a delivery is refused, and people are told:
+what is cut off in the middle has no one reading, and the sender has a setting for it (Alertmanager's ``max_alerts``)."""
 
 MOST_ALERTS: Final = 200
-"""A delivery; the receiver's ``max_alerts`` keeps Alertmanager below it."""
+"""Of a delivery, of those that burn; as many that are over are taken beside them, since a sender says that once."""
 
 MOST_TEXTS: Final = 64
 """Labels, and annotations, of one alert; Prometheus users rarely pass 30."""
@@ -61,7 +61,8 @@ class AlertmanagerPayload(TolerantShape):
         list[Any],
         Field(
             description="Each an object with labels, annotations, status, startsAt, endsAt and fingerprint, where it has them."
-            f" {MOST_ALERTS} are taken; what cannot be taken is counted, and said on the card.",
+            f" {MOST_ALERTS} that burn and {MOST_ALERTS} that are over are taken; what is not taken is counted, and said on the"
+            " card.",
             json_schema_extra={"maxItems": LARGEST_BODY // 2},  # Said, not checked: one more is no reason to refuse.
         ),
     ]
@@ -70,8 +71,10 @@ class AlertmanagerPayload(TolerantShape):
 def delivery_of(data: bytes) -> Delivery:
     """Return what the bytes of a delivery say, alert by alert, in their order, and what was cut of it.
 
+    A list of alerts alone is one, too: so Prometheus and vmalert send them where no Alertmanager stands between.
+
     Raises:
-        Malformed: It is no delivery: no JSON object, no list of alerts, or not one alert in it that can be read.
+        Malformed: It is no delivery: no list of alerts, in an object or alone, or not one alert in it that can be read.
     """
     return _Reader(data).delivery()
 
@@ -82,6 +85,8 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._loose = Loose(data)
         body = self._loose.value
+        if isinstance(body, list):
+            body = {"alerts": body}
         self._entries = read(AlertmanagerPayload, body).alerts
         self._body: Mapping[str, Any] = body
 
@@ -89,10 +94,25 @@ class _Reader:
         readable = [entry for entry in self._entries if isinstance(entry, dict)]
         if self._entries and not readable:
             raise Malformed("None of its alerts is an object.", code="no_alert_readable", field="/alerts")
-        taken = readable[:MOST_ALERTS]
+        taken = self._taken(readable)
         reports = tuple(self._report(entry) for entry in taken)
-        left_out = len(self._entries) - len(taken) + self._truncated()
-        return Delivery(reports=reports, cut=_counted({Cut.ALERTS: left_out, Cut.CHARACTERS: self._loose.broken}))
+        cut = {
+            Cut.ALERTS: len(self._entries) - len(taken) + self._truncated(),
+            Cut.CHARACTERS: self._loose.broken,
+            Cut.FIELDS: self._loose.doubled[id(self._body)],
+        }
+        return Delivery(reports=reports, cut=_counted(cut))
+
+    def _taken(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the first of those that burn and the first of those that are over, in their order."""
+        room = dict.fromkeys((True, False), MOST_ALERTS)
+        taken = []
+        for entry in entries:
+            burns = _stated(entry.get("status")) is not AlertState.RESOLVED
+            if room[burns]:
+                room[burns] -= 1
+                taken.append(entry)
+        return taken
 
     def _truncated(self) -> int:
         """Return how many alerts the sender itself has left out."""
@@ -114,7 +134,13 @@ class _Reader:
             state=self._state(entry, ends_at),
             labels=labels,
             annotations=annotations,
-            cut=sum_of([cut_labels, cut_annotations, _counted({Cut.TIMES: bad_start + bad_end})]),
+            cut=sum_of(
+                [
+                    cut_labels,
+                    cut_annotations,
+                    _counted({Cut.TIMES: bad_start + bad_end, Cut.FIELDS: self._loose.doubled[id(entry)]}),
+                ]
+            ),
         )
 
     def _texts(self, found: object, kind: Cut, *, longest: int) -> tuple[dict[str, str], Cuts]:

@@ -83,6 +83,17 @@ def test_what_a_monitor_sends_beside_the_known_is_passed_over(door):
     assert door.call("POST", ALERTS, {**a_delivery(), "notificationReason": "x"}, token=MONITOR).status == 200
 
 
+def test_a_storm_in_one_delivery_is_cut_and_said(door):
+    """Five thousand alerts of the usual size are a delivery: as many as can be shown are taken, the rest are counted."""
+    (alert,) = a_delivery(annotations={"description": "x" * 300})["alerts"]
+    storm = {**a_delivery(), "alerts": [{**alert, "fingerprint": f"f{number}"} for number in range(5000)]}
+
+    answer = door.call("POST", ALERTS, storm, token=MONITOR)
+
+    assert (answer.status, answer.json) == (200, {"new": 200, "changed": 0, "folded": 0, "cut": {"alerts": 4800}})
+    assert _cards(door) == [(CHANNEL, 1, 0)]
+
+
 def test_a_real_alertmanager_is_understood(world, hand_clock, start_alertmanager):
     """What Debian's Alertmanager sends is taken: firing, its repeats, the resolution."""
     with open_door(world, hand_clock) as door:

@@ -53,8 +53,8 @@ def test_a_body_of_no_declared_length_is_cut_off(shared_door, monkeypatch):
 
 
 def test_a_monitors_delivery_may_be_larger(shared_door):
-    """A megabyte is read on the alerts' path (and found to be no JSON); one byte more is not."""
-    largest, larger = b" " * 1024 * 1024, b" " * (1024 * 1024 + 1)
+    """Eight megabytes are read on the alerts' path (and found to be no JSON); one byte more is not."""
+    largest, larger = b" " * 8 * 1024 * 1024, b" " * (8 * 1024 * 1024 + 1)
 
     answers = [shared_door.call("POST", ALERTS, body, token=MONITOR) for body in (largest, larger)]
 

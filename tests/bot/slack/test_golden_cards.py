@@ -1,11 +1,12 @@
 """Cards as approvers see them, in every state: golden files, so that a change of a letter is seen in review."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from approvals.alert import Alert, AlertState
+from approvals.alert import Alert, AlertState, Cut
 from approvals.digest import Head, WeeklyDigest
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
@@ -291,6 +292,15 @@ def test_the_card_of_a_group_of_alerts(golden, name):
 
     golden(f"alert-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []
+
+
+def test_every_kind_of_cut_is_said():
+    """Nothing is left out of a card without a word."""
+    group = an_alert_group(cut={kind.value: 77_700 + number for number, kind in enumerate(Cut)})
+
+    said = json.dumps(alert_message(group, [FIRES], revision=1).blocks)
+
+    assert [kind for number, kind in enumerate(Cut) if str(77_700 + number) not in said] == []
 
 
 def test_the_card_of_refused_deliveries(golden):

@@ -166,6 +166,13 @@ TAKEN = {
         {"labels": 1},
         {},
     ),
+    "the same field twice": (
+        json.dumps(with_alert()).replace('"status": "firing"', '"status": "firing", "status": "resolved"').encode(),
+        {"fields": 1},
+        {"fields": 1},
+    ),
+    "5,000 alerts": (DELIVERY | {"alerts": [ALERT] * 5000}, {}, {"alerts": 4800}),
+    "a list of alerts alone": ([ALERT, ALERT], {}, {}),
     "bytes that are no UTF-8": (
         json.dumps(with_alert()).replace("shop", "sh*p").encode().replace(b"*", b"\xff"),
         {},
@@ -190,6 +197,15 @@ def test_what_is_odd_costs_itself_alone(body, of_the_alert, of_the_delivery):
     assert (delivery.reports[0].cut, delivery.cut) == (of_the_alert, of_the_delivery)
     assert delivery.reports[0].fingerprint == ALERT["fingerprint"]
     assert len(delivery.reports) <= MOST_ALERTS
+
+
+def test_what_is_over_is_taken_beside_what_burns():
+    """A sender says once that an alert is over, so a storm does not push that out; each kind has a bound of its own."""
+    burning, over = ALERT | {"status": "firing"}, ALERT | {"status": "resolved"}
+    delivery = delivered(DELIVERY | {"alerts": [burning] * 500 + [over] * 201})
+
+    assert [report.state for report in delivery.reports] == [AlertState.FIRING] * 200 + [AlertState.RESOLVED] * 200
+    assert delivery.cut == {"alerts": 301}
 
 
 def test_what_people_read_first_is_kept_first():
@@ -257,7 +273,7 @@ def test_whether_it_burns_is_read_from_what_there_is(alert, delivery, state):
 
 
 NO_DELIVERIES = {
-    "no object": (b"[]", "wrong_type"),
+    "no object": (b"17", "wrong_type"),
     "a text": (b'"x"', "wrong_type"),
     "no alerts": (b'{"version": "4"}', "missing_field"),
     "alerts of another kind": (b'{"alerts": {}}', "wrong_type"),
