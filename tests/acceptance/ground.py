@@ -81,9 +81,9 @@ class Ground:
                 self.admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
 
 
-def findings(kubeconfig: Path) -> list[str]:
-    """Return what the service would find wrong with the cluster now."""
-    policy, _ = read_policy(POLICY)
+def findings(kubeconfig: Path, file: Path = POLICY) -> list[str]:
+    """Return what the service would find wrong with the cluster of *file*'s environment ``demo`` now."""
+    policy, _ = read_policy(file)
     door = KubernetesCluster(
         {"demo": Source(kubeconfig=kubeconfig)},
         installation=policy.installation,
@@ -91,7 +91,7 @@ def findings(kubeconfig: Path) -> list[str]:
         now=utc_now,
         version="test",
     )
-    found = door.findings("demo", grants_of(policy, CLUSTER))
+    found = door.findings("demo", grants_of(policy, policy.environments["demo"].cluster))
     return [one.sentence for one in found if one.is_grave]
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 
 import devcluster
 from bot.demo.clusters import a_cluster
-from bot.demo.show import POLICY
+from bot.demo.show import write_policy
 from bot.policies import read_policy
 from tests.acceptance.ground import Ground, findings
 from tests.acceptance.place import ROOT, Place, Said
@@ -213,7 +213,10 @@ def test_a_cluster_that_does_not_answer_is_said_not_to(tmp_path: Path):
 
     said = _refused(tmp_path, "--kubeconfig", str(kubeconfig), "--context", "prod")
 
-    assert (said.code, said.err) == (3, "countersign: The cluster does not answer. [cluster_unavailable]\n")
+    why = (
+        "The cluster does not answer: nothing listens there (connection refused). See that it runs, and check the port."
+    )
+    assert (said.code, said.err) == (3, f"countersign: {why} [cluster_unavailable]\n")
 
 
 def test_it_runs_on_the_cluster_that_was_named(tmp_path: Path, ground: Ground):
@@ -229,12 +232,11 @@ def test_it_runs_on_the_cluster_that_was_named(tmp_path: Path, ground: Ground):
 
 def test_the_demo_waits_for_its_fences(tmp_path: Path, ground: Ground):
     """A cluster notices new admission policies a second late; the demo begins when they hold, or would refuse to start."""
-    ground.remove_fences()
-    wait_until(lambda: findings(ground.kubeconfig), what="the fences are gone", every_s=0.2)
-    policy, _ = read_policy(POLICY)
+    file = write_policy(tmp_path)
+    policy, _ = read_policy(file)
 
     with a_cluster(tmp_path, policy, kubeconfig=ground.cluster.kubeconfig, context=ground.cluster.context) as made:
-        found = findings(made.kubeconfig)
+        found = findings(made.kubeconfig, file)
 
     assert found == []
 
