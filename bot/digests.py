@@ -117,23 +117,36 @@ class DigestPost(Generic[M]):
             begun = self.digests.begin(week=week, channel=environment.channel, head=head)
         except Settled:
             return  # Another process posted it meanwhile.
+        wait = None
         for detail in Detail:
-            message = self.draw(digest, environment, begun.interrupted_at is not None, detail)
+            message = self._drawn(digest, environment, detail, replaces=begun.interrupted_at is not None)
+            if message is None:
+                continue
             try:
                 ts = self.poster.post(environment.channel, message)
             except Undelivered as error:
                 log.warning("digest.not_posted", week=week, reason=error.reason)
-                self._later(week, error, now)
                 if isinstance(error, Rejected):
                     continue
-                return
+                wait = error.wait if isinstance(error, Later) else None
+                break
             self.digests.posted(begun, ts)
             self._again.pop(week, None)
             return
+        self._later(week, wait, now)
 
-    def _later(self, week: str, error: Undelivered, now: datetime) -> None:
+    def _drawn(self, digest: WeeklyDigest, environment: Environment, detail: Detail, *, replaces: bool) -> M | None:
+        """Return the message in that much detail, or None where it cannot be drawn so: a plainer one may be."""
+        try:
+            return self.draw(digest, environment, replaces, detail)
+        except Exception:
+            log.exception("digest.not_drawn", environment=environment.name, detail=detail.name)
+            self.failed("digests")
+            return None
+
+    def _later(self, week: str, asked: timedelta | None, now: datetime) -> None:
         failures = self._again.get(week, _NEVER).failures + 1
-        wait = error.wait if isinstance(error, Later) and error.wait is not None else timedelta(0)
+        wait = asked or timedelta(0)
         growing = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
         self._again[week] = _Again(at=now + max(wait, growing), failures=failures)
 

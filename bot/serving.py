@@ -294,6 +294,7 @@ class Serving:
             policy=self._application.policies.current,
             draw=standstill_message,
             now=clock.utc_now,
+            failed=self.metrics.failed,
         )
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),

@@ -1,12 +1,13 @@
 """What is said in a channel while nothing starts in its environment."""
 
+from bot.delivery import Detail
 from bot.slack.kit import markup
 from bot.slack.message import Message, checked
 from bot.slack.text import escaped
 
 
-def standstill_message(environment: str, why: str | None) -> Message:
-    """Return that nothing starts in *environment* and why, or, with None, that changes start again."""
+def standstill_message(environment: str, why: str | None, detail: Detail = Detail.FULL) -> Message:
+    """Return that nothing starts in *environment* and why, or, with None, that changes start again; a line has no blocks."""
     name = escaped(environment)
     if why is None:
         text = f"Changes start again in {name}."
@@ -15,4 +16,4 @@ def standstill_message(environment: str, why: str | None) -> Message:
             f"Nothing starts in {name}. {escaped(why)} An operator sees the cause with countersign status. Questions can still"
             " be answered; what is approved meanwhile waits, until its approval lapses."
         )
-    return checked(Message(text=text, blocks=(markup("standstill", text),)))
+    return checked(Message(text=text, blocks=() if detail is Detail.LINE else (markup("standstill", text),)))

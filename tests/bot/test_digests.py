@@ -1,7 +1,7 @@
 """The digest's post: on time, once, caught up with after an outage, and never for a time before there was anything."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from approvals.digest import WeeklyDigest
 from approvals.policy import DigestSchedule, Environment
 from bot.delivery import Detail, Later, Pace, Rejected
-from bot.digests import DigestPost
+from bot.digests import FIRST_WAIT, DigestPost
 from models.audit_book import AuditBook
 from models.digests import Digests
 from models.sealer import Sealer
@@ -130,6 +130,34 @@ def test_a_shape_that_is_refused_goes_out_plainer_at_once(office, host_clock):
 
     assert poster.tried == [SAID, f"{SAID} REVIEWED"]
     assert poster.posted == [(CHANNEL, f"{SAID} LINE")]
+
+
+def test_a_digest_that_cannot_be_drawn_whole_goes_out_plainer(office, host_clock):
+    """A fault of ours in its table costs the table and not the week's counts; it is counted."""
+    post, poster = office
+    failed: list[str] = []
+
+    def draw(digest, environment, replaces, detail):
+        if detail is Detail.FULL:
+            raise ZeroDivisionError
+        return drawn(digest, environment, replaces, detail)
+
+    host_clock.at = MONDAY_NINE
+    replace(post, draw=draw, failed=failed.append).catch_up()
+
+    assert (poster.posted, failed) == ([(CHANNEL, f"{SAID} REVIEWED")], ["digests"])
+
+
+def test_refusing_every_shape_counts_as_one_failure(office, host_clock):
+    """Three shapes refused at once are one try: the next comes after the first wait, not the fourth."""
+    post, poster = office
+    poster.refuses = [Rejected("invalid_blocks") for _ in Detail]
+    host_clock.at = MONDAY_NINE
+    post.catch_up()
+    host_clock.at = MONDAY_NINE + FIRST_WAIT
+    post.catch_up()
+
+    assert len(poster.posted) == 1
 
 
 def test_it_is_tried_again_with_growing_waits(office, host_clock):

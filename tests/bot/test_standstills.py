@@ -1,14 +1,15 @@
 """Standstills: people in the channel are told once that nothing starts, and once that changes start again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from approvals.ports import Obstacle
 from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, Clearances
-from bot.delivery import Pace, Rejected
+from bot.delivery import Detail, Later, Pace, Rejected
 from bot.slack.standstill_message import standstill_message
-from bot.standstills import AGAIN, PATIENCE, Standstills
+from bot.standstills import FIRST_WAIT, LONGEST_WAIT, PATIENCE, Standstills
 from tests.builders import a_policy
 from tests.world import HandClock
 
@@ -21,8 +22,9 @@ class Posts:
 
     def __init__(self):
         self.told = []
+        self.tried = 0
         self.may = True
-        self.refuses = False
+        self.refuses = None
 
     def may_post(self, channel, pace=Pace.DECISION):
         """Tell whether it may."""
@@ -38,10 +40,16 @@ class Posts:
 
     def post(self, channel, message, *, thread=None, pace=Pace.DECISION):
         """Take it."""
-        if self.refuses:
-            raise Rejected("is_archived")
+        self.tried += 1
+        if self.refuses is not None and (refused := self.refuses(message)) is not None:
+            raise refused
         self.told.append((channel, message))
         return "1.0"
+
+
+def drawn(name, why, detail):
+    """Return what a message says."""
+    return (name, why) if detail is Detail.FULL else (name, why, detail)
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def stage():
     clearances, posts, policy = Clearances(now=clock), Posts(), a_policy()
     for holder in (FIRST_CHECKS, CHANNEL_CHECKS, FENCES):
         clearances.release(ENVIRONMENT, holder=holder)
-    say = Standstills(clearances, posts, policy=lambda: policy, draw=lambda name, why: (name, why), now=clock)
+    say = Standstills(clearances, posts, policy=lambda: policy, draw=drawn, now=clock, failed=pytest.fail)
     return clock, clearances, posts, say, policy.environments[ENVIRONMENT].channel
 
 
@@ -83,23 +91,63 @@ def test_what_passes_soon_is_not_said(stage):
     assert posts.told == []
 
 
-def test_a_channel_that_takes_nothing_is_tried_again_later(stage):
-    """An archived channel is not tried at every tick; a busy one is as soon as its pace lets it."""
+def test_what_is_refused_is_tried_again_with_growing_waits(stage):
+    """Whatever Slack says of the channel, it comes again: soon at first, then seldom. A busy channel costs no wait."""
     clock, clearances, posts, say, channel = stage
     clearances.hold(ENVIRONMENT, holder="fences", obstacle=UNFENCED)
     clock.pass_by(PATIENCE)
     posts.may = False
     say()
-    posts.may, posts.refuses = True, True
-    say()
-    posts.refuses = False
-    clock.pass_by(AGAIN - timedelta(seconds=1))
-    say()
-    before = list(posts.told)
-    clock.pass_by(timedelta(seconds=1))
+    posts.may, posts.refuses = True, lambda _: Later("org_login_required")
+    tried = []
+    for wait in (*(FIRST_WAIT * 2**power for power in range(6)), LONGEST_WAIT, LONGEST_WAIT):
+        say()
+        clock.pass_by(wait - timedelta(seconds=1))
+        say()
+        tried.append(posts.tried)
+        clock.pass_by(timedelta(seconds=1))
+    posts.refuses = None
+    clock.pass_by(LONGEST_WAIT)
     say()
 
-    assert (before, posts.told) == ([], [(channel, (ENVIRONMENT, UNFENCED.sentence))])
+    assert (tried, posts.told) == ([1, 2, 3, 4, 5, 6, 7, 8], [(channel, (ENVIRONMENT, UNFENCED.sentence))])
+
+
+def test_a_shape_that_is_refused_goes_out_as_a_line(stage):
+    """What is said of the message itself is final for that message: the line is there at the same moment."""
+    clock, clearances, posts, say, channel = stage
+    clearances.hold(ENVIRONMENT, holder="fences", obstacle=UNFENCED)
+    clock.pass_by(PATIENCE)
+    posts.refuses = lambda message: Rejected("invalid_blocks") if len(message) == len(("name", "why")) else None
+    for _ in range(3):
+        say()
+
+    assert posts.told == [(channel, (ENVIRONMENT, UNFENCED.sentence, Detail.LINE))]
+
+
+def test_one_environment_that_cannot_be_told_costs_no_other():
+    """What nobody foresaw of the first one's notice is counted, waits, and leaves the second's to be said."""
+    clock, posts = HandClock(), Posts()
+    failed: list[str] = []
+    clearances = Clearances(now=clock)
+    one = a_policy().environments[ENVIRONMENT]
+    policy = replace(a_policy(), environments={"broken": replace(one, name="broken"), ENVIRONMENT: one})
+    for name in policy.environments:
+        for holder in (FIRST_CHECKS, CHANNEL_CHECKS):
+            clearances.release(name, holder=holder)
+        clearances.hold(name, holder=FENCES, obstacle=UNFENCED)
+
+    def draw(name, why, detail):
+        if name == "broken":
+            raise ZeroDivisionError
+        return drawn(name, why, detail)
+
+    say = Standstills(clearances, posts, policy=lambda: policy, draw=draw, now=clock, failed=failed.append)
+    clock.pass_by(PATIENCE)
+    for _ in range(3):
+        say()
+
+    assert ([message for _, message in posts.told], failed) == ([(ENVIRONMENT, UNFENCED.sentence)], ["standstills"])
 
 
 @pytest.mark.parametrize("why", [UNFENCED.sentence, None])
@@ -109,3 +157,11 @@ def test_the_message_may_leave(why):
 
     assert ("Nothing starts in" in message.text, "again" in message.text) == ((why is not None), (why is None))
     assert "<!channel>" not in message.text
+
+
+@pytest.mark.parametrize("why", [UNFENCED.sentence, None])
+def test_its_line_has_nothing_but_text(why):
+    """Where Slack takes no blocks, none are sent."""
+    message = standstill_message(ENVIRONMENT, why, Detail.LINE)
+
+    assert (message.blocks, message.text) == ((), standstill_message(ENVIRONMENT, why).text)
