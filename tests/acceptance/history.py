@@ -17,7 +17,7 @@ from models.database import open_database
 from models.sealer import Sealer
 from models.store import SqlStore
 from tests.acceptance.place import Place
-from tests.builders import ADA, BORIS, DINA, an_escalation
+from tests.builders import ADA, BORIS, DINA, an_action, an_escalation
 from tests.fakes.cluster import FakeCluster
 from tests.world import FixedPolicies, World
 
@@ -57,7 +57,7 @@ def _work(world: World) -> History:
         good_for=timedelta(days=1),
         by="os:olga",
     )
-    approved, denied, pending = (_asked(world, token, key) for key in ("first", "second", "third"))
+    approved, denied, pending = (_asked(world, token, replicas) for replicas in (6, 7, 8))
     with pytest.raises(NotEligible):
         world.answers(approved, DINA)
     world.answers(approved, ADA)
@@ -66,5 +66,7 @@ def _work(world: World) -> History:
     return History(approved=approved.id, denied=denied.id, pending=pending.id)
 
 
-def _asked(world: World, token: Token, key: str) -> Request:
-    return world.escalate(an_escalation(environment="demo", idempotency_key=key), token).request
+def _asked(world: World, token: Token, replicas: int) -> Request:
+    # Each for an effect of its own: the same one would be the same question.
+    asked = an_escalation(environment="demo", action=an_action(replicas=replicas), idempotency_key=f"for-{replicas}")
+    return world.escalate(asked, token).request
