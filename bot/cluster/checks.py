@@ -25,7 +25,7 @@ from bot.cluster.calls import Client, Identity
 from bot.cluster.fences import fences
 from bot.cluster.identities import Open
 from bot.cluster.inspection import Inspection
-from bot.cluster.rbac import RoleGrant
+from bot.cluster.rbac import Bindings, RoleGrant
 from bot.cluster.rights import Right, Seen, excess, missing, rights_of
 from bot.cluster.standing import fallen
 from bot.cluster.trials import Trial
@@ -189,9 +189,14 @@ class Checks:
                 yield self._found(words, code="namespace_terminating", namespace=namespace)
 
     def _of_rights(self, inspected: Inspection) -> Iterator[Finding]:
-        everybody = self._everybody
+        bindings = Bindings(inspected.grants)
+        bound = [(held, bindings.of(held.account)) for held in self._everybody]
+        holders: dict[int, list[Held]] = {}
+        for held, grants in bound:
+            for grant in grants:
+                holders.setdefault(id(grant), []).append(held)
         for grant in inspected.grants:
-            surplus = {held.who: held.surplus(grant) for held in everybody}
+            surplus = {held.who: held.surplus(grant) for held in holders.get(id(grant), ())}
             surplus = {who: rights for who, rights in surplus.items() if rights}
             if surplus:
                 rights = tuple(dict.fromkeys(right for held in surplus.values() for right in held))
@@ -200,9 +205,9 @@ class Checks:
                     f"{_some(tuple(surplus))} may also {_some(rights)} in {place}, by the {grant}. Take that away.",
                     code="right_too_many",
                 )
-        for held in everybody:
+        for held, grants in bound:
             for namespace in held.allowed:
-                for right in held.lacking(inspected.grants, namespace):
+                for right in held.lacking(grants, namespace):
                     place = "the whole cluster" if namespace is None else namespace
                     words = f"{held.who} may not {right} in {place}, and has to. {_APPLY}"
                     yield self._found(words, code="right_missing", namespace=namespace)

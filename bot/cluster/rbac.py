@@ -39,7 +39,11 @@ class RoleGrant:
 
     def binds(self, account: ServiceAccount) -> bool:
         """Tell whether *account* is a subject: by its own name, by its username, or by a group that it is in."""
-        return any(self._is(subject, account) for subject in self.subjects)
+        return not self.names().isdisjoint(_names(account))
+
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Return its subjects by kind and name, an account by its username."""
+        return frozenset(self._name(subject) for subject in self.subjects)
 
     def others(self) -> tuple[str, ...]:
         """Return its subjects in words, without the control plane's own and the group of the cluster's administrators."""
@@ -49,13 +53,11 @@ class RoleGrant:
         """Tell whether what it grants holds in *namespace*."""
         return self.namespace in {None, namespace}
 
-    def _is(self, subject: Mapping[str, Any], account: ServiceAccount) -> bool:
-        kind, name = subject.get("kind"), subject.get("name")
+    def _name(self, subject: Mapping[str, Any]) -> tuple[str, str]:
+        kind, name = str(subject.get("kind")), str(subject.get("name"))
         if kind == "ServiceAccount":
-            return (self._namespace_of(subject), name) == (account.namespace, account.name)
-        if kind == "User":
-            return name == account.username
-        return kind == "Group" and name in _groups(account)
+            return "User", ServiceAccount(namespace=self._namespace_of(subject) or "", name=name).username
+        return kind, name
 
     def _namespace_of(self, subject: Mapping[str, Any]) -> str | None:
         return subject.get("namespace") or self.namespace
@@ -73,9 +75,30 @@ class RoleGrant:
         return name == "system:masters" or name.startswith("system:kube-")
 
 
+def _names(account: ServiceAccount) -> tuple[tuple[str, str], ...]:
+    """Return under which names, by kind, a binding may hold *account*."""
+    return ("User", account.username), *(("Group", group) for group in _groups(account))
+
+
 def _groups(account: ServiceAccount) -> tuple[str, ...]:
     """Return the groups that the server puts every service account in."""
     return ("system:serviceaccounts", f"system:serviceaccounts:{account.namespace}", "system:authenticated")
+
+
+class Bindings:
+    """The grants of a cluster, found by whom they bind: every half minute each of hundreds of accounts is looked up."""
+
+    def __init__(self, grants: Iterable[RoleGrant]) -> None:
+        """Note whom each grant binds."""
+        self._by_name: dict[tuple[str, str], list[tuple[int, RoleGrant]]] = {}
+        for number, grant in enumerate(grants):
+            for name in grant.names():
+                self._by_name.setdefault(name, []).append((number, grant))
+
+    def of(self, account: ServiceAccount) -> tuple[RoleGrant, ...]:
+        """Return what binds *account*, in order: by its own name, by its username, or by a group that it is in."""
+        found = {number: grant for name in _names(account) for number, grant in self._by_name.get(name, ())}
+        return tuple(found[number] for number in sorted(found))
 
 
 def role_grants(

@@ -3,7 +3,7 @@
 import pytest
 
 from approvals.accounts import ServiceAccount
-from bot.cluster.rbac import roads, role_grants
+from bot.cluster.rbac import Bindings, roads, role_grants
 from bot.cluster.rights import Right
 
 ACCOUNT = ServiceAccount(namespace="shop", name="exec-scaler-scale")
@@ -59,6 +59,7 @@ def test_a_role_binding_grants_a_role_in_its_namespace():
         ("ClusterRoleBinding b (ClusterRole r)", right, ("get /metrics",)),
     ]
     assert [one.binds(ACCOUNT) for one in grants] == [True] * 5
+    assert Bindings(grants).of(ACCOUNT) == tuple(grants), "looked up, it is the same, in the same order"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,7 @@ def test_every_kind_of_subject_is_known(subject, binds):
     (grant,) = _grants(bindings=[_binding("r", subject, namespace="shop")])
 
     assert grant.binds(ACCOUNT) is binds
+    assert Bindings([grant]).of(ACCOUNT) == ((grant,) if binds else ())
 
 
 def test_the_control_plane_and_the_administrators_are_nobody_else():
