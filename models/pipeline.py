@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from psycopg import Connection, pq
+from psycopg import Connection, OperationalError, pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 
@@ -146,6 +146,9 @@ def _received(connection: pq.abc.PGconn) -> list[pq.abc.PGresult]:
             connection.consume_input()
         result = connection.get_result()
         if result is None:
+            if connection.status == pq.ConnStatus.BAD:
+                # A connection that is lost gives no end of the trip, only "nothing more", for ever.
+                raise OperationalError("the connection was lost in the middle of a trip")
             continue  # Between two statements.
         if result.status == pq.ExecStatus.PIPELINE_SYNC:
             return results

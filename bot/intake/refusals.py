@@ -57,7 +57,11 @@ class Refusals:
         """Write the counts down once a minute, until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
-            await self.tell()
+            try:
+                await self.tell()
+            except Exception:
+                # The outermost loop: without it one fault would end the telling for good, and nobody would hear of it.
+                log.exception("intake.counts_not_told")
 
     async def tell(self) -> None:
         """Write the counts down as one event, if there are any."""
@@ -66,8 +70,10 @@ class Refusals:
         counts, self._counts = self._counts, Counter()
         try:
             await self._pool.run(lambda: self._admit.record_strangers(dict(counts)))
-        except Unavailable:
+        except Exception as error:
             self._counts.update(counts)
+            if not isinstance(error, Unavailable):
+                raise
             log.warning("intake.counts_not_written", kept=len(self._counts))
 
     async def _still_delivers(self, token: Token) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 Json = dict[str, Any]
 
 _WAIT_SECONDS = 20
+_PAUSE_SECONDS = 0.5
 _OVER = frozenset({"denied", "expired", "cancelled", "superseded", "refused"})
 
 
@@ -137,7 +138,9 @@ class Agent:
             if status != 200:  # noqa: PLR2004 - HTTP's own number
                 self._say(f"agent: {escalation}: {answer.get('code', status)}")
                 return
-            if answer["version"] != version:
+            if answer["version"] == version:
+                time.sleep(_PAUSE_SECONDS)  # A server that does not hold polls just now would be asked without end.
+            else:
                 version = answer["version"]
                 execution = answer.get("execution") or {}
                 carried = (

@@ -155,5 +155,22 @@ def test_a_refusal_that_cannot_be_written_is_counted(world, hand_clock, monkeypa
     assert _told(world.store) == [{"unknown_parameter agent:scaler": 1}]
 
 
+def test_a_fault_does_not_end_the_telling(world, hand_clock, monkeypatch):
+    """Whatever goes wrong once, the counts are kept and told at another minute."""
+    monkeypatch.setattr(refusals, "EVERY_S", 0.05)
+    attempts = []
+
+    def breaks():
+        attempts.append(1)
+        raise RuntimeError("on purpose")
+
+    with open_door(world, hand_clock) as door:
+        with monkeypatch.context() as patch:
+            patch.setattr(world.store, "writing", breaks)
+            door.call("GET", ESCALATIONS, token="cst_unknown")
+            wait_until(lambda: len(attempts) > 1, what="telling was tried again")
+        wait_until(lambda: _told(world.store) == [{"unauthorised 127.0.0.1": 1}], what="it is told")
+
+
 def _without_rules(policy):
     return replace(policy, rules=())
