@@ -6,6 +6,7 @@ it; then the agent, whose pleas arrive as cards. One of their targets is changed
 
 import asyncio
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -68,6 +69,11 @@ def write_policy(folder: Path) -> Path:
     name = kept[1] if kept else f"demo{clock.new_key().hex()[:8]}"
     file.write_text(_NAMED.sub(f"installation: {name}", POLICY.read_text()))
     return file
+
+
+def own_command() -> str:
+    """Return how `countersign` is called from here: by its path where it is not on the PATH, as after `make demo`."""
+    return "countersign" if shutil.which("countersign") else str(Path(sys.executable).with_name("countersign"))
 
 
 @contextmanager
@@ -191,7 +197,7 @@ def _welcome(folder: Path, cluster: DemoCluster, workspace: Workspace, address: 
     _say("           the Slack stand-in; act as Ada or Boris to approve, as others to be refused")
     _say(f"  Cluster  {cluster.description}")
     _say(f"  API      {address}/openapi.json")
-    _say(f"  Look     COUNTERSIGN_SETTINGS={folder / 'settings.env'} countersign status")
+    _say(f"  Look     COUNTERSIGN_SETTINGS={folder / 'settings.env'} {own_command()} status")
     _say("  Stop     Ctrl-C")
     _say("")
 

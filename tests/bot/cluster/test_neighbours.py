@@ -1,6 +1,8 @@
 """Neighbours: installations and demos on one cluster, applied in any order, several times. No fence becomes narrower for it."""
 
+import sys
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from bot.cluster.answers import Answer
 from bot.cluster.connections import Source
 from bot.cluster.install import Administrator
 from bot.cluster.manifests import manifests
-from bot.demo.show import write_policy
+from bot.demo.show import own_command, write_policy
 from bot.policies import read_policy
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
 from tests.devcluster.api import bearer
@@ -103,6 +105,13 @@ def test_no_two_demos_are_one(tmp_path):
 
     assert one != two
     assert one == again
+
+
+def test_the_demo_names_a_command_that_is_there(monkeypatch):
+    """Without a `countersign` on the PATH, the line that looks at the demo names the one beside the interpreter."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert own_command() == str(Path(sys.executable).with_name("countersign"))
 
 
 def _bind_edit(installation, account):
