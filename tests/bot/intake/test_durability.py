@@ -60,7 +60,7 @@ def _escalating(token, name):
     return lambda number: (
         ESCALATIONS,
         token,
-        a_body(timeout_seconds=900, action=scaling(number % 1000)),
+        a_body(timeout_seconds=900, action=scaling(4 + number % 900)),
         f"{name} {number}",
     )
 
