@@ -11,11 +11,12 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from approvals.errors import Refused
+from approvals.errors import Refused, Unavailable
 from approvals.tokens import Token, TokenKind
 from bot.intake.bodies import Gone, check_declared, linger, read_body, replaying
 from bot.intake.calls import check_head, headers_called
 from bot.intake.credentials import Credentials
+from bot.intake.crowd import MOST_CONNECTIONS
 from bot.intake.problems import Throttled, answer_to, defect
 from bot.intake.rates import Buckets, Clock
 from bot.intake.refusals import Refusals
@@ -36,6 +37,9 @@ _AGENTS: Final = "/v1/"
 _MONITORS: Final = "/v1/alerts/"
 _LARGEST_OTHER: Final = 1024 * 1024
 """For what has a credential of its own, such as a signature over its body."""
+
+MOST_AT_ONCE: Final = MOST_CONNECTIONS * 3 // 4
+"""Calls with a token that are being answered side by side: what is left of the room is for Slack's, and for the probes."""
 
 _METHODS: Final = frozenset(HTTPMethod)
 
@@ -62,6 +66,7 @@ class Gate:
         self._refusals = refusals
         self._metrics = metrics
         self._clock = clock
+        self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call in, or answer why not."""
@@ -88,12 +93,25 @@ class Gate:
     async def _let_in(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         path: str = scope["path"]
         check_head(scope)
-        if path.startswith(_AGENTS):
+        if not path.startswith(_AGENTS):
+            await self._pass_on(scope, receive, answer)
+            return
+        # Callers with tokens may be answered slowly, such as by a long poll. Else they could fill the room with calls that
+        # nobody may be put out of, and a denial would find the door shut.
+        if self._at_once >= MOST_AT_ONCE:
+            raise Unavailable("Too much is going on just now; try again in a moment.", code="busy")
+        self._at_once += 1
+        try:
             kind = TokenKind.ALERTMANAGER if path.startswith(_MONITORS) else TokenKind.AGENT
             scope[CALLER] = token = await self._credentials.caller(scope, kind, source=self._sources.of(scope))
             if after := self._calls.take(f"{token.kind}:{token.holder}"):
                 raise Throttled("Too many calls.", after=after, code="too_many_calls")
-        most = _most_bytes(path)
+            await self._pass_on(scope, receive, answer)
+        finally:
+            self._at_once -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        most = _most_bytes(scope["path"])
         check_declared(scope, most=most)
         scope[BODY] = body = await read_body(receive, most=most)
         await self._app(scope, replaying(body, receive), answer)
