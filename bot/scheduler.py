@@ -108,17 +108,21 @@ class Scheduler:
                 return  # It waited for its thread, and the library runs what waits before it lets a stop return.
             try:
                 run()
-            except Refused as refusal:
-                log.warning("tick.failed", tick=name, code=refusal.code, why=refusal.sentence)
-                self._reports.failed(name, refusal)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told of, by a function of its own
                 # The outermost loop: whatever went wrong changed nothing that was not committed, and comes again.
                 failures += 1
                 if failures.bit_count() == 1:  # the 1st, 2nd, 4th ... in a row: one that always fails floods no log
-                    log.exception("tick.failed", tick=name, times=failures)
+                    _tell(name, error, times=failures)
                 self._reports.failed(name, error)
             else:
                 failures = 0
                 self._reports.went(name)
 
         return tick
+
+
+def _tell(tick: str, error: Exception, *, times: int) -> None:
+    if isinstance(error, Refused):
+        log.warning("tick.failed", tick=tick, times=times, code=error.code, why=error.sentence)
+    else:
+        log.error("tick.failed", tick=tick, times=times, exc_info=error)

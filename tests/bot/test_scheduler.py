@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 
 import pytest
+from structlog.testing import capture_logs
 
+from approvals.errors import Unavailable
 from bot.scheduler import Scheduler, Tick, Weekly
 from tests.waiting import wait_until
 
@@ -47,6 +49,28 @@ def test_a_tick_that_fails_is_told_of_and_comes_again():
         scheduler.stop()
 
     assert (set(reports.failures), set(reports.good)) == ({"breaks"}, {"works"})
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("on purpose"), Unavailable("The store is away.")], ids=["defect", "outage"]
+)
+def test_what_fails_for_long_is_logged_ever_more_rarely(error):
+    """An outage of an hour is no reason for 3,600 lines; each failure is still reported to the legs."""
+    reports = Reports()
+
+    def breaks():
+        raise error
+
+    scheduler = Scheduler([Tick(name="breaks", seconds=0.01, run=breaks)], [], reports=reports)
+    with capture_logs() as logs:
+        scheduler.start()
+        try:
+            wait_until(lambda: len(reports.failures) >= 20, what="twenty failures")
+        finally:
+            scheduler.stop()
+
+    told = [line["times"] for line in logs if line["event"] == "tick.failed"]
+    assert told == [2**power for power in range(len(reports.failures).bit_length())]
 
 
 def test_a_slow_tick_is_not_doubled_and_holds_nobody_up():
