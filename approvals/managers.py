@@ -16,7 +16,16 @@ _GITOPS_KEYS: Final = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
     "kustomize.toolkit.fluxcd.io/name": "Flux",
     "helm.toolkit.fluxcd.io/name": "Flux",
+    "fluxcd.io/sync-checksum": "Flux",
+    "configmanagement.gke.io/managed": "Config Sync",
+    "configsync.gke.io/resource-id": "Config Sync",
+    "kapp.k14s.io/app": "kapp",
+    "objectset.rio.cattle.io/id": "Rancher Fleet or k3s",
+    "olm.owner": "the Operator Lifecycle Manager",
 }
+_OFF: Final = frozenset({("configmanagement.gke.io/managed", "disabled")})
+"""Marks by which a tool says that it leaves the object alone."""
+
 _ARGO_LABEL: Final = "app.kubernetes.io/instance"
 """The label by which Argo CD tracks unless told otherwise; charts set it, too."""
 
@@ -98,14 +107,30 @@ def manager_findings(workload: Mapping[str, Any], *field: str) -> tuple[str, ...
     """
     metadata = workload["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    tools = sorted({name for key, name in _GITOPS_KEYS.items() if key in labels or key in annotations})
+    marks = {*labels.items(), *annotations.items()} - _OFF
+    tools = sorted({_GITOPS_KEYS[key] for key, _ in marks if key in _GITOPS_KEYS})
     deleted = ("It is being deleted: somebody has asked for its end.",) if is_being_deleted(workload) else ()
     return (
         *deleted,
-        *(f"{tool} manages this and may set the change back." for tool in tools),
+        *(f"{_beginning(tool)} manages this and may set the change back." for tool in tools),
+        *_parent_findings(metadata.get("ownerReferences") or ()),
         *_label_findings(labels, annotations, tools),
         *_owner_findings(workload, field, tools),
     )
+
+
+def _beginning(name: str) -> str:
+    return f"{name[0].upper()}{name[1:]}" if name.startswith("the ") else name
+
+
+def _parent_findings(references: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield whose part the workload is: an operator makes it from an object of its own, and makes it so again."""
+    parents = [(reference.get("kind"), reference.get("name")) for reference in references]
+    for kind, name in parents[:_MOST]:
+        what = f"{named(kind, otherwise='object')} {named(name, otherwise='whose name is not plain')}"
+        yield f"It belongs to the {what}: the operator that made it from that may set the change back."
+    if len(parents) > _MOST:
+        yield f"It belongs to {len(parents) - _MOST} more."
 
 
 def _label_findings(labels: Mapping[str, Any], annotations: Mapping[str, Any], tools: Iterable[str]) -> Iterator[str]:

@@ -130,6 +130,54 @@ def test_a_label_that_others_use_too_is_a_hint(labels, annotations, said):
     assert manager_findings(workload) == (said,)
 
 
+def with_metadata(**metadata: Any) -> dict[str, Any]:
+    """Return a raw workload with some of its metadata set."""
+    workload = a_workload()
+    workload["metadata"] |= metadata
+    return workload
+
+
+@pytest.mark.parametrize(
+    ("mark", "tool"),
+    [
+        ({"fluxcd.io/sync-checksum": "a1"}, "Flux"),
+        ({"configmanagement.gke.io/managed": "enabled"}, "Config Sync"),
+        ({"configsync.gke.io/resource-id": "apps_deployment_shop_checkout"}, "Config Sync"),
+        ({"kapp.k14s.io/app": "1612"}, "kapp"),
+        ({"objectset.rio.cattle.io/id": "default-shop"}, "Rancher Fleet or k3s"),
+        ({"olm.owner": "shop.v1"}, "The Operator Lifecycle Manager"),
+    ],
+)
+def test_every_tool_that_applies_by_itself_is_known_by_its_mark(mark, tool):
+    """Not only the two best known ones set a change back; a label and an annotation are the same mark."""
+    found = (f"{tool} manages this and may set the change back.",)
+
+    assert manager_findings(with_metadata(labels=mark)) == found
+    assert manager_findings(with_metadata(annotations=mark)) == found
+
+
+def test_a_tool_that_leaves_the_object_alone_is_no_finding():
+    """Config Sync marks so what it has let go of."""
+    assert manager_findings(with_metadata(annotations={"configmanagement.gke.io/managed": "disabled"})) == ()
+
+
+def test_what_an_operator_has_made_is_said_to_be_its_own():
+    """It reconciles what it owns: a restart's annotation and a number are set back by many. Names are shown only if plain."""
+    owners = [
+        {"kind": "Prometheus", "name": "k8s", "controller": True},
+        {"kind": "<!here>", "name": "*x*"},
+        *({"kind": "Kafka", "name": f"k{number}"} for number in range(4)),
+    ]
+
+    assert manager_findings(with_metadata(ownerReferences=owners)) == (
+        "It belongs to the Prometheus k8s: the operator that made it from that may set the change back.",
+        "It belongs to the object whose name is not plain: the operator that made it from that may set the change back.",
+        "It belongs to the Kafka k0: the operator that made it from that may set the change back.",
+        "It belongs to the Kafka k1: the operator that made it from that may set the change back.",
+        "It belongs to 2 more.",
+    )
+
+
 def test_a_target_that_is_being_deleted_is_said():
     """Whoever approves should know that it will not be there for long."""
     workload = a_workload()
