@@ -25,7 +25,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 
 from approvals.errors import Missing
 from approvals.ports import Lane
-from models.faults import translated
+from models.faults import is_demoted, translated
 from models.lanes import WriteLanes
 from models.mounts import refuse_network_file_system
 
@@ -99,11 +99,24 @@ class Database:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
         if self.lanes is None:
-            with translated(self.place), self.writers[lane].begin() as connection:
+            with translated(self.place), self._of_the_primary(), self.writers[lane].begin() as connection:
                 yield connection
             return
         with self.lanes.turn(lane), translated(self.place), self.writers[lane].begin() as connection:
             yield connection
+
+    @contextmanager
+    def _of_the_primary(self) -> Iterator[None]:
+        """Give up every pooled connection, readers' too, where the server turns out to take no writes.
+
+        A failover may leave connections to the old primary open: they would refuse writes, and read what is old, for ever.
+        """
+        try:
+            yield
+        except exc.DBAPIError as error:
+            if is_demoted(error):
+                self.close()
+            raise
 
     @property
     def place(self) -> str:
@@ -314,7 +327,7 @@ def _postgresql_engine(
 
 
 def postgresql_arguments(**more: str) -> dict[str, Any]:
-    """Return how we connect to PostgreSQL: bounded waits, a dead peer noticed, a name that an operator recognises.
+    """Return how we connect to PostgreSQL: to a primary, with bounded waits, a dead peer noticed, a name that operators know.
 
     Args:
         more: Settings of the server for these connections, beside those that all have.
@@ -328,6 +341,8 @@ def postgresql_arguments(**more: str) -> dict[str, Any]:
     }
     return {
         "connect_timeout": int(PATIENCE),
+        # Of several hosts the one that takes writes, and never a standby alone: it would read what is old.
+        "target_session_attrs": "primary",
         "application_name": "countersign",
         "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         # The server keeps what models/pipeline.py teaches it; the driver would have it forget all of that with each rollback.

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import exc
 
 from approvals.errors import Garbled, Unavailable
-from models.reaching import trouble_of
+from models.reaching import READ_ONLY, trouble_of
 
 _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
 """What SQLite and PostgreSQL call it."""
@@ -87,6 +87,11 @@ def is_taken(error: exc.IntegrityError) -> bool:
     # Asked by attribute, so that a service on SQLite need not load PostgreSQL's driver.
     cause = error.orig
     return bool({getattr(cause, "sqlite_errorname", None), getattr(cause, "sqlstate", None)} & _TAKEN)
+
+
+def is_demoted(error: exc.DBAPIError) -> bool:
+    """Tell whether PostgreSQL took no write because the server is none's primary any more, or may not be written at all."""
+    return getattr(error.orig, "sqlstate", None) == READ_ONLY
 
 
 def _is_absent(error: exc.DBAPIError) -> bool:

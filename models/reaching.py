@@ -56,12 +56,16 @@ _BY_SQLITE: Final = {
     "SQLITE_IOERR": Trouble(code="disk_error", words="the disk reports an error", cure="See to the disk."),
 }
 _FOR_A_MOMENT: Final = "See that it runs, and try again in a moment."
+READ_ONLY: Final = "25006"
+"""What PostgreSQL calls a write where none is taken: on a standby, as an old primary becomes one, or while its disk is full."""
+
 _BY_STATE: Final = {
     "28P01": "password",
     "28000": "not_allowed",
     "3D000": "no_such_database",
     "53300": "too_many_connections",
     "57P03": "starting",
+    READ_ONLY: "standby",
 }
 """What PostgreSQL calls it, where the library hands that on."""
 
@@ -71,6 +75,7 @@ _BY_TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r'role ".*" does not exist|role ".*" is not permitted to log in'), "no_such_role"),
     (re.compile(r'database ".*" does not exist'), "no_such_database"),
     (re.compile(r"too many (clients|connections)|remaining connection slots"), "too_many_connections"),
+    (re.compile(r"server is in hot standby mode|session is read-only"), "standby"),
     (re.compile(r"the database system is (starting up|shutting down|in recovery)"), "starting"),
     (re.compile(r"invalid (connection option|sslmode value|URI query|[a-z_]+ value)|invalid integer value"), "option"),
     (re.compile(r"root certificate file|could not (open|load|read) (certificate|private key|root)"), "tls_file"),
@@ -105,6 +110,11 @@ _POSTGRESQL: Final = {
             code="too_many_connections",
             words="the server takes no more connections",
             cure="Raise its max_connections, or see who holds them.",
+        ),
+        Trouble(
+            code="standby",
+            words="the server takes no writes: it is a standby, or was set read-only",
+            cure="See that the address leads to the primary, and that its disk is not full.",
         ),
         Trouble(code="starting", words="the server is starting or stopping", cure="Try again in a moment."),
         Trouble(
@@ -149,9 +159,9 @@ def trouble_of(error: exc.DBAPIError) -> Trouble | None:
     name = getattr(error.orig, "sqlite_errorname", None)
     if name is not None:
         return next((one for known, one in _BY_SQLITE.items() if str(name).startswith(known)), None)
-    if error.statement is not None:
-        return None  # It was reached, and its words are about a statement.
     state = getattr(error.orig, "sqlstate", None)
+    if error.statement is not None and state != READ_ONLY:
+        return None  # It was reached, and its words are about a statement.
     if state in _BY_STATE:
         return _POSTGRESQL[_BY_STATE[state]]
     told = str(error.orig)

@@ -23,7 +23,8 @@ from models.unit_of_work import advisory_key
 
 _WORKER: Final = "countersign/worker"
 _TAKE: Final = select(func.pg_try_advisory_lock(bindparam("key", type_=NUMBER)))
-_ALIVE: Final = select(1)
+_LEADS: Final = select(~func.pg_is_in_recovery())
+"""A lock that stands on a server that became a standby keeps nobody from the new primary."""
 
 _PEER_IS_GONE: Final = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 """The server notices within a minute that our machine is gone, and gives the lock free; its own way may take hours."""
@@ -121,11 +122,12 @@ class _SessionLock:
         if self._connection is None:
             return False
         try:
-            self._connection.execute(_ALIVE)
+            leads = self._connection.execute(_LEADS).scalar_one()
         except exc.DBAPIError:
+            leads = False
+        if not leads:
             self._let_go()  # A connection that still lived somehow would keep us from taking the lock again.
-            return False
-        return True
+        return bool(leads)
 
     def _let_go(self) -> None:
         if self._connection is not None:

@@ -250,6 +250,7 @@ def test_what_a_server_refuses_has_its_cause(postgres_database, change, cause):
         ("fe_sendauth: no password supplied", "password"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "not_allowed"),
         ("FATAL:  sorry, too many clients already", "too_many_connections"),
+        ("connection failed: server is in hot standby mode", "standby"),
         ("FATAL:  the database system is starting up", "starting"),
         ("SSL error: certificate verify failed", "tls"),
         ('root certificate file "/none" does not exist', "tls_file"),
@@ -434,3 +435,25 @@ def test_a_file_can_be_opened_by_two_at_once(sqlite_template, tmp_path):
             store.database.close()
 
         assert epochs == list(range(1, 9))
+
+
+@pytest.mark.postgres
+def test_a_server_that_takes_no_writes_any_more_is_left(postgres_database):
+    """After a failover the old primary may keep its connections open: each would refuse every write, and read what is old."""
+    database = open_database(postgres_database.restricted_url)
+    try:
+        with database.reading() as connection:
+            before = connection.scalar(text("SELECT pg_backend_pid()"))
+        with database.writing() as connection:
+            connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+        with pytest.raises(Unavailable) as refused, database.writing() as connection:
+            connection.execute(update(gate).values(epoch=gate.c.epoch))
+        with database.writing() as connection:
+            written = connection.execute(update(gate).values(epoch=gate.c.epoch)).rowcount
+        with database.reading() as connection:
+            after = connection.scalar(text("SELECT pg_backend_pid()"))
+    finally:
+        database.close()
+
+    assert (refused.value.cause_code, written, after != before) == ("standby", 1, True)
+    assert "takes no writes" in refused.value.for_operators
