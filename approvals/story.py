@@ -49,9 +49,13 @@ Teller = Callable[[str, Mapping[str, Any], Name], str]
 
 def _opened(who: str, data: Mapping[str, Any], name: Name) -> str:
     request = data["request"]
-    asker = f" for {name(request['on_behalf_of'])}" if request["on_behalf_of"] else ""
+    asker = f" on behalf of {name(request['on_behalf_of'])}" if request["on_behalf_of"] else ""
     follows = f", following {request['supersedes']}" if request["supersedes"] else ""
-    return f"{who} asked{asker}: {_wish(request)}{follows}. It denies itself at {_at(request['deadline'])}."
+    return f"{who} asked{asker}: {_wish(request)}{follows}. {_until_denied(request)}"
+
+
+def _until_denied(request: Mapping[str, Any]) -> str:
+    return f"It is denied automatically at {_at(request['deadline'])} unless approved."
 
 
 def _refused(who: str, data: Mapping[str, Any], name: Name) -> str:
@@ -100,8 +104,8 @@ def _pause_refused(who: str, data: Mapping[str, Any], name: Name) -> str:
 def _expired(who: str, data: Mapping[str, Any], name: Name) -> str:
     del who, name
     if data["request"]["outcome_code"] == EXPIRED_UNSEEN:
-        return "Its deadline passed before it was shown to anybody: silence denies."
-    return "Nobody answered in time: silence denies."
+        return "Its deadline passed before it was shown to anybody, so nobody could answer."
+    return "It was not decided in time: silence denies."
 
 
 def _cancelled(who: str, data: Mapping[str, Any], name: Name) -> str:

@@ -33,7 +33,7 @@ def build(desk: Callable[[], Desk]) -> Callable[..., None]:
 def _show(digest: WeeklyDigest) -> None:
     say(f"{digest.environment}: {instant_text(digest.start)[:10]} to {instant_text(digest.end)[:10]}")
     rows = [("asked", str(digest.asked)), *((f"  {state}", str(number)) for state, number in digest.outcomes.items())]
-    rows += [("timed out and shown to nobody", str(digest.unseen))]
+    rows += [("expired and shown to nobody", str(digest.unseen))]
     rows += [("refused at intake", str(digest.refused)), ("answers that did not count", str(digest.answers_refused))]
     rows += [(f"executions {state}", str(number)) for state, number in digest.executions.items()]
     rows += [(f"drift {DRIFTS[when]}", str(number)) for when, number in digest.drift.items()]

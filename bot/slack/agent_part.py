@@ -35,7 +35,7 @@ def agent_block(said: Words, block_id: str) -> Block:
     parts.append(quote(words(_rationale(said.texts))))
     parts += [_claim(breach) for breach in said.breaches[:CLAIMS]]
     if len(said.breaches) > CLAIMS:
-        parts.append(quote(words(f"{len(said.breaches) - CLAIMS} more claims")))
+        parts.append(quote(words(counted(len(said.breaches) - CLAIMS, "more claim"))))
     if said.confidence is not None:
         parts.append(quote(words(f"It says that it is {_number(said.confidence)} sure, on a scale from 0 to 1.")))
     parts += _exhibits(said.texts)
@@ -70,7 +70,9 @@ def _exhibits(texts: Mapping[str, str]) -> list[Element]:
         for number in range(1, count + 1)
         if f"evidence {number} title" in texts
     ]
-    more = [] if len(shown) <= EXHIBITS else [quote(words(f"{len(shown) - EXHIBITS} more pieces of evidence"))]
+    more = (
+        [] if len(shown) <= EXHIBITS else [quote(words(f"{counted(len(shown) - EXHIBITS, 'more piece')} of evidence"))]
+    )
     return shown[:EXHIBITS] + more
 
 

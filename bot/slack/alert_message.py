@@ -108,8 +108,9 @@ def refused_message(refused: RefusedDeliveries, *, revision: int) -> Message:
             header(f"title:{revision}", cut(f"⚠️ Alerts may be missing · {refused.environment}", HEADER)),
             markup(
                 f"status:{revision}",
-                f"At least {times} of the monitor *{monitor}* refused since {date_markup(refused.since)}: {causes}.{cures}"
-                " What was in them is not known here; the monitor does not send it again.",
+                f"Countersign has refused at least {times} of the monitor *{monitor}* since {date_markup(refused.since)}:"
+                f" {causes}.{cures}"
+                " Their content is not known here, and the monitor does not send it again.",
             ),
             context(f"mark:{revision}", refused.id),
         ),
@@ -147,7 +148,7 @@ def _alone(texts: Texts) -> list[Element]:
 
 
 def _among(alert: Alert, texts: Texts) -> list[Element]:
-    mark = "🔔 burns" if alert.state is AlertState.FIRING else "✅ resolved"
+    mark = "🔔 firing" if alert.state is AlertState.FIRING else "✅ resolved"
     parts = _texts(texts, most=SHOWN_OF_MANY, longest=VALUE_OF_MANY)
     return [line(words(f"{mark} · {alert.fingerprint}")), *(parts or [quote(words("(nothing)"))])]
 
@@ -158,14 +159,14 @@ def _texts(texts: Texts, *, most: int, longest: int) -> list[Element]:
         for name, text in _ordered(texts)[:most]
     ]
     if len(texts) > most:
-        parts.append(quote(words(f"{len(texts) - most} more labels and annotations")))
+        parts.append(quote(words(f"{len(texts) - most} more of its labels and annotations")))
     return parts
 
 
 def _notes(group: AlertGroup, shown: Sequence[tuple[Alert, Texts]], revision: int) -> list[Block]:
     notes = []
     if group.total > len(shown):
-        notes.append(f"{group.total - len(shown)} more alerts of the group are not shown.")
+        notes.append(f"Not shown: {counted(group.total - len(shown), 'more alert')} of the group.")
     if told := [_CUTS[kind].format(number) for kind, number in group.cut.items() if kind in _CUTS]:
         notes.append(f"✂️ Cut from what the monitor sent: {', '.join(told)}.")
     return [markup(f"cut:{revision}", " ".join(notes))] if notes else []

@@ -17,6 +17,9 @@ APPROVE: Final = "approve:v1"
 DENY: Final = "deny:v1"
 DENY_WITH_REASON: Final = "deny-reason:v1"
 
+_RUNS: Final = "It runs as soon as the last approval that it needs is given."
+"""True of the first approval of two as of the second, and of the only one."""
+
 _VALUE: Final = re.compile(r"(esc_[0-9A-Z]{26})\.([0-9a-f]{12})")
 
 
@@ -54,8 +57,8 @@ def _approve(asked: Asked, *, title: str, environment: str, risk: Risk) -> Eleme
         return {**button, "style": "primary"}
     confirm = {
         "title": plain(cut(f"{title}?", CONFIRM_TITLE)),
-        "text": plain(cut(f"{title}, in {environment}. {risk.capitalize()} risk: it runs at once.", CONFIRM_TEXT)),
-        "confirm": plain(cut(f"Apply to {environment}", CONFIRM_BUTTON)),
+        "text": plain(cut(f"{title}, in {environment}. {risk.capitalize()} risk. {_RUNS}", CONFIRM_TEXT)),
+        "confirm": plain(cut(f"Approve for {environment}", CONFIRM_BUTTON)),
         "deny": plain("Back"),
         "style": "danger",
     }

@@ -1,8 +1,9 @@
 """The card of one request: pure, from what the rows say now to Block Kit. Who reads the rows is :mod:`bot.slack.painter`.
 
-Top to bottom: what and where; how it stands and when it denies itself; the agent's words, marked as such; what would change
-and what our checks found; the buttons or the outcome; the fingerprint. Trusted and untrusted parts are separate blocks whose
-order is fixed here, and only :mod:`bot.slack.agent_part` ever sees the agent's words.
+Top to bottom: what and where; how it stands, which is when it is denied automatically or how it ended; the agent's words, marked
+as such; what would change and what our checks found; the buttons; the fingerprint. How it ended stands high up: a card whose
+first screen on a phone is the same before and after is taken for one that still waits. Trusted and untrusted parts are separate
+blocks whose order is fixed here, and only :mod:`bot.slack.agent_part` ever sees the agent's words.
 """
 
 from dataclasses import dataclass, replace
@@ -53,7 +54,7 @@ MENTIONS: Final = 10
 
 NEVER: Final = Earlier(asked=0, denied=None)
 
-DRIFT: Final = "Otherwise than approved"
+DRIFT: Final = "Otherwise than approved (- approved, + found)"
 """The title of what a target has otherwise than was approved."""
 
 _REPLACES: Final = (
@@ -100,10 +101,11 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
     part = draw_review(review, revision=revision, named=occasion is not Occasion.REPLACEMENT)
     blocks = (
         *part.top,
+        *_outcome(standing, revision, occasion),
         *_notes(standing, revision, occasion),
         _agent_part(standing, revision),
         *part.change,
-        *_answering(standing, review, part, revision, occasion),
+        *_answering(standing, review, part, revision),
         part.mark,
     )
     return Message(text=_notification(standing, review), blocks=blocks)
@@ -117,14 +119,22 @@ def without_words(standing: Standing) -> Standing:
 
 def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
     """Return a card without its review: what a decided one becomes whose review is no longer what was approved."""
-    lines = [outcome_line(request, named=occasion is not Occasion.REPLACEMENT)]
-    lines += [] if execution is None else [execution_line(execution)]
+    lines = _ending(request, execution, occasion)
     drift = () if execution is None else drift_blocks(execution.drift, DRIFT, block_id=f"drift:{revision}")
     warning = "⚠️ What was shown here cannot be drawn again as it was, so it is left out."
     return Message(
-        text=f"{request.id} is {short_outcome(request)}.",
+        text=f"{request.id}: {short_outcome(request)}.{_carried_out(execution)}",
         blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])), *drift),
     )
+
+
+def _ending(request: Request, execution: Execution | None, occasion: Occasion) -> list[str]:
+    """Return how it ended, a line each: of an approved change first what became of it, as an approval alone changes nothing."""
+    outcome = outcome_line(request, named=occasion is not Occasion.REPLACEMENT)
+    if execution is None:
+        return [outcome]
+    done = execution_line(execution, bold=True)
+    return [done, outcome] if request.state is State.APPROVED else [outcome, done]
 
 
 def _agent_part(standing: Standing, revision: int) -> Block:
@@ -140,7 +150,7 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
     if standing.request.supersedes is not None:
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
-        title = "Otherwise than was approved then"
+        title = "Otherwise than was approved then (- approved, + found)"
         notes += drift_blocks(standing.drift_before, title, block_id=f"drift:{revision}")
     if standing.request.state is State.PENDING:
         named = occasion is not Occasion.REPLACEMENT
@@ -177,13 +187,13 @@ def approvers(ruling: Ruling) -> str:
     return " ".join(found[:MENTIONS]) + more
 
 
-def _answering(standing: Standing, review: Review, part: ReviewPart, revision: int, occasion: Occasion) -> list[Block]:
-    """Return the buttons, or the outcome in their place."""
+def _answering(standing: Standing, review: Review, part: ReviewPart, revision: int) -> list[Block]:
+    """Return the buttons that work now; none once it is decided, and no *Approve* during a pause, which redraws at both ends."""
     request = standing.request
     if request.state is not State.PENDING:
-        return _outcome(standing, revision, occasion)
+        return []
     whole = request.shown_whole and part.whole
-    approvable = whole and standing.deciding.asks
+    approvable = whole and standing.deciding.asks and standing.paused is None
     row = buttons(
         f"answer:{revision}",
         Asked(request=request.id, fingerprint=(request.fingerprint or "")[:SHORT]),
@@ -194,13 +204,15 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
     )
     if whole:
         return [row]
-    note = "*It cannot be approved here:* the change does not fit on a card, and nobody approves what is not shown."
+    note = "*It cannot be approved here:* it does not fit on a card, and nobody approves what is not shown."
     return [markup(f"unshown:{revision}", note), row]
 
 
 def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
-    lines = [outcome_line(standing.request, named=occasion is not Occasion.REPLACEMENT)]
-    lines += [] if standing.execution is None else [execution_line(standing.execution)]
+    """Return how it ended; nothing while it waits."""
+    if standing.request.state is State.PENDING:
+        return []
+    lines = _ending(standing.request, standing.execution, occasion)
     blocks = [markup(f"outcome:{revision}", "\n".join(lines))]
     if standing.execution is not None:
         blocks += drift_blocks(standing.execution.drift, DRIFT, block_id=f"drift:{revision}:after")
@@ -215,11 +227,16 @@ def _notification(standing: Standing, review: Review) -> str:
     request, title = standing.request, escaped_line(review.title)
     what = f"{RISKS[review.risk].partition(' ')[2]}: {title} ({review.environment})"
     if request.state is not State.PENDING:
-        how = "" if standing.execution is None else f" {execution_line(standing.execution)}"
-        return f"{title} ({review.environment}): {short_outcome(request)}.{how}"
-    by = "" if request.deadline is None else f" by {utc_text(request.deadline)}, or it denies itself"
-    how = "Answer with the buttons on its card." if request.shown_whole else "It can only be denied on its card."
+        return f"{title} ({review.environment}): {short_outcome(request)}.{_carried_out(standing.execution)}"
+    by = "" if request.deadline is None else f" by {utc_text(request.deadline)}, or it is denied automatically"
+    approvable = request.shown_whole and standing.deciding.asks
+    by = by if standing.deciding.asks else ""
+    how = "Answer with the buttons on its card." if approvable else "It can only be denied on its card."
     if standing.paused is not None:
         how = "Paused: until two people resume it, it can only be denied."
     revoked = "" if request.token_revoked_at is None else "Its token has been revoked. "
     return f"{revoked}{what}. {needs_sentence(standing.deciding, missing=standing.missing)}{by}. {how}"
+
+
+def _carried_out(execution: Execution | None) -> str:
+    return "" if execution is None else f" {execution_line(execution)}"

@@ -15,7 +15,7 @@ from bot.slack.text import cut, visible_line
 _OUTCOMES: Final = (
     ("approved", "Approved"),
     ("denied", "Denied by a person"),
-    ("expired", "Timed out, nobody decided"),
+    ("expired", "Expired, not decided in time"),
     ("cancelled", "Taken back, or token revoked"),
     ("superseded", "Void, the target changed"),
     ("pending", "Still waiting"),
@@ -63,7 +63,7 @@ def _lead(digest: WeeklyDigest) -> str:
         return "*Nobody was asked anything.*"
     share = digest.expired_share or 0.0
     noisy = "" if digest.noisiest is None else f" Most came from `{digest.noisiest[0]}`: {digest.noisiest[1]}."
-    return f"*{digest.asked} asked*, of which {share:.0%} timed out without an answer.{noisy}"
+    return f"*{digest.asked} asked*, of which {share:.0%} expired, not decided in time.{noisy}"
 
 
 def _rows(digest: WeeklyDigest) -> list[list[Element]]:
@@ -76,7 +76,7 @@ def _rows(digest: WeeklyDigest) -> list[list[Element]]:
 
 def _rest(digest: WeeklyDigest) -> list[str]:
     ran = ", ".join(f"{count} {state}" for state, count in digest.executions.items()) or "none"
-    unseen = [f"*Timed out and shown to nobody:* {digest.unseen}"] if digest.unseen else []
+    unseen = [f"*Of those expired, shown to nobody:* {digest.unseen}"] if digest.unseen else []
     return [
         *unseen,
         f"*Time to decide:* median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}",

@@ -17,7 +17,7 @@ ROOM: Final = 1_200
 def drift_elements(drift: tuple[Change, ...], title: str) -> tuple[Element, ...]:
     """Return *title* and the fields as a diff: with a minus what was approved, with a plus what is there."""
     body = cut("\n".join(hunk(change) for change in drift[:SHOWN]), ROOM)
-    more = f" ({len(drift) - SHOWN} more are not drawn)" if len(drift) > SHOWN else ""
+    more = f" ({len(drift) - SHOWN} more not drawn)" if len(drift) > SHOWN else ""
     return line(words(f"{title}{more}:", bold=True)), preformatted(body)
 
 

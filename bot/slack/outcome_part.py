@@ -20,9 +20,9 @@ _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.QUEUED: "⏳ Waiting to be carried out.",
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
-    Phase.REJECTED: "❌ The cluster refused it; nothing was changed.",
+    Phase.REJECTED: "❌ The cluster refused it: Countersign changed nothing.",
     Phase.UNKNOWN: "⚠️ It is not known whether it landed; Countersign is finding out.",
-    Phase.VOIDED: "⛔ Not carried out; nothing was changed.",
+    Phase.VOIDED: "⛔ Not carried out: Countersign changed nothing.",
     Phase.ABANDONED: "⚠️ Closed without knowing whether it landed.",
 }
 
@@ -33,7 +33,7 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
     Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
     Effect.OVERTAKEN: "↪️ Applied, and overtaken by a newer change.",
     Effect.DIFFERS: "⚠️ Applied, and the target is otherwise than approved.",
-    Effect.UNDONE: "↩️ Applied, and changed by somebody else since.",
+    Effect.UNDONE: "⚠️ Applied, and changed by somebody else since.",
 }
 
 
@@ -42,7 +42,7 @@ MOST_UNDER_WAY: Final = 3
 
 
 def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
-    """Return, as markup, when a pending request denies itself, who is asked and what is still missing.
+    """Return, as markup, when a pending request is denied automatically, who is asked and what is still missing.
 
     Args:
         request: Pending.
@@ -51,16 +51,19 @@ def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, 
         missing: How many more are needed.
         named: Whether people are mentioned; a card that replaces another would ring their phones again.
     """
-    deadline = "" if request.deadline is None else f"Denies itself {date_markup(request.deadline)}"
+    deadline = (
+        "" if request.deadline is None else f"Denied automatically {date_markup(request.deadline)} unless approved"
+    )
     so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
-    return f"⏳ *Waiting.* {deadline} · needs {_count(missing, further=bool(approved_by))} of {_sets(deciding)}{so_far}"
+    needs = f"needs {_count(missing, further=bool(approved_by))} from {_sets(deciding)}{so_far}"
+    return f"⏳ *Waiting.* {deadline} · {needs if deciding.asks else 'nobody can approve it'}"
 
 
 def revoked_line(revoked_at: datetime) -> str:
     """Return, as markup, that the token a request was asked with was revoked at *revoked_at*."""
     return (
         f"⚠️ *The token this was asked with has been revoked since*, {date_markup(revoked_at)}. "
-        "Whoever asked may not have been the agent."
+        "The agent may not have been the one who asked."
     )
 
 
@@ -71,7 +74,7 @@ def earlier_line(earlier: Earlier, *, named: bool) -> str:
         earlier: What became of the same effect.
         named: Whether people are mentioned; a card that replaces another would ring their phones again.
     """
-    told = [f"🔁 *Asked {_TIMES.get(earlier.asked, f'{earlier.asked} times')} in the day before this.*"]
+    told = [f"🔁 *Asked {_TIMES.get(earlier.asked, f'{earlier.asked} times')} in the 24 hours before this.*"]
     if (denied := earlier.denied) is not None:
         when = "" if denied.decided_at is None else f" {date_markup(denied.decided_at)}"
         told = told if earlier.asked else ["🔁"]
@@ -93,8 +96,8 @@ def paused_line(pause: Pause) -> str:
 def needs_sentence(deciding: Ruling, *, missing: int) -> str:
     """Return the same need without markup's dates and mentions, for a notification."""
     if not deciding.asks:
-        return "The policy in force now denies it, so it can only be denied"
-    return f"It needs {_count(missing, further=False)} of {_sets(deciding)}"
+        return "The policy in force now denies it, so nobody can approve it"
+    return f"It needs {_count(missing, further=False)} from {_sets(deciding)}"
 
 
 def changed_line(opened: Ruling, deciding: Ruling) -> str:
@@ -102,8 +105,8 @@ def changed_line(opened: Ruling, deciding: Ruling) -> str:
     if not deciding.asks:
         why = " ".join(said(reason) for reason in deciding.reasons)
         return f"📜 *The policy has changed since this was asked, and denies it now.* {why} Nobody can approve it."
-    before = f"{_count(opened.quorum, further=False)} of {_sets(opened)}"
-    now = f"{_count(deciding.quorum, further=False)} of {_sets(deciding)}"
+    before = f"{_count(opened.quorum, further=False)} from {_sets(opened)}"
+    now = f"{_count(deciding.quorum, further=False)} from {_sets(deciding)}"
     if before == now:
         return "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
     return f"📜 *The policy has changed since this was asked.* It takes {now} now; it took {before} when it was asked."
@@ -123,30 +126,30 @@ def outcome_line(request: Request, *, named: bool) -> str:
     by = _people(request.decided_by, named=named)
     match request.state:
         case State.APPROVED:
-            return f"*✅ Approved by {by}*{when}"
+            return f"👍 Approved by {by}{when}"
         case State.DENIED:
             return f"*🚫 Denied by {by}*{when}"
         case State.EXPIRED if request.outcome_code == EXPIRED_UNSEEN:
-            return f"*⌛ Timed out before it was shown to anybody, and silence denies*{when}"
+            return f"*⚠️ Expired before it was shown to anybody, so nobody could answer*{when}"
         case State.EXPIRED:
-            return f"*⌛ Timed out: nobody decided, and silence denies*{when}"
+            return f"*⌛ Expired: not decided in time, and silence denies*{when}"
         case State.CANCELLED if request.outcome_code == TOKEN_REVOKED:
             return f"*⛔ Cancelled: the token it was asked with was revoked*{when}"
         case State.CANCELLED:
             return f"*↩️ Taken back by the agent*{when}"
         case State.SUPERSEDED if request.superseded_by is None:
-            return "*↩️ Void: the target changed after the approval.* Nothing asks again."
+            return "*⛔ Void: the target changed after the approval.* Nothing asks again."
         case State.SUPERSEDED:
-            return f"*↩️ Void: the target changed after the approval.* {said(request.superseded_by or '')} asks again."
+            return f"*⛔ Void: the target changed after the approval.* {said(request.superseded_by or '')} asks again."
         case State.PENDING | State.REFUSED:
             raise ValueError(f"a {request.state} request has no outcome")
 
 
-def execution_line(execution: Execution) -> str:
-    """Return, as markup, how far an approved change has been carried out."""
+def execution_line(execution: Execution, *, bold: bool = False) -> str:
+    """Return, as markup, how far an approved change has been carried out; *bold* on a card, plain in a notification."""
     phase = seen_phase(execution)
     words = _EFFECTS[execution.effect or Effect.ROLLING] if phase is Phase.APPLIED else _CARRIED_OUT[phase]
-    return f"{words} {said(execution.message)}".rstrip()
+    return f"{f'*{words}*' if bold else words} {said(execution.message)}".rstrip()
 
 
 def under_way_line(executions: tuple[Execution, ...]) -> str:
@@ -173,12 +176,12 @@ def short_outcome(request: Request) -> str:
     if request.outcome_code == TOKEN_REVOKED:
         return "cancelled, because its token was revoked"
     if request.outcome_code == EXPIRED_UNSEEN:
-        return "timed out before it was shown to anybody"
+        return "expired before it was shown to anybody"
     return {
         State.PENDING: "waiting for an answer",
         State.APPROVED: "approved",
         State.DENIED: "denied",
-        State.EXPIRED: "timed out; nobody decided",
+        State.EXPIRED: "expired; not decided in time",
         State.CANCELLED: "taken back by the agent",
         State.SUPERSEDED: "void, because the target changed",
         State.REFUSED: "refused",
@@ -197,4 +200,4 @@ def _count(missing: int, *, further: bool) -> str:
 def _sets(ruling: Ruling) -> str:
     """Return whose approval each rule accepts, in the policy's names."""
     names = dict.fromkeys(" or ".join(said(one.name) for one in panel.sets) for panel in ruling.panels)
-    return ", and of ".join(names) or "nobody"
+    return ", and from ".join(names) or "nobody"

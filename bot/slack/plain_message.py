@@ -18,13 +18,14 @@ from bot.slack.text import cut
 def plain_request(request: Request, *, mentions: str = "") -> Message:
     """Return the line of a request; *mentions* of its approvers, as markup, ring their phones."""
     about = f"{request.id}: {escaped_line(request.action.verb)} {escaped_line(str(request.action.target))} in"
-    about += f" {escaped_line(request.environment)}, asked by the agent {escaped_line(request.agent)},"
+    about += f" {escaped_line(request.environment)}, asked by the agent {escaped_line(request.agent)}"
     if request.state is not State.PENDING:
-        return _line(f"{about} is {short_outcome(request)}. {_not_shown(request.id)}")
-    by = "" if request.deadline is None else f" by {utc_text(request.deadline)}"
+        return _line(f"{about}: {short_outcome(request)}. {_not_shown(request.id)}")
+    by = "" if request.deadline is None else f" at {utc_text(request.deadline)}"
     asked = f" Asked: {mentions}" if mentions else ""
     return _line(
-        f"{about} waits for an answer, and its card cannot be shown here, so it cannot be approved. Silence denies it{by};"
+        f"{about}, waits for an answer, and its card cannot be shown here, so it cannot be approved."
+        f" It is denied automatically{by};"
         f" to deny it now, run: `countersign deny {request.id} --reason WHY`. {_told(request.id)}{asked}"
     )
 
@@ -62,7 +63,11 @@ def _told(subject: str) -> str:
 
 
 def _deny(subject: str) -> str:
-    return f" To deny it, run: `countersign deny {subject} --reason WHY`." if subject.startswith("esc_") else ""
+    return (
+        f" To deny it while it waits, run: `countersign deny {subject} --reason WHY`."
+        if subject.startswith("esc_")
+        else ""
+    )
 
 
 def _line(text: str) -> Message:

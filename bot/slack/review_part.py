@@ -14,6 +14,7 @@ from approvals.people import SLACK_ACCOUNT
 from approvals.plan import Change, Leaf, Redacted, json_text
 from approvals.review import Rendered, Review
 from approvals.risk import Risk
+from approvals.workload import counted
 from bot.slack.kit import Block, Element, context, header, line, listed, preformatted, rich_text, table, user, words
 from bot.slack.limits import HEADER
 from bot.slack.message import characters
@@ -146,8 +147,8 @@ def hunk(change: Change) -> str:
 
 
 def _table(changes: tuple[Change, ...], block_id: str) -> Block:
-    titles = [words(title, bold=True) for title in ("Field", "Now", "After")]
-    return table(block_id, [titles, *([_cell(_tail(change.path)), *_now_and_after(change)] for change in changes)])
+    titles = [words(title, bold=True) for title in ("Field", "Before", "After")]
+    return table(block_id, [titles, *([_cell(_tail(change.path)), *_before_and_after(change)] for change in changes)])
 
 
 def _tail(path: str) -> str:
@@ -156,7 +157,7 @@ def _tail(path: str) -> str:
     return shown if len(shown) <= FIELD else f"…{shown[-FIELD:]}"
 
 
-def _now_and_after(change: Change) -> tuple[Element, Element]:
+def _before_and_after(change: Change) -> tuple[Element, Element]:
     before, after = _value(change.before), _value(change.after)
     return _cell(before), _cell(after if after != before else f"{after}, another one")
 
@@ -189,7 +190,11 @@ def _checks(review: Review, block_id: str) -> Block:
 def _checks_counted(review: Review, block_id: str) -> Block:
     """Return the same with a number in place of more findings and warnings than the card can hold."""
     number = len(review.findings) + len(review.warnings)
-    return _checks_block(review, block_id, [line(words(f"{number} remarks, which do not fit on this card."))])
+    return _checks_block(
+        review,
+        block_id,
+        [line(words(f"Not shown, because they do not fit on this card: {counted(number, 'remark')}."))],
+    )
 
 
 def _checks_block(review: Review, block_id: str, found: list[Element]) -> Block:

@@ -85,7 +85,7 @@ def test_silence_is_nobodys_denial(office: Office, screen: Screen):
     escalation = office.agent.asks_to_scale(name, 3, timeout_seconds=3)
 
     card = screen.card(escalation)
-    expect(card).to_contain_text("Timed out: nobody decided, and silence denies")
+    expect(card).to_contain_text("Expired: not decided in time, and silence denies")
 
     expect(card).not_to_contain_text("Denied by")
     assert (office.agent.look(escalation)["status"], office.ground.replicas(name)) == ("expired", 2)
@@ -117,7 +117,7 @@ def test_a_risky_change_takes_two_people(office: Office, screen: Screen):
 
     screen.approve(escalation, as_=ADA, sure=True)
     expect(screen.card(escalation)).to_contain_text(
-        "needs 1 more approval of on-call · approved so far by @Ada Lindqvist"
+        "needs 1 more approval from on-call · approved so far by @Ada Lindqvist"
     )
     screen.approve(escalation, as_=ADA, sure=True)
     expect(screen.last_note).to_contain_text("Your approval counted already. 1 more needed.")

@@ -96,7 +96,7 @@ def test_a_pause_outlives_the_process(ground: Ground, place: Place, token: str, 
 
     with place.serving() as service:
         agent = Agent(service=service, token=token)
-        expect(screen.card(escalation)).to_contain_text("Not carried out; nothing was changed.")
+        expect(screen.card(escalation)).to_contain_text("Not carried out: Countersign changed nothing.")
         refused = agent.post(scale_of(name, 6), key="paused")
         assert (refused.status_code, refused.json()["code"]) == (403, "paused")
 

@@ -110,15 +110,15 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (
         last(opened(a_request(), plea={"rationale": MARK}, facts={})),
         (
-            "@scaler asked for @U0CHEN: scale Deployment shop/checkout replicas=6 in prod-eu-1."
-            " It denies itself at 2026-11-20 12:15 UTC."
+            "@scaler asked on behalf of @U0CHEN: scale Deployment shop/checkout replicas=6 in prod-eu-1."
+            " It is denied automatically at 2026-11-20 12:15 UTC unless approved."
         ),
     ),
     (
         last(opened(a_request(on_behalf_of=None, supersedes="esc_0", action=an_action("restart")), plea={}, facts={})),
         (
             "@scaler asked: restart Deployment shop/checkout in prod-eu-1, following esc_0."
-            " It denies itself at 2026-11-20 12:15 UTC."
+            " It is denied automatically at 2026-11-20 12:15 UTC unless approved."
         ),
     ),
     (
@@ -141,10 +141,10 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (VOIDED["ineligible"], "The answer of @U0BORIS does not count any more: this person may not decide it any more."),
     (last(answered(a_request())), "Approved."),
     (last(answered(a_request(), answer=Answer.DENY)), "Denied. Nothing will run."),
-    (last(expire(a_request(), now=NOON + HOUR, seen=True)), "Nobody answered in time: silence denies."),
+    (last(expire(a_request(), now=NOON + HOUR, seen=True)), "It was not decided in time: silence denies."),
     (
         last(expire(a_request(), now=NOON + HOUR, seen=False)),
-        "Its deadline passed before it was shown to anybody: silence denies.",
+        "Its deadline passed before it was shown to anybody, so nobody could answer.",
     ),
     (last(cancel(a_request(), a_bench(), actor="agent:scaler")), "The agent took it back."),
     (

@@ -52,7 +52,7 @@ def test_an_approval_is_committed_shown_and_told(either_office):
     assert (outcome.acked, outcome.error) == (True, None)
     assert office.world.request(request).state is State.APPROVED
     assert office.note("U0ADA") == "Approved. Countersign carries it out now."
-    assert "*✅ Approved by <@U0ADA>*" in office.shown(request)
+    assert "👍 Approved by <@U0ADA>" in office.shown(request)
     assert _buttons(office.card()) == []
     assert "@U0ADA approved it. Approved. Queued to be carried out." in " ".join(office.thread())
 
@@ -84,7 +84,7 @@ def test_the_card_follows_the_change_to_its_end(office):
     done = office.shown(request)
 
     assert "⏳ Waiting to be carried out." in waiting
-    assert "✅ Applied and done. All 6 pods ready." in done
+    assert "✅ Applied and done.* All 6 pods ready." in done
     assert "/spec/replicas" in done
     assert len(office.cards_in()) == 1
 
@@ -132,7 +132,7 @@ def test_two_people_are_counted_as_they_come(make_office):
 
     assert first == "Your approval counts. 1 more needed."
     assert again == "Your approval counted already. 1 more needed."
-    assert "needs 1 more approval of platform · approved so far by <@U0ADA>" in halfway
+    assert "needs 1 more approval from platform · approved so far by <@U0ADA>" in halfway
     assert office.world.request(request).decided_by == (ADA, BORIS)
 
 
@@ -200,7 +200,7 @@ def test_a_group_without_members_approves_nothing(make_office, how):
         "Slack could not be asked who is in platform just now; try again in a moment.",
     }
     assert office.world.request(request).state is State.EXPIRED
-    assert "⌛ Timed out: nobody decided, and silence denies" in office.shown(request)
+    assert "⌛ Expired: not decided in time, and silence denies" in office.shown(request)
 
 
 def test_an_eligible_denial_is_final(make_office):

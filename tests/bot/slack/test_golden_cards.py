@@ -19,7 +19,7 @@ from approvals.risk import Risk
 from approvals.verb import Effect
 from bot.delivery import Detail, Occasion, Told
 from bot.slack.alert_message import alert_message, refused_message
-from bot.slack.buttons import Asked
+from bot.slack.buttons import APPROVE, DENY, Asked
 from bot.slack.card import outcome_card, without_words
 from bot.slack.deny_form import Denial, form
 from bot.slack.digest_message import digest_message
@@ -226,6 +226,43 @@ def test_the_card_of_a_request(golden, name):
 
     golden(f"card-{name}.json", {"text": card.text, "blocks": list(card.blocks)})
     assert problems(card) == []
+
+
+@pytest.mark.parametrize("name", REQUEST_CARDS)
+def test_how_it_stands_is_said_before_the_agents_words(name):
+    """The first screen of a phone tells a waiting card from a decided one: before anybody pleads, it says how it stands."""
+    standing, review, occasion = REQUEST_CARDS[name]
+
+    parts = [block["block_id"].partition(":")[0] for block in a_card(standing, review, occasion=occasion).blocks]
+
+    said = "status" if standing.request.state is State.PENDING else "outcome"
+    assert parts.index(said) < parts.index("agent")
+    assert ("answer" in parts, "outcome" in parts) == ((said == "status"), (said == "outcome"))
+
+
+@pytest.mark.parametrize("name", REQUEST_CARDS)
+def test_approve_is_there_where_it_works(name):
+    """A button that could only be refused is not drawn: not on a card that is not whole, decided, or stopped by a pause."""
+    standing, review, occasion = REQUEST_CARDS[name]
+    request = standing.request
+
+    card = a_card(standing, review, occasion=occasion)
+
+    pressed = [one["action_id"] for block in card.blocks for one in block.get("elements", ()) if "action_id" in one]
+    works = request.state is State.PENDING and request.shown_whole and standing.paused is None
+    assert (APPROVE in pressed) is works
+    assert (DENY in pressed) is (request.state is State.PENDING)
+
+
+@pytest.mark.parametrize("name", REQUEST_CARDS)
+def test_the_tick_is_for_what_is_done(name):
+    """A change that was approved and failed, drifted or was stopped bears no sign of success anywhere on its card."""
+    standing, review, occasion = REQUEST_CARDS[name]
+
+    card = a_card(standing, review, occasion=occasion)
+
+    done = standing.execution is not None and standing.execution.effect is Effect.VERIFIED
+    assert ("✅" in json.dumps([card.text, *card.blocks], ensure_ascii=False)) is done
 
 
 def test_a_decided_card_that_cannot_be_drawn_as_it_was(golden):

@@ -130,7 +130,7 @@ def asked(noon_store):
 
 def test_a_card_under_its_own_policy_says_nothing_of_another(asked):
     """The usual case: what decides is what it was asked under."""
-    assert the_card(*asked) == ("needs 1 approval of platform", [], [DENY, APPROVE, DENY_WITH_REASON])
+    assert the_card(*asked) == ("needs 1 approval from platform", [], [DENY, APPROVE, DENY_WITH_REASON])
 
 
 def test_a_card_counts_by_the_ruling_that_decides(asked):
@@ -140,11 +140,11 @@ def test_a_card_counts_by_the_ruling_that_decides(asked):
     world.answers(request, ADA)
 
     assert the_card(world, request) == (
-        "needs 1 more approval of platform · approved so far by <@U0ADA>",
+        "needs 1 more approval from platform · approved so far by <@U0ADA>",
         [
             (
-                "📜 *The policy has changed since this was asked.* It takes 2 approvals of platform now;"
-                " it took 1 approval of platform when it was asked."
+                "📜 *The policy has changed since this was asked.* It takes 2 approvals from platform now;"
+                " it took 1 approval from platform when it was asked."
             )
         ],
         [DENY, APPROVE, DENY_WITH_REASON],
@@ -160,7 +160,7 @@ def test_an_approval_that_surely_fell_is_not_counted(asked):
     others = {"platform": an_approver_set(accounts=[BORIS, ELI])}
     world.policies.policy = a_policy(version="c" * 64, rules=two, approver_sets=others)
 
-    assert the_card(world, request)[0] == "needs 2 approvals of platform"
+    assert the_card(world, request)[0] == "needs 2 approvals from platform"
 
 
 def test_a_card_that_the_policy_denies_by_now_cannot_be_approved(asked):
@@ -278,7 +278,7 @@ def test_a_card_tells_what_became_of_the_same_effect_lately(noon_store):
 
     (block,) = [one for one in card.blocks if one["block_id"].startswith("earlier")]
     assert block["text"]["text"].startswith(
-        "🔁 *Asked twice in the day before this.* The same was denied by <@U0ADA> <!date^"
+        "🔁 *Asked twice in the 24 hours before this.* The same was denied by <@U0ADA> <!date^"
     )
 
 
@@ -286,8 +286,8 @@ def test_a_card_tells_what_became_of_the_same_effect_lately(noon_store):
     ("earlier", "said"),
     [
         (Earlier(asked=0, denied=None), ""),
-        (Earlier(asked=1, denied=None), "🔁 *Asked once in the day before this.*"),
-        (Earlier(asked=9, denied=None), "🔁 *Asked 9 times in the day before this.*"),
+        (Earlier(asked=1, denied=None), "🔁 *Asked once in the 24 hours before this.*"),
+        (Earlier(asked=9, denied=None), "🔁 *Asked 9 times in the 24 hours before this.*"),
         (
             Earlier(asked=0, denied=a_request(state=State.DENIED, decided_by=("os:olga",))),
             "🔁 The same was denied by os:olga.",

@@ -120,7 +120,7 @@ def test_a_decided_card_that_cannot_be_drawn_as_it_was_loses_its_buttons(office)
 
     assert not is_answerable(office.card())
     assert "What was shown here cannot be drawn again as it was" in text_of(office.card().blocks)
-    assert "*✅ Approved by <@U0ADA>*" in text_of(office.card().blocks)
+    assert "👍 Approved by <@U0ADA>" in text_of(office.card().blocks)
 
 
 def test_an_unreadable_plan_is_not_posted(office):

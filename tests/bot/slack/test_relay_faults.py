@@ -42,7 +42,7 @@ def test_an_outage_delays_pictures_and_changes_no_decision(office):
 
     assert office.world.request(request).state is State.EXPIRED
     assert len(office.cards_in()) == 1
-    assert "⌛ Timed out before it was shown to anybody" in text_of(office.card().blocks)
+    assert "⚠️ Expired before it was shown to anybody" in text_of(office.card().blocks)
     assert not is_answerable(office.card())
     assert Counter(office.deliveries()) == {
         ("card.posting", None): 2,

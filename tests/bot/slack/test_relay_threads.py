@@ -26,7 +26,7 @@ def test_every_event_is_told_once_in_order(office):
 
     told = " ".join(office.thread())
     for sentence in (
-        "asked for @U0CHEN",
+        "asked on behalf of @U0CHEN",
         "@U0DINA tried to approve it",
         "@U0ADA approved it.",
         "Approved.",
@@ -34,7 +34,7 @@ def test_every_event_is_told_once_in_order(office):
         "Done.",
     ):
         assert sentence in told
-    places = [told.index(one) for one in ("asked for", "tried to", "approved it", "Applied.")]
+    places = [told.index(one) for one in ("asked on behalf of", "tried to", "approved it", "Applied.")]
     assert places == sorted(places)
     assert office.lines.count() == 0
     assert request.id not in told

@@ -98,7 +98,7 @@ def test_more_remarks_than_fit_take_the_approval_away():
     part = draw_review(a_review(findings=tuple(f"Finding {number} {'x' * 200}" for number in range(60))))
 
     assert part.whole is False
-    assert "60 remarks, which do not fit on this card." in text_of(part.change)
+    assert "Not shown, because they do not fit on this card: 60 remarks." in text_of(part.change)
 
 
 def test_a_change_that_fits_to_the_last_character_is_whole():
