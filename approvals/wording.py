@@ -33,8 +33,8 @@ NEVER: Final = ("off", "resume", "end", "unpause", "unstop", "unfreeze", "help",
 
 _OTHERWISE: Final = frozenset(
     {
-        "an", "any", "are", "can", "cancel", "clear", "continue", "do", "does", "dont", "free", "go", "how", "is", "lift", "list",
-        "never", "not", "of", "oh", "ok", "okay", "one", "or", "own", "release", "remove", "restart", "show", "start", "undo",
+        "any", "are", "can", "cancel", "clear", "continue", "do", "does", "dont", "free", "go", "how", "is", "lift", "list",
+        "never", "not", "of", "ok", "okay", "release", "remove", "restart", "show", "start", "undo",
         "was", "what", "when", "which", "who", "why",
     }
 )  # fmt: skip
@@ -75,6 +75,9 @@ _FILLERS: Final = frozenset("\u115f\u1160")
 """Letters that draw nothing: what all such letters of Hangul come down to."""
 
 _GAPS: Final = re.compile(r"[^\w'’]+")
+_PICTURE: Final = re.compile(r"[\W_]*:[\w+'-]{1,100}:[\W_]*")
+"""How Slack writes an emoji that was typed into a command."""
+
 _HELD_DOWN: Final = re.compile(r"(.)\1+")
 _SEEMS_A_SCOPE: Final = re.compile(r"(?!.*://)(?:[a-z]+[:=].*|[a-z0-9-]+/[a-z0-9-]+)")
 _KINDS: Final = frozenset(
@@ -101,7 +104,7 @@ def stop_of(text: str) -> Stop | None:
         words = list(dropwhile(_is_punctuation, typed))
         if never_stops(words):
             return None
-        if _is_stop(words[0]):
+        if is_stop(words[0]):
             return aimed(words[1:])
         if _folded(words[0]) in _AT_ONCE or _scope(words[0]) is not None:
             return aimed(words)
@@ -136,7 +139,18 @@ def never_stops(words: list[str]) -> bool:
     forms = _forms(words[0]) if words else ()
     if not any(forms) or any(form in _OTHERWISE for form in forms) or _take_back(words):
         return True
-    return any(_nearest(form, NEVER) <= min(_slips(form), _nearest(form, STOPS)) for form in forms)
+    return is_like_off(words[0])
+
+
+def asks(words: list[str]) -> bool:
+    """Tell whether *words* say nothing, or only ask: no letter and no digit stands in the first that is more than a dash."""
+    said = list(dropwhile(_is_punctuation, words))
+    return not said or not _folded(said[0])
+
+
+def is_like_off(word: str) -> bool:
+    """Tell whether *word* is as close to one of :data:`NEVER` as to any that stops, slips allowed for."""
+    return any(_nearest(form, NEVER) <= min(_slips(form), _nearest(form, STOPS)) for form in _forms(word) if form)
 
 
 def duration_of(word: str) -> timedelta | None:
@@ -173,12 +187,14 @@ def unpaused(refusal: Refused, *, to_operator: bool = False) -> str:
 
 
 def _is_punctuation(word: str) -> bool:
-    """Tell whether *word* is a quote or a dash that stands alone; a question mark is a word."""
-    return not _folded(word) and "?" not in _plain(word)
+    """Tell whether *word* is a quote, a dash or a picture that stands alone; a question mark is a word."""
+    plain = _plain(word)
+    return _PICTURE.fullmatch(plain) is not None or (not _folded(word) and "?" not in plain)
 
 
-def _is_stop(word: str) -> bool:
-    return any(_nearest(form, STOPS) <= _slips(form) for form in _forms(word) if len(form) > 1)
+def is_stop(word: str, *, among: tuple[str, ...] = STOPS) -> bool:
+    """Tell whether *word* is, or is a slip of, one of the words *among*; nobody asks whether it is as close to their opposite."""
+    return any(_nearest(form, among) <= _slips(form) for form in _forms(word) if len(form) > 1)
 
 
 def _take_back(words: list[str]) -> bool:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from approvals.errors import Malformed, Refused, Unavailable
 from approvals.facts import instant_text
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Given
-from approvals.wording import NO_TIME, NOTHING, Stop, aimed, duration_of, never_stops, stop_of, unpaused
+from approvals.wording import NO_TIME, NOTHING, Stop, aimed, asks, duration_of, is_like_off, is_stop, stop_of, unpaused
 from approvals.workload import counted
 from bot.cli import audit_commands, digest_commands, token_commands
 from bot.cli.desk import DemoWishes, Desk, Where
@@ -27,10 +28,26 @@ LATELY: Final = timedelta(minutes=1)
 """A service that runs says so every five seconds."""
 
 
+class Commands(TyperGroup):
+    """The commands by their names, and ``pause`` by a slip of its name: whoever stops something at night types fast."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that is meant; any other word that stops is told how to."""
+        typed = args[0]
+        if typed in self.commands or is_like_off(typed):
+            return super().resolve_command(ctx, args)
+        if is_stop(typed, among=("pause",)):
+            return super().resolve_command(ctx, ["pause", *args[1:]])
+        if is_stop(typed):
+            ctx.fail(f"{NOTHING}: there is no such command. To stop everything: countersign pause all")
+        return super().resolve_command(ctx, args)
+
+
 def build(desk: Callable[[], Desk]) -> typer.Typer:
     """Return the command line over the desk that *desk* opens."""
     root = typer.Typer(
         name="countersign",
+        cls=Commands,
         help="A person's signature between an AI agent and a production change.",
         no_args_is_help=True,
         add_completion=False,
@@ -211,8 +228,10 @@ def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
     """
     # One argument may hold several words, as a quoted sentence does.
     parts = [part for word in words for part in word.split()]
-    if parts and never_stops(parts):
-        raise Malformed(f"{NOTHING}: that does not stop anything. To see how: countersign pause --help", code="no_stop")
+    if asks(parts) or is_like_off(parts[0]):
+        raise Malformed(
+            f"{NOTHING}: that does not stop anything. To stop everything: countersign pause all", code="no_stop"
+        )
     stop = stop_of(" ".join(parts)) or aimed(parts)
     asked = duration_of(duration) if duration else stop.duration
     remark = " ".join(filter(None, (stop.remark, NO_TIME if duration and asked is None else "")))

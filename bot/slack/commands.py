@@ -35,6 +35,9 @@ LISTED: Final = 10
 """How many open pauses one answer lists."""
 
 _PAUSE: Final = re.compile(r"pause_[0-9A-Z]{26}")
+_AGAIN: Final = re.compile(rf"(?:\s*/?{COMMAND.removeprefix('/')}(?:\s+|\Z))+", re.IGNORECASE)
+"""The command itself, typed or pasted once more."""
+
 _OFF: Final = ("off", "resume", "end", "unpause")
 
 
@@ -56,7 +59,7 @@ Wish = Status | Stop | Off
 
 def wish_of(text: str) -> Wish | None:
     """Return what somebody typed after the command means, or None where it means nothing."""
-    typed = unescaped(text)
+    typed = _AGAIN.sub("", unescaped(text))
     match typed.split():
         case ["status"]:
             return Status()

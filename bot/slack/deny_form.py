@@ -75,7 +75,7 @@ def denial_of(view: View) -> Denial | None:
     """Return what a form was opened for, or None where it says nothing that we could have written."""
     try:
         value, channel, ts = json.loads(view.private_metadata)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return None
     asked = asked_of(str(value))
     return None if asked is None else Denial(asked=asked, channel=str(channel), ts=str(ts))

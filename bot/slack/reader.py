@@ -36,6 +36,7 @@ _JSON: Final = "application/json"
 _UTF8: Final = frozenset({"charset=utf-8", "charset=utf8"})
 
 _COMMAND_FIELDS: Final = frozenset({"command", "text", "team_id", "user_id", "channel_id"})
+_OTHERS: Final = ("block_actions", "view_submission", "event_callback")
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{2,20}", re.ASCII)
 _ENVELOPE_ID: Final = re.compile(r'(?<!\\)"envelope_id"\s*:\s*"([A-Za-z0-9_.:-]{1,200})"', re.ASCII)
@@ -147,7 +148,7 @@ def _read_enveloped(kind: object, payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise Unread("Slack's message holds nothing", form=kind == "interactive")
     match kind:
-        case "slash_commands" if "type" not in payload:
+        case "slash_commands" if payload.get("type") not in _OTHERS:
             return _checked(Command, payload)
         case "interactive" if "command" not in payload:
             return _read_interaction(payload)
@@ -195,8 +196,6 @@ def _read_interaction(payload: dict[str, Any]) -> dict[str, Any]:
             return _checked(Click, payload)
         case "view_submission":
             return _checked(Submission, payload)
-        case "view_closed":
-            return {"type": "view_closed"}  # Nothing was typed into it that could be lost.
         case _:
             raise Unread("it is of a kind that Countersign has no use for", hints=[payload])
 

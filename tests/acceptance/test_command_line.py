@@ -113,6 +113,7 @@ def test_a_pause_stops_what_is_named(terminal: Terminal):
         (("on", "ns:demo"), UNKNOWN_FORM),
         (("demo/shop",), UNKNOWN_FORM),
         (("shop is on fire",), ""),
+        (("can", "not", "reach", "it"), ""),
         (("all", "--for", "90d", "--reason", "half a character: \ud800\x00 " + "x" * 10_000), ""),
     ],
 )
@@ -123,14 +124,29 @@ def test_no_words_keep_a_stop_from_being_made(terminal: Terminal, typed, remark)
     assert (said.code, said.out.startswith("Paused all as pause_"), remark in said.out) == (0, True, True)
 
 
-@pytest.mark.parametrize("typed", ["off", "status", "resume", "Help"])
-def test_what_takes_a_stop_back_or_asks_pauses_nothing(terminal: Terminal, typed):
-    """The opposite of a stop is none, and the answer begins with that."""
-    said = terminal.types("pause", typed)
+def test_a_slip_of_the_commands_name_pauses_and_any_other_word_for_it_says_how(terminal: Terminal):
+    """Whoever stops something types fast; what takes a stop back is no slip of one, and what pauses nothing says so."""
+    slip = terminal.types("puase", "agent:scaler")
+    others = [terminal.types(word, "all") for word in ("stop", "freez", "on")]
+    opposite = terminal.types("unpause", "all")
+
+    assert (slip.code, slip.out.startswith("Paused agent:scaler as pause_")) == (0, True)
+    assert [said.code for said in others] == [2, 2, 2]
+    assert all("Nothing was paused" in said.err for said in others)
+    assert opposite.code == 2
+    assert "pause all" not in opposite.err
+
+
+@pytest.mark.parametrize(
+    "typed", [(), ("",), (" ",), ("?",), ("...",), ("off",), ("status",), ("resume",), ("Help",), ("of", "all")]
+)
+def test_what_takes_a_stop_back_or_asks_or_says_nothing_pauses_nothing(terminal: Terminal, typed):
+    """The opposite of a stop is none, and nor are no words; the answer begins with that and says how to stop everything."""
+    said = terminal.types("pause", *typed)
 
     assert (said.code, said.err) == (
         1,
-        "countersign: Nothing was paused: that does not stop anything. To see how: countersign pause --help [no_stop]\n",
+        "countersign: Nothing was paused: that does not stop anything. To stop everything: countersign pause all [no_stop]\n",
     )
     assert "pause_" not in terminal.types("status").out
 
@@ -194,7 +210,7 @@ def test_bytes_that_are_no_text_do_not_keep_a_command_from_its_work(terminal: Te
 
 def test_an_operator_whom_the_policy_does_not_know_cannot_resume(terminal: Terminal):
     """Stopping is free, letting go on is not: an unmapped operator is refused, the pause stays, and it is on record."""
-    pause = terminal.types("pause").out.partition(" as ")[2].partition(". ")[0]
+    pause = terminal.types("pause", "all").out.partition(" as ")[2].partition(". ")[0]
 
     said = terminal.types("resume", pause)
 

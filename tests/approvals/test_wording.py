@@ -35,7 +35,7 @@ LIKE_ON = (
 LIKE_OFF = (
     *NEVER, "of", "offf", "ofg", "0ff", "oof", "fof", "onff", "ofn", "off,all", "off-now", "resum", "rseume", "edn", "unpuase",
     "npause", "un-pause", "status?", "stauts", "unfreez", "not", "dont", "don't", "do", "is", "can", "what", "show", "go", "ok",
-    "or", "start", "continue", "cancel",
+    "start", "continue", "cancel",
 )  # fmt: skip
 NOT_EITHER = ("x", "o", "n", "shrug", "pause_01JD0000000000000000000000", "u m", "o ff")
 
@@ -49,6 +49,7 @@ dressed = st.sampled_from(
         str, str.upper, str.title, _wide, "“{}”".format, "'{}'".format, "«{}»".format, "`{}`".format, "*{}*".format,
         "_{}_".format, "{}.".format, "{}!".format, "...{}…".format, "({})".format, "\ufeff{}".format, "{}\u200b".format,
         "\x00{}".format, "{}\ud800".format, "\u3164{}".format, "{}\u0301".format, " \u00a0{}\t".format, "{},".format,
+        ":octagonal_sign: {}".format,
     ]
 )  # fmt: skip
 said_after = st.sampled_from(["", " the sale", " 30m", " please", " \x00\ud800", " " + "x" * 10_000])

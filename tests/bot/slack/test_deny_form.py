@@ -122,9 +122,10 @@ def test_a_form_with_other_metadata_is_unreadable(office):
     office.world.pending()
     office.step()
     view = _open(office)
-    view.content["private_metadata"] = "{}"
 
-    assert _submit(office, "U0ADA", "No").field_errors == {"reason": UNREADABLE}
+    for metadata in ("{}", "5", "[" * 2_900):
+        view.content["private_metadata"] = metadata
+        assert _submit(office, "U0ADA", "No").field_errors == {"reason": UNREADABLE}
 
 
 def test_a_button_with_another_value_opens_no_form(office):

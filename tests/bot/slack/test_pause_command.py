@@ -27,6 +27,8 @@ PAUSE = "pause_01JD0000000000000000000000"
         ("on", Stop(scope=ALL)),
         ("On.", Stop(scope=ALL)),
         ("“stop”", Stop(scope=ALL)),
+        ("/agent-pause On", Stop(scope=ALL)),
+        ("agent-pause /agent-pause status", Status()),
         ("on 2h the sale", Stop(scope=ALL, duration=timedelta(hours=2), reason="the sale")),
         ("on agent:scaler 1d it misbehaves", Stop(scope=AGENT, duration=timedelta(days=1), reason="it misbehaves")),
         ("on namespace:prod-eu-1/shop a &lt; b", Stop(scope=NAMESPACE, reason="a < b")),
