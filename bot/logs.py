@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import structlog
 
+from approvals.masking import masked
+
 BLANK: Final = "[secret]"
 
 
@@ -50,7 +52,7 @@ _CHATTY: Final = ("slack_bolt", "slack_sdk", "urllib3", "aiohttp", "kubernetes",
 
 
 class Blanker:
-    """Blanks known secrets in everything that a log line holds, however deep."""
+    """Blanks secrets in everything that a log line holds, however deep and of whatever type."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Keep the secrets, longest first, so that one inside another is blanked whole."""
@@ -59,18 +61,24 @@ class Blanker:
     def __call__(self, logger: Any, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """Return the log line, blanked."""
         del logger, name
-        return {key: self.blanked(value) for key, value in event.items()}
+        # What begins with an underscore is the logging library's own and is not written.
+        return {key: value if key.startswith("_") else self.blanked(value) for key, value in event.items()}
 
     def blanked(self, value: Any) -> Any:
-        """Return *value* with every known secret in it blanked."""
+        """Return *value* with every known secret in it blanked, and whatever else looks like one.
+
+        What has no form of its own in a log is written as its ``repr``, which may hold one: an error, a path, bytes.
+        """
         match value:
+            case None | bool() | int() | float():
+                return value
             case str():
                 for secret in self._secrets:
                     value = value.replace(secret, BLANK)
-                return value
+                return masked(value)
             case dict():
-                return {key: self.blanked(inner) for key, inner in value.items()}
-            case list() | tuple():
+                return {self.blanked(key): self.blanked(inner) for key, inner in value.items()}
+            case list() | tuple() | set() | frozenset():
                 return [self.blanked(inner) for inner in value]
             case _:
-                return value
+                return self.blanked(repr(value))

@@ -2,10 +2,12 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import structlog
 
+from approvals.masking import MASK
 from bot.logs import BLANK, Blanker, set_up
 
 SECRET = "xoxb-1-very-secret"
@@ -51,3 +53,32 @@ def test_libraries_that_log_whole_requests_are_silenced(capsys):
 def test_a_secret_inside_another_is_blanked_whole():
     """The longest secret goes first, so that nothing of it is left standing."""
     assert Blanker(["abc", "abcdef"]).blanked("x abcdef y abc") == f"x {BLANK} y {BLANK}"
+
+
+@pytest.mark.usefixtures("_quiet_after")
+@pytest.mark.parametrize(
+    "value",
+    [ValueError(f"refused {SECRET}"), SECRET.encode(), {SECRET: 1}, {f"x{SECRET}"}, Path(f"/run/{SECRET}")],
+    ids=["error", "bytes", "key", "set", "path"],
+)
+def test_a_secret_in_a_value_of_any_type_is_blank(capsys, value):
+    """What is no text is written as its representation, which is blanked like text (I12)."""
+    set_up([SECRET], pretty=False)
+
+    structlog.get_logger("it").warning("it.failed", value=value)
+
+    line = capsys.readouterr().err
+    assert SECRET not in line
+    assert BLANK in line
+
+
+@pytest.mark.usefixtures("_quiet_after")
+@pytest.mark.parametrize("logger", [structlog.get_logger("ours"), logging.getLogger("theirs")], ids=["ours", "theirs"])
+def test_what_looks_like_a_secret_is_masked_though_nobody_named_it(capsys, logger):
+    """A minted token is in no setting; where an error carries one, in our lines or a library's, it is masked (I12)."""
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJleGVjdXRvciJ9.c2lnbmF0dXJl"
+    set_up([], pretty=False)
+
+    logger.error("refused: Authorization: Bearer " + token)
+
+    assert json.loads(capsys.readouterr().err)["event"] == f"refused: Authorization: Bearer {MASK}"
