@@ -36,6 +36,7 @@ from bot.cluster.access import grants_of
 from bot.cluster.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.manifests import manifests, yaml_of
+from bot.files import read_whole
 from bot.legs import Legs
 from bot.metrics import Metrics
 from bot.mishaps import LoggedMishaps
@@ -51,7 +52,7 @@ from models.audit_book import AuditBook
 from models.cards import Cards
 from models.database import Database, address, open_database
 from models.heartbeats import Heartbeats
-from models.policy_file import PolicyMistakes, check_policy, describe
+from models.policy_file import LARGEST_FILE, PolicyMistakes, check_policy, describe
 from models.store import SqlStore
 from models.thread_lines import ThreadLines
 
@@ -246,7 +247,7 @@ class Application:
         """Return what the policy file says, in lines."""
         file = path or self.settings.policy
         try:
-            checked = check_policy(file.read_bytes())
+            checked = check_policy(read_whole(file, most=LARGEST_FILE))
         except OSError as error:
             raise Malformed(
                 f"{file} cannot be read: {error.strerror}. Name another file, or set COUNTERSIGN_POLICY."

@@ -9,7 +9,8 @@ import structlog
 
 from approvals.errors import Malformed
 from approvals.policy import Policy
-from models.policy_file import PolicyMistakes, load_policy
+from bot.files import read_whole
+from models.policy_file import LARGEST_FILE, PolicyMistakes, load_policy
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +96,7 @@ def read_policy(path: Path) -> tuple[Policy, str]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path, most=LARGEST_FILE)
     except OSError as error:
         raise Malformed(f"The policy file {path} cannot be read: {error.strerror}. Set COUNTERSIGN_POLICY.") from error
 

@@ -8,20 +8,52 @@ import pwd
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from approvals.errors import Malformed
+from bot.files import read_whole
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8080"
 DEFAULT_DATABASE: Final = "sqlite:///countersign.db"
 DEFAULT_POLICY: Final = "policy.yml"
 SLACK_API: Final = "https://slack.com/api/"
 
+LARGEST_FILE: Final = 64 * 1024
+"""In bytes, of the settings file; ten times what all settings at their longest have."""
+
+_NAMES: Final = frozenset(
+    {
+        "COUNTERSIGN_POLICY",
+        "COUNTERSIGN_DATABASE_URL",
+        "COUNTERSIGN_MIGRATION_DATABASE_URL",
+        "COUNTERSIGN_LISTEN",
+        "COUNTERSIGN_TLS_IN_FRONT",
+        "COUNTERSIGN_TRUSTED_PROXIES",
+        "COUNTERSIGN_KUBECONFIG",
+        "COUNTERSIGN_KUBE_CONTEXT",
+        "COUNTERSIGN_CLUSTER_NOTE",
+        "SLACK_BOT_TOKEN",
+        "SLACK_APP_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "SLACK_CLIENT_ID",
+        "SLACK_CLIENT_SECRET",
+        "SLACK_API_URL",
+    }
+)
+"""What a settings file may say under a name that begins with one of ours. In the environment others are left alone: a cluster
+puts the addresses of its Services there."""
+
+_OURS: Final = ("COUNTERSIGN_", "SLACK_")
+
 _FILE: Final = "COUNTERSIGN_SETTINGS"
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*")
+_HOST: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _PLACEHOLDER: Final = re.compile(r"(?i)change-?me|placeholder|example|your[-_ ]|xxx|\.\.\.|<.*>|todo")
 _SHORTEST_SECRET: Final = 10
 
@@ -130,22 +162,35 @@ def read(values: Mapping[str, str]) -> Settings:
 
 
 def _read_file(path: Path) -> dict[str, str]:
-    """Return the settings in a file of ``NAME=value`` lines; ``#`` starts a comment line, quotes around a value go."""
+    """Return the settings in a file of ``NAME=value`` lines; ``#`` starts a comment line, quotes around a value go.
+
+    A name that is given twice or is none of ours would be obeyed otherwise than it reads, such as on another database.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = read_whole(path, most=LARGEST_FILE).decode("utf-8-sig")
     except OSError as error:
         raise Malformed(f"{_FILE}: the file {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         # Unchained: the codec's own words hold the bytes, and those of this file are secrets.
         raise Malformed(f"{_FILE}: the file {path} is not UTF-8. Save it as UTF-8.") from None
     values: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = _LINE.fullmatch(line)
         if found is None:
             raise Malformed(f"{path}, line {number}: it is not NAME=value.")
-        values[found[1]] = found[2].strip("\"'")
+        name = found[1]
+        if _CONTROLS.search(line):
+            raise Malformed(f"{path}, line {number}: {name} holds a control character.")
+        if name.startswith(_OURS) and name not in _NAMES:
+            near = get_close_matches(name, _NAMES, n=1)
+            raise Malformed(
+                f"{path}, line {number}: there is no setting called {name}.{f' Is it {near[0]}?' if near else ''}"
+            )
+        if name in values:
+            raise Malformed(f"{path}, line {number}: {name} is set a second time. Leave one of them.")
+        values[name] = found[2].strip("\"'")
     return values
 
 
@@ -163,13 +208,54 @@ def _slack(values: Mapping[str, str]) -> SlackSettings | None:
         raise Malformed(
             "Set either SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), not both and not neither."
         )
-    api_url = values.get("SLACK_API_URL") or SLACK_API
     return SlackSettings(
         bot_token=bot,
         app_token=app,
         signing_secret=signing,
-        api_url=api_url if api_url.endswith("/") else f"{api_url}/",
+        api_url=_api_url(values.get("SLACK_API_URL") or SLACK_API),
     )
+
+
+def _api_url(text: str) -> str:
+    """Return the address of Slack's API, with a slash at its end.
+
+    Every call there carries the bot's token, so it goes to this machine or through TLS. What is no such address is found now
+    and not at the first call, whose error would show the name and password in it.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if (
+        parts.scheme not in {"https", "http"}
+        or not _is_host(host)
+        or "@" in parts.netloc
+        or re.search(r"[?#\s\\]", text)
+        or not text.isascii()
+        or not text.isprintable()
+    ):
+        raise Malformed("SLACK_API_URL is https://HOST/PATH, with no name, password, query or blank in it.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise Malformed("SLACK_API_URL is plain http to another machine, which would read the bot's token. Use https.")
+    return text if text.endswith("/") else f"{text}/"
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether *text* may be the name or address of a machine."""
+    try:
+        ip_address(text)
+    except ValueError:
+        # A name whose last part is a number is a mistyped address.
+        return _HOST.fullmatch(text) is not None and not text.rstrip(".").rpartition(".")[2].isdigit()
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
 
 
 def _secret(values: Mapping[str, str], name: str, prefix: str) -> str | None:
@@ -188,7 +274,10 @@ def _listen(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port
         raise Malformed("COUNTERSIGN_LISTEN is HOST:PORT, such as 127.0.0.1:8080.")
-    return host.strip("[]"), int(port)
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not _is_host(bare):
+        raise Malformed("COUNTERSIGN_LISTEN names no host: it is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080.")
+    return bare, int(port)
 
 
 def _networks(values: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -210,4 +299,12 @@ def _yes_or_no(values: Mapping[str, str], name: str) -> bool:
 
 
 def _passwords(*urls: str) -> tuple[str, ...]:
-    return tuple(found[1] for url in urls if (found := re.search(r"://[^:/@]*:([^@]+)@", url)))
+    """Return every password in the databases' addresses, as it is written there and as it is meant.
+
+    Where a name and password end is decided as SQLAlchemy does: at the first colon and the first at-sign after that, so that the
+    name may hold an at-sign itself.
+    """
+    written = [found[1] for url in urls if (found := re.search(r"://[^:/]*:([^@]*)@", url))]
+    asked = [value for url in urls for name, value in parse_qsl(url.partition("?")[2]) if name.endswith("password")]
+    said = (form for text in (*written, *asked) for form in (text, unquote(text), quote(text, safe="")))
+    return tuple(dict.fromkeys(said))

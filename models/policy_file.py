@@ -12,13 +12,14 @@ from models.policy.counting import check_counts
 from models.policy.describing import describe
 from models.policy.identities import Identities
 from models.policy.mistakes import PolicyMistake, PolicyMistakes, Remark, Weight
-from models.policy.reading import Document, read_document
+from models.policy.reading import LARGEST_FILE, Document, read_document
 from models.policy.references import check_references
 from models.policy.remarks import remarks_on
 from models.policy.shaping import Sound, shaped
 from models.policy.translation import policy_of
 
 __all__ = [
+    "LARGEST_FILE",
     "Checked",
     "PolicyMistake",
     "PolicyMistakes",

@@ -79,6 +79,6 @@ def test_what_looks_like_a_secret_is_masked_though_nobody_named_it(capsys, logge
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJleGVjdXRvciJ9.c2lnbmF0dXJl"
     set_up([], pretty=False)
 
-    logger.error("refused: Authorization: Bearer " + token)
+    logger.error("refused: Authorization: Bearer %s", token)
 
     assert json.loads(capsys.readouterr().err)["event"] == f"refused: Authorization: Bearer {MASK}"

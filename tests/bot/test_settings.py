@@ -100,6 +100,17 @@ def test_a_secret_is_in_no_representation():
         ({"COUNTERSIGN_TRUSTED_PROXIES": "0.0.0.0/0"}, "COUNTERSIGN_TRUSTED_PROXIES"),
         ({"COUNTERSIGN_TRUSTED_PROXIES": "::/0"}, "COUNTERSIGN_TRUSTED_PROXIES"),
         ({"COUNTERSIGN_TLS_IN_FRONT": "maybe"}, "COUNTERSIGN_TLS_IN_FRONT"),
+        ({"COUNTERSIGN_LISTEN": ":8080"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_LISTEN": "[::1:8080"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_LISTEN": "127.0.0.256:8080"}, "COUNTERSIGN_LISTEN"),
+        ({"COUNTERSIGN_LISTEN": "any host:8080"}, "COUNTERSIGN_LISTEN"),
+        ({**SOCKET, "SLACK_API_URL": "slack.example/api"}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "ftp://slack.example/api/"}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "https://["}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "https://slack.example:99999/"}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "https://ada:hunter2hunter2@slack.example/api/"}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "https://slack.example/api/?a=b"}, "SLACK_API_URL"),
+        ({**SOCKET, "SLACK_API_URL": "http://slack.example/api/"}, "SLACK_API_URL"),
     ],
 )
 def test_t_auth_12_t_cfg_08_what_cannot_be_right_is_refused_by_name(values, names):
@@ -146,6 +157,57 @@ def test_a_settings_file_that_is_no_text_is_refused_without_its_bytes(tmp_path, 
 
     assert refused.value.sentence == f"COUNTERSIGN_SETTINGS: the file {file} is not UTF-8. Save it as UTF-8."
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("COUNTERSIGN_POLICY=a.yml\nCOUNTERSIGN_POLICY=b.yml\n", "line 2: COUNTERSIGN_POLICY is set a second time"),
+        (
+            "COUNTERSIGN_DATABASE_URI=x\n",
+            "line 1: there is no setting called COUNTERSIGN_DATABASE_URI. Is it COUNTERSIGN_DATABASE_URL?",
+        ),
+        ("SLACK_TOKEN_OF_THE_BOT=x\n", "line 1: there is no setting called SLACK_TOKEN_OF_THE_BOT."),
+        ("COUNTERSIGN_POLICY=a\0b\n", "line 1: COUNTERSIGN_POLICY holds a control character"),
+        ("COUNTERSIGN_POLICY=a\u2028COUNTERSIGN_LISTEN=b:1\n", "line 1: COUNTERSIGN_POLICY holds a control character"),
+        ("#" * (64 * 1024 + 1), "it has more than 65,536 bytes"),
+    ],
+)
+def test_a_settings_file_with_two_readings_is_refused(tmp_path, monkeypatch, text, says):
+    """A name that stands twice, one that is nearly ours, a character that hides: none is obeyed by its place."""
+    file = tmp_path / "settings.env"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("COUNTERSIGN_SETTINGS", str(file))
+
+    with pytest.raises(Malformed) as refused:
+        settings.from_environment()
+
+    assert says in refused.value.sentence
+
+
+def test_a_settings_file_may_come_from_another_editor(tmp_path, monkeypatch):
+    """A byte order mark and line ends of another system change nothing, and names that are none of ours are left alone."""
+    file = tmp_path / "settings.env"
+    file.write_bytes(b"\xef\xbb\xbfCOUNTERSIGN_POLICY=a.yml\r\nPATH=/bin\r\nCOUNTERSIGN_LISTEN=localhost:1\r\n")
+    monkeypatch.setenv("COUNTERSIGN_SETTINGS", str(file))
+
+    found = settings.from_environment()
+
+    assert (found.policy, found.host, found.port) == (Path("a.yml"), "localhost", 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "secrets"),
+    [
+        ("postgresql+psycopg://app@server:hunter2hunter2@db/x", {"hunter2hunter2"}),
+        ("postgresql+psycopg://app:hunter%402hunter@db/x", {"hunter%402hunter", "hunter@2hunter"}),
+        ("postgresql+psycopg://db/x?user=app&password=hunter2hunter2", {"hunter2hunter2"}),
+        ("postgresql+psycopg://db/x?sslpassword=hunter%2B2&x=y", {"hunter+2", "hunter%2B2"}),
+    ],
+)
+def test_a_password_is_blanked_wherever_the_address_has_it(address, secrets):
+    """A name with an at-sign, an escaped password, one among the options: each is a secret, as written and as meant (I12)."""
+    assert secrets <= set(read({"COUNTERSIGN_DATABASE_URL": address}).secrets)
 
 
 def test_whoever_became_root_by_sudo_is_named_for_themselves(monkeypatch):
