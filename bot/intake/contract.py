@@ -39,7 +39,10 @@ _TOKENS: Final = {
 }
 
 _EVERYWHERE: Final = (400, 408, 413, 431, 500, 503)
-_BEHIND_A_TOKEN: Final = (*_EVERYWHERE, 401, 429)
+_BEHIND_A_TOKEN: Final = {
+    "agent": (*_EVERYWHERE, 401, 429),
+    "monitor": (*_EVERYWHERE, 401),  # what is too fast is a 503 to it
+}
 _WHY: Final = {
     400: "A header, the query or the body cannot be read in one way only.",
     401: "The credential is missing or not good; which of it is not told.",
@@ -127,7 +130,7 @@ def _said(
         one: Whether its path names one escalation.
         refusals: The statuses by which it refuses, beside those of every path.
     """
-    statuses = sorted({*(_BEHIND_A_TOKEN if caller else _EVERYWHERE), *refusals})
+    statuses = sorted({*(_BEHIND_A_TOKEN[caller] if caller else _EVERYWHERE), *refusals})
     responses: dict[str, Any] = {str(status): _response(name, JSON) for status, name in success.items()}
     responses |= {str(status): _response("ProblemPayload", PROBLEM, _WHY[status]) for status in statuses}
     operation: dict[str, Any] = {"responses": responses}

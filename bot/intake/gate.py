@@ -17,7 +17,7 @@ from bot.intake.bodies import Gone, check_declared, linger, read_body, replaying
 from bot.intake.calls import check_head, headers_called
 from bot.intake.credentials import Credentials
 from bot.intake.crowd import MOST_CONNECTIONS
-from bot.intake.problems import Throttled, answer_to, defect
+from bot.intake.problems import Throttled, answer_to, defect, for_monitors
 from bot.intake.rates import Buckets, Clock
 from bot.intake.refusals import Refusals
 from bot.intake.sources import Sources
@@ -119,6 +119,8 @@ class Gate:
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         token: Token | None = scope.get(CALLER)
         await self._refusals.note(refused, token=token, source=self._sources.of(scope))
+        if scope["path"].startswith(_MONITORS):
+            refused = for_monitors(refused)
         if BODY in scope or not _has_body(scope):
             await answer_to(refused)(scope, receive, answer)
             return

@@ -74,6 +74,18 @@ def answer_to(refused: Refused, *, close: bool = False) -> Response:
     return document(problem, headers=headers)
 
 
+def for_monitors(refused: Refused) -> Refused:
+    """Return *refused* as a monitor has to be told: Alertmanager sends again after a 5xx alone, and drops all else for good.
+
+    So what comes too fast or too slowly, and would do a moment later, is a 503 to it.
+    """
+    is_slow = isinstance(refused, Turned) and refused.status is HTTPStatus.REQUEST_TIMEOUT
+    if not is_slow and not isinstance(refused, TooMany):
+        return refused
+    headers = {"Retry-After": str(LATER_S), **_headers_of(refused)}
+    return Turned(refused.sentence, status=HTTPStatus.SERVICE_UNAVAILABLE, code=refused.code, headers=headers)
+
+
 def defect() -> Response:
     """Return the answer to a call on which we failed: always the same."""
     return document(

@@ -110,7 +110,7 @@ def refused_message(refused: RefusedDeliveries, *, revision: int) -> Message:
                 f"status:{revision}",
                 f"Countersign has refused at least {times} of the monitor *{monitor}* since {date_markup(refused.since)}:"
                 f" {causes}.{cures}"
-                " Their content is not known here, and the monitor does not send it again.",
+                " Their content is not known here, and may not come again.",
             ),
             context(f"mark:{revision}", refused.id),
         ),

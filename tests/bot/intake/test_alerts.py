@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.intake.deps import Rates
+from bot.intake.rates import Rate
 from tests.bot.intake.support import ALERTS, MONITOR, a_delivery, open_door
 from tests.builders import CHANNEL
 from tests.waiting import wait_until
@@ -116,6 +118,30 @@ def test_a_real_alertmanager_is_understood(world, hand_clock, start_alertmanager
     with world.store.reading() as reading:
         (subject,) = reading.connection.exec_driver_sql("SELECT id FROM alerts").scalars()
         assert reading.texts(subject)["label shop"] == "é"
+
+
+def test_a_monitor_that_is_too_fast_is_told_to_come_again(world, hand_clock):
+    """It would drop for good what was answered 429, and with it the end of an alarm: 503 is what makes it send once more."""
+    rates = Rates(calls=Rate(per_second=0.01, burst=1))
+    with open_door(world, hand_clock, rates=rates, seconds=lambda: 0.0) as door:
+        taken, held = (door.call("POST", ALERTS, a_delivery(), token=MONITOR) for _ in range(2))
+
+    assert (taken.status, held.status, held.code, held.headers["retry-after"]) == (200, 503, "too_many_calls", "100")
+
+
+def test_alertmanager_sends_again_what_came_too_fast(world, hand_clock, start_alertmanager):
+    """The real one: two groups at once, one of which finds no room, and both are shown in the end."""
+    rates = Rates(calls=Rate(per_second=1, burst=1))
+    with open_door(world, hand_clock, rates=rates) as door:
+        config = _sending_to(door.port)
+        config["route"] |= {"group_by": ["alertname"], "group_interval": "20s", "repeat_interval": "1h"}
+        began = datetime.now(UTC) - timedelta(minutes=5)
+        alerts = [
+            {"labels": {"alertname": name}, "startsAt": began.isoformat(), "endsAt": _in(hours=1)} for name in "abc"
+        ]
+
+        start_alertmanager(config).post_alerts(alerts)
+        wait_until(lambda: len(_alerts(door)) == len(alerts), what="all are stored", within_s=15)
 
 
 def _sending_to(port):
