@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from approvals.masking import masked
 from approvals.visible import visible_line
 
 _SUCCESS: Final = 2
@@ -91,7 +92,8 @@ def describe(answer: Answer) -> str:
     words = f"{answer.status} {answer.reason}".strip()
     fence = "" if answer.fenced_by is None else f", by the admission policy {answer.fenced_by}"
     fields = _fields_of(answer.body or {})
-    return f"{words}{fence}, at {', '.join(fields)}" if fields else f"{words}{fence}"
+    # A path's last part may be the key of a label or annotation, which somebody else has chosen.
+    return f"{words}{fence}, at {masked(', '.join(fields))}" if fields else f"{words}{fence}"
 
 
 def _fields_of(status: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from approvals.errors import Malformed, Missing
+from approvals.masking import masked
 from bot.intake.problems import BadRequest, Turned
 from models.payloads import read
 from models.payloads.shapes import ESCALATION_ID, Shape
@@ -76,7 +77,8 @@ def idempotency_key_of(scope: Scope) -> str:
     """Return the call's idempotency key.
 
     Raises:
-        BadRequest: There is none, or more than one, or it is not 1 to 255 printable ASCII characters.
+        BadRequest: There is none, or more than one, or it is not 1 to 255 printable ASCII characters, or looks like a
+            credential.
     """
     values = headers_called(scope, b"idempotency-key")
     if not values:
@@ -86,7 +88,11 @@ def idempotency_key_of(scope: Scope) -> str:
             f"Idempotency-Key is one header of 1 to {LONGEST_KEY} printable ASCII characters.",
             code="idempotency_key_malformed",
         )
-    return values[0].decode("ascii")
+    key = values[0].decode("ascii")
+    if masked(key) != key:
+        # The key is kept as it is. A client that mixes up its headers would leave its token in the database.
+        raise BadRequest("Idempotency-Key looks like a credential.", code="idempotency_key_malformed")
+    return key
 
 
 def check_json(scope: Scope) -> None:

@@ -39,7 +39,9 @@ LONGEST_ANNOTATION: Final = 8192
 _FIRST: Final = ("alertname", "severity", "namespace", "summary", "description")
 """What is kept before all else, wherever it stands."""
 
-_FINGERPRINT: Final = re.compile(r"[0-9A-Za-z:_-]{1,64}", re.ASCII)
+_FINGERPRINT: Final = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+"""What may stand on a card as a word of ours. Slack draws what stands between colons, such as a tick."""
+
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FRACTION: Final = re.compile(r"(\.\d{1,6})\d*", re.ASCII)
 _FIRST_YEAR: Final = 1970
@@ -151,7 +153,8 @@ class _Reader:
         taken: dict[str, str] = {}
         for name, value in sorted(found.items(), key=_by_weight):
             text = _text(value)
-            short_name, cut_name = _cut(self._loose.clean(name), LONGEST_NAME)
+            # Masked here: a name is kept as it is, while the audit trail masks every value.
+            short_name, cut_name = _cut(masked(self._loose.clean(name)), LONGEST_NAME)
             if text is None or not name.strip() or short_name in taken or len(taken) >= MOST_TEXTS:
                 left_out += 1
                 continue
@@ -211,10 +214,13 @@ def _instant(value: object) -> tuple[datetime | None, bool]:
 
 
 def _fingerprint(entry: Mapping[str, Any]) -> str:
-    """Return the sender's own fingerprint; where it has none that we can keep, a hash of it, or of all its labels."""
+    """Return the sender's own fingerprint; where it has none that we can keep, a hash of it, or of all its labels.
+
+    What looks like a credential is kept as its hash too: a fingerprint is stored and shown as it is.
+    """
     said = entry.get("fingerprint")
     if isinstance(said, str) and said.strip():
-        return said if _FINGERPRINT.fullmatch(said) else _hash("fingerprint", said)
+        return said if _FINGERPRINT.fullmatch(said) and masked(said) == said else _hash("fingerprint", said)
     return _hash("labels", _json(entry.get("labels")))
 
 

@@ -23,11 +23,25 @@ def _status(code, reason="Invalid", **details):
         ),
         (_status(422, causes=[{"field": LEAK}, {"field": 7}, "x", {}]), "422 Invalid"),
         (_status(422, causes=[{"field": f"f{number}"} for number in range(9)]), "422 Invalid, at f0, f1, f2, f3, f4"),
+        (
+            _status(422, causes=[{"field": "metadata.labels[AKIA0000000000000000]"}]),
+            "422 Invalid, at metadata.labels[[looked like a secret]]",
+        ),
         (_status(403, LEAK), "403"),
         (Answer(status=502, body=None), "502"),
         (Answer(status=400, body={"reason": ["x"], "details": "x"}), "400"),
     ],
-    ids=["reason", "field", "fields once", "no shape", "bounded", "reason with text", "no body", "wrong types"],
+    ids=[
+        "reason",
+        "field",
+        "fields once",
+        "no shape",
+        "bounded",
+        "a secret for a key",
+        "reason with text",
+        "no body",
+        "wrong types",
+    ],
 )
 def test_an_error_is_described_without_the_servers_text(answer, words):
     """Only the status, the reason's code and field paths are said: a message can carry a whole pod (I12)."""

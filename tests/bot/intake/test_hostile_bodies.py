@@ -128,6 +128,7 @@ KEYS = {
     "not ascii": ["sch\xf6n"],
     "a tab": ["a\tb"],
     "two": ["a", "b"],
+    "a credential": ["cst_0123456789abcdefghijklmnop"],
 }
 
 

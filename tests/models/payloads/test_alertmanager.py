@@ -231,6 +231,23 @@ def test_a_long_text_is_cut_with_its_secrets_gone_first():
     assert "AKIA" not in text
 
 
+def test_what_is_kept_as_it_came_holds_no_secret():
+    """The names of labels and the fingerprint are stored and shown as they are, so they are masked where they come in (I12)."""
+    secret = "AKIA" + "A" * 16
+    report = delivered(
+        with_alert(labels={secret: "a", "alertname": "b"}, annotations={f"x {secret}": "c"}, fingerprint=secret)
+    ).reports[0]
+
+    assert secret not in f"{report}"
+    assert report.labels == {"alertname": "b", "[looked like a secret]": "a"}
+    assert report.annotations == {"x [looked like a secret]": "c"}
+
+
+def test_a_fingerprint_draws_nothing_on_a_card():
+    """It stands there among words of ours, so it is no picture: Slack draws what stands between colons (I8)."""
+    assert ":" not in delivered(with_alert(fingerprint=":white_check_mark:")).reports[0].fingerprint
+
+
 @pytest.mark.parametrize("said", ["F5FC", "a b", "x" * 65, "é", "\ud800", 17])
 def test_a_strange_fingerprint_still_tells_alerts_apart(said):
     """What the sender keeps is what tells them apart, however it is written; nothing of it has to be stored as it came."""
