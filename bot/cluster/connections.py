@@ -5,6 +5,7 @@ that rotated tokens and certificates are noticed. Whatever would weaken the conn
 server's certificate, plain HTTP to anything but loopback. What the account may do is :mod:`bot.cluster.access`.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -16,12 +17,13 @@ from urllib.parse import urlsplit
 
 from kubernetes.client import Configuration
 from kubernetes.client.rest import should_bypass_proxies
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException, load_incluster_config
 from yaml import YAMLError
 
 from approvals.errors import Unavailable
 from bot.cluster.calls import Endpoint, Identity
 from bot.cluster.kubeconfig import what_lacks, why_no_pod, why_unusable
+from bot.cluster.plugins import LONGEST_PLUGIN, load_bounded
 
 _READ_ANEW_AFTER: Final = 60.0
 """Seconds: kubelet replaces a pod's token long before it ends, and plugins' tokens live for minutes at least."""
@@ -30,6 +32,12 @@ _READ_ANEW_AFTER: Final = 60.0
 _NO_CREDENTIAL: Final = (
     "no_credential",
     "it yields neither a token nor a client certificate: give its user one, or see why the program that should (exec) does not",
+)
+
+_TOO_SLOW: Final = "plugin_too_slow"
+_TOO_SLOW_WORDS: Final = (
+    f"the program that its user names (exec) did not end within {LONGEST_PLUGIN:g} seconds: see whether it waits for somebody to"
+    " log in, or for a network"
 )
 
 
@@ -51,6 +59,16 @@ class Source:
         return f"{self.kubeconfig} (context {self.context or 'as the file says'})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """The last time that a source yielded nothing."""
+
+    at: float
+    took: float
+    """Seconds."""
+    error: "Unusable"
+
+
 class Connections:
     """The bot's own identity, by environment."""
 
@@ -58,7 +76,10 @@ class Connections:
         """Read nothing yet; *sources* may grow while this lives."""
         self._sources = sources
         self._known: dict[Source, tuple[float, Identity]] = {}
+        self._failed: dict[Source, _Failure] = {}
         self._lock = Lock()
+        self._reading: defaultdict[Source, Lock] = defaultdict(Lock)
+        """Held by who reads a source: a program that yields a credential is run once for all who wait for it."""
 
     def source(self, environment: str) -> Source:
         """Return where *environment*'s account comes from.
@@ -78,12 +99,11 @@ class Connections:
             Unavailable: None is configured, or what is configured cannot be used.
         """
         source = self.source(environment)
-        with self._lock:
-            known = self._known.get(source)
-        if known is not None and monotonic() - known[0] < _READ_ANEW_AFTER:
-            return known[1]
+        identity = self._fresh(source)
+        if identity is not None:
+            return identity
         try:
-            identity = read_identity(source)
+            return self._read(source)
         except Unusable as error:
             sentence = f"The connection to the cluster of {environment} cannot be used"
             raise Unavailable(
@@ -92,9 +112,36 @@ class Connections:
                 cause=error.code,
                 detail=f"{sentence}: {error}. It comes from {source}.",
             ) from error
+
+    def _fresh(self, source: Source) -> Identity | None:
         with self._lock:
-            self._known[source] = (monotonic(), identity)
-        return identity
+            known = self._known.get(source)
+        return known[1] if known is not None and monotonic() - known[0] < _READ_ANEW_AFTER else None
+
+    def _read(self, source: Source) -> Identity:
+        """Return what *source* yields, read by one thread for all that wait.
+
+        A failure counts for as long as it took to find: a program that hung is not run again and again.
+        """
+        with self._lock:
+            reading = self._reading[source]
+        with reading:
+            identity = self._fresh(source)
+            if identity is not None:
+                return identity
+            failure = self._failed.pop(source, None)
+            began = monotonic()
+            if failure is not None and began - failure.at < failure.took:
+                self._failed[source] = failure
+                raise Unusable(str(failure.error), code=failure.error.code)
+            try:
+                identity = read_identity(source)
+            except Unusable as error:
+                self._failed[source] = _Failure(at=monotonic(), took=monotonic() - began, error=error)
+                raise
+            with self._lock:
+                self._known[source] = (monotonic(), identity)
+            return identity
 
     def forget(self, environment: str) -> None:
         """Read the identity anew when it is next asked for: the cluster did not accept it."""
@@ -118,6 +165,7 @@ def read_identity(source: Source) -> Identity:
         Unusable: It cannot be read, yields no credential, or would weaken the connection.
     """
     configuration = Configuration()
+    was_ended = False
     if source.kubeconfig is None and source.context is not None:
         # The pod's account leads to the cluster that the pod is in, whatever the context says.
         raise Unusable(
@@ -128,9 +176,7 @@ def read_identity(source: Source) -> Identity:
         if source.kubeconfig is None:
             load_incluster_config(configuration)
         else:
-            load_kube_config(
-                str(source.kubeconfig), source.context, client_configuration=configuration, persist_config=False
-            )
+            was_ended = load_bounded(source.kubeconfig, source.context, configuration)
     except (ConfigException, OSError, YAMLError, ValueError, TypeError, KeyError) as error:
         # Unchained: the library's own words may quote what it could not read, and a kubeconfig holds credentials.
         code, words = (
@@ -141,6 +187,8 @@ def read_identity(source: Source) -> Identity:
         raise Unusable(
             "it is no kubeconfig: a list or a mapping in it is something else", code="kubeconfig_not_one"
         ) from None
+    if was_ended:
+        raise Unusable(_TOO_SLOW_WORDS, code=_TOO_SLOW)
     return _checked(configuration, source)
 
 

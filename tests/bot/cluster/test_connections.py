@@ -1,11 +1,13 @@
 import json
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from kubernetes.config import incluster_config
 
 from approvals.errors import Unavailable
+from bot.cluster import plugins
 from bot.cluster.calls import Endpoint, Identity
 from bot.cluster.connections import Connections, Source, Unusable, read_identity
 from tests.bot.cluster.backstage import kubeconfig
@@ -204,6 +206,47 @@ def test_an_identity_is_kept_for_a_while_and_forgotten_on_demand(tmp_path):
     third = connections.own("prod").authorization
 
     assert (first, second, third) == ("Bearer old", "Bearer old", "Bearer new")
+
+
+def a_plugin(tmp_path, script):
+    """Return a kubeconfig's user whose credential a shell script yields; each run leaves a line in *tmp_path*/runs."""
+    program = tmp_path / "plugin"
+    program.write_text(f"#!/bin/sh\necho run >> {tmp_path}/runs\n{script}\n")
+    program.chmod(0o700)
+    return {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin", "interactiveMode": "Never"}
+    }
+
+
+YIELDS = (
+    'echo \'{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "fresh"}}\''
+)
+
+
+def test_a_program_that_yields_the_credential_is_run_once_for_all(tmp_path, written):
+    """A storm of questions to one cluster is no storm of logins; a command beside the kubeconfig is found."""
+    connections = Connections({"prod": written(_config(user=a_plugin(tmp_path, f"sleep 0.2; {YIELDS}")))})
+
+    with ThreadPoolExecutor(6) as threads:
+        found = {identity.authorization for identity in threads.map(connections.own, ["prod"] * 6)}
+
+    assert (found, (tmp_path / "runs").read_text()) == ({"Bearer fresh"}, "run\n")
+
+
+def test_a_program_that_hangs_is_ended_and_said(tmp_path, written, monkeypatch):
+    """One that waits for somebody to log in would hold every thread that asks its cluster, for ever."""
+    monkeypatch.setattr(plugins, "LONGEST_PLUGIN", 0.3)
+    connections = Connections({"prod": written(_config(user=a_plugin(tmp_path, "exec sleep 60")))})
+
+    def asked(_):
+        with pytest.raises(Unavailable) as refused:
+            connections.own("prod")
+        return refused.value.cause_code
+
+    with ThreadPoolExecutor(4) as threads:
+        causes = list(threads.map(asked, range(4)))
+
+    assert (causes, (tmp_path / "runs").read_text()) == (["plugin_too_slow"] * 4, "run\n")
 
 
 def test_an_unusable_source_is_no_answer_and_names_its_environment(tmp_path):
