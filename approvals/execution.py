@@ -591,7 +591,7 @@ VOID_SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.UNPLANNABLE: "It cannot be previewed any more.",
     Reason.NOT_PERMITTED: "The executor's account could not be used.",
     Reason.REFUSED_BY_CLUSTER: "The cluster refused it.",
-    Reason.NEVER_LANDED: "The lost write can no longer land; nothing was changed.",
+    Reason.NEVER_LANDED: "The lost write can no longer land.",
 }
 
 

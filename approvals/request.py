@@ -310,7 +310,7 @@ def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     return Judged(
         transition=_cast(waiting, vote, voided, bench, ballot, with_request=True),
         request=waiting,
-        sentence=f"Your approval counts. {missing} more needed.",
+        sentence=f"Your approval counts. {missing} more needed before anything runs.",
         missing=missing,
     )
 
@@ -345,7 +345,7 @@ def _approved(request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote,
     return Judged(
         transition=cast.then(Transition(nouns=(approved,), events=(end,))),
         request=approved,
-        sentence="Approved. Countersign carries it out now.",
+        sentence="Approved. Countersign carries it out as soon as it may start.",
     )
 
 

@@ -233,7 +233,7 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.EXECUTION_ARMED: _execution("Every check passed; start {number} is on record."),
     Kind.EXECUTION_SENDING: _execution("Sending it to the cluster (start {number})."),
     Kind.EXECUTION_APPLIED: _execution("{message}"),
-    Kind.EXECUTION_REJECTED: _execution("The cluster refused it: {message}"),
+    Kind.EXECUTION_REJECTED: _execution("Countersign changed nothing: {message}"),
     Kind.EXECUTION_UNKNOWN: _execution("It is not known whether it landed: {message}"),
     Kind.EXECUTION_STILL_UNKNOWN: _execution("It is still not known whether it landed: {message}"),
     Kind.EXECUTION_VOIDED: _execution("Not carried out: {message}"),

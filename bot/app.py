@@ -29,6 +29,7 @@ from approvals.usecases.admit import Admit
 from approvals.usecases.decide import Decide
 from approvals.usecases.pause import EngagePause, Resume
 from approvals.usecases.revocations import FollowRevocations
+from approvals.workload import counted
 from bot import clock, logs
 from bot.clearances import STATEMENT, Clearances
 from bot.cli.desk import DemoWishes, Status, Where
@@ -254,7 +255,7 @@ class Application:
             ) from error
         except PolicyMistakes as mistakes:
             listed = "\n".join(f"{file}:{mistake}" for mistake in mistakes.mistakes)
-            raise Malformed(f"the policy holds {len(mistakes.mistakes)} mistakes:\n{listed}") from mistakes
+            raise Malformed(f"The policy holds {counted(len(mistakes.mistakes), 'mistake')}:\n{listed}") from mistakes
         return (*describe(checked.policy).splitlines(), *(f"{file}:{remark}" for remark in checked.remarks))
 
     def manifests(self, environment: str) -> str:

@@ -3,7 +3,7 @@
 ``build`` makes them over a desk; the groups of commands that need more than a few lines are in modules of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +13,14 @@ import typer
 from typer.core import TyperGroup
 
 from approvals.errors import Malformed, Refused, Unavailable
-from approvals.facts import instant_text
+from approvals.pause import Pause, Scope, ScopeKind
 from approvals.request import Answer, Via
 from approvals.usecases.decide import Given
 from approvals.wording import NO_TIME, NOTHING, Stop, aimed, asks, duration_of, is_like_off, is_stop, stop_of, unpaused
 from approvals.workload import counted
 from bot.cli import audit_commands, digest_commands, token_commands
 from bot.cli.desk import DemoWishes, Desk, Where
-from bot.cli.output import answering, say, table
+from bot.cli.output import answering, moment, say, table
 
 Reason = Annotated[str, typer.Option(help="Why, for the record and for the people it concerns.")]
 
@@ -147,7 +147,12 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         """Agree to end a pause; the second person's agreement ends it."""
         at = desk()
         resumed = at.resume()(pause_id, account=at.account, reason=reason)
-        say(f"{pause_id} goes on: one more person must agree." if resumed.missing else f"{pause_id} has ended.")
+        if resumed.missing:
+            say(f"{pause_id} goes on: one more person must agree.")
+        else:
+            say(
+                f"Resumed {_scope(resumed.pause.scope)}: {pause_id} has ended. Approvals given before the pause do not run."
+            )
 
     @root.command()
     @answering
@@ -179,11 +184,12 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
             ("policy", now.policy),
             ("database", now.database),
             ("cluster", now.cluster),
+            ("paused", _paused(now.pauses)),
             ("epoch", str(now.epoch)),
         )
         table(("", ""), facts)
         if now.service.legs:
-            table(("leg", "of", "is", "since", "why"), (_leg_row(leg) for leg in now.service.legs))
+            table(("leg", "of", "is", "since", "why"), (_leg_row(leg) for leg in _worst_first(now.service.legs)))
         if now.pauses:
             table(
                 ("pause", "stops", "by", "since", "asks for the resume"),
@@ -192,8 +198,8 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
                         one.id,
                         str(one.scope),
                         one.by,
-                        instant_text(one.engaged_at)[:19],
-                        "" if one.ask_at is None else instant_text(one.ask_at)[:19],
+                        moment(one.engaged_at),
+                        "" if one.ask_at is None else moment(one.ask_at),
                     )
                     for one in now.pauses
                 ),
@@ -207,7 +213,7 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
                         one.environment,
                         str(one.count),
                         ", ".join(f"{code} ({number})" for code, number in one.codes.items()),
-                        instant_text(one.last_at)[:19],
+                        moment(one.last_at),
                     )
                     for one in now.refused_deliveries
                 ),
@@ -215,9 +221,25 @@ def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         table(("waiting", "number"), ((name, str(number)) for name, number in now.counts.items()))
 
 
+def _paused(pauses: Sequence[Pause]) -> str:
+    """Return what is paused, for the first lines: the table of pauses stands where a long one of legs has scrolled them away."""
+    if not pauses:
+        return "nothing"
+    return f"{', '.join(_scope(one.scope) for one in pauses)}: nothing can be approved or started there"
+
+
+def _scope(scope: Scope) -> str:
+    return "everything" if scope.kind is ScopeKind.ALL else str(scope)
+
+
+def _worst_first(legs: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return the legs with those that are not good on top."""
+    return sorted(legs, key=lambda leg: leg["state"] == "good")
+
+
 def _leg_row(leg: Mapping[str, str]) -> tuple[str, ...]:
     code = "" if leg["state"] == "good" else f" ({leg['code']})"
-    return (leg["part"], leg["of"], f"{leg['state']}{code}", leg["since"][:19], leg["why"])
+    return (leg["part"], leg["of"], f"{leg['state']}{code}", f"{leg['since'][:19]}Z", leg["why"])
 
 
 def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
@@ -241,12 +263,12 @@ def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
 def _pause(at: Desk, stop: Stop) -> None:
     engaged = at.engage_pause()(stop.scope, account=at.account, duration=stop.duration, reason=stop.reason)
     say(
-        f"Paused {engaged.pause.scope}{' already,' if engaged.already else ''} as {engaged.pause.id}."
+        f"Paused {_scope(engaged.pause.scope)}{' already,' if engaged.already else ''} as {engaged.pause.id}."
         f" Stopped before they started: {counted(engaged.voided, 'approved change')}."
     )
     if stop.remark:
         say(stop.remark)
-    say("Deadlines go on; denials count. It takes two eligible people to resume.")
+    say(f"Deadlines go on; denials count. To resume, two eligible people run: countersign resume {engaged.pause.id}")
     try:
         where = at.where()
     except Refused as refusal:  # It is paused all the same.
@@ -263,7 +285,7 @@ def _told_of(where: Where) -> str:
         return f"{written}. WARNING: no service has ever run on it; the pause counts from its first start."
     if where.now - where.served_at > LATELY:
         return (
-            f"{written}. WARNING: no service has run on it since {instant_text(where.served_at)[:19]} UTC."
+            f"{written}. WARNING: no service has run on it since {moment(where.served_at)}."
             " Is it the one that your service uses?"
         )
     return f"{written}; a service ran on it {int((where.now - where.served_at).total_seconds())} s ago."

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from approvals.digest import DRIFTS, WeeklyDigest
-from approvals.facts import instant_text
 from bot.cli.desk import Desk
-from bot.cli.output import answering, fail, say, table
+from bot.cli.output import answering, fail, moment, say, table
 
 
 def build(desk: Callable[[], Desk]) -> Callable[..., None]:
@@ -31,7 +30,7 @@ def build(desk: Callable[[], Desk]) -> Callable[..., None]:
 
 
 def _show(digest: WeeklyDigest) -> None:
-    say(f"{digest.environment}: {instant_text(digest.start)[:10]} to {instant_text(digest.end)[:10]}")
+    say(f"{digest.environment}: {moment(digest.start)} to {moment(digest.end)}")
     rows = [("asked", str(digest.asked)), *((f"  {state}", str(number)) for state, number in digest.outcomes.items())]
     rows += [("expired and shown to nobody", str(digest.unseen))]
     rows += [("refused at intake", str(digest.refused)), ("answers that did not count", str(digest.answers_refused))]

@@ -7,6 +7,7 @@ from outside goes through :func:`approvals.visible.visible`, so that it cannot d
 import re
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import wraps
 from typing import Final, NoReturn, ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from approvals.canonical import NotCanonical
 from approvals.errors import Refused, Unavailable
+from approvals.facts import instant_text
 from approvals.visible import visible
 
 REFUSED: Final = 1
@@ -49,6 +51,11 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         drawn.add_row(*(Text(visible(cell).text) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED).print(drawn)
+
+
+def moment(at: datetime) -> str:
+    """Return *at* to the second, with its zone: nobody who is woken reckons which one a bare time is in."""
+    return f"{instant_text(at)[:19]}Z"
 
 
 def fail(sentence: str, *, code: str, exit_code: int = REFUSED) -> NoReturn:

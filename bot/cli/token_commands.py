@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from approvals.facts import instant_text
 from approvals.tokens import Token, TokenKind
 from bot.cli.desk import Desk
-from bot.cli.output import answering, say, table
+from bot.cli.output import answering, moment, say, table
 
 
 def build(desk: Callable[[], Desk]) -> typer.Typer:
@@ -42,7 +41,7 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
             by=at.account,
         )
         typer.echo(secret)
-        typer.echo(f"{made.id}, good until {instant_text(made.expires_at)[:16]}Z. It is shown only now.", err=True)
+        typer.echo(f"{made.id}, good until {moment(made.expires_at)}. It is shown only now.", err=True)
 
     @token.command()
     @answering
@@ -64,7 +63,7 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
                 one.kind.value,
                 one.holder,
                 _where(one),
-                instant_text(one.expires_at)[:10],
+                moment(one.expires_at),
                 "revoked" if one.revoked_at else "",
             )
             for one in desk().tokens()

@@ -20,7 +20,7 @@ _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.QUEUED: "⏳ Waiting to be carried out.",
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
-    Phase.REJECTED: "❌ The cluster refused it: Countersign changed nothing.",
+    Phase.REJECTED: "❌ Failed: Countersign changed nothing.",
     Phase.UNKNOWN: "⚠️ It is not known whether it landed; Countersign is finding out.",
     Phase.VOIDED: "⛔ Not carried out: Countersign changed nothing.",
     Phase.ABANDONED: "⚠️ Closed without knowing whether it landed.",

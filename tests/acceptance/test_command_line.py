@@ -85,8 +85,12 @@ def test_status_says_what_waits_and_what_is_paused(terminal: Terminal):
     assert [line.split() for line in said.out.splitlines() if line.startswith("requests pending")] == [
         ["requests", "pending", "1"]
     ]
+    assert [line.split() for line in said.out.splitlines() if line.startswith("paused ")] == [
+        ["paused", "everything:", "nothing", "can", "be", "approved", "or", "started", "there"]
+    ]
     (pause,) = [line.split() for line in said.out.splitlines() if line.startswith("pause_")]
     assert (len(pause[0]), pause[1:3]) == (len("pause_") + 26, ["all", OPERATOR])
+    assert [at[-1] for at in pause[3:5]] == ["Z", "Z"], "a time without its zone"
 
 
 def test_a_pause_stops_what_is_named(terminal: Terminal):
@@ -121,7 +125,7 @@ def test_no_words_keep_a_stop_from_being_made(terminal: Terminal, typed, remark)
     """A stop in a hurry stops everything where it is not clear what less was meant, and says so; a time only asks."""
     said = terminal.types("pause", *typed)
 
-    assert (said.code, said.out.startswith("Paused all as pause_"), remark in said.out) == (0, True, True)
+    assert (said.code, said.out.startswith("Paused everything as pause_"), remark in said.out) == (0, True, True)
 
 
 def test_a_slip_of_the_commands_name_pauses_and_any_other_word_for_it_says_how(terminal: Terminal):

@@ -73,7 +73,7 @@ def test_the_one_approval_that_is_needed_approves():
             ),
         ),
         request=after,
-        sentence="Approved. Countersign carries it out now.",
+        sentence="Approved. Countersign carries it out as soon as it may start.",
         counted=True,
         missing=0,
     )
@@ -89,7 +89,7 @@ def test_the_first_of_two_waits_for_the_second():
             nouns=(after, the_vote()), events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), request=after),)
         ),
         request=after,
-        sentence="Your approval counts. 1 more needed.",
+        sentence="Your approval counts. 1 more needed before anything runs.",
         counted=True,
         missing=1,
     )
@@ -193,7 +193,7 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
             ),
         ),
         request=after,
-        sentence="Approved. Countersign carries it out now.",
+        sentence="Approved. Countersign carries it out as soon as it may start.",
     )
 
 
@@ -212,7 +212,7 @@ def voided(why: str, vote: Vote, bench: Bench, request: Request) -> None:
             ),
         ),
         request=after,
-        sentence="Your approval counts. 1 more needed.",
+        sentence="Your approval counts. 1 more needed before anything runs.",
         missing=1,
     )
 

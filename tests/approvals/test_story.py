@@ -214,7 +214,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
     ),
     (
         last(rejected(over(), an_attempt(), now=NOON, http_status=403, audit_id=None, message="Forbidden.")),
-        "The cluster refused it: Forbidden.",
+        "Countersign changed nothing: Forbidden.",
     ),
     (
         last(unknown(over(), an_attempt(), now=NOON, message="The reply was lost.", look_again=MINUTE)),

@@ -51,7 +51,7 @@ def test_an_approval_is_committed_shown_and_told(either_office):
 
     assert (outcome.acked, outcome.error) == (True, None)
     assert office.world.request(request).state is State.APPROVED
-    assert office.note("U0ADA") == "Approved. Countersign carries it out now."
+    assert office.note("U0ADA") == "Approved. Countersign carries it out as soon as it may start."
     assert "👍 Approved by <@U0ADA>" in office.shown(request)
     assert _buttons(office.card()) == []
     assert "@U0ADA approved it. Approved. Queued to be carried out." in " ".join(office.thread())
@@ -130,7 +130,7 @@ def test_two_people_are_counted_as_they_come(make_office):
     again = office.note("U0ADA")
     office.click("U0BORIS", "approve:v1")
 
-    assert first == "Your approval counts. 1 more needed."
+    assert first == "Your approval counts. 1 more needed before anything runs."
     assert again == "Your approval counted already. 1 more needed."
     assert "needs 1 more approval from platform · approved so far by <@U0ADA>" in halfway
     assert office.world.request(request).decided_by == (ADA, BORIS)
@@ -225,7 +225,7 @@ def test_who_is_not_in_the_channel_is_answered_by_the_other_way(office):
 
     office.click("U0ADA", "approve:v1")
 
-    assert office.note("U0ADA") == "Approved. Countersign carries it out now."
+    assert office.note("U0ADA") == "Approved. Countersign carries it out as soon as it may start."
 
 
 def test_a_card_that_does_not_show_everything_cannot_be_approved(office):

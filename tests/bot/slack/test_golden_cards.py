@@ -196,7 +196,11 @@ REQUEST_CARDS = {
         a_review(),
         Occasion.UPDATE,
     ),
-    "approved-rejected": (_executed(Phase.REJECTED, None, "409 Conflict."), a_review(), Occasion.UPDATE),
+    "approved-rejected": (
+        _executed(Phase.REJECTED, None, "The cluster refused it (409 Conflict)."),
+        a_review(),
+        Occasion.UPDATE,
+    ),
     "approved-unknown": (_executed(Phase.UNKNOWN, None, "The reply was lost."), a_review(), Occasion.UPDATE),
     "approved-voided": (
         _executed(Phase.VOIDED, None, "A pause stopped it before it started."),
