@@ -52,6 +52,24 @@ def goes_one_by_one(workload: Mapping[str, Any]) -> bool:
     return workload.get("kind") == STATEFUL_SET.name
 
 
+def waits_for_each(workload: Mapping[str, Any]) -> bool:
+    """Tell whether a StatefulSet makes and replaces no pod while another one is not ready (``OrderedReady``, its default)."""
+    return goes_one_by_one(workload) and workload["spec"].get("podManagementPolicy") != "Parallel"
+
+
+def held_up(workload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence where pods that are not ready keep the controller from making or replacing any; empty where none do."""
+    wanted = wanted_replicas(workload)
+    unready = wanted - int((workload.get("status") or {}).get("readyReplicas") or 0)
+    if unready <= 0 or not waits_for_each(workload):
+        return ()
+    many = f"{unready} of {counted(wanted, 'pod')} {'is' if unready == 1 else 'are'} not ready"
+    return (f"{many}: its controller makes and replaces none {_HELD_UP}",)
+
+
+_HELD_UP: Final = "while one is not, so this does nothing unless that passes or somebody deletes what is not ready."
+
+
 def most_surplus(workload: Mapping[str, Any]) -> int:
     """Return how many pods there may be beyond those wanted while a Deployment rolls; the server's default is a quarter."""
     if goes_one_by_one(workload) or stops_all_first(workload):

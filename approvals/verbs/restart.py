@@ -37,6 +37,7 @@ from approvals.workload import (
     counted,
     goes_one_by_one,
     held_back,
+    held_up,
     is_paused,
     replaces_only_what_is_deleted,
     stops_all_first,
@@ -116,6 +117,7 @@ def _findings(workload: Mapping[str, Any]) -> Iterator[str]:
         yield "It stops every pod before it starts a new one: nothing serves meanwhile."
     elif wanted == 1:
         yield "It runs a single pod: requests may fail while that one is replaced."
+    yield from held_up(workload)
     if kept:
         yield f"Its partition keeps {counted(kept, 'pod')} as {'it is' if kept == 1 else 'they are'}."
 

@@ -29,7 +29,7 @@ from approvals.verb import (
     Verb,
     field_manager,
 )
-from approvals.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, goes_one_by_one, wanted_replicas
+from approvals.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, held_up, waits_for_each, wanted_replicas
 
 _OBJECT: Final = "object"
 _SCALE: Final = "scale"
@@ -86,6 +86,7 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
     before, after = wanted_replicas(_with_zero(observed[_SCALE])), int(arguments["replicas"])
     findings = (
         *(("Scaling to 0 stops every pod of it.",) if after == 0 else ()),
+        *(held_up(observed[_OBJECT]) if after > before else ()),
         *autoscaler_findings(observed[_OBJECT], observed[_HPAS], before=before, after=after),
         *manager_findings(observed[_OBJECT], *_FIELD),
     )
@@ -95,7 +96,7 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
 
 def _blast(workload: Mapping[str, Any], *, before: int, after: int) -> str:
     number = abs(after - before)
-    in_order = number > 1 and goes_one_by_one(workload) and workload["spec"].get("podManagementPolicy") != "Parallel"
+    in_order = number > 1 and waits_for_each(workload)
     more = "more" if after > before else "fewer"
     return f"{counted(number, 'pod')} {more}{', one after another' if in_order else ''}"
 

@@ -184,6 +184,31 @@ def test_what_a_restart_touches_follows_the_strategy(workload, findings, blast):
     assert (stake.findings, stake.blast) == (findings, blast)
 
 
+HELD_UP = (
+    "not ready: its controller makes and replaces none while one is not, so this does nothing unless that passes or somebody"
+    " deletes what is not ready."
+)
+
+
+@pytest.mark.parametrize(
+    ("workload", "findings"),
+    [
+        (
+            a_workload("StatefulSet"),
+            (f"1 of 3 pods is {HELD_UP}",),
+        ),
+        (a_workload("StatefulSet", podManagementPolicy="Parallel"), ()),
+        (a_workload(), ()),
+    ],
+    ids=["one after the other", "in parallel", "a Deployment"],
+)
+def test_a_restart_that_cannot_begin_is_said(workload, findings):
+    """What does not answer is what people want to restart; a controller that waits for it replaces nothing, for ever."""
+    workload["status"]["readyReplicas"] = 2
+
+    assert RESTART.stake({"object": workload}, {}).findings == findings
+
+
 def test_who_may_undo_it_is_a_finding():
     """A GitOps controller's mark is told to the approver, as for any other change."""
     workload = a_workload()

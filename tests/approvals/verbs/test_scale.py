@@ -240,6 +240,19 @@ def test_a_stateful_set_scales_in_its_order(kind, spec, after, blast):
     assert SCALE.stake(seen, {"replicas": after}).blast == blast
 
 
+def test_more_pods_that_do_not_come_are_said():
+    """A StatefulSet that waits for a pod makes no further one; taking pods away is another matter."""
+    seen = {**observed(kind="StatefulSet"), "object": a_workload("StatefulSet")}
+    seen["object"]["status"]["readyReplicas"] = 1
+
+    held_up = (
+        "2 of 3 pods are not ready: its controller makes and replaces none while one is not, so this does nothing unless that"
+        " passes or somebody deletes what is not ready."
+    )
+    assert SCALE.stake(seen, {"replicas": 6}).findings == (held_up,)
+    assert SCALE.stake(seen, {"replicas": 2}).findings == ()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plan_of_it_whole(kind):
     """From what was read and what the dry run answered to what people are asked about."""
