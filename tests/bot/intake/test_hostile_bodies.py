@@ -4,6 +4,7 @@ What is refused stores nothing but its refusal, and no body whatever is answered
 """
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -85,10 +86,17 @@ def test_t_auth_09_a_hostile_body_is_refused_and_only_the_refusal_is_stored(shar
     }
 
 
-@pytest.mark.parametrize(("body", "status"), [(body, status) for body, status, *_ in HOSTILE.values() if status == 400])
-def test_t_auth_09_alerts_are_read_as_strictly(shared_door, body, status):
-    """T-AUTH-09: the alerts' path has the same reader."""
-    assert shared_door.call("POST", ALERTS, body, token=MONITOR).status == status
+@pytest.mark.parametrize("body", [body for body, status, *_ in HOSTILE.values() if status == HTTPStatus.BAD_REQUEST])
+def test_t_auth_09_what_is_no_delivery_is_refused_as_that_and_nothing_else(shared_door, body):
+    """T-AUTH-09: alerts are read loosely, as a monitor cannot correct itself; what has no reading or no alerts is refused."""
+    answer = shared_door.call("POST", ALERTS, body, token=MONITOR)
+
+    assert (answer.status, answer.code) in {
+        (400, "not_json"),
+        (400, "too_deep"),
+        (422, "missing_field"),
+        (422, "wrong_type"),
+    }
 
 
 MEDIA_TYPES = {

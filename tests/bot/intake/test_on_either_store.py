@@ -70,8 +70,8 @@ def test_no_instant_makes_a_store_fail(either_door, instant):
     answers = [either_door.call("POST", ALERTS, a_delivery(startsAt=instant), token=MONITOR) for _ in range(2)]
 
     assert [answer.json for answer in answers] == [
-        {"new": 1, "changed": 0, "folded": 0},
-        {"new": 0, "changed": 0, "folded": 1},
+        {"new": 1, "changed": 0, "folded": 0, "cut": {}},
+        {"new": 0, "changed": 0, "folded": 1, "cut": {}},
     ]
 
 

@@ -59,7 +59,7 @@ def test_every_refusal_of_a_known_caller_is_on_record(door, method, path, body, 
 
 def test_a_monitors_refusal_is_on_record_under_its_name(door):
     """A monitor is a known caller, too."""
-    door.call("POST", ALERTS, b"[]", token=MONITOR)
+    door.call("POST", ALERTS, b"{}", token=MONITOR)
 
     assert [event["stream"] for event in _refusals(door.world.store)] == ["agent:prometheus"]
 
