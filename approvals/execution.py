@@ -532,8 +532,10 @@ def set_back(
     return put_back(execution, now=now, wait=wait, message=message)
 
 
-def abandon(execution: Execution, attempt: Attempt, *, now: datetime, actor: str, reason: str) -> Transition:
+def abandon(execution: Execution, attempt: Attempt | None, *, now: datetime, actor: str, reason: str) -> Transition:
     """Return the transition by which a person gives up on an outcome that nothing can tell; the target is free again.
+
+    The event tells of the start record *attempt* where that can be read.
 
     Raises:
         Clash: It is known, or a worker is finding it out.

@@ -508,6 +508,15 @@ class Directory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """A workload's own pods and the warnings about it, raw, as many as were asked for."""
+
+    pods: tuple[Mapping[str, Any], ...] = ()
+    events: tuple[Mapping[str, Any], ...] = ()
+    """The newest last."""
+
+
 class Cluster(Protocol):
     """The cluster door: the only way to any Kubernetes API server. Every method may block; none runs in a transaction.
 
@@ -549,6 +558,26 @@ class Cluster(Protocol):
 
         Raises:
             approvals.errors.Unavailable: The cluster could not be asked.
+        """
+        ...
+
+    def surroundings(
+        self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
+    ) -> "Surroundings":
+        """Return what stands around the step's object, seen just now as *workload*: read as the observer, and bounded.
+
+        It tells why pods do not come up, and is nothing to decide by: whoever may make pods or events there may forge it.
+
+        Args:
+            environment: Which cluster.
+            agent: Whose observer.
+            bound: The plan.
+            step: The number of its step.
+            workload: The raw object.
+            since: Events that were last seen before this are left out.
+
+        Raises:
+            approvals.errors.Unavailable: The cluster could not be asked, or does not let the observer read it.
         """
         ...
 

@@ -119,6 +119,16 @@ class Progress:
     """Whatever differs from one look to the next while something moves, and only then; nobody is shown it."""
 
 
+SURROUNDINGS: Final = (
+    AccessRule(group="", resource="events", verbs=("list",)),
+    AccessRule(group="", resource="pods", verbs=("list",)),
+)
+"""What an observer may list besides, in its own namespace, to say why a workload's pods do not come up.
+
+RBAC cannot narrow a list to one workload's: what is asked for is narrowed, by label and by field. None of it can be changed.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
     """What a change puts at stake by itself, and what our own checks found."""

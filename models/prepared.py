@@ -15,6 +15,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from approvals.errors import Garbled
+
 Values = Mapping[str, Any]
 Rows = Sequence[Any]
 """Tuples, one a row."""
@@ -46,13 +48,22 @@ class _Form:
         return bound if self.order is None else [bound[name] for name in self.order]
 
     def rows(self, found: Rows) -> Rows:
-        """Return what the driver found as the columns' types read it."""
+        """Return what the driver found as the columns' types read it.
+
+        Raises:
+            Garbled: A value is none that its column can hold, such as an instant beyond the last year.
+        """
         if not any(self.readers):
             return found
-        return [
-            tuple(value if reader is None else reader(value) for value, reader in zip(row, self.readers, strict=True))
-            for row in found
-        ]
+        try:
+            return [
+                tuple(
+                    value if reader is None else reader(value) for value, reader in zip(row, self.readers, strict=True)
+                )
+                for row in found
+            ]
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise Garbled(f"A row cannot be read ({type(error).__name__}).") from error
 
 
 class Prepared:

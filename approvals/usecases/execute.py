@@ -9,6 +9,7 @@ and ends as :func:`approvals.execution.set_back` tells. What waits is looked at 
 new writes nothing but the instant of the next one.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -90,6 +91,11 @@ LATE: Final = timedelta(minutes=1)
 
 FOLLOW: Final = timedelta(seconds=1)
 """How often a rollout is looked at; where it cannot be, each time in a row twice as long."""
+
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""How far a cluster's clock may be behind ours for its warnings to count as later than the write."""
+
+_PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9./_~\[\]-]{1,120}")
 
 REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 """At least as long as the cluster door lets one write take."""
@@ -185,13 +191,14 @@ class Execute:
     def _set_back(self, execution_id: str, error: Exception) -> SetBack:
         """Let one execution wait because a look at it could not be finished, and tell why, once."""
         with self.store.writing() as uow:
+            held, attempt = None, None
             try:
                 held = uow.lock_execution(execution_id)
+                attempt = uow.last_attempt(execution_id)
             except Garbled:
                 held = None  # It cannot even be told about; it waits all the same.
             back = _setback_of(error, held, count=uow.setbacks(execution_id) + 1)
             if held is not None:
-                attempt = uow.last_attempt(execution_id)
                 message = _why(error, held)
                 transition = set_back(held, attempt, now=uow.now, wait=back.wait, message=message)
                 if transition is not None:
@@ -543,13 +550,54 @@ class Execute:
         if not execution.compared:
             is_answered = attempt.http_status is not None
             comparison = self._beside(execution, attempt, bound, seen, is_answered=is_answered)
-        return self._progress(bound, seen), comparison
-
-    def _progress(self, bound: Bound, seen: Mapping[str, Any]) -> Progress:
         progress = verb_called(bound.verb).effect(bound, seen)
-        if progress.effect is Effect.VERIFIED or not (why := standstill(seen)):
+        if progress.effect is Effect.VERIFIED:
+            return self._kept(execution, attempt, bound, seen, progress), comparison
+        why = self._why_it_stands(execution, bound, seen, progress)
+        told = f"{progress.sentence} {why}" if why else progress.sentence
+        return replace(progress, sentence=told), comparison
+
+    def _why_it_stands(self, execution: Execution, bound: Bound, seen: Mapping[str, Any], progress: Progress) -> str:
+        """Return the cluster's own reason, in our words; its pods and events are asked only about what does not move.
+
+        They are read for people's sake alone: whatever goes wrong with that costs the reason and not the look.
+        """
+        is_still = progress.pace == execution.pace and not execution.is_watched
+        if progress.effect is Effect.UNDONE or not (is_still or progress.effect is Effect.FAILED_ROLLOUT):
+            return standstill(seen)
+        try:
+            around = self.cluster.surroundings(
+                environment=execution.environment,
+                agent=execution.agent,
+                bound=bound,
+                step=execution.step,
+                workload=seen,
+                since=(execution.landed_at or execution.due_at) - CLOCKS_APART,
+            )
+            return standstill(seen, around.pods, around.events)
+        except Exception:  # noqa: BLE001 - the workload's own conditions have to do
+            return standstill(seen)
+
+    def _kept(
+        self, execution: Execution, attempt: Attempt, bound: Bound, seen: Mapping[str, Any], progress: Progress
+    ) -> Progress:
+        """Return *progress*, undone where something that was done is set back beside what its verb looks at.
+
+        What the write changed is what counts, also what admission changed with it; but not the marks that we leave.
+        """
+        if not (execution.is_watched and execution.effect is Effect.VERIFIED):
             return progress
-        return replace(progress, sentence=f"{progress.sentence} {why}")
+        whole = self._compared(execution, attempt, bound, seen, is_answered=attempt.http_status is not None)
+        marks = {path for path, word in verb_called(bound.verb).effect_words.items() if word is None}
+        ours = {change.path for change in bound.steps[execution.step].changes} - marks
+        gone = () if whole is None else tuple(one.path for one in whole.differences if one.path in ours)
+        if not gone:
+            return progress
+        what = gone[0] if _PLAIN_PATH.fullmatch(gone[0]) else "a field"
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        return replace(
+            progress, effect=Effect.UNDONE, sentence=f"Somebody else has changed what it set since: {what}{more}."
+        )
 
     def _look_later(self, execution: Execution, wait: timedelta) -> None:
         """Look at an execution again after *wait*, unless it has moved on; nothing is written down."""

@@ -18,6 +18,7 @@ from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
 from approvals.rollout import replaced
 from approvals.verb import (
+    SURROUNDINGS,
     AccessRule,
     Draft,
     Effect,
@@ -236,6 +237,7 @@ RESTART: Final = Verb(
     observer_rules=(
         AccessRule(group="apps", resource="deployments", verbs=("get",)),
         AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+        *SURROUNDINGS,
     ),
     fences=tuple(_fence(kind) for kind in (DEPLOYMENT, STATEFUL_SET)),
     reads=_reads,

@@ -15,6 +15,7 @@ from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
 from approvals.rollout import numbered
 from approvals.verb import (
+    SURROUNDINGS,
     AccessRule,
     Draft,
     Effect,
@@ -164,6 +165,7 @@ SCALE: Final = Verb(
     observer_rules=(
         AccessRule(group="apps", resource="deployments", verbs=("get",)),
         AccessRule(group="apps", resource="statefulsets", verbs=("get",)),
+        *SURROUNDINGS,
     ),
     fences=tuple(
         Fence(

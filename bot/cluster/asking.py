@@ -65,6 +65,12 @@ def items(client: Client, path: Sequence[str]) -> list[dict[str, Any]]:
     raise Unavailable("The cluster lists more than can be looked through.", code="cluster_unavailable")
 
 
+def some(client: Client, path: Sequence[str], *, limit: int, **narrowed: str) -> list[dict[str, Any]]:
+    """Return the first *limit* objects of the list at *path*, raw, of those that the selectors pick; raises as :func:`get`."""
+    page = _good(client, "GET", path, query={"limit": str(limit), **narrowed}).object()
+    return list(page.get("items") or [])
+
+
 def post(client: Client, path: Sequence[str], body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the server made of *body*; raises as :func:`get`."""
     return _good(client, "POST", path, body=json.dumps(body).encode()).object()

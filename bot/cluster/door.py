@@ -18,7 +18,7 @@ from approvals.accounts import Installation, ServiceAccount
 from approvals.action import ProposedAction
 from approvals.errors import Forbidden, Unavailable, Unplannable
 from approvals.plan import Bound, Preview
-from approvals.ports import Came, Credential, Obstacle, Reply
+from approvals.ports import Came, Credential, Obstacle, Reply, Surroundings
 from approvals.verb import Occasion, Verb
 from approvals.verbs import verb_called
 from bot.cluster import asking, executor, identities, paths
@@ -31,7 +31,7 @@ from bot.cluster.connections import Connections, Source
 from bot.cluster.identities import Cache, Minted
 from bot.cluster.interpreter import Interpreter
 from bot.cluster.manifests import canary
-from bot.cluster.observer import observe
+from bot.cluster.observer import observe, surroundings
 from bot.cluster.statement import Misstated, Report, Statement
 from bot.keeping import raises_only
 
@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 ASKING: Final = Times(connect=2.0, read=5.0, whole=8.0)
 """For reads, dry runs and minting. Minting is two calls between the start record and the send, which may be 5 s apart."""
+
+LOOKING_AROUND: Final = Times(connect=1.0, read=2.0, whole=2.0)
+"""For what only a reason is read from: a list that takes longer is done without."""
 
 WRITING: Final = Times(connect=2.0, read=15.0, whole=15.0)
 """For the write: the longer we wait for the answer, the less often it is lost; a worker's lease has to outlast it."""
@@ -167,6 +170,21 @@ class KubernetesCluster:
         account = self._installation.observer(agent, one.namespace)
         return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
 
+    @raises_only()
+    def surroundings(
+        self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
+    ) -> Surroundings:
+        """Return what stands around the step's object; see :class:`approvals.ports.Cluster`."""
+        one = bound.steps[step]
+        account = self._installation.observer(agent, one.namespace)
+        return self._as(
+            environment,
+            account,
+            lambda line: surroundings(line, one, workload, since=since),
+            escalation=bound.escalation,
+            times=LOOKING_AROUND,
+        )
+
     def mac(self, text: str) -> str:
         """Return the keyed hash of a value that is not shown; see :class:`approvals.ports.Cluster`."""
         return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()
@@ -253,17 +271,25 @@ class KubernetesCluster:
             return None  # the checks ask again, and say what it is
         return None
 
-    def _as(self, environment: str, account: ServiceAccount, do: Callable[[Client], T], *, escalation: str) -> T:
+    def _as(
+        self,
+        environment: str,
+        account: ServiceAccount,
+        do: Callable[[Client], T],
+        *,
+        escalation: str,
+        times: Times | None = None,
+    ) -> T:
         """Return what *do* makes of a line for a planner or an observer, with a new token where the old one is refused."""
         minted, is_fresh = self._token(environment, account)
         try:
-            with self._line(minted.identity, escalation=escalation) as line:
+            with self._line(minted.identity, escalation=escalation, times=times) as line:
                 return do(line)
         except Declined as refusal:
             self._tokens.drop(minted)
             if is_fresh:
                 raise _not_accepted(f"the account {account.name}") from refusal
-        return self._as(environment, account, do, escalation=escalation)
+        return self._as(environment, account, do, escalation=escalation, times=times)
 
     def _token(self, environment: str, account: ServiceAccount) -> tuple[Minted, bool]:
         """Return a token of *account*, and whether it was minted just now."""

@@ -19,6 +19,16 @@ def objects(resource: Resource, namespace: str) -> tuple[str, ...]:
     return (*root, "namespaces", namespace, resource.plural)
 
 
+def pods(namespace: str) -> tuple[str, ...]:
+    """Return where a namespace's pods are."""
+    return ("api", "v1", "namespaces", namespace, "pods")
+
+
+def events(namespace: str) -> tuple[str, ...]:
+    """Return where a namespace's Kubernetes events are."""
+    return ("api", "v1", "namespaces", namespace, "events")
+
+
 def one(resource: Resource, namespace: str, name: str, subresource: str | None = None) -> tuple[str, ...]:
     """Return where one object, or one of its subresources, is."""
     path = (*objects(resource, namespace), name)

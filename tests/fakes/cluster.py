@@ -16,7 +16,7 @@ from approvals.accounts import ServiceAccount
 from approvals.action import ProposedAction
 from approvals.errors import Refused, Unavailable, Unplannable
 from approvals.plan import Bound, Preview
-from approvals.ports import Came, Credential, Reply
+from approvals.ports import Came, Credential, Reply, Surroundings
 from approvals.verb import Occasion, Verb, field_manager
 from tests.builders import CLUSTER_UID, NOON, a_mac, a_workload, preview_of, scale_of
 
@@ -43,6 +43,11 @@ class FakeCluster:
     lose_next_reply: bool = False
     """Carry the next send out and lose the answer."""
     down: bool = False
+    around: Surroundings | Exception = field(default_factory=Surroundings)
+    """What stands around every workload, or what comes of asking."""
+    asked_around: int = 0
+    admission: Mapping[str, Any] = field(default_factory=dict)
+    """A merge patch that admission adds to every change of an object, in dry runs as well."""
     mint_refusal: Refused | None = None
     rolling: bool = False
     """Whether changed workloads stay under way."""
@@ -84,7 +89,7 @@ class FakeCluster:
         observed = {"object": workload, "scale": scale_of(workload), "hpas": self.hpas}
         resource = verb.kind(target.kind).resource
         (draft,) = verb.build(observed, target, resource, action.parameters, occasion)
-        after = _merged(observed[draft.before], json.loads(draft.step.body))
+        after = _merged(_merged(observed[draft.before], json.loads(draft.step.body)), self.admission)
         preview = preview_of(verb, action, observed, after, occasion)
         metadata = workload["metadata"]
         seen = replace(
@@ -122,7 +127,8 @@ class FakeCluster:
         if patch["metadata"].pop("resourceVersion") != workload["metadata"]["resourceVersion"]:
             return Reply(came=Came.CONFLICT, status=409, message="the object has been modified")
         manager = field_manager(bound.escalation)
-        self._write(workload, patch, manager=manager, subresource=bound.steps[step].subresource)
+        admitted = _merged(patch, self.admission)
+        self._write(workload, admitted, manager=manager, subresource=bound.steps[step].subresource)
         if self.lose_next_reply:
             self.lose_next_reply = False
             return Reply(came=Came.LOST, message="the reply was lost")
@@ -134,6 +140,15 @@ class FakeCluster:
             raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
         with self.lock:
             return copy.deepcopy(self._of(bound, step))
+
+    def surroundings(
+        self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
+    ) -> Surroundings:
+        """Return what stands around it, whatever it is."""
+        self.asked_around += 1
+        if isinstance(self.around, Exception):
+            raise self.around
+        return self.around
 
     def mac(self, text: str) -> str:
         """Return the keyed hash of a value that is not shown."""

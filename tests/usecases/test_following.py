@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
+from approvals.errors import Unavailable
 from approvals.execution import Phase
-from approvals.ports import Milestone
+from approvals.ports import Came, Milestone, Reply, Surroundings
 from approvals.verb import Effect
 from tests.builders import MINUTE, a_target, a_workload, an_action
+from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds
 
 SECOND = timedelta(seconds=1)
@@ -289,3 +293,88 @@ def test_a_watch_that_cannot_look_waits(world, instant):
 
     assert world.execute() == 0
     assert execution_of(world, request).effect is Effect.VERIFIED
+
+
+NO_ROOM = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available: 2 Insufficient cpu."}
+UNPLACED = {"metadata": {}, "status": {"phase": "Pending", "conditions": [NO_ROOM]}}
+
+
+def test_what_stands_around_a_rollout_tells_why_it_stands(world, instant):
+    """Its pods and the warnings about it, where its own conditions say nothing."""
+    request = a_rollout(world)
+    world.cluster.around = Surroundings(pods=(UNPLACED,))
+    for _ in range(4):
+        look_again(world, instant)
+
+    assert execution_of(world, request).message.endswith("No node has enough cpu left for the pods.")
+
+
+@pytest.mark.parametrize("fault", [Unavailable("No.", code="observer_refused"), KeyError("uid")])
+def test_a_reason_that_cannot_be_read_costs_the_reason_alone(world, instant, fault):
+    """The rollout is followed on, to its end."""
+    request = a_rollout(world)
+    world.cluster.around = fault
+    for _ in range(4):
+        look_again(world, instant)
+    standing = execution_of(world, request)
+    finish(world)
+    look_again(world, instant)
+
+    assert (standing.effect, standing.doubted, world.cluster.asked_around > 0) == (Effect.ROLLING, False, True)
+    assert execution_of(world, request).effect is Effect.VERIFIED
+
+
+def test_pods_are_asked_only_about_what_stands_still(world, instant):
+    """While pods come up, nobody lists them."""
+    a_rollout(world)
+    for number in range(5):
+        world.cluster.checkout()["status"] = {"observedGeneration": 5, "replicas": 6, "availableReplicas": number}
+        instant.pass_by(MINUTE)
+        world.execute()
+
+    assert world.cluster.asked_around == 0
+
+
+def test_another_field_that_is_set_back_is_said(world, instant):
+    """What the write changed is what counts, also what admission changed with it; our own mark is nobody's loss."""
+    world.cluster.admission = {"metadata": {"labels": {"tier": "gold"}}}
+    request = world.answers(world.pending("done", action=an_action(verb="restart"))).request
+    world.execute()
+    look_again(world, instant)
+    verified = execution_of(world, request).effect
+    metadata = world.cluster.checkout()["metadata"]
+    del metadata["annotations"]["countersign.dev/request-id"]
+    instant.pass_by(10 * SECOND)
+    world.execute()
+    unmarked = execution_of(world, request).effect
+    metadata["labels"]["tier"] = "none"
+    instant.pass_by(10 * SECOND)
+    world.execute()
+
+    execution = execution_of(world, request)
+    assert (verified, unmarked) == (Effect.VERIFIED, Effect.VERIFIED)
+    told = "Somebody else has changed what it set since: /metadata/labels/tier."
+    assert (execution.effect, execution.message) == (Effect.UNDONE, told)
+
+
+def test_an_undo_is_not_told_while_our_own_change_may_have_landed(world, instant):
+    """What looks like somebody's may be ours: nobody is blamed until a person has closed what nobody knows."""
+    request = done(world, instant)
+    other = world.answers(world.pending("other", action=an_action(replicas=4))).request
+    world.cluster.replies = [Reply(came=Came.LOST, message="The reply was lost.")]
+    with pytest.raises(Crash):
+        world.restarted(journey=CrashesAt(Milestone.OUTCOME)).execute()
+    world.cluster.somebody_scales(5)
+    instant.pass_by(10 * SECOND)
+    world.execute()
+    for _ in range(3):
+        instant.pass_by(10 * SECOND)
+        world.execute()
+    meanwhile = execution_of(world, other).state, execution_of(world, request).effect
+    world.abandon(other.id, account="os:olga", reason="Nobody knows.")
+    instant.pass_by(10 * SECOND)
+    world.execute()
+
+    execution = execution_of(world, request)
+    assert meanwhile == (Phase.UNKNOWN, Effect.VERIFIED)
+    assert (execution.effect, execution.message) == (Effect.UNDONE, "Somebody else has set it to 5 pods since.")

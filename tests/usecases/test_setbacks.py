@@ -236,3 +236,28 @@ def test_what_stays_unknown_is_read_back_without_a_word(world, instant):
 
     assert kinds(world, request)[-2:] == ["execution.claimed", "execution.unknown"]
     assert len(kinds(world, request)) < 12
+
+
+def test_a_person_can_end_what_has_an_unreadable_start_record(world, instant):
+    """The way out needs the execution and nothing beside: its start record may hold what cannot be read."""
+    request = approved(world, "failing")
+    world.cluster.send = raising(DEFECT)
+    world.execute()
+    world.cluster.observe = raising(DEFECT)
+    look_again(world, instant, wait=MINUTE)
+    tamper(
+        world,
+        "UPDATE attempts SET token_expires_at = 9000000000000000000 WHERE execution = :id",
+        id=execution_of(world, request).id,
+    )
+
+    for _ in range(3):
+        look_again(world, instant, wait=MINUTE)
+    world.abandon(request.id, account="os:olga", reason="It is at 3.")
+
+    assert (execution_of(world, request).state, held_targets(world)) == (Phase.ABANDONED, [])
+    tamper(
+        world,
+        "UPDATE attempts SET token_expires_at = armed_at + 600000000 WHERE execution = :id",
+        id=execution_of(world, request).id,
+    )

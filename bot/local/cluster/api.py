@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.local.cluster import refusals
 from bot.local.cluster.access import Access
+from bot.local.cluster.bystanders import RESOURCES, labelled, picked
 from bot.local.cluster.declared import LISTED, Declared
 from bot.local.cluster.fences import Fences
 from bot.local.cluster.identities import Identities, User
@@ -18,7 +19,7 @@ from bot.local.cluster.jsontypes import JsonObject
 from bot.local.cluster.options import Options
 from bot.local.cluster.refusals import Refused
 from bot.local.cluster.reviews import Reviews
-from bot.local.cluster.routes import Address, Call, call_of
+from bot.local.cluster.routes import SELECTORS, Address, Call, call_of
 from bot.local.cluster.seed import Seed
 from bot.local.cluster.store import Key, Store
 from bot.local.cluster.writes import Writer, scale_of
@@ -107,7 +108,7 @@ class Api:
         if call.verb == "create":
             body, warnings = self._created(user, call, request, address)
             return Answer(status=201, body=body, audit_id=audit_id, warnings=warnings)
-        return Answer(status=200, body=self._read(call), audit_id=audit_id)
+        return Answer(status=200, body=self._read(call, address), audit_id=audit_id)
 
     def _patched(self, user: User, call: Call, request: Request, address: Address, audit_id: str) -> Answer:
         if _media_type(request) != MERGE_PATCH:
@@ -131,7 +132,7 @@ class Api:
             return self._reviews.what_may_i(user, request.body)
         return self._reviews.token(user, call, request.body, at=at, dry_run=options.dry_run)
 
-    def _read(self, call: Call) -> JsonObject:
+    def _read(self, call: Call, address: Address) -> JsonObject:
         kind = LISTED.get((call.group, call.resource))
         if kind is not None:
             return self._list(f"{kind}List", f"{call.group}/v1", self._declared.listed(kind))
@@ -145,9 +146,26 @@ class Api:
             case "horizontalpodautoscalers", _:
                 autoscalers = self._store.autoscalers(call.namespace)
                 return self._list("HorizontalPodAutoscalerList", "autoscaling/v2", autoscalers)
+            case "pods" | "events", _:
+                return self._bystanders(call, address)
             case _:
                 workload = self._store.workload(Key(call.resource, call.namespace, call.name))
                 return scale_of(workload) if call.subresource else workload
+
+    def _bystanders(self, call: Call, address: Address) -> JsonObject:
+        found, selector = (
+            self._store.bystanders(call.resource, call.namespace),
+            address.one(SELECTORS["", call.resource]),
+        )
+        found = labelled(found, selector) if call.resource == "pods" else picked(found, selector)
+        limit = address.one("limit")
+        if limit and not limit.isdecimal():
+            raise refusals.bad_request("the limit of a list is a number")
+        page = found[: int(limit)] if limit and int(limit) else found
+        answer = self._list(f"{RESOURCES[call.resource]}List", "v1", page)
+        if len(page) < len(found):
+            answer["metadata"]["continue"] = f"after-{len(page)}"
+        return answer
 
     def _list(self, kind: str, version: str, items: list[JsonObject]) -> JsonObject:
         # Items of a list carry no kind and no version of their own.

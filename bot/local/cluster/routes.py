@@ -13,6 +13,9 @@ _REVIEWS: Final = {
     "/apis/authentication.k8s.io/v1/selfsubjectreviews": ("authentication.k8s.io", "selfsubjectreviews"),
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews": ("authorization.k8s.io", "selfsubjectrulesreviews"),
 }
+SELECTORS: Final = {("", "pods"): "labelSelector", ("", "events"): "fieldSelector"}
+"""By group and resource: how what is listed can be narrowed."""
+
 _APPS: Final = ("apis", "apps", "v1", "namespaces")
 _AUTOSCALING: Final = ("apis", "autoscaling", "v2", "namespaces")
 _CORE: Final = ("api", "v1", "namespaces")
@@ -61,7 +64,9 @@ def call_of(method: str, address: Address) -> Call:
         Refused: 501, it is none that the stand-in offers.
     """
     call = _call_of(method, address.path)
-    if call is None or any(name in address.query for name in ("watch", "labelSelector", "fieldSelector", "continue")):
+    selector = None if call is None else SELECTORS.get((call.group, call.resource))
+    barred = {"watch", "labelSelector", "fieldSelector", "continue"} - {selector}
+    if call is None or not barred.isdisjoint(address.query):
         raise refusals.not_offered(f"{method} {address.path}")
     return call
 
@@ -80,6 +85,7 @@ def _call_of(method: str, path: str) -> Call | None:
         _namespace_call(method, parts)
         or _workload_call(method, parts)
         or _account_call(method, parts)
+        or _bystanders_call(method, parts)
         or _declared_call(method, parts)
     )
 
@@ -110,6 +116,13 @@ def _account_call(method: str, parts: tuple[str, ...]) -> Call | None:
     match parts:
         case (*head, namespace, "serviceaccounts", name, "token") if tuple(head) == _CORE and method == "POST":
             return Call(verb="create", resource="serviceaccounts", namespace=namespace, name=name, subresource="token")
+    return None
+
+
+def _bystanders_call(method: str, parts: tuple[str, ...]) -> Call | None:
+    match parts:
+        case (*head, namespace, resource) if tuple(head) == _CORE and method == "GET" and ("", resource) in SELECTORS:
+            return Call(verb="list", resource=resource, namespace=namespace)
     return None
 
 

@@ -164,6 +164,11 @@ class StandIn:
         with self._store.lock:
             self._store.create(manifest)
 
+    def put(self, manifest: Mapping[str, Any]) -> None:
+        """Put a pod or an event there, to be listed: nothing acts by it. One of the same name is replaced."""
+        with self._store.lock:
+            self._store.put_bystander(manifest)
+
     def recreate(self, kind: str, namespace: str, name: str) -> None:
         """Delete a workload and create it again: the same name and specification, another uid."""
         with self._store.lock:

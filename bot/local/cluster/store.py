@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from bot.local.cluster import ownership, refusals
+from bot.local.cluster import bystanders, ownership, refusals
 from bot.local.cluster.jsontypes import JsonObject
 from bot.local.cluster.schema import completed
 from bot.local.cluster.seed import SYSTEM_NAMESPACES, Seed
@@ -48,6 +48,7 @@ class Store:
         self._version = _FIRST_VERSION
         self._namespaces = {name: self._namespace(name) for name in (*SYSTEM_NAMESPACES, *seed.namespaces)}
         self._workloads: dict[Key, JsonObject] = {}
+        self._bystanders: dict[tuple[str, str, str], JsonObject] = {}
         self._autoscalers = [self._identified(autoscaler) for autoscaler in seed.autoscalers]
         with self.lock:
             for workload in seed.workloads:
@@ -79,6 +80,19 @@ class Store:
     def autoscalers(self, namespace: str) -> list[JsonObject]:
         """Return the autoscalers of a namespace; none where there is no such namespace."""
         return [deepcopy(one) for one in self._autoscalers if one["metadata"]["namespace"] == namespace]
+
+    def bystanders(self, resource: str, namespace: str) -> list[JsonObject]:
+        """Return the pods or the events of a namespace, by name; none where there is no such namespace."""
+        kind = bystanders.RESOURCES[resource]
+        mine = [one for key, one in self._workloads.items() if key.namespace == namespace and kind == "Pod"]
+        found = {pod["metadata"]["name"]: pod for workload in mine for pod in bystanders.pods_of(workload)}
+        found |= {name: one for (of, at, name), one in self._bystanders.items() if (of, at) == (kind, namespace)}
+        return [deepcopy(found[name]) for name in sorted(found)]
+
+    def put_bystander(self, manifest: Mapping[str, Any]) -> None:
+        """Put a pod or an event there, in the place of one of the same name."""
+        metadata = manifest["metadata"]
+        self._bystanders[manifest["kind"], metadata["namespace"], metadata["name"]] = self._identified(manifest)
 
     def inventory(self) -> tuple[Key, ...]:
         """Return which workloads there are."""

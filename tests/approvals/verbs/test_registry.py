@@ -108,11 +108,17 @@ def test_planning_again_gives_the_same_step(verb, kind):
 
 @pytest.mark.parametrize("verb", REGISTRY, ids=lambda verb: verb.name)
 def test_no_account_may_do_more_than_its_work(verb):
-    """T-EXE-04: planner and executor get, list and patch; observers get; nobody lists, creates, deletes or escalates more."""
+    """T-EXE-04: planner and executor get, list and patch; observers get workloads, and list pods and events; nobody does more."""
     for rule in (*verb.planner_rules, *verb.executor_rules):
         assert set(rule.verbs) <= {"get", "list", "patch"}
         assert "*" not in (rule.group, rule.resource)
-    assert {right for rule in verb.observer_rules for right in rule.verbs} == {"get"}
+    observed = {(rule.group, rule.resource): rule.verbs for rule in verb.observer_rules}
+    assert observed == {
+        ("apps", "deployments"): ("get",),
+        ("apps", "statefulsets"): ("get",),
+        ("", "events"): ("list",),
+        ("", "pods"): ("list",),
+    }
     assert verb.blind_spots
 
 

@@ -11,7 +11,7 @@ from approvals.errors import Unplannable
 from approvals.fencing import keeps_owners, only_annotation, same_but
 from approvals.plan import Bound, Change, PatchType, Step
 from approvals.risk import Risk
-from approvals.verb import AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
+from approvals.verb import SURROUNDINGS, AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
 from approvals.verbs.restart import REQUEST_ID, RESTART, RESTARTED_AT
 from tests.builders import (
     ESCALATION,
@@ -284,8 +284,9 @@ def test_its_rights():
     )
 
     assert RESTART.planner_rules == RESTART.executor_rules == rules
-    assert RESTART.observer_rules == tuple(
-        AccessRule(group="apps", resource=plural, verbs=("get",)) for plural in ("deployments", "statefulsets")
+    assert RESTART.observer_rules == (
+        *(AccessRule(group="apps", resource=plural, verbs=("get",)) for plural in ("deployments", "statefulsets")),
+        *SURROUNDINGS,
     )
 
 
@@ -293,7 +294,7 @@ def test_its_rights():
 def test_admission_lets_the_two_annotations_change_and_nothing_else(plural):
     """T-EXE-05: every map on the way to them is held whole, and they themselves to the form of what we write."""
     (fence,) = [fence for fence in RESTART.fences if fence.resource == plural]
-    instant = "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$"
+    instant = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 
     assert (fence.group, fence.version) == ("apps", "v1")
     assert [expression for expression, _ in fence.expressions] == [

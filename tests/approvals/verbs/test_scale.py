@@ -10,7 +10,19 @@ from approvals.errors import Unplannable
 from approvals.fencing import same_but
 from approvals.plan import Bound, Change, PatchType, Resource, Step, bind
 from approvals.risk import Risk
-from approvals.verb import AccessRule, Draft, Effect, Fence, Landed, Occasion, Progress, Read, Stake, field_manager
+from approvals.verb import (
+    SURROUNDINGS,
+    AccessRule,
+    Draft,
+    Effect,
+    Fence,
+    Landed,
+    Occasion,
+    Progress,
+    Read,
+    Stake,
+    field_manager,
+)
 from approvals.verbs.scale import SCALE
 from tests.builders import (
     ESCALATION,
@@ -303,7 +315,7 @@ def test_its_rights_and_fences():
 
     assert SCALE.executor_rules == both
     assert SCALE.planner_rules == (*objects, *both, hpas)
-    assert SCALE.observer_rules == objects
+    assert SCALE.observer_rules == (*objects, *SURROUNDINGS)
     assert SCALE.fences == tuple(
         Fence(group="apps", version="v1", resource=f"{plural}/scale", expressions=bounded)
         for plural in ("deployments", "statefulsets")

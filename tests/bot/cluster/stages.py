@@ -15,6 +15,7 @@ from approvals.accounts import Installation as Ours
 from approvals.action import Argument, ProposedAction, Target
 from approvals.plan import Plan, Preview, bind, envelope
 from approvals.ports import Came, Reply
+from approvals.standstill import standstill
 from approvals.verb import Effect, Occasion, Progress
 from approvals.verbs import verb_called
 from bot.cluster.access import Grant
@@ -281,6 +282,15 @@ class Stage:
         """Return the target as it is now, as the observer sees it."""
         return self.door.observe(environment=ENVIRONMENT, agent=AGENT, bound=plan.bound, step=0)
 
+    def why(self, plan: Plan) -> str:
+        """Return why the target stands still, by all that the observer sees of it."""
+        now = self.observe(plan)
+        assert now is not None
+        around = self.door.surroundings(
+            environment=ENVIRONMENT, agent=AGENT, bound=plan.bound, step=0, workload=now, since=utc_now() - _LATELY
+        )
+        return standstill(now, around.pods, around.events)
+
     def follow(self, plan: Plan, *, within_s: float = 60.0) -> Progress:
         """Return how the effect ended, without its pace, which holds the cluster's own times."""
         seen: list[Progress] = []
@@ -317,6 +327,8 @@ class Stage:
         wait_until(is_at_rest, what=f"{target} is settled", within_s=60, every_s=0.04)
         return target
 
+
+_LATELY: Final = timedelta(minutes=2)
 
 _STILL: Final = 4
 """How many looks in a row must show the same resource version."""

@@ -12,6 +12,7 @@ from approvals.risk import Risk
 from approvals.verb import Effect, Landed, Progress
 from approvals.verbs import verb_called
 from tests.bot.cluster.stages import ENVIRONMENT, PULL_FAILS, utc_now, workload
+from tests.waiting import wait_until
 
 KINDS = ("Deployment", "StatefulSet")
 REPLICAS = "/spec/replicas"
@@ -298,3 +299,13 @@ def test_what_is_observed_is_the_whole_object(stage):
     now = stage.observe(plan)
 
     assert json.loads(json.dumps(now)) == stage.ground.get(target.kind, target.name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_that_cannot_be_pulled_is_the_reason(stage, kind):
+    """Only the pods say so: the observer lists the workload's own."""
+    manifest = workload(kind, template_labels=PULL_FAILS)
+    stage.ground.create(manifest)
+    plan = stage.plan("scale", stage.target(manifest), replicas=2)
+
+    wait_until(lambda: stage.why(plan) == "An image cannot be pulled.", what="the reason is seen", within_s=30)

@@ -389,7 +389,7 @@ def test_an_executor_that_is_impersonated_writes_nothing(ground, installation, k
 
 
 def test_an_observer_reads_workloads_and_nothing_else(ground, as_account, installation):
-    """It follows rollouts; it can neither change nor read anything beside."""
+    """It follows rollouts and lists what stands around them in its namespace; it can neither change nor read more."""
     target = Stage.on(ground).settled(workload())
     account = installation.ours.observer(AGENT, installation.namespace)
     path = ground.path("Deployment", target.name)
@@ -397,7 +397,10 @@ def test_an_observer_reads_workloads_and_nothing_else(ground, as_account, instal
     assert as_account(account, "GET", path) == (200, None)
     assert as_account(account, "PATCH", f"{path}?dryRun=All", {}) == RIGHTLESS
     assert as_account(account, "GET", f"/api/v1/namespaces/{installation.namespace}/secrets") == RIGHTLESS
-    assert as_account(account, "GET", f"/api/v1/namespaces/{installation.namespace}/pods") == RIGHTLESS
+    assert as_account(account, "GET", f"/api/v1/namespaces/{installation.namespace}/pods?limit=1") == (200, None)
+    assert as_account(account, "GET", f"/api/v1/namespaces/{installation.namespace}/events?limit=1") == (200, None)
+    assert as_account(account, "GET", f"/api/v1/namespaces/{installation.namespace}/pods/one/log") == RIGHTLESS
+    assert as_account(account, "GET", "/api/v1/pods?limit=1") == RIGHTLESS
 
 
 @pytest.mark.parametrize(

@@ -277,3 +277,35 @@ def test_an_account_that_is_missing_cannot_be_minted_for(installation):
         )
     with pytest.raises(Forbidden):
         stage.door.mint(environment=ENVIRONMENT, account=installation.ours.planner("nobody", "default"))
+
+
+# --------------------------------------------------------------------------------------------------- what stands still
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_pod_that_no_node_takes_is_the_reason(real_stage, kind):
+    """The scheduler's word stands on the pod, and the observer lists it."""
+    manifest = workload(kind)
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"requests": {"cpu": "900"}}
+    real_stage.ground.create(manifest)
+    plan = real_stage.plan("scale", real_stage.target(manifest), replicas=2)
+
+    told = "No node has enough cpu left for the pods."
+    wait_until(lambda: real_stage.why(plan) == told, what="the reason is seen", within_s=30)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_quota_that_leaves_no_room_is_the_reason(real_stage, kind):
+    """A Deployment says so itself; of a StatefulSet only the warnings tell."""
+    path = f"/api/v1/namespaces/{real_stage.ground.namespace}/resourcequotas"
+    admin, manifest = real_stage.ground.admin, workload(kind)
+    admin.create(path, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}})
+    try:
+        wait_until(lambda: "hard" in admin.get(f"{path}/few").get("status", {}), what="the quota is in force")
+        real_stage.ground.create(manifest)
+        plan = real_stage.plan("scale", real_stage.target(manifest), replicas=2)
+        told = "The namespace's quota few leaves no room for more pods."
+        wait_until(lambda: real_stage.why(plan) == told, what="the reason is seen", within_s=30)
+    finally:
+        admin.call("DELETE", f"{path}/few")

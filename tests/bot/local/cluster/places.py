@@ -51,6 +51,7 @@ RULES = {
     "editor": [_EDIT_RULE],
     "minter": [MINT_RULE],
     "guarded": [],
+    "watcher": [{"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]}],
 }
 """The accounts of the contract and what they may do in its namespace."""
 

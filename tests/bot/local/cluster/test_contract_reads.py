@@ -1,9 +1,12 @@
 """The contract, reading: what both the stand-in and a real API server answer to GET, and to whoever may not."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.bot.local.cluster.places import NAMESPACE
 from tests.bot.local.cluster.wire import Wire
+from tests.waiting import wait_until
 
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 STATEFUL_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets"
@@ -283,3 +286,63 @@ def test_a_right_by_name_holds_for_that_name_only(place):
     assert (minted.status, other.status) == (201, 403)
     assert place.as_account("scaler").send("GET", f"{path}/scale").status == 200
     assert place.as_account("scaler").send("GET", path).status == 403
+
+
+def pods(place, path, **narrowed):
+    """Return the answer to a list of the pods of the workload at *path*."""
+    query = urlencode({"labelSelector": f"app={path.rpartition('/')[2]}", **narrowed})
+    return place.as_account("watcher").get(f"/api/v1/namespaces/{NAMESPACE}/pods?{query}")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_the_pods_of_a_workload_can_be_listed(place, kind):
+    """By label, each with the owner by which it is told from others, and with the state that it is in."""
+    path = place.workload(kind, replicas=2)
+    workload = place.wire.get(path)
+
+    listed = pods(place, path)
+
+    assert (listed["kind"], listed["apiVersion"], len(listed["items"])) == ("PodList", "v1", 2)
+    for pod in listed["items"]:
+        (owner,) = pod["metadata"]["ownerReferences"]
+        ready = [one["status"] for one in pod["status"]["conditions"] if one["type"] == "Ready"]
+        template = pod["metadata"]["labels"].get("pod-template-hash")
+        name = workload["metadata"]["name"]
+        wanted = ("ReplicaSet", f"{name}-{template}") if kind == "Deployment" else ("StatefulSet", name)
+        assert ("kind" in pod, owner["kind"], owner["name"], owner["controller"]) == (False, *wanted, True)
+        assert kind == "Deployment" or owner["uid"] == workload["metadata"]["uid"]
+        assert (pod["status"]["phase"], ready) == ("Running", ["True"])
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_pod_whose_image_cannot_be_pulled_says_so(place, kind):
+    """Its container waits, and gives the reason."""
+    path = place.workload(kind, replicas=1, labels={"devcluster.countersign.dev/pull": "fails"}, settled=False)
+
+    def reasons():
+        statuses = [one for pod in pods(place, path)["items"] for one in pod["status"].get("containerStatuses", ())]
+        return [one["state"].get("waiting", {}).get("reason") for one in statuses]
+
+    wait_until(lambda: reasons() == ["ImagePullBackOff"], what="the pod says what it waits for", within_s=20.0)
+
+
+def test_a_list_of_pods_can_be_bounded(place):
+    """One page of it says that there are more."""
+    listed = pods(place, place.workload(replicas=2), limit=1)
+
+    assert (len(listed["items"]), bool(listed["metadata"]["continue"])) == (1, True)
+
+
+def test_events_can_be_picked_by_what_they_are_about(place):
+    """Nothing happened to an object that is not there."""
+    query = urlencode({"fieldSelector": "involvedObject.uid=none,type=Warning", "limit": 5})
+
+    listed = place.as_account("watcher").get(f"/api/v1/namespaces/{NAMESPACE}/events?{query}")
+
+    assert (listed["kind"], listed["apiVersion"], listed["items"]) == ("EventList", "v1", [])
+
+
+def test_pods_and_events_need_a_right(place):
+    """Whoever may read workloads may not list them."""
+    for resource in ("pods", "events"):
+        assert place.as_account("editor").send("GET", f"/api/v1/namespaces/{NAMESPACE}/{resource}").status == 403
