@@ -80,6 +80,6 @@ def _oddities(texts: Mapping[str, str]) -> str:
     """Return what was odd about the agent's texts, in a sentence of ours, or nothing."""
     seen = [visible(text) for text in texts.values()]
     hidden, mixed = sum(one.hidden for one in seen), sum(one.mixed for one in seen)
-    found = [f"{counted(hidden, 'hidden or drawn character')}, shown by number"] if hidden else []
+    found = [f"{counted(hidden, 'invisible, reordering or picture character')}, shown by number"] if hidden else []
     found += [f"{counted(mixed, 'word')} of mixed alphabets"] if mixed else []
     return f"Its text holds {' and '.join(found)}." if found else ""

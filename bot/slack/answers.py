@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.errors import CONNECTION_ERRORS, code_of
-from bot.slack.kit import markup
+from bot.slack.kit import context, markup
 from bot.slack.limits import SECTION
 from bot.slack.text import cut
 
@@ -35,6 +35,8 @@ class Person:
     user: str
     channel: str
     response_url: str | None
+    about: str = ""
+    """What they acted on: several cards may wait, and a note stands below them all."""
 
 
 class Answers:
@@ -46,7 +48,7 @@ class Answers:
 
     async def tell(self, person: Person, text: str) -> None:
         """Show *text*, which is markup of ours, to *person* alone. Where no way is open, it is logged that none was."""
-        note = body_of(text)
+        note = body_of(text, about=person.about)
         try:
             await self._client.chat_postEphemeral(
                 channel=person.channel, user=person.user, parse="none", link_names=False, **note
@@ -85,7 +87,7 @@ def may_answer_at(url: str, api_url: str) -> bool:
         return False
 
 
-def body_of(text: str) -> dict[str, Any]:
-    """Return *text*, which is markup of ours, as the text and blocks of a note."""
+def body_of(text: str, *, about: str = "") -> dict[str, Any]:
+    """Return *text*, which is markup of ours, as the text and blocks of a note; *about* is what it answers, in small print."""
     short = cut(text, SECTION)
-    return {"text": short, "blocks": [markup("answer", short)]}
+    return {"text": short, "blocks": [markup("answer", short), *([context("about", about)] if about else [])]}

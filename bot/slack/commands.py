@@ -112,7 +112,7 @@ class Handle:
         asks = (
             ""
             if pause.ask_at is None
-            else f" It asks for the resume {date_markup(pause.ask_at)} and goes on until then."
+            else f" Countersign asks for the resume {date_markup(pause.ask_at)}; the pause does not end by itself."
         )
         what = escaped_line(scope_words(pause.scope))
         paused = "Paused already" if engaged.already else "Paused"

@@ -63,12 +63,17 @@ def told(sentence: str) -> dict[str, Any]:
 
 
 def title_of(click: Click) -> str:
-    """Return the headline of the card that a button was on; the message is ours, so its words are."""
+    """Return the headline of the card that a button was on, or what the form does where it has none."""
+    return headline_of(click) or "Deny this change"
+
+
+def headline_of(click: Click) -> str:
+    """Return the headline of the card that a button was on, empty where it has none; the message is ours, so its words are."""
     for block in click.message.blocks:
         text = block.get("text")
         if block.get("type") == "header" and isinstance(text, dict):
             return cut(str(text.get("text")), HEADER)
-    return "Deny this change"
+    return ""
 
 
 def denial_of(view: View) -> Denial | None:

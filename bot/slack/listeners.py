@@ -24,7 +24,7 @@ from bot.slack.answers import Person, body_of
 from bot.slack.buttons import Asked, asked_of
 from bot.slack.commands import Handle, Off, wish_of
 from bot.slack.copies import Copies, Place
-from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, reason_of, title_of
+from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, headline_of, reason_of, title_of
 from bot.slack.directory import SlackDirectory
 from bot.slack.errors import CONNECTION_ERRORS
 from bot.slack.kit import plain_sentence, sentence_markup
@@ -96,6 +96,7 @@ class Listeners:
             user=submission.user.id,
             channel=denial.channel.partition(":")[2],
             response_url=None,
+            about=denial.asked.request,
         )
         place = Place(channel=denial.channel, ts=denial.ts)
         work = self._deciding(denial.asked, place, person.account, Answer.DENY, reason_of(submission.view))
@@ -180,6 +181,7 @@ class Listeners:
             user=click.user.id,
             channel=click.container.channel_id,
             response_url=click.response_url,
+            about=headline_of(click),
         )
 
 

@@ -71,6 +71,11 @@ def scope_words(scope: Scope) -> str:
             return f"the namespace {scope.name}"
 
 
+def within_words(scope: Scope) -> str:
+    """Return what comes after *nothing*, so that what stops one agent is not read as what stops everything; empty for that."""
+    return {ScopeKind.ALL: "", ScopeKind.AGENT: " from it", ScopeKind.NAMESPACE: " in it"}[scope.kind]
+
+
 def pause_line(pause: Pause, consents: tuple[Consent, ...]) -> str:
     """Return one open pause in one line of markup, for a list: what, who, since when, and its id to resume it by."""
     agreed = f", {len(consents)} of {RESUMERS} agreed to resume" if consents else ""
@@ -81,15 +86,15 @@ def pause_line(pause: Pause, consents: tuple[Consent, ...]) -> str:
 
 
 def _open(notice: Notice, *, named: bool) -> str:
-    pause = notice.pause
+    pause, within = notice.pause, within_words(notice.pause.scope)
     lines = [
-        "*Nothing new is taken on, nothing can be approved, and nothing starts.*",
+        f"*Nothing new{within} is taken on, nothing{within} can be approved, and nothing{within} starts.*",
         f"By {_who(pause.by, named=named)}, {date_markup(pause.engaged_at)}. Silence still denies; what has started runs on.",
     ]
     if pause.asked_at is not None:
-        lines.append("*The time asked for is over.* It goes on until two people resume it.")
+        lines.append("*The time asked for is over.* The pause goes on until two people resume it.")
     elif pause.ask_at is not None:
-        lines.append(f"It asks for the resume {date_markup(pause.ask_at)}; it does not end by itself.")
+        lines.append(f"Countersign asks for the resume {date_markup(pause.ask_at)}; the pause does not end by itself.")
     agreed = (
         ""
         if not notice.consents
@@ -119,5 +124,7 @@ def _who(account: str, *, named: bool) -> str:
 
 def _notification(pause: Pause, what: str) -> str:
     if pause.is_open:
-        return escaped_line(f"Paused: {what}. Nothing can be approved or started until two people resume it.")
+        return escaped_line(
+            f"Paused: {what}. Nothing{within_words(pause.scope)} can be approved or started until two people resume it."
+        )
     return escaped_line(f"Resumed: {what}. Approvals given before the pause do not run.")

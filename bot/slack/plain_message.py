@@ -11,7 +11,7 @@ from bot.slack.kit import escaped_line, utc_text
 from bot.slack.limits import TEXT_CHARACTERS
 from bot.slack.message import Message
 from bot.slack.outcome_part import short_outcome
-from bot.slack.pause_message import scope_words
+from bot.slack.pause_message import scope_words, within_words
 from bot.slack.text import cut
 
 
@@ -36,7 +36,8 @@ def plain_pause(pause: Pause) -> Message:
     if not pause.is_open:
         return _line(f"Resumed: {what} ({pause.id}). Approvals given before the pause do not run.")
     return _line(
-        f"Paused: {what}. Nothing can be approved or started until two people run `/agent-pause off {pause.id}`."
+        f"Paused: {what}. Nothing{within_words(pause.scope)} can be approved or started until two people run"
+        f" `/agent-pause off {pause.id}`."
     )
 
 

@@ -13,7 +13,7 @@ def standstill_message(environment: str, why: str | None, detail: Detail = Detai
         text = f"▶️ Changes start again in {name}."
     else:
         text = (
-            f"🛑 Nothing starts in {name}. {escaped(why)} An operator sees the cause with countersign status. Questions can still"
-            " be answered; an approved change waits until its approval lapses."
+            f"🛑 Nothing starts in {name}. {escaped(why)} An operator sees the cause with `countersign status`."
+            " Questions can still be answered; an approved change waits until its approval lapses."
         )
     return checked(Message(text=text, blocks=() if detail is Detail.LINE else (markup("standstill", text),)))

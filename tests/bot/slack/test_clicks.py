@@ -8,6 +8,7 @@ from approvals.people import People
 from approvals.policy import Owners
 from approvals.ports import Lane
 from approvals.request import State
+from tests.bot.slack.office import text_of
 from tests.builders import (
     ADA,
     BORIS,
@@ -70,6 +71,18 @@ def test_a_denial_by_click_waits_for_nobodys_look(office):
         office.click("U0BORIS", "deny:v1")
 
         wait_until(lambda: state() is State.DENIED, what="it is denied")
+
+
+@pytest.mark.parametrize("button", ["approve:v1", "deny:v1"])
+def test_an_answer_names_the_card_it_is_about(office, button):
+    """Where several cards wait, a note below them all says which of them it speaks of."""
+    office.world.pending()
+    office.step()
+
+    office.click("U0ADA", button)
+
+    note = office.loop.do(office.workspace.next_ephemeral("U0ADA"))
+    assert "Scale Deployment checkout 3 → 6 in shop · prod-eu-1" in text_of(note.blocks)
 
 
 def test_the_card_follows_the_change_to_its_end(office):

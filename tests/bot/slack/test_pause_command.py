@@ -96,7 +96,7 @@ def test_on_stops_at_once(either_office):
     office.step()
     office.click("U0BORIS", "approve:v1", card)
 
-    assert said.startswith("*Paused: everything.* It asks for the resume <!date^")
+    assert said.startswith("*Paused: everything.* Countersign asks for the resume <!date^")
     assert "`/agent-pause off pause_" in said
     assert office.note("U0BORIS") == "Paused (all): nothing can be approved until two people resume it."
     notice = office.card()
@@ -284,7 +284,7 @@ def test_the_bot_asks_for_the_resume_and_the_notice_says_so(office):
     office.world.ask_for_resumes()
     office.step()
 
-    assert "*The time asked for is over.* It goes on until two people resume it." in str(office.card().blocks)
+    assert "*The time asked for is over.* The pause goes on until two people resume it." in str(office.card().blocks)
     with office.store.reading() as reading:
         assert [pause.is_open for pause in reading.pauses()] == [True]
 
