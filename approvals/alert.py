@@ -20,6 +20,10 @@ LATE: Final = timedelta(minutes=10)
 """How long after its end a *firing* of the same start counts as a delivery that came late. Alertmanager tries one for as long as
 its ``group_interval``, five minutes by default; what says so after twice that time burns."""
 
+ANOTHER_TIME: Final = timedelta(hours=1)
+"""How much later a start has to be to be another time, the end of the one before never having come: monitors lose ends, in a
+restart or on the way. The clocks of two twins, or two rounds of their rules, differ by minutes."""
+
 AHEAD: Final = timedelta(days=1)
 """How far ahead of our clock a start may be. What is further is no start: clocks that differ by more tell nothing."""
 
@@ -130,7 +134,9 @@ class News(StrEnum):
     NEW = "new"
     """It burns, or burns again; or is first heard of when it is over."""
     LATER = "later"
-    """It still burns, with a later start: its twin's clock, or an end that never came."""
+    """It still burns, with a later start: its twin's clock."""
+    ANEW = "anew"
+    """It burns, with a start so much later that it is another time: the end of the one before never came."""
     OVER = "over"
     NOTHING = "nothing"
 
@@ -156,7 +162,9 @@ def news_in(report: Report, known: Alert | None, *, now: datetime) -> News:
         return News.NEW if fires and _burns_again(known, start, now=now) else News.NOTHING
     if not fires:
         return News.OVER if _is_its_end(known, report, start) else News.NOTHING
-    return News.LATER if start is not None and start > known.starts_at else News.NOTHING
+    if start is None or start <= known.starts_at:
+        return News.NOTHING
+    return News.ANEW if start - known.starts_at > ANOTHER_TIME else News.LATER
 
 
 def _is_its_end(known: Alert, report: Report, start: datetime | None) -> bool:

@@ -123,7 +123,9 @@ class _Taking:
         """Take one report in and return the group on whose card its alert stands."""
         known = self._known(report.fingerprint)
         news = news_in(report, known, now=self.now)
-        if known is None or news is News.NEW:
+        if known is not None and news is News.ANEW:
+            self._end_unheard(known, report)
+        if known is None or news in {News.NEW, News.ANEW}:
             group, how = self._new(report, known), "new"
         else:
             group = known.alert_group or self._group(report.group)
@@ -137,6 +139,18 @@ class _Taking:
         if fingerprint not in self.known:
             self.known[fingerprint] = self.uow.last_alert(self.environment, fingerprint)
         return self.known[fingerprint]
+
+    def _end_unheard(self, known: Alert, report: Report) -> None:
+        """End the time whose end never came, and its group where nothing else burns there: what burns anew rings anew."""
+        group = known.alert_group
+        if group is not None:
+            self._hold(group)
+            self._count(group, firing=-1)
+            if self.groups[group].firing <= 0:
+                self.groups[group] = self._settled(group)
+                self.open[self.groups[group].key] = self._opened(self.groups[group].key)
+                self._hold(self.open[self.groups[group].key])
+        self._note(resolved(known, replace(report, ends_at=None), now=self.now), report)
 
     def _new(self, report: Report, known: Alert | None) -> str:
         state, group = state_in(report, now=self.now), self._group(report.group)

@@ -6,6 +6,7 @@ import pytest
 
 from approvals.alert import (
     AHEAD,
+    ANOTHER_TIME,
     LATE,
     AlertState,
     News,
@@ -39,6 +40,8 @@ NEWS = {
     "a repeat": (BURNS, a_report(), News.NOTHING),
     "a repeat without a start": (BURNS, a_report(starts_at=None), News.NOTHING),
     "its twin's clock": (BURNS, a_report(starts_at=STARTED - TICK), News.NOTHING),
+    "a start an hour later": (BURNS, a_report(starts_at=STARTED + ANOTHER_TIME), News.LATER),
+    "a start more than an hour later": (BURNS, a_report(starts_at=STARTED + ANOTHER_TIME + TICK), News.ANEW),
     "a later start": (BURNS, a_report(starts_at=STARTED + TICK), News.LATER),
     "over": (BURNS, a_report(RESOLVED, ends_at=NOON), News.OVER),
     "over by a twin that saw it start later": (

@@ -140,6 +140,22 @@ def test_what_burns_again_rings_again(world, monitor, instant):
     assert [(closed, group.state) for closed, group in cards_of(world)] == [(True, RESOLVED), (False, FIRING)]
 
 
+def test_what_burns_again_rings_again_though_its_end_was_lost(world, monitor, instant):
+    """The old card says that it is over as soon as the next time begins; one that has others to show burns on, and is redrawn."""
+    says(world, monitor, report(instant), report(instant, fingerprint="b", group="other"))
+    says(world, monitor, report(instant, fingerprint="c", group="other"))
+
+    again = (report(instant, start=2 * HOUR), report(instant, fingerprint="b", group="other", start=2 * HOUR))
+
+    assert says(world, monitor, *again) == (2, 0, 0)
+    assert says(world, monitor, *again) == (0, 0, 2)
+    assert [(closed, group.state, group.firing, group.total) for closed, group in cards_of(world)] == [
+        (True, RESOLVED, 0, 1),
+        (False, FIRING, 2, 3),
+        (False, FIRING, 1, 1),
+    ]
+
+
 def test_an_alert_without_a_start_can_burn_end_and_burn_again(world, monitor, instant):
     """The year 1 is no start: the fingerprint tells it apart, and in doubt an alarm is shown."""
     bare = a_report(starts_at=None)

@@ -80,6 +80,31 @@ def test_what_burns_again_rings_again(door):
     assert _cards(door) == [(CHANNEL, 2, 0), (CHANNEL, 1, 0)]
 
 
+def test_what_burns_again_rings_again_though_its_end_was_lost(door):
+    """A monitor that restarts between the end and the next start never says that it was over; the old card says so then."""
+    answers = [
+        door.call("POST", ALERTS, body, token=MONITOR).json
+        for body in (a_delivery(), a_delivery(startsAt="2026-11-20T12:00:01Z"), a_delivery("resolved"))
+    ]
+
+    assert answers[:2] == [FIRING, FIRING]
+    assert sorted(row[2:] for row in _alerts(door)) == [("firing", 1), ("resolved", 2)]
+    assert _cards(door) == [(CHANNEL, 2, 0), (CHANNEL, 1, 0)]
+
+
+def test_one_of_a_group_that_burns_again_stays_on_its_card(door):
+    """Where others of the group still burn, its card is burning already."""
+    (alert,) = a_delivery()["alerts"]
+    other = {**a_delivery(), "alerts": [alert, {**alert, "fingerprint": "another"}]}
+    again = a_delivery(startsAt="2026-11-20T12:00:01Z")
+
+    answers = [door.call("POST", ALERTS, body, token=MONITOR).json["new"] for body in (other, again)]
+
+    assert answers == [2, 1]
+    assert sorted(row[2] for row in _alerts(door)) == ["firing", "firing", "resolved"]
+    assert _cards(door) == [(CHANNEL, 2, 0)]
+
+
 def test_what_a_monitor_sends_beside_the_known_is_passed_over(door):
     """An upgrade of the monitor does not silence its alarms."""
     assert door.call("POST", ALERTS, {**a_delivery(), "notificationReason": "x"}, token=MONITOR).status == 200
