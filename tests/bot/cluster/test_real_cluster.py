@@ -10,7 +10,7 @@ import pytest
 from approvals.errors import Forbidden, Unplannable
 from approvals.plan import Change, Redacted
 from approvals.ports import Came
-from tests.bot.cluster.stages import AGENT, ENVIRONMENT, RealGround, Stage, autoscaler_for, workload
+from tests.bot.cluster.stages import AGENT, ENVIRONMENT, PULL_FAILS, RealGround, Stage, autoscaler_for, workload
 from tests.devcluster.api import bearer
 from tests.fixtures.installation import token_of
 from tests.waiting import wait_until
@@ -309,3 +309,19 @@ def test_a_quota_that_leaves_no_room_is_the_reason(real_stage, kind):
         wait_until(lambda: real_stage.why(plan) == told, what="the reason is seen", within_s=30)
     finally:
         admin.call("DELETE", f"{path}/few")
+
+
+def test_pods_are_found_by_every_form_of_selector(real_stage):
+    """A workload may select by expressions, and the server takes our spelling of each."""
+    manifest = workload(template_labels=PULL_FAILS)
+    name = manifest["metadata"]["name"]
+    manifest["spec"]["selector"]["matchExpressions"] = [
+        {"key": "app", "operator": "In", "values": [name, "other"]},
+        {"key": "app", "operator": "NotIn", "values": ["none", "other"]},
+        {"key": "app", "operator": "Exists"},
+        {"key": "legacy", "operator": "DoesNotExist"},
+    ]
+    real_stage.ground.create(manifest)
+    plan = real_stage.plan("scale", real_stage.target(manifest), replicas=2)
+
+    wait_until(lambda: real_stage.why(plan) == "An image cannot be pulled.", what="the reason is seen", within_s=30)
