@@ -89,7 +89,8 @@ def test_a_deployment_rolls_out_and_scales(kube, namespace):
     assert scaled["spec"] == {"replicas": 5}
     wait_until(lambda: _has_rolled_out(kube, namespace, replicas=5), what="five pods are available", within_s=60)
     nodes = {pod["spec"]["nodeName"] for pod in kube.get(f"/api/v1/namespaces/{namespace}/pods")["items"]}
-    assert nodes == {"devcluster-node-0", "devcluster-node-1"}
+    assert nodes  # On which of them is the scheduler's business.
+    assert nodes <= {"devcluster-node-0", "devcluster-node-1"}
 
 
 def test_a_stateful_set_rolls_out_in_order(kube, namespace):

@@ -84,10 +84,11 @@ def test_an_administrator_is_not_the_bots_account(installation):
 
 
 def test_a_kubeconfig_that_cannot_be_used_is_named(installation, tmp_path):
-    """Nothing can be asked, and the sentence says why."""
+    """Nothing can be asked; operators are told why, and where, and nobody else is."""
     with pytest.raises(Unavailable) as caught:
         _findings(installation, source=Source(kubeconfig=tmp_path / "none", context="c"))
-    assert caught.value.sentence.startswith("The connection to the cluster of prod cannot be used: ")
+    assert caught.value.sentence == "The connection to the cluster of prod cannot be used; its operators are told why."
+    assert str(tmp_path / "none") in caught.value.for_operators
 
 
 def _bind(one, kind, role, *subjects, namespace, name="too-much"):
