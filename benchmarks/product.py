@@ -40,7 +40,7 @@ from bot.slack.review_part import render_review
 from bot.slack.signed_http import PATH, SignedHttp
 from models.cards import Cards, Task
 from models.store import SqlStore
-from tests.builders import CHANNEL, TEAM, a_policy, a_token, an_escalation
+from tests.builders import CHANNEL, TEAM, a_policy, a_token, an_action, an_escalation
 from tests.fakes.cluster import FakeCluster
 from tests.world import FixedPolicies, World
 
@@ -136,7 +136,9 @@ class Clicks:
 
     def _ask(self) -> Request:
         self._made += 1
-        return self._world.escalate(an_escalation(idempotency_key=f"key-{self._made}"), a_token()).request
+        # Of another number of pods each time: the same effect would be the question that waits already.
+        asked = an_escalation(idempotency_key=f"key-{self._made}", action=an_action(replicas=10 + self._made % 900))
+        return self._world.escalate(asked, a_token()).request
 
 
 def signed(payload: dict[str, Any], *, request: str) -> Click:

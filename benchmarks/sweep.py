@@ -92,6 +92,7 @@ _BATCH: Final = 20_000
 _OWN: Final = {
     "id": "'esc_' || (10000000000 + n)",
     "idempotency_key": "NULL",
+    "question_key": "NULL",
     "deadline": "deadline + 3600000000 + n",
     "ruling": "'{}'",
     "breaches": "'[]'",
