@@ -65,6 +65,11 @@ class Endpoint:
     proxy: str | None = None
 
 
+def can_be_token(text: str) -> bool:
+    """Return whether *text* can go into the header as a token: something, and nothing but visible ASCII."""
+    return bool(text) and all("!" <= one <= "~" for one in text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Somebody at an API server. The representation shows neither token nor key."""

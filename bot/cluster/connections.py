@@ -21,7 +21,7 @@ from kubernetes.config import ConfigException, load_incluster_config
 from yaml import YAMLError
 
 from approvals.errors import Unavailable
-from bot.cluster.calls import Endpoint, Identity
+from bot.cluster.calls import Endpoint, Identity, can_be_token
 from bot.cluster.kubeconfig import what_lacks, why_no_pod, why_unusable
 from bot.cluster.plugins import LONGEST_PLUGIN, load_bounded
 
@@ -32,6 +32,12 @@ _READ_ANEW_AFTER: Final = 60.0
 _NO_CREDENTIAL: Final = (
     "no_credential",
     "it yields neither a token nor a client certificate: give its user one, or see why the program that should (exec) does not",
+)
+
+_UNFIT: Final = "not_a_token"
+_UNFIT_WORDS: Final = (
+    "what it yields as a token holds a space, a line break or a character that no token has:"
+    " write one token there, alone"
 )
 
 _TOO_SLOW: Final = "plugin_too_slow"
@@ -195,8 +201,8 @@ def read_identity(source: Source) -> Identity:
 def _checked(configuration: Configuration, source: Source) -> Identity:
     host = configuration.host
     _check_host(host, verified=configuration.verify_ssl)
-    header = configuration.auth_settings().get("BearerToken")
-    if header is None and configuration.cert_file is None:
+    authorization = _authorization(configuration)
+    if authorization is None and configuration.cert_file is None:
         lacks = None if source.kubeconfig is None else what_lacks(source.kubeconfig, source.context)
         code, words = lacks or _NO_CREDENTIAL
         raise Unusable(words, code=code)
@@ -211,10 +217,23 @@ def _checked(configuration: Configuration, source: Source) -> Identity:
     )
     return Identity(
         endpoint=endpoint,
-        authorization=None if header is None else header["value"],
+        authorization=authorization,
         cert_file=configuration.cert_file,
         key_file=configuration.key_file,
     )
+
+
+def _authorization(configuration: Configuration) -> str | None:
+    """Return the header's value; None where there is no token. Space around a token is none of it: files end with a line."""
+    header = configuration.auth_settings().get("BearerToken")
+    scheme, _, token = ("" if header is None else str(header["value"])).strip().partition(" ")
+    token = token.strip()
+    if not token:
+        return None
+    if not can_be_token(token):
+        # Nothing of it is told: most of it may be a token.
+        raise Unusable(_UNFIT_WORDS, code=_UNFIT)
+    return f"{scheme} {token}"
 
 
 def _check_host(host: str, *, verified: bool) -> None:

@@ -18,7 +18,7 @@ from approvals.errors import Forbidden, Unavailable
 from bot.cluster import asking, paths
 from bot.cluster.answers import describe
 from bot.cluster.asking import Declined
-from bot.cluster.calls import Client, Endpoint, Identity
+from bot.cluster.calls import Client, Endpoint, Identity, can_be_token
 
 LIFE: Final = timedelta(seconds=600)
 """The server's least; it accepts a token for about a minute longer."""
@@ -54,7 +54,7 @@ def mint(own: Identity, account: ServiceAccount, *, open_line: Open) -> Minted:
         made = _request(line, account)
     status = made.get("status") or {}
     token, expires = status.get("token"), status.get("expirationTimestamp")
-    if not isinstance(token, str) or not isinstance(expires, str):
+    if not isinstance(token, str) or not can_be_token(token) or not isinstance(expires, str):
         raise Unavailable("The cluster's token cannot be read.", code="cluster_unavailable")
     _check_life(token, account)
     identity = _bearer(own.endpoint, token)

@@ -41,7 +41,7 @@ def why_unusable(file: Path, context: str | None, error: Exception) -> tuple[str
 def what_lacks(file: Path, context: str | None) -> tuple[str, str] | None:
     """Return the code and words of what the kubeconfig's *context* leads to and is not there; None where all of it is."""
     found = _of_file(file)
-    return None if isinstance(found, tuple) else _of_context(found, context)
+    return None if isinstance(found, tuple) else _of_context(found, context) or _of_token_file(found, context)
 
 
 def _of_file(file: Path) -> tuple[str, str] | dict[str, Any]:
@@ -85,6 +85,17 @@ def _of_context(held: Mapping[str, Any], context: str | None) -> tuple[str, str]
         if inner.get(part) not in _named(held.get(key)):
             return f"no_such_{part}", f"its context {wanted} names a {part} that the file does not have: mend the file"
     return None
+
+
+def _of_token_file(held: Mapping[str, Any], context: str | None) -> tuple[str, str] | None:
+    """Return that the token file of the context's user is empty, where one is named: only asked where there is no token."""
+    wanted = context or held.get("current-context")
+    inner = _named(held.get("contexts"))[str(wanted)]["context"]
+    user = _named(held.get("users"))[inner["user"]].get("user")
+    named = user.get("tokenFile") if isinstance(user, dict) else None
+    if not named:
+        return None
+    return "no_credential", f"the token file that its user names ({named}) is empty: have a token written there"
 
 
 def _of_rest(error: Exception) -> tuple[str, str]:

@@ -48,6 +48,46 @@ def test_a_kubeconfig_yields_server_and_credential(written):
     )
 
 
+def _with_token_file(written, tmp_path, content):
+    (tmp_path / "bot.token").write_bytes(content)
+    return written(_config(user={"tokenFile": "bot.token"}))
+
+
+@pytest.mark.parametrize("content", [b"abc", b"abc\n", b"abc\r\n", b"\n  abc \n\n"])
+def test_space_around_a_token_is_none_of_it(written, tmp_path, content):
+    """Whoever writes a token into a file ends it with a line, and an editor does too."""
+    assert read_identity(_with_token_file(written, tmp_path, content)).authorization == "Bearer abc"
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "why"),
+    [
+        (b"", "no_credential", r"token file that its user names \(bot.token\) is empty"),
+        (b" \n", "no_credential", r"token file that its user names \(bot.token\) is empty"),
+        (b"s3cret\ns3cret", "not_a_token", "write one token there, alone"),
+        (b"s3cret s3cret", "not_a_token", "write one token there, alone"),
+        ("s3cr\u00e9t s3cret".encode(), "not_a_token", "write one token there, alone"),
+        ("s3cret\u2026".encode(), "not_a_token", "write one token there, alone"),
+        (b"s3cret\0", "not_a_token", "write one token there, alone"),
+    ],
+)
+def test_what_no_header_can_carry_is_no_token_and_is_not_told(written, tmp_path, content, code, why):
+    """It is said when it is read, with what to do, and not by each call that cannot be made; nothing of it is quoted."""
+    with pytest.raises(Unusable, match=why) as refusal:
+        read_identity(_with_token_file(written, tmp_path, content))
+
+    assert refusal.value.code == code
+    assert "s3cr" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_token_file_that_is_not_there_is_told_apart(written):
+    """A path is mended in another way than a file that something has to write."""
+    with pytest.raises(Unusable, match="mend the path") as refusal:
+        read_identity(written(_config(user={"tokenFile": "bot.token"})))
+
+    assert refusal.value.code == "kubeconfig_file_missing"
+
+
 def test_the_named_context_is_used(written):
     """Each environment names its own."""
     assert read_identity(written(_config(), "two")).endpoint == Endpoint(host="https://other.example")

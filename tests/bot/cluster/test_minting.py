@@ -65,6 +65,10 @@ WRONG = {
     "reset": ({("POST", "token"): Reset()}, Unavailable),
     "empty": ({("POST", "token"): Answer(body={})}, Unavailable),
     "garbage": ({("POST", "token"): Answer(body=b"?")}, Unavailable),
+    "two lines": (
+        {("POST", "token"): Answer(body={"status": {"token": "a\nb", "expirationTimestamp": "2026-11-20T12:10:00Z"}})},
+        Unavailable,
+    ),
 }
 
 
