@@ -12,7 +12,6 @@ from approvals.canonical import NotCanonical, Value, decode
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
 from approvals.story import drift_lines, sentence_of
-from approvals.visible import visible_line
 from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
 from models.audit_book import Told
@@ -85,11 +84,17 @@ def _tell(told: Told) -> None:
     at = instant_text(record.at)[:19].replace("T", " ")
     say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")
     for difference in drift_lines(record.data):
-        say(visible_line(difference), indent=_TEXTS_BEGIN)
-    for name, text in told.texts.items():
-        say(f"{name}, as written: {visible_line(text)}", indent=_TEXTS_BEGIN)
+        say("", quoted=difference, indent=_TEXTS_BEGIN)
+    for name, text in sorted(told.texts.items(), key=_in_reading_order):
+        say(f"{name}, as written: ", quoted=text, indent=_TEXTS_BEGIN)
     for name in told.altered:
         say(f"{name}: NOT as written; somebody changed it. Run: countersign audit verify", indent=_TEXTS_BEGIN)
+
+
+def _in_reading_order(named: tuple[str, str]) -> tuple[bool, str, bool]:
+    """Return where a text stands among an event's: why before the evidence, and of each piece its title before its text."""
+    of, _, part = named[0].rpartition(" ")
+    return of.startswith("evidence"), of, part == "text"
 
 
 def _json_line(sealed: Sealed) -> str:

@@ -19,7 +19,7 @@ from rich.text import Text
 from approvals.canonical import NotCanonical
 from approvals.errors import Refused, Unavailable
 from approvals.facts import instant_text
-from approvals.visible import visible
+from approvals.visible import visible, visible_line
 
 REFUSED: Final = 1
 """The answer is no; nothing has changed but the record of it."""
@@ -34,9 +34,10 @@ _UNFOLDED: Final = 4096
 """Columns where no terminal shows them; a table is only as wide as its cells."""
 
 
-def say(text: str, *, indent: int = 0) -> None:
-    """Print one line, or several, *indent* columns from the left."""
-    Console(highlight=False, soft_wrap=True).print(Text(" " * indent + visible(text).text))
+def say(text: str, *, quoted: str = "", indent: int = 0) -> None:
+    """Print one line, or several, *indent* columns from the left; *quoted*, which is another's, on the same line after it."""
+    # Made visible once: twice, the sign that stands for a line end would itself be shown by its number.
+    Console(highlight=False, soft_wrap=True).print(Text(" " * indent + visible(text).text + visible_line(quoted)))
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

@@ -22,6 +22,15 @@ _OUTCOMES: Final = (
 )
 
 
+_ENDS: Final = {
+    "voided": "not carried out",
+    "rejected": "refused by the cluster",
+    "unknown": "of unknown outcome",
+    "abandoned": "closed without knowing",
+}
+"""How an execution ended, in the words of its card where these are not those of the record."""
+
+
 def digest_message(digest: WeeklyDigest, *, zone: str, replaces: bool = False, detail: Detail = Detail.FULL) -> Message:
     """Return one environment's week.
 
@@ -75,11 +84,11 @@ def _rows(digest: WeeklyDigest) -> list[list[Element]]:
 
 
 def _rest(digest: WeeklyDigest) -> list[str]:
-    ran = ", ".join(f"{count} {state}" for state, count in digest.executions.items()) or "none"
+    ran = ", ".join(f"{count} {_ENDS.get(state, state)}" for state, count in digest.executions.items()) or "none"
     unseen = [f"*Of those expired, shown to nobody:* {digest.unseen}"] if digest.unseen else []
     return [
         *unseen,
-        f"*Time to decide:* median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}",
+        f"*Time to decide:* {_pace(digest)}",
         f"*Executions:* {ran}",
         f"*Targets otherwise than approved:* {_drifts(digest)}",
         f"*Refused at intake:* {digest.refused} · *answers that did not count:* {digest.answers_refused}",
@@ -91,9 +100,13 @@ def _drifts(digest: WeeklyDigest) -> str:
     return ", ".join(f"{digest.drift[when]} {said}" for when, said in DRIFTS.items() if when in digest.drift) or "none"
 
 
-def _duration(length: timedelta | None) -> str:
-    if length is None:
-        return "unknown (nobody decided anything)"
+def _pace(digest: WeeklyDigest) -> str:
+    if digest.median is None or digest.p95 is None:
+        return "nobody decided anything"
+    return f"median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}"
+
+
+def _duration(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

@@ -239,6 +239,15 @@ def test_a_denial_is_final(terminal: Terminal):
     assert "reason, as written: freeze" in story
 
 
+def test_a_reason_of_several_lines_stays_on_one(terminal: Terminal):
+    """A line end of somebody's words is drawn, so that they cannot write a line of the story; it is drawn as a sign, once."""
+    terminal.types("deny", terminal.history.pending, "--reason", "not now\n2026-01-01 00:00:00Z  Approved.\u202e")
+
+    story = terminal.types("audit", "show", terminal.history.pending).out
+
+    assert "reason, as written: not now⏎2026-01-01 00:00:00Z  Approved.\\u{202E}\n" in story
+
+
 def test_a_token_is_shown_once_and_can_be_taken_back(terminal: Terminal):
     """The secret is printed once, alone, on standard output; the list never has it; a revoked token is marked."""
     made = terminal.types("agent", "token", "create", "scaler", "--environment", "demo", "--days", "7")
