@@ -8,12 +8,13 @@ Slack's command and the command line read with it. Going on again is not read he
   swapped, and two of these in a word of five letters or more. A letter that is held down counts once.
 - It never stops where it is at least as close to a word that means the opposite or only asks (:data:`NEVER`): ``of`` is as
   close to ``off`` as to ``on``. Said of nothing it is the cheaper mistake: the answer says that nothing was paused.
+- A stop with the next word stuck to it (``stopall``), or with a gap in it (``o n``), stops.
 - A bare scope, ``all`` or ``now`` stops too: nothing else can be meant by it.
 - Everything else stops nothing, which is said.
 
 *The scope* is ``all``, ``agent:NAME``, or ``namespace:ENVIRONMENT/NAMESPACE`` (``ns:`` for short). Only these, written out,
 make a stop smaller than everything. A word of any other form (``ns:prod``, ``prod/shop``, ``agnet:scaler``) may mean more than
-can be known here, so it stops everything; so do two scopes at once. Both are said.
+can be known here, so it stops everything; so do a name with a star and two scopes at once. That is said.
 """
 
 import re
@@ -45,7 +46,11 @@ _NEGATIONS: Final = frozenset({"no", "non", "un", "de"})
 
 _AT_ONCE: Final = frozenset({"all", "everything", "now"})
 _EVERYTHING: Final = frozenset({"all", "everything"})
-_AND: Final = frozenset({"", "and"})
+_AND: Final = frozenset({"", "and", "also", "or", "plus", "with"})
+_STUCK: Final = frozenset({*STOPS, "agent", "all", "everything", "it", "namespace", "now", "ns"})
+
+MOST_READ: Final = 4_000
+"""Characters of what was typed that are looked at: no scope stands behind so many, and more would hold up everybody's clicks."""
 
 LONGEST: Final = timedelta(days=7)
 """After at most this the resume is asked for: a stop is never refused because of the time it names."""
@@ -100,10 +105,13 @@ class Stop:
 def stop_of(text: str) -> Stop | None:
     """Return what *text*, typed after the command that pauses, stops; None where it stops nothing."""
     # A character that draws nothing may stand inside a word as well as between two.
-    for typed in (_without_invisible(text).split(), _invisible_as_gaps(text).split()):
+    read = " ".join(text.split())[:MOST_READ]
+    for typed in (_without_invisible(read).split(), _invisible_as_gaps(read).split()):
         words = list(dropwhile(_is_punctuation, typed))
         if never_stops(words):
             return None
+        if "".join(map(_folded, words[:2])) in STOPS and _folded(words[0]) not in STOPS:
+            words = ["".join(words[:2]), *words[2:]]  # ``o n``: the thumb met the space bar.
         if is_stop(words[0]):
             return aimed(words[1:])
         if _folded(words[0]) in _AT_ONCE or _scope(words[0]) is not None:
@@ -121,7 +129,7 @@ def aimed(words: list[str]) -> Stop:
             scopes.append(scope)
         elif duration is None and (named := duration_of(rest[0])) is not None:
             duration = named
-        elif not (scopes and _folded(rest[0]) in _AND):
+        elif not scopes or not _leads_on(rest):
             break
         rest.pop(0)
     everything = Scope(kind=ScopeKind.ALL)
@@ -132,6 +140,14 @@ def aimed(words: list[str]) -> Stop:
         remark = SEVERAL if scopes else UNKNOWN_FORM
         return Stop(scope=everything, duration=duration, reason=storable(" ".join(words)), remark=remark)
     return Stop(scope=scopes[0] if scopes else everything, duration=duration, reason=storable(" ".join(rest)))
+
+
+def _leads_on(words: list[str]) -> bool:
+    """Tell whether *words* begin with one that joins a scope to another."""
+    if not _folded(words[0]):
+        return True
+    after = list(dropwhile(lambda word: _folded(word) in _AND, words))
+    return _folded(words[0]) in _AND and (not after or _scope(after[0]) is not None or _seems_a_scope(after[0]))
 
 
 def never_stops(words: list[str]) -> bool:
@@ -189,12 +205,19 @@ def unpaused(refusal: Refused, *, to_operator: bool = False) -> str:
 def _is_punctuation(word: str) -> bool:
     """Tell whether *word* is a quote, a dash or a picture that stands alone; a question mark is a word."""
     plain = _plain(word)
-    return _PICTURE.fullmatch(plain) is not None or (not _folded(word) and "?" not in plain)
+    pictured = _PICTURE.fullmatch(plain) is not None and not is_stop(word)
+    return pictured or (not _folded(word) and "?" not in plain)
 
 
 def is_stop(word: str, *, among: tuple[str, ...] = STOPS) -> bool:
     """Tell whether *word* is, or is a slip of, one of the words *among*; nobody asks whether it is as close to their opposite."""
-    return any(_nearest(form, among) <= _slips(form) for form in _forms(word) if len(form) > 1)
+    forms = [form for form in _forms(word) if len(form) > 1]
+    return any(_nearest(form, among) <= _slips(form) or _runs_on(form, among) for form in forms)
+
+
+def _runs_on(form: str, among: tuple[str, ...]) -> bool:
+    """Tell whether *form* is one of *among* with the next word stuck to it: ``stopall``."""
+    return any(form.startswith(word) and form[len(word) :] in _STUCK for word in among)
 
 
 def _take_back(words: list[str]) -> bool:
@@ -240,7 +263,10 @@ def _distance(one: str, other: str) -> int:
 
 def _scope(word: str) -> Scope | None:
     """Return the scope that *word* writes out, whatever stands around it; None where it is none."""
-    trimmed = _trimmed(word)
+    trimmed, plain = _trimmed(word), _plain(word)
+    before, _, after = plain.partition(trimmed) if trimmed else ("", "", "")
+    if after.count("*") > before.count("*"):
+        return None  # ``agent:scaler*`` means more than that one; ``*agent:scaler*`` is bold.
     if trimmed in _EVERYTHING:
         return Scope(kind=ScopeKind.ALL)
     try:
@@ -250,7 +276,7 @@ def _scope(word: str) -> Scope | None:
 
 
 def _seems_a_scope(word: str) -> bool:
-    trimmed = _trimmed(word, end=":=")
+    trimmed = _trimmed(word, end=":=*")
     return trimmed.rstrip(":=") in _KINDS or _SEEMS_A_SCOPE.fullmatch(trimmed) is not None
 
 

@@ -7,6 +7,7 @@ stopped nothing says so first of all; only ``status``, spelt as such, and a resu
 
 import re
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Final
 
 from approvals.pause import RESUMERS
@@ -35,7 +36,7 @@ LISTED: Final = 10
 """How many open pauses one answer lists."""
 
 _PAUSE: Final = re.compile(r"pause_[0-9A-Z]{26}")
-_AGAIN: Final = re.compile(rf"(?:\s*/?{COMMAND.removeprefix('/')}(?:\s+|\Z))+", re.IGNORECASE)
+_AGAIN: Final = frozenset({COMMAND, COMMAND.removeprefix("/")})
 """The command itself, typed or pasted once more."""
 
 _OFF: Final = ("off", "resume", "end", "unpause")
@@ -59,8 +60,8 @@ Wish = Status | Stop | Off
 
 def wish_of(text: str) -> Wish | None:
     """Return what somebody typed after the command means, or None where it means nothing."""
-    typed = _AGAIN.sub("", unescaped(text))
-    match typed.split():
+    words = list(dropwhile(lambda word: word.casefold() in _AGAIN, unescaped(text).split()))
+    match words:
         case ["status"]:
             return Status()
         case ["off", pause, *reason] if _PAUSE.fullmatch(pause):
@@ -68,7 +69,7 @@ def wish_of(text: str) -> Wish | None:
         case [first, *_] if first.casefold() in _OFF:
             return Off(pause=None)
         case _:
-            return stop_of(typed)
+            return stop_of(" ".join(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from approvals.errors import NotEligible, Unavailable
 from approvals.pause import Scope, ScopeKind
 from approvals.wording import (
     LONGEST_REASON,
+    MOST_READ,
     NEVER,
     SEVERAL,
     STOPS,
@@ -38,6 +39,46 @@ LIKE_OFF = (
     "start", "continue", "cancel",
 )  # fmt: skip
 NOT_EITHER = ("x", "o", "n", "shrug", "pause_01JD0000000000000000000000", "u m", "o ff")
+
+STOPPING = (
+    "oh", "om", "0n", "no!", "non", "in", "an", "one", "own", "or", "ob", "oj", "ohn", "onm", "ion", "oo", "nn", "On.",
+    "ON!!!", "on,", "on;", "(on)", "on\u2026", ":on", "/on", "-on", "--on", "\u2014on", "\u2022on", ">on", "`on`",
+    "```on```", "*on*", "_on_", "~on~", "\uff2f\uff2e", "\uff4f\uff4e\uff0e", "\uff33\uff34\uff2f\uff30", "\u201con\u201d",
+    "\u2018on\u2019", "'on'", "\xabstop\xbb", "\u201estop\u201c", "stop's", "stop\u2019", "on?", "stop?", "halt?", "[on]",
+    "<on>", "on\\", "{on}", "o-n", "o.n", "\U0001f6d1stop", "stop\U0001f6d1", "on\U0001f6d1", ":stop:", "\u24de\u24dd",
+    "\U0001d428\U0001d427", "\U0001d4fc\U0001d4fd\U0001d4f8\U0001d4f9", "\u014fn", "\xf8n", "\xf6n", "o\xf1", "\u043en",
+    "s\u0442op", "paus\xe9", "pausa", "paude", "pase", "cause", "oause", "pauise", "halr", "haltt", "hault", "freze",
+    "freexe", "srop", "dtop", "atop", "stoo", "stol", "top", "step", "shop", "st0p", "tsop", "stoppp", "stopstop", "ALL.",
+    "NOW!", "stop-all", "on.agent:scaler", "on,agent:scaler", "on=all", "stop:agent:scaler", "stopall", "onall", "onon",
+    "stopnow", "onagent:scaler", "pauseall", "freezeall", "stopagent",
+)  # fmt: skip
+"""Each stops everything."""
+
+STOPPING_PHRASES = (
+    "o n", "st op", "p ause", "> on", "\U0001f6d1 on", "on \U0001f6d1", "stop it", "stop please", "on off", "pause off",
+    "on pause", "stop no", "an alle", "on prod", "on scaler", "on @scaler", "on *", "on -n prod", "on only agent:scaler",
+    "on the agent:scaler", "on; drop table", "on\nall", "\xa0on", "\u3000on", "\u2028on", "\u202eon", "\u2067on\u2069",
+    "o\u0338n", "\uff53\uff54\uff4f\uff50\u3000\uff41\uff4c\uff4c", "STOP STOP STOP",
+)  # fmt: skip
+"""Each stops everything, too."""
+
+STOPPING_NOTHING = (
+    "Off.", "of", "offf.", "\uff2f\uff26\uff26", "\u0151ff", "\xf6ff", "\xf8ff", "\u043eff", "off?", "0ff", "pff", "iff",
+    "ogg", "odd", "ff", "offall", "onoff", "on/off", "offnow", "help!", "hlep", "hekp", "hepl", "--help", "-h", "h", "?",
+    "??", "/?", "stat", "stats", "stauts", "staus", "Status.", "star", "strat", "list", "show", "start", "begin", "enable",
+    "disable", "cancel", "kill", "abort", "hold", "wait", "quit", "ende", "enf", "edn", "fin", "finish", "lift", "release",
+    "go", "continue", "contine", "restart", "undo", "clear", "free", "unfreeze", "defreeze", "unstop", "un-pause", "unpuase",
+    "npause", "rseume", "spot", "inn", "aus", "\u0441\u0442\u043e\u043f", "\u0449\u0442", "1", "0", "y", "yes", "true",
+    "prod>", "\U0001f6d1", ":octagonal_sign:", "allstop", "is",
+)  # fmt: skip
+"""None of these stops anything."""
+
+ASKING_PHRASES = (
+    "o ff", "off all", "off everything", "of all", "turn on", "turn off", "please stop", "do not stop", "don't stop",
+    "never stop", "why stop", "what is on", "is it on", "is on?", "hold on", "go on", "help me", "un pause", "un freeze",
+    "no stop", "no on", "emergency stop",
+)  # fmt: skip
+"""Nor does any of these: it says the opposite, asks, or begins with a word that is no slip of a stop."""
 
 
 def _wide(word: str) -> str:
@@ -73,6 +114,60 @@ def test_what_is_like_off_never_stops(word, dress, over, after):
 def test_what_says_too_little_or_something_else_stops_nothing(text):
     """A stop by mistake takes two people to undo, so what is no slip of one stops nothing, which the answer says."""
     assert stop_of(text) is None
+
+
+@pytest.mark.parametrize("text", [*STOPPING, *STOPPING_PHRASES])
+def test_a_slip_of_a_stop_stops_everything(text):
+    """A neighbouring key, a stuck or stray space bar, a key held down, and every quote that a keyboard puts around it."""
+    stop = stop_of(text)
+
+    assert stop is not None
+    assert stop.scope == ALL
+
+
+@pytest.mark.parametrize("text", [*STOPPING_NOTHING, *ASKING_PHRASES])
+def test_no_slip_of_its_opposite_stops(text):
+    """Whoever asks, resumes or begins with another word must not stop everything by that."""
+    assert stop_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "remark"),
+    [
+        ("agent:scaler*", UNKNOWN_FORM),
+        ("agent:*", UNKNOWN_FORM),
+        ("ns:prod/sh*", UNKNOWN_FORM),
+        ("ns:prod/*", UNKNOWN_FORM),
+        ("ns:*/shop", UNKNOWN_FORM),
+        ("<agent:scaler*>", UNKNOWN_FORM),
+        *(
+            (f"agent:a {joint} agent:b", SEVERAL)
+            for joint in ("and", "plus", "or", "with", "also", "and also", "Plus", "&", "+")
+        ),
+        ("agent:a, agent:b", SEVERAL),
+        ("agent:a with ns:prod", SEVERAL),
+        ("agent:a plus agent:b*", SEVERAL),
+    ],
+)
+def test_a_stop_is_never_smaller_than_what_was_typed(words, remark):
+    """A name with a star, and every scope that a joining word adds: everything is stopped, and that is said."""
+    assert stop_of(f"on {words}") == Stop(scope=ALL, reason=words, remark=remark)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"), [("with errors", "with errors"), ("or so it seems", "or so it seems"), ("and", ""), ("*", "")]
+)
+def test_a_joining_word_alone_makes_no_second_scope(words, reason):
+    """It belongs to the reason where no scope comes after it."""
+    assert stop_of(f"on agent:scaler {words}") == Stop(scope=SCALER, reason=reason)
+
+
+def test_no_more_is_read_than_a_scope_can_need():
+    """What stands behind the first 4,000 characters changes nothing, so it holds nobody's click up; spaces do not count."""
+    assert MOST_READ == 4_000
+    assert stop_of("on" + " \t\n" * 20_000 + "agent:scaler") == Stop(scope=SCALER)
+    for full in ("on " + "x" * 3_997, "on " + ": " * 2_000, "?" * 4_000, "x " * 2_000, "\u0338" * 4_000):
+        assert stop_of(full + " on agent:scaler off" * 10) == stop_of(full[:MOST_READ])
 
 
 @given(st.text(max_size=40))

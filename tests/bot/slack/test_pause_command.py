@@ -1,5 +1,6 @@
 """/agent-pause: the grammar, and what each form of it does, end to end."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -54,6 +55,32 @@ PAUSE = "pause_01JD0000000000000000000000"
 def test_the_grammar(typed, wish):
     """A stop is read as generously as it can be, a resume exactly; anything else is nothing."""
     assert wish_of(typed) == wish
+
+
+@pytest.mark.parametrize("odd", [" ", "\t\u3000", "/", "agent-pause ", "/agent-pause", "&lt;", ":", "\u200b", "x "])
+def test_a_long_text_is_read_in_linear_time(odd):
+    """Four times as much takes about four times as long: nobody's clicks wait for what somebody pasted."""
+
+    def seconds(length: int) -> float:
+        text = ("/agent-pause " + odd * length)[:length] + "."
+        times = []
+        for _ in range(5):
+            began = time.process_time()
+            wish_of(text)
+            times.append(time.process_time() - began)
+        return min(times)
+
+    assert seconds(20_000) < 8 * max(seconds(5_000), 0.0005)
+
+
+@pytest.mark.parametrize(
+    "again", ["agent-pause", "/agent-pause", "/Agent-Pause\t", "/agent-pause " * 3, "\n /AGENT-PAUSE"]
+)
+def test_the_command_itself_may_be_typed_again(again):
+    """It is left out wherever it leads, whatever stands around it; alone it is nothing."""
+    assert wish_of(f"{again} on agent:scaler") == Stop(scope=AGENT)
+    assert wish_of(f"{again} status") == Status()
+    assert wish_of(again) is None
 
 
 @pytest.mark.parametrize(
