@@ -22,7 +22,7 @@ from yaml import YAMLError
 
 from approvals.errors import Unavailable
 from bot.cluster.calls import Endpoint, Identity, can_be_token
-from bot.cluster.kubeconfig import what_lacks, why_no_pod, why_unusable
+from bot.cluster.kubeconfig import what_is_ignored, what_lacks, why_no_pod, why_unusable
 from bot.cluster.plugins import LONGEST_PLUGIN, load_bounded
 
 _READ_ANEW_AFTER: Final = 60.0
@@ -40,6 +40,7 @@ _UNFIT_WORDS: Final = (
     " write one token there, alone"
 )
 
+_NOT_ONE: Final = ("kubeconfig_not_one", "it is no kubeconfig: a list or a mapping in it is something else")
 _TOO_SLOW: Final = "plugin_too_slow"
 _TOO_SLOW_WORDS: Final = (
     f"the program that its user names (exec) did not end within {LONGEST_PLUGIN:g} seconds: see whether it waits for somebody to"
@@ -190,9 +191,9 @@ def read_identity(source: Source) -> Identity:
         )
         raise Unusable(words, code=code) from None
     except AttributeError:
-        raise Unusable(
-            "it is no kubeconfig: a list or a mapping in it is something else", code="kubeconfig_not_one"
-        ) from None
+        lacks = None if source.kubeconfig is None else what_lacks(source.kubeconfig, source.context)
+        code, words = lacks or _NOT_ONE
+        raise Unusable(words, code=code) from None
     if was_ended:
         raise Unusable(_TOO_SLOW_WORDS, code=_TOO_SLOW)
     return _checked(configuration, source)
@@ -201,6 +202,9 @@ def read_identity(source: Source) -> Identity:
 def _checked(configuration: Configuration, source: Source) -> Identity:
     host = configuration.host
     _check_host(host, verified=configuration.verify_ssl)
+    ignored = None if source.kubeconfig is None else what_is_ignored(source.kubeconfig, source.context)
+    if ignored is not None:
+        raise Unusable(ignored[1], code=ignored[0])
     authorization = _authorization(configuration)
     if authorization is None and configuration.cert_file is None:
         lacks = None if source.kubeconfig is None else what_lacks(source.kubeconfig, source.context)

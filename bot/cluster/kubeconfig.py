@@ -5,6 +5,7 @@ Looked at only after the library has refused it. Of what the file holds, nothing
 
 import binascii
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,42 @@ def why_unusable(file: Path, context: str | None, error: Exception) -> tuple[str
 def what_lacks(file: Path, context: str | None) -> tuple[str, str] | None:
     """Return the code and words of what the kubeconfig's *context* leads to and is not there; None where all of it is."""
     found = _of_file(file)
-    return None if isinstance(found, tuple) else _of_context(found, context) or _of_token_file(found, context)
+    if isinstance(found, tuple):
+        return None
+    return _of_context(found, context) or _of_user(_user(found, context), file.expanduser().parent)
+
+
+def what_is_ignored(file: Path, context: str | None) -> tuple[str, str] | None:
+    """Return the code and words of what the library passes over, to act with other rights than the file says; None as a rule."""
+    found = _of_file(file)
+    user = {} if isinstance(found, tuple) else _user(found, context)
+    if not any(key == "as" or key.startswith("as-") for key in map(str, user)):
+        return None
+    return "impersonates", "its user acts as another one (as), which is not done here: name that one's own credential"
+
+
+def _user(held: Mapping[str, Any], context: str | None) -> Mapping[str, Any]:
+    """Return the user to which the context leads, as far as the file has it."""
+    chosen = _named(held.get("contexts")).get(str(context or held.get("current-context")), {}).get("context")
+    name = chosen.get("user") if isinstance(chosen, dict) else None
+    user = _named(held.get("users")).get(str(name), {}).get("user")
+    return user if isinstance(user, dict) else {}
+
+
+def _of_user(user: Mapping[str, Any], folder: Path) -> tuple[str, str] | None:
+    """Return why the *user* of a kubeconfig in *folder* yields no credential, as far as that can be seen."""
+    if named := user.get("tokenFile"):
+        return "no_credential", f"the token file that its user names ({named}) is empty: have a token written there"
+    if "auth-provider" in user:
+        return "auth_provider", "its user names an auth-provider, which is not used here: let a program yield it (exec)"
+    plugin = user.get("exec")
+    command = plugin.get("command") if isinstance(plugin, dict) else None
+    if isinstance(command, str) and shutil.which(command if os.sep not in command else str(folder / command)) is None:
+        return (
+            "no_such_plugin",
+            "the program that its user names (exec) is not there, or may not be run: install it, or give its path",
+        )
+    return None
 
 
 def _of_file(file: Path) -> tuple[str, str] | dict[str, Any]:
@@ -85,17 +121,6 @@ def _of_context(held: Mapping[str, Any], context: str | None) -> tuple[str, str]
         if inner.get(part) not in _named(held.get(key)):
             return f"no_such_{part}", f"its context {wanted} names a {part} that the file does not have: mend the file"
     return None
-
-
-def _of_token_file(held: Mapping[str, Any], context: str | None) -> tuple[str, str] | None:
-    """Return that the token file of the context's user is empty, where one is named: only asked where there is no token."""
-    wanted = context or held.get("current-context")
-    inner = _named(held.get("contexts"))[str(wanted)]["context"]
-    user = _named(held.get("users"))[inner["user"]].get("user")
-    named = user.get("tokenFile") if isinstance(user, dict) else None
-    if not named:
-        return None
-    return "no_credential", f"the token file that its user names ({named}) is empty: have a token written there"
 
 
 def _of_rest(error: Exception) -> tuple[str, str]:

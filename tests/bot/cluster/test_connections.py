@@ -248,6 +248,38 @@ def test_an_identity_is_kept_for_a_while_and_forgotten_on_demand(tmp_path):
     assert (first, second, third) == ("Bearer old", "Bearer old", "Bearer new")
 
 
+def test_a_token_may_end_its_line(tmp_path, written):
+    """Editors and shells end a file with a line break."""
+    (tmp_path / "token").write_text("abc\r\n")
+
+    assert read_identity(written(_config(user={"tokenFile": "token"}))).authorization == "Bearer abc"
+
+
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}
+
+
+@pytest.mark.parametrize(
+    ("user", "code"),
+    [
+        ({"token": "s3cret\nmore"}, "not_a_token"),
+        ({"token": "s3crét"}, "not_a_token"),
+        ({"token": "abc", "as": "system:serviceaccount:x:y"}, "impersonates"),
+        ({"token": "abc", "as-groups": ["viewers"]}, "impersonates"),
+        ({"auth-provider": {"name": "gcp", "config": {}}}, "auth_provider"),
+        ({"exec": {**EXEC, "command": "there-is-no-such-plugin"}}, "no_such_plugin"),
+        ({"exec": {**EXEC, "command": "./none"}}, "no_such_plugin"),
+        ({"exec": {**EXEC, "command": "false"}}, "no_credential"),
+    ],
+)
+def test_each_way_of_yielding_no_credential_has_its_cause(written, user, code):
+    """What the library passes over would act with other rights than the file says; a token is quoted nowhere."""
+    with pytest.raises(Unusable) as refused:
+        read_identity(written(_config(user=user)))
+
+    assert refused.value.code == code
+    assert "s3cr" not in "".join(traceback.format_exception(refused.value))
+
+
 def a_plugin(tmp_path, script):
     """Return a kubeconfig's user whose credential a shell script yields; each run leaves a line in *tmp_path*/runs."""
     program = tmp_path / "plugin"
