@@ -18,6 +18,9 @@ _COLON_CODE: Final = re.compile(r":(?=[\w+'-]{1,100}:)")
 _ADDRESS: Final = re.compile(r"\b(mailto|tel|sms|[a-z][a-z0-9+.-]{0,30}(?=://)):", re.IGNORECASE)
 _SPACES: Final = re.compile(r" {9,}")
 
+_LINE: Final = 40
+"""Characters that a line of a quotation has on a phone."""
+
 
 def escaped(text: str) -> str:
     """Return *text* so that Slack's markup shows it as it stands: exactly three characters need escaping."""
@@ -44,8 +47,12 @@ def visible(text: str) -> Seen:
 
 
 def quoted(text: str, most: int) -> str:
-    """Return a stranger's *text* for a quotation, cut to *most* characters; never empty, which Slack would refuse."""
-    return cut(visible(text).text, most) or "(nothing)"
+    """Return a stranger's *text* for a quotation, cut to *most* characters; never empty, which Slack would refuse.
+
+    It is no taller than so many characters in full lines are: what stands below it is the change, and the buttons.
+    """
+    *first, last = visible(text).text.split("\n", max(most // _LINE - 1, 0))
+    return cut("\n".join([*first, last.replace("\n", " ⏎ ")]), most) or "(nothing)"
 
 
 def visible_line(text: str, most: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.text import cut, escaped, exact, unescaped, visible, visible_line
+from bot.slack.text import cut, escaped, exact, quoted, unescaped, visible, visible_line
 
 LOOKS_EMPTY = "\u200b\u00ad\ufeff\u034f\ufe0f\u3164\u115f\u2800\U000e0041\U000e0001\u2060\u180e\u17b4\uffa0"
 REORDERS = "\u202e\u202a\u2066\u2067\u2068\u2069\u061c\u200f\u202c"
@@ -95,6 +95,16 @@ def test_a_cut_says_how_long_the_whole_is():
     assert len(short) == 100
     assert short.endswith("… (5,000 characters in all)")
     assert cut("x" * 100, 100) == "x" * 100
+
+
+def test_a_quotation_is_no_taller_than_its_characters_would_fill():
+    """Lines of one dot each push the change and the buttons off a phone as blanks do (I8); nothing of the words is left out."""
+    shown = quoted("\n".join("abcdefghij" * 20), 900)
+
+    assert shown.count("\n") == 21
+    assert shown.replace(" ⏎ ", "\n").startswith("\n".join("abcdefghij" * 10))
+    assert quoted("one\ntwo\n\nthree", 900) == "one\ntwo\n\nthree"
+    assert quoted("a\nb", 30) == "a ⏎ b"
 
 
 def test_a_line_is_one_line():
