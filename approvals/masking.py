@@ -8,16 +8,26 @@ import unicodedata
 from typing import Final
 
 SECRET: Final = re.compile(
-    r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|cst_[A-Za-z0-9_-]{20,}"
+    r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9%-]{10,}|xapp-[A-Za-z0-9-]{10,}|cst_[A-Za-z0-9_-]{20,}"
     r"|hooks\.slack(?:-gov)?\.com/(?:services|triggers|workflows)/[A-Za-z0-9/_-]{20,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|(?:AKIA|ASIA)[0-9A-Z]{16}"
-    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{35}"
-    r"|\bsk-(?:[a-z]+-)?[A-Za-z0-9_]{32,}|\b[sr]k_live_[A-Za-z0-9]{20,}"
-    r"|(?<=://)[^\s/:@]{1,64}:[^\s/@]{3,256}(?=@)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|eyJ(?:[A-Za-df-z0-9_-]|e(?!yJ))*+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}|gl(?:pat|rt|dt|ptt|cbt)-[A-Za-z0-9_-]{20,}"
+    r"|AIza[A-Za-z0-9_-]{35}|\bya29\.[A-Za-z0-9_-]{20,}|\b(?:npm|hf)_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{30,}"
+    r"|\bhv[sbr]\.[A-Za-z0-9_-]{20,}|\bgls?a_[A-Za-z0-9_]{30,}|\bdo[opr]_v1_[0-9a-f]{40,}|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"
+    r"|\bsk-(?:ant|proj|svcacct|admin|or)-[A-Za-z0-9_-]{20,}"
+    r"|\bsk-(?:[a-z]+-)?[A-Za-z0-9_]{32,}|\b[sr]k_live_[A-Za-z0-9]{20,}|\bwhsec_[A-Za-z0-9+/]{20,}"
+    r"|(?<=://)[^\s/:@]{0,64}:[^\s/@]{3,256}(?=@)"
+    r"|[Bb]earer [A-Za-z0-9._~+/-]{20,}=*|[Bb]asic [A-Za-z0-9+/]{16,}=*"
+    r"|AccountKey=[A-Za-z0-9+/]{40,}=*|AGE-SECRET-KEY-1[0-9A-Z]{40,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
 )
-"""What looks like a credential: Slack's, ours, signed tokens (a service account's is one), those of clouds, forges and model
-vendors, a name and password in an address, key files."""
+"""What looks like a credential: Slack's, ours, signed tokens (a service account's is one), those of clouds, forges, registries
+and model vendors, what follows an HTTP scheme, a password in an address, key files.
+
+It takes time linear in the text, which a stranger may choose: a signed token's first part holds its mark only at its beginning,
+so nothing is read again from each of a million marks.
+"""
 
 MASK: Final = "[looked like a secret]"
 

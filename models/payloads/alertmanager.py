@@ -36,6 +36,9 @@ LONGEST_LABEL: Final = 2048
 LONGEST_ANNOTATION: Final = 8192
 """In characters."""
 
+_LONGEST_SECRET: Final = 16 * 1024
+"""In characters: so far beyond a cut is looked for the end of a secret that begins before it."""
+
 _FIRST: Final = ("alertname", "severity", "namespace", "summary", "description")
 """What is kept before all else, wherever it stands."""
 
@@ -196,7 +199,7 @@ def _cut(text: str, most: int) -> tuple[str, bool]:
     """Return *text* in at most *most* characters, and whether it was longer. Secrets go first: half of one is not seen as one."""
     if len(text) <= most:
         return text, False
-    return masked(text)[: most - 1] + "…", True
+    return masked(text[: most + _LONGEST_SECRET])[: most - 1] + "…", True
 
 
 def _instant(value: object) -> tuple[datetime | None, bool]:

@@ -1,5 +1,7 @@
 """Masking: no credential in anybody's words is kept (I12)."""
 
+import time
+
 import pytest
 
 from approvals.audit import AuditEvent, Kind
@@ -21,6 +23,16 @@ SECRETS = {
     "a payment vendor's key": "sk_live_" + "a" * 24,
     "an address that posts": "hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/abcdefgh",
     "a rotating token": "xoxe.xoxb-1-abcdefghijk",
+    "an unsigned token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.",
+    "a model vendor's other key": "sk-ant-api03-" + "a1-_" * 20,
+    "a registry's token": "npm_" + "a1" * 18,
+    "another registry's": "pypi-" + "AgEIcHlw_-" * 8,
+    "a runner's token": "glrt-" + "a" * 20,
+    "a vault's token": "hvs." + "CAES" * 8,
+    "a dashboard's token": "glsa_" + "a1" * 16 + "_01234567",
+    "a hook's secret": "whsec_" + "a1" * 12,
+    "a mailer's key": "SG." + "a1" * 11 + "." + "b2" * 20,
+    "a PGP key": "-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQ\n-----END PGP PRIVATE KEY BLOCK-----",
     "a key file": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
 }
 
@@ -48,11 +60,41 @@ def test_a_key_file_that_is_cut_off_is_masked_to_its_end():
         "AKIA is a prefix",
         "eyJ.a.b",
         "the PRIVATE KEY is elsewhere",
+        "a bearer token, Bearer of news, basic authentication",
     ],
 )
 def test_ordinary_words_are_left_alone(plain):
     """A mask that eats what people wrote would be a lie of another kind."""
     assert masked(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "part", ["eyJ", "eyJ\u200b", "-----BEGIN ", "-----END ", "sk-", "sk-a", "://a:", "Bearer ", "SG.a", "a-"]
+)
+def test_no_text_takes_long_to_mask(part):
+    """A monitor's text may have megabytes, and nothing else runs meanwhile: time grows with its length (I13)."""
+    began = time.monotonic()
+    masked(part * (1_000_000 // len(part)))
+
+    assert time.monotonic() - began < 10.0
+
+
+def test_a_signed_token_is_found_wherever_a_word_begins():
+    """What is written right before it hides nothing."""
+    assert masked("use token_eyJhbGciOiJI.eyJzdWIiOiJh.c2lnbmF0dXJl now") == f"use token_{MASK} now"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Authorization: Bearer " + "a1" * 12, f"Authorization: {MASK}"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", f"Authorization: {MASK}"),
+        ("redis://:hunter2@cache/0", f"redis://{MASK}@cache/0"),
+    ],
+)
+def test_what_says_of_itself_that_it_is_a_credential_is_masked(said, shown):
+    """A header's scheme, or a password without a name before it."""
+    assert masked(said) == shown
 
 
 def test_a_password_in_an_address_is_masked():

@@ -81,4 +81,4 @@ def test_what_looks_like_a_secret_is_masked_though_nobody_named_it(capsys, logge
 
     logger.error("refused: Authorization: Bearer %s", token)
 
-    assert json.loads(capsys.readouterr().err)["event"] == f"refused: Authorization: Bearer {MASK}"
+    assert json.loads(capsys.readouterr().err)["event"] == f"refused: Authorization: {MASK}"

@@ -231,6 +231,14 @@ def test_a_long_text_is_cut_with_its_secrets_gone_first():
     assert "AKIA" not in text
 
 
+def test_a_secret_across_the_cut_is_masked_whole():
+    """What comes after the cut is looked at as far as a secret goes, and no further: the rest is only thrown away."""
+    token = "eyJhbGciOiJI." + "a1" * 2000 + "." + "b2" * 40
+    text = delivered(with_alert(annotations={"a": "x " * 4090 + token + "y" * 100_000})).reports[0].annotations["a"]
+
+    assert text == "x " * 4090 + "[looked lik…"
+
+
 def test_what_is_kept_as_it_came_holds_no_secret():
     """The names of labels and the fingerprint are stored and shown as they are, so they are masked where they come in (I12)."""
     secret = "AKIA" + "A" * 16
