@@ -17,9 +17,6 @@ from bot.clock import seconds as seconds_now
 from bot.delivery import Gone, Later, Rejected, Stuck, Uncertain, Undelivered
 
 RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
-_CLEARLY_NOT: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
-"""With these Slack says, whatever the status, that it did not take up what was asked."""
-
 _PERHAPS_DONE: Final = frozenset({"internal_error", "fatal_error"})
 """Slack says of these that part of what was asked may have happened."""
 
@@ -163,8 +160,6 @@ def meaning_of(error: Exception) -> Undelivered:
     asked = retry_after(error)
     if is_rate_limit(error):
         return Later(code, wait=asked or timedelta(seconds=1))
-    if code in _CLEARLY_NOT:
-        return Later(code, wait=asked)
     if code in _PERHAPS_DONE or code == _UNREADABLE or error.response.status_code >= _SERVER_ERRORS:
         return Uncertain(code)
     if code in _GONE:

@@ -105,7 +105,8 @@ MEANINGS = {
     "too fast": (_answer("ratelimited", 429, {"Retry-After": "7"}), Later, "ratelimited"),
     "too fast, no time said": (_answer("ratelimited", 429, {}), Later, "ratelimited"),
     "too fast, nonsense said": (_answer("ratelimited", 200, {"retry-after": "soon"}), Later, "ratelimited"),
-    "down": (_answer("service_unavailable", 503), Later, "service_unavailable"),
+    "down": (_answer("service_unavailable"), Later, "service_unavailable"),
+    "down, whoever says so": (_answer("service_unavailable", 503), Uncertain, "service_unavailable"),
     "broken on Slack's side": (_answer("internal_error", 500), Uncertain, "internal_error"),
     "perhaps done": (_answer("fatal_error"), Uncertain, "fatal_error"),
     "a gateway's page": (
@@ -156,7 +157,7 @@ def test_a_wait_can_be_said_as_an_instant():
     """HTTP allows a date in its place."""
     then = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
 
-    meaning = meaning_of(_answer("service_unavailable", 503, {"Retry-After": then}))
+    meaning = meaning_of(_answer("service_unavailable", headers={"Retry-After": then}))
 
     assert isinstance(meaning, Later)
     assert meaning.wait is not None
