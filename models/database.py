@@ -25,7 +25,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 
 from approvals.errors import Missing
 from approvals.ports import Lane
-from models.faults import is_demoted, translated
+from models.faults import file_gone, is_demoted, translated
 from models.lanes import WriteLanes
 from models.mounts import refuse_network_file_system
 
@@ -64,6 +64,8 @@ class Database:
     writers: dict[Lane, Engine]
     lanes: WriteLanes | None
     """Where the engine takes one writer at a time."""
+    file: tuple[int, int] | None = None
+    """Which file was opened, by device and inode, on SQLite."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -77,6 +79,7 @@ class Database:
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
+        self._check_file()
         with translated(self.place), self.readers[lane].connect() as connection, connection.begin():
             yield connection
 
@@ -87,6 +90,7 @@ class Database:
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy.
         """
+        self._check_file()
         # What is prepared goes straight to the driver, and the readers' begins a transaction only when we say so.
         with translated(self.place), self.readers[lane].connect() as connection:
             yield connection
@@ -103,7 +107,18 @@ class Database:
                 yield connection
             return
         with self.lanes.turn(lane), translated(self.place), self.writers[lane].begin() as connection:
+            self._check_file()
             yield connection
+            self._check_file()
+
+    def _check_file(self) -> None:
+        """Return where the SQLite file that was opened is still the one at its address.
+
+        Connections that are open go on to work on a file that was moved or deleted: what they take on nobody else sees, a pause
+        from another process never comes to them, and with the process it is all gone.
+        """
+        if self.file is not None and file_at(sqlite_file(self.url)) not in {self.file, None}:
+            raise file_gone(self.place)
 
     @contextmanager
     def _of_the_primary(self) -> Iterator[None]:
@@ -207,12 +222,28 @@ def _open_sqlite(url: URL) -> Database:
         },
         writers=dict.fromkeys(Lane, writer),
         lanes=WriteLanes(patience=PATIENCE),
+        file=file_at(path),
     )
 
 
 def sqlite_file(url: URL) -> Path:
     """Return the file of a SQLite address."""
     return Path(str(url.database)).absolute()
+
+
+_NOWHERE: Final = (0, 0)
+"""No file has this device and inode."""
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Return which file is at *path*, by device and inode; None where that cannot be told."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _NOWHERE
+    except OSError:
+        return None  # Whether it can still be used is for the engine to say.
+    return found.st_dev, found.st_ino
 
 
 def check_file(path: Path) -> None:

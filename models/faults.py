@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import exc
 
 from approvals.errors import Garbled, Unavailable
-from models.reaching import READ_ONLY, trouble_of
+from models.reaching import FILE_GONE, READ_ONLY, trouble_of
 
 _TAKEN: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"})
 """What SQLite and PostgreSQL call it."""
@@ -72,6 +72,11 @@ def translated(place: str = "") -> Iterator[None]:
         if not error.connection_invalidated:
             raise _told(_BROKEN, error, place, code="store_broken") from error
         raise _told("The connection to the store was lost; try again in a moment.", error, place) from error
+
+
+def file_gone(place: str) -> Unavailable:
+    """Return what callers are told where a SQLite file was taken away while it was open, with what operators are told."""
+    return Unavailable(_BUSY, cause=FILE_GONE.code, detail=FILE_GONE.detail(place))
 
 
 def _told(sentence: str, error: exc.DBAPIError, place: str, *, code: str | None = None) -> Unavailable:

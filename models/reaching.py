@@ -37,6 +37,11 @@ NO_DATABASE_FILE: Final = Trouble(
     words="the file is no SQLite database, or is broken",
     cure=f"Check {_SETTING}, or restore the file from a backup.",
 )
+FILE_GONE: Final = Trouble(
+    code="file_gone",
+    words="the file that was opened is there no more, or another one is in its place",
+    cure="Stop serve, put the right file there, and start serve again.",
+)
 _BY_SQLITE: Final = {
     "SQLITE_BUSY": LOCKED,
     "SQLITE_LOCKED": LOCKED,

@@ -189,6 +189,49 @@ def test_a_busy_file_is_unavailable(sqlite_store, sqlite_url, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("instead", [None, "a copy"])
+def test_a_file_that_was_taken_away_while_open_is_used_no_more(sqlite_store, sqlite_url, tmp_path, instead):
+    """Open connections would go on with it, unseen by whoever pauses from elsewhere; back in its place it is used again."""
+    file, away = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "away.db"
+    with sqlite_store.writing() as uow:
+        uow.raise_epoch()
+    file.rename(away)
+    if instead is not None:
+        shutil.copy(away, file)
+
+    refusals = set()
+    for way in (sqlite_store.reading, sqlite_store.writing, sqlite_store.database.asking):
+        with pytest.raises(Unavailable) as refused, way():
+            pass
+        refusals.add((refused.value.code, refused.value.cause_code, refused.value.for_operators))
+    away.rename(file)
+
+    with sqlite_store.reading() as reading:
+        assert reading.epoch() == 1
+    words = (
+        f"The database {file} cannot be used: the file that was opened is there no more, or another one is in its place. "
+        "Stop serve, put the right file there, and start serve again."
+    )
+    assert refusals == {("unavailable", "file_gone", words)}
+
+
+def test_what_was_written_into_a_file_taken_away_meanwhile_is_no_success(sqlite_store, sqlite_url, tmp_path):
+    """The check before the commit, too: nobody is told that something stands which the next process will not find."""
+    file, away = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "away.db"
+
+    def write() -> None:
+        with sqlite_store.writing() as uow:
+            uow.raise_epoch()
+            file.rename(away)
+
+    with pytest.raises(Unavailable):
+        write()
+    away.rename(file)
+
+    with sqlite_store.reading() as reading:
+        assert reading.epoch() == 0
+
+
 def test_a_database_that_is_not_there_is_unavailable():
     """A server that cannot be reached is no fault of the caller's: try again (I18)."""
     store = a_store(open_database("postgresql://nobody:s3cret@127.0.0.1:1/none"))
