@@ -21,7 +21,7 @@ _REASON: Final = re.compile(r"[A-Za-z]{1,40}")
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]/-]{1,120}")
 _MOST_FIELDS: Final = 5
 
-_WARNING: Final = re.compile(r'\s*\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+_WARNING: Final = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 _MOST_WARNINGS: Final = 8
 _LONGEST_WARNING: Final = 200
 

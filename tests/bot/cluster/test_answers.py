@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from bot.cluster.answers import Answer, describe, warnings_of
@@ -90,3 +92,12 @@ def test_an_object_is_only_there_in_a_good_answer():
     """Asking a bodiless answer for its object is a mistake, not an empty object."""
     with pytest.raises(ValueError, match="no body"):
         Answer(status=200, body=None).object()
+
+
+@pytest.mark.parametrize("part", [" ", "0", "000 ", '000 - "', "000 - "])
+def test_no_header_takes_long_to_read(part):
+    """A header of 64 kB is a server's to choose, and nothing else runs while it is read (I13)."""
+    began = time.monotonic()
+    warnings_of([part * (64 * 1024 // len(part))])
+
+    assert time.monotonic() - began < 5.0
