@@ -155,10 +155,13 @@ class _Reader:
         left_out, shortened = self._loose.doubled[id(found)], 0
         taken: dict[str, str] = {}
         for name, value in sorted(found.items(), key=_by_weight):
+            if len(taken) >= MOST_TEXTS:  # Before anything is done to it: there may be a hundred thousand.
+                left_out += 1
+                continue
             text = _text(value)
             # Masked here: a name is kept as it is, while the audit trail masks every value.
             short_name, cut_name = _cut(masked(self._loose.clean(name)), LONGEST_NAME)
-            if text is None or not name.strip() or short_name in taken or len(taken) >= MOST_TEXTS:
+            if text is None or not name.strip() or short_name in taken:
                 left_out += 1
                 continue
             taken[short_name], cut_text = _cut(self._loose.clean(text), longest)

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.alert import AlertState, Delivery
 from approvals.errors import Malformed
-from models.payloads import delivery_of
+from models.payloads import alertmanager, delivery_of
 from models.payloads.alertmanager import MOST_ALERTS
 
 ALERT: dict[str, Any] = {
@@ -229,6 +229,22 @@ def test_a_long_text_is_cut_with_its_secrets_gone_first():
 
     assert len(text) == 8192
     assert "AKIA" not in text
+
+
+def test_what_is_left_out_costs_nothing(monkeypatch):
+    """Of a hundred thousand labels the first 64 are looked into, and the others are counted (I13)."""
+    looked_into: list[str] = []
+
+    def looking(text: str) -> str:
+        looked_into.append(text)
+        return text
+
+    monkeypatch.setattr(alertmanager, "masked", looking)
+
+    report = delivered(with_alert(labels={f"label{number:06d}": "x" for number in range(100_000)})).reports[0]
+
+    assert (len(report.labels), report.cut["labels"]) == (64, 100_000 - 64)
+    assert len(looked_into) < 100
 
 
 def test_a_secret_across_the_cut_is_masked_whole():
