@@ -119,6 +119,12 @@ class Relay(Generic[M]):
         )
         try:
             return self._show(task, pace)
+        except Unavailable as error:
+            # Where the store still does not answer, writing this down raises, and the tick says that once for all cards.
+            self._cards.failed(task, reason="unforeseen", permanent=False, may_have_arrived=True)
+            log.warning("card.waits", subject=task.subject, channel=task.channel, why=error.for_operators)
+            self._failed("relay")
+            return 0
         except Exception:
             # The outermost loop of one card: without it a card would be posted at each tick, and what is behind it never.
             log.exception("card.failed", subject=task.subject, channel=task.channel)
@@ -252,6 +258,11 @@ class Relay(Generic[M]):
         pace = _pace(informs=first.informs, failed=bool(first.failures), crowd=first.channel in crowded)
         try:
             return self._tell(lines, pace)
+        except Unavailable as error:
+            self._lines.failed(first, permanent=False)
+            log.warning("thread.waits", subject=first.subject, channel=first.channel, why=error.for_operators)
+            self._failed("relay")
+            return 0
         except Exception:
             # The outermost loop of one thread, for the same reason.
             log.exception("thread.failed", subject=first.subject, channel=first.channel)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 from http.client import IncompleteRead
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from approvals.audit import DELIVERY_STREAM
 from approvals.errors import Unavailable
@@ -214,6 +216,45 @@ def test_a_post_that_ends_in_something_unforeseen_is_not_made_at_each_tick(store
         ("card.posting", first.id, None),
         ("card.posted", first.id, None),
     ]
+
+
+class _Thief(PlainPainter):
+    """Takes the database away while a card, or what its thread is told, is drawn."""
+
+    def __init__(self, file, *, takes):
+        self.file, self.takes = file, takes
+
+    def card(self, reading, drawn, occasion):
+        self._take("card")
+        return super().card(reading, drawn, occasion)
+
+    def lines(self, told, detail):
+        self._take("lines")
+        return super().lines(told, detail)
+
+    def _take(self, what):
+        if what == self.takes:
+            self.file.rename(self.file.with_suffix(".away"))
+
+
+@pytest.mark.parametrize("takes", ["card", "lines"])
+def test_a_store_that_is_away_is_said_once_and_not_by_each_card_with_a_traceback(store, sqlite_url, takes):
+    """The tick says why, once; three tracebacks a second for as long as a disk is full would hide that, and fill it more."""
+    with_grounds(store)
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    desk = Desk(store, painter=_Thief(file, takes=takes))
+    ask(store)
+
+    with capture_logs() as logged, pytest.raises(Unavailable) as refused:
+        _step_twice(desk)
+
+    assert (refused.value.cause_code, logged) == ("file_gone", [])
+
+
+def _step_twice(desk):
+    """The first shows the card, and the second has its thread to tell."""
+    desk.relay.step()
+    desk.relay.step()
 
 
 def test_an_update_that_ends_in_something_unforeseen_holds_up_no_other(store, host_clock):
