@@ -1,7 +1,8 @@
 """Acting for a person: do the work in its pool, acknowledge in time, and tell them what came of it, in time or not.
 
-What is committed is committed before Slack is answered. Where it takes longer than Slack waits, nothing is acknowledged, so the
-person sees that it failed to answer; the work goes on, and what came of it is told as soon as it is known.
+What is committed is committed before Slack is answered that it was done. Where that takes longer than Slack waits, Slack is told
+in time that it is being worked on, which claims nothing: the work goes on, and what came of it is told as soon as it is known.
+An error or silence would be worse: it reads as if nothing had been done, and whatever stands between may send the act again.
 """
 
 import asyncio
@@ -21,6 +22,11 @@ log = structlog.get_logger(__name__)
 
 CUT_OFF_SECONDS: Final = 2.5
 """How long a person's act may take before it counts as unanswered; Slack gives up at three."""
+
+SLOW: Final = (
+    "Not done yet: this is being worked on. What comes of it is told as soon as it is known; do not count on it yet."
+)
+"""What a person is told in time of an act that is not done in time."""
 
 BROKEN: Final = "Something broke on our side. Look at the card to see how it stands before you try again."
 
@@ -55,20 +61,20 @@ class Acting:
         self._telling: set[asyncio.Task[None]] = set()
 
     async def act(self, person: Person, pool: Pool, work: Callable[[], str]) -> Said | None:
-        """Return what came of *work*, or None where it is not known in time; either way the person is told by a note.
+        """Return what came of *work*, or None where it is not known in time; the person is told by a note, then and afterwards.
 
         Args:
             person: Who acts.
             pool: Where *work* runs.
             work: Returns markup for the person, or raises a refusal.
         """
-        said = await self.attempt(person, pool, work)
+        said = await self.attempt(person, pool, work, slow=SLOW)
         if said is not None:
             self.tell(person, said.text)
         return said
 
     async def attempt(
-        self, person: Person, pool: Pool, work: Callable[[], str], words: "Words | None" = None
+        self, person: Person, pool: Pool, work: Callable[[], str], words: "Words | None" = None, *, slow: str = ""
     ) -> Said | None:
         """Return the same and leave it to the caller to tell the person, unless it is not known in time.
 
@@ -77,13 +83,14 @@ class Acting:
             pool: Where *work* runs.
             work: Returns markup for the person, or raises a refusal.
             words: What is said where it comes to nothing.
+            slow: What is told first where it is not known in time; empty where the caller says that.
         """
         outcome = asyncio.create_task(_outcome(pool, work, words or Words()))
         await asyncio.wait({outcome}, timeout=self._cut_off)
         if outcome.done():
             return outcome.result()
         log.warning("act.slow", account=person.account, pool=pool.name)
-        self._later(self._tell_of(person, outcome))
+        self._later(self._tell_of(person, outcome, slow))
         return None
 
     def tell(self, person: Person, text: str) -> None:
@@ -95,7 +102,9 @@ class Acting:
         while self._telling:
             await asyncio.wait(self._telling)
 
-    async def _tell_of(self, person: Person, outcome: "asyncio.Task[Said]") -> None:
+    async def _tell_of(self, person: Person, outcome: "asyncio.Task[Said]", slow: str) -> None:
+        if slow:
+            await self._answers.tell(person, slow)
         await self._answers.tell(person, (await outcome).text)
 
     def _later(self, telling: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ only where it is one of Slack's, because it came from outside and whatever it na
 Notes are best effort and vanish when the page is loaded anew: what was refused is in the audit trail, too.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -75,16 +76,26 @@ class Answers:
 
 
 def may_answer_at(url: str, api_url: str) -> bool:
-    """Tell whether an answer may go to *url*: https on one of Slack's hosts for that, or where the API itself is."""
+    """Tell whether an answer may go to *url*: https on one of Slack's hosts for that, or where the API itself is.
+
+    Plain http goes to this machine alone, wherever the API is: what is said there is for one person's eyes.
+    """
     try:
         asked, api = urlsplit(url), urlsplit(api_url)
         if asked.username is not None or asked.password is not None:
             return False
         if (asked.scheme, asked.netloc.lower()) == (api.scheme, api.netloc.lower()):
-            return True
+            return asked.scheme == "https" or (asked.scheme == "http" and _is_loopback(asked.hostname or ""))
         return asked.scheme == "https" and asked.hostname in HOOK_HOSTS and asked.port in {None, 443}
     except ValueError:  # a port that is no number, brackets that do not close
         return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
 
 
 def body_of(text: str, *, about: str = "") -> dict[str, Any]:

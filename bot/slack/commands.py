@@ -32,6 +32,11 @@ BROKEN: Final = (
     f"{NOTHING}, as far as can be told. Something broke on our side; `/agent-pause status` shows what is paused."
 )
 
+SLOW: Final = (
+    "Not done yet: this is being worked on. What comes of it is told as soon as it is known; do not count on it yet."
+    " `/agent-pause status` shows what is paused."
+)
+
 LISTED: Final = 10
 """How many open pauses one answer lists."""
 

@@ -52,11 +52,11 @@ def form(denial: Denial, *, title: str) -> dict[str, Any]:
     }
 
 
-def told(sentence: str) -> dict[str, Any]:
-    """Return what takes the place of a form that came to nothing: it must not close as if it had worked."""
+def told(sentence: str, *, title: str = "Nothing was done") -> dict[str, Any]:
+    """Return what takes the place of a form that came to nothing, so far: it must not close as if it had worked."""
     return {
         "type": "modal",
-        "title": plain("Nothing was done"),
+        "title": plain(title),
         "close": plain("Close"),
         "blocks": [{"type": "section", "text": plain(cut(sentence, SECTION))}],
     }

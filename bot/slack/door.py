@@ -9,7 +9,9 @@ can show it; a form that came to nothing never closes as if it had worked.
 
 import logging
 import re
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -28,7 +30,7 @@ from bot.slack.commands import COMMAND
 from bot.slack.deny_form import FORM, told
 from bot.slack.listeners import Listeners
 from bot.slack.pin import Installed, belongs
-from bot.slack.reader import About, Unread, about_of, person_of
+from bot.slack.reader import About, Unread, about_of, broken, person_of
 from bot.slack.text import escaped
 
 log = structlog.get_logger(__name__)
@@ -58,14 +60,25 @@ class App(AsyncApp):
             body = read()
         except Unread as refused:
             return self.refuse(refused)
+        except Exception as error:  # noqa: BLE001 - whatever broke, somebody waits for an answer
+            return self.refuse(broken(error))
         # No header of the sender's: the library would take orders from some of them. The body is read already, whichever way
         # it came, and the mode says just that.
         return await self.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
 
     def refuse(self, refused: Unread) -> BoltResponse:
         """Return the answer to what is acted on in no way; its sender is told, if there is one."""
+        if refused.defect is not None:
+            # Its own words may quote what arrived.
+            log.error("reader.broken", error=type(refused.defect).__name__, where=_where(refused.defect))
         log.warning("payload.refused", about=refused.about.name.lower(), why=str(refused))
         return _answered(refused.about, refused.sentence, refused.person, self._acting)
+
+
+def _where(error: Exception) -> str:
+    """Return the place in the code where *error* was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
 
 
 def _answered(about: About, sentence: str, person: Person | None, acting: Acting) -> BoltResponse:

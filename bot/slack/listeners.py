@@ -19,12 +19,12 @@ from approvals.usecases.decide import Decide, Given, lane_of
 from approvals.wording import Stop, unpaused
 from bot.pools import Pool, Pools
 from bot.slack import commands
-from bot.slack.acting import Acting, Words
+from bot.slack.acting import SLOW, Acting, Words
 from bot.slack.answers import Person, body_of
 from bot.slack.buttons import Asked, asked_of
 from bot.slack.commands import Handle, Off, wish_of
 from bot.slack.copies import Copies, Place
-from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, headline_of, reason_of, title_of
+from bot.slack.deny_form import REASON_BLOCK, Denial, denial_of, form, headline_of, reason_of, title_of, told
 from bot.slack.directory import SlackDirectory
 from bot.slack.errors import CONNECTION_ERRORS
 from bot.slack.kit import plain_sentence, sentence_markup
@@ -43,7 +43,6 @@ STOPPING: Final = Words(of=unpaused, broken=commands.BROKEN)
 """What is said where a stop came to nothing."""
 
 _OK: Final = 200
-_NOT_IN_TIME: Final = 503
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ class Listeners:
         work = self._deciding(denial.asked, place, person.account, Answer.DENY, reason_of(submission.view))
         said = await self.acting.attempt(person, self.pools.urgent, work)
         if said is None:
-            return BoltResponse(status=_NOT_IN_TIME)
+            return _json({"response_action": "update", "view": told(SLOW, title="Not done yet")})
         if not said.done:
             return _in_form(plain_sentence(said.text))
         self.acting.tell(person, said.text)
@@ -130,9 +129,7 @@ class Listeners:
         pool = self.pools.decide if isinstance(wish, Off) else self.pools.urgent
         words = STOPPING if isinstance(wish, Stop) else None
         said = await self.acting.attempt(person, pool, work, words)
-        if said is None:
-            return BoltResponse(status=_NOT_IN_TIME)
-        return _json({"response_type": "ephemeral", **body_of(said.text)})
+        return _json({"response_type": "ephemeral", **body_of(commands.SLOW if said is None else said.text)})
 
     async def unknown(self, body: dict[str, Any]) -> BoltResponse:
         """Answer a button that we do not know: Slack would only show that nothing happened."""
@@ -153,8 +150,8 @@ class Listeners:
             self.acting.tell(person, UNREADABLE)
             return _ok()
         work = self._deciding(asked, self._place(click), person.account, answer, "")
-        said = await self.acting.act(person, pool, work)
-        return BoltResponse(status=_NOT_IN_TIME) if said is None else _ok()
+        await self.acting.act(person, pool, work)
+        return _ok()
 
     def _deciding(self, asked: Asked, place: Place, account: str, answer: Answer, reason: str) -> Callable[[], str]:
         def work() -> str:

@@ -25,6 +25,9 @@ from models.strict_json import Unreadable, parse
 LARGEST: Final = 512 * 1024
 """In bytes; a payload carries the whole message or form that it is about."""
 
+TOO_LARGE: Final = "Slack's message is too large"
+OUR_FAULT: Final = "something broke on our side"
+
 MOST_FIELDS: Final = 100
 """Of one form; Slack sends at most twenty."""
 
@@ -39,6 +42,7 @@ _COMMAND_FIELDS: Final = frozenset({"command", "text", "team_id", "user_id", "ch
 _OTHERS: Final = ("block_actions", "view_submission", "event_callback")
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{2,20}", re.ASCII)
+_LOOKS_LIKE_COMMAND: Final = re.compile(r'"type"\s*:\s*"slash_commands"|"command"\s*:|(?:\A|&)command=', re.ASCII)
 _ENVELOPE_ID: Final = re.compile(r'(?<!\\)"envelope_id"\s*:\s*"([A-Za-z0-9_.:-]{1,200})"', re.ASCII)
 
 
@@ -54,19 +58,23 @@ class About(Enum):
 class Unread(Exception):
     """It is acted on in no way. The sentence is ours and holds nothing of what arrived."""
 
-    def __init__(self, why: str, *, hints: Iterable[object] = (), form: bool = False) -> None:
+    def __init__(
+        self, why: str, *, hints: Iterable[object] = (), form: bool = False, defect: Exception | None = None
+    ) -> None:
         """Keep why, and look into *hints*, which are readings that nobody acts on, for what it was and whom to tell.
 
         Args:
             why: A clause after "because".
             hints: What it may have been.
             form: Whether it may have been a submitted form where no hint says what it was: that must not close.
+            defect: What broke on our side, if that was why.
         """
         super().__init__(why)
         maps = [one for one in hints if isinstance(one, Mapping)]
         self.about = _about(maps, form=form)
         self.person = next(filter(None, map(person_of, maps)), None)
         self.sentence = f"{self.about.value}: {why}."
+        self.defect = defect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,25 @@ def read_http(message: HttpMessage) -> dict[str, Any]:
         Unread: It is acted on in no way.
     """
     text = message.body.decode(errors="replace")
+    try:
+        return _read_http(message, text)
+    except Unread:
+        raise
+    except Exception as error:
+        raise broken(error, text) from error
+
+
+def broken(error: Exception, text: str = "") -> Unread:
+    """Return the refusal of what an error of ours kept from being read; *text* is what arrived, as far as that is known."""
+    try:
+        return Unread(OUR_FAULT, hints=_any_reading(text), form=True, defect=error)
+    except Exception:  # noqa: BLE001 - what broke the reading may break this as well
+        return Unread(OUR_FAULT, form=True, defect=error)
+
+
+def _read_http(message: HttpMessage, text: str) -> dict[str, Any]:
+    if len(message.body) > LARGEST:
+        raise Unread(TOO_LARGE, hints=_any_reading(text), form=True)
     kind = _media_type(message.content_types)
     if kind is None or any(encoding != "identity" for encoding in message.encodings):
         raise Unread("Slack's message does not say plainly how it is encoded", hints=_any_reading(text), form=True)
@@ -125,13 +152,11 @@ def read_envelope(frame: str) -> Envelope | None:
         return None
     try:
         if len(frame) > LARGEST:
-            raise Unread("Slack's message is too large", form=True)
+            raise Unread(TOO_LARGE, hints=_any_reading(frame), form=True)
         try:
             value = parse(frame.encode(errors="surrogatepass"), any_text=True)
         except Unreadable as error:
-            inner = _loosely(frame)
-            hints = [inner.get("payload")] if isinstance(inner, dict) else []
-            raise Unread(_flaw(error), hints=hints, form=True) from error
+            raise Unread(_flaw(error), hints=_any_reading(frame), form=True) from error
         if not isinstance(value, dict) or not isinstance(value.get("envelope_id"), str):
             raise Unread("Slack's message has no number of its own", form=True)
         payload = value.get("payload")
@@ -142,11 +167,14 @@ def read_envelope(frame: str) -> Envelope | None:
         )
     except Unread as refused:
         return Envelope(ids=ids, body=None, refused=refused)
+    except Exception as error:  # noqa: BLE001 - whatever broke, somebody waits for an acknowledgement
+        return Envelope(ids=ids, body=None, refused=broken(error, frame))
 
 
 def _read_enveloped(kind: object, payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
-        raise Unread("Slack's message holds nothing", form=kind == "interactive")
+        hints = [{"command": True}] if kind == "slash_commands" else []
+        raise Unread("Slack's message holds nothing", hints=hints, form=kind == "interactive")
     match kind:
         case "slash_commands" if payload.get("type") not in _OTHERS:
             return _checked(Command, payload)
@@ -268,11 +296,23 @@ def _id_in(one: Mapping[str, Any], name: str, key: str = "id") -> object:
 
 
 def _any_reading(text: str) -> list[object]:
+    """Return everything that a body or a frame may have meant: fields, JSON, and what lies in an envelope."""
     try:
-        pairs = parse_qsl(text, max_num_fields=MOST_FIELDS, errors="replace")
+        pairs = parse_qsl(text, max_num_fields=MOST_FIELDS, errors="replace") if not text.startswith("{") else []
     except ValueError:
         pairs = []
-    return [*_readings(pairs), _loosely(text)]
+    whole = _loosely(text)
+    inner = whole.get("payload") if isinstance(whole, dict) else None
+    return [*_readings(pairs), whole, inner, *([] if pairs or whole is not None else [_glimpse(text)])]
+
+
+def _glimpse(text: str) -> dict[str, object]:
+    """Return what kind of thing it looks like where nothing can be read at all."""
+    if "view_submission" in text:
+        return {"type": "view_submission"}
+    if _LOOKS_LIKE_COMMAND.search(text):
+        return {"command": True}
+    return {"type": "block_actions"} if "block_actions" in text else {}
 
 
 def _readings(pairs: list[tuple[str, str]]) -> list[object]:

@@ -17,9 +17,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.slack.door import App
-from bot.slack.reader import LARGEST, HttpMessage, read_http
+from bot.slack.reader import HttpMessage, read_http
 
 PATH: Final = "/slack/events"
+MOST_CHECKED: Final = 1024 * 1024
+"""How many bytes are taken in to see who signed them: what Slack sent is answered, even where it is too large to be read."""
+
 FRESH_SECONDS: Final = 300
 """How far a signature's time may be from ours, on either side; Slack's own number."""
 
@@ -78,12 +81,12 @@ class SignedHttp:
 
 
 async def _bounded_body(request: Request) -> bytes | None:
-    """Return the body, or None where it is larger than we read."""
+    """Return the body, or None where it is larger than anything that is checked."""
     parts, size = [], 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > LARGEST:
+            if size > MOST_CHECKED:
                 return None
             parts.append(part)
     except ClientDisconnect:

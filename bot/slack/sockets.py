@@ -196,9 +196,8 @@ class Frames:
             if envelope is None:
                 return
             answer = await self._app.answer(envelope.read)
-            if answer.status != OK:
-                return  # It did not come in time, which is shown by saying nothing.
-            payload = json.loads(answer.body) if answer.body and envelope.takes_answer else None
+            takes_answer = envelope.takes_answer and answer.status == OK
+            payload = json.loads(answer.body) if answer.body and takes_answer else None
             for envelope_id in envelope.ids:
                 await self._link.send(SocketModeResponse(envelope_id=envelope_id, payload=payload).to_dict())
         except Exception as error:  # noqa: BLE001 - the outermost frame; the connection may have gone meanwhile

@@ -141,6 +141,23 @@ def test_an_answer_goes_to_slack_or_nowhere(url, may):
     assert may_answer_at(url, "http://127.0.0.1:4001/api/") is may
 
 
+@pytest.mark.parametrize(
+    ("api", "may"),
+    [
+        ("http://localhost:4001/api/", True),
+        ("http://[::1]:4001/api/", True),
+        ("https://slack.example/api/", True),
+        ("http://slack.example/api/", False),
+        ("http://10.0.0.7/api/", False),
+        ("http://127.0.0.1.evil.example/api/", False),
+        ("ftp://127.0.0.1/api/", False),
+    ],
+)
+def test_plain_http_goes_to_this_machine_alone(api, may):
+    """T-SSRF-01: whatever the API's own address is, no answer leaves this machine unencrypted."""
+    assert may_answer_at(f"{api}actions/x", api) is may
+
+
 class _Elsewhere(BaseHTTPRequestHandler):
     """An address that sends whoever comes to another one, and one that was never meant to be called."""
 

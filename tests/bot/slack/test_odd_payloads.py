@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from approvals.request import State
+from bot.slack.deny_form import told
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_races import click_payload
 
@@ -220,6 +221,40 @@ def test_an_odd_form_decides_nothing_and_does_not_close(asked):
     assert closed == {}
     assert all("Nothing was" in json.dumps(answer["view"]) for _, answer in answers.values())
     assert asked.world.request(asked.request).state is State.PENDING
+
+
+def test_an_error_of_ours_while_reading_is_answered_and_logged(asked, monkeypatch, capsys):
+    """Whatever breaks: it is acknowledged, nothing is acted on, no form closes, and no log quotes what arrived."""
+    payloads = {
+        "form": ("interactive", view_payload(asked)),
+        "click": ("interactive", click_payload(asked, "U0ADA", "deny:v1")),
+        "command": ("slash_commands", command_fields(asked)),
+    }
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError("private words")
+
+    monkeypatch.setattr("bot.slack.reader._checked", breaks)
+    answers = {name: sent(asked, kind, json.dumps(one)) for name, (kind, one) in payloads.items()}
+    # What tells whom to answer may break as well.
+    monkeypatch.setattr("bot.slack.reader.person_of", breaks)
+    again = sent(asked, *_written(payloads["form"]))
+
+    assert {status for status, _ in [*answers.values(), again]} == {200}
+    assert answers["form"][1]["view"] == told("Nothing was denied: something broke on our side.") == again[1]["view"]
+    assert answers["command"][1]["text"] == "Nothing was paused or resumed: something broke on our side."
+    assert asked.note("U0ADA") == "Nothing was decided: something broke on our side."
+    assert asked.world.request(asked.request).state is State.PENDING
+    with asked.store.reading() as reading:
+        assert reading.pauses() == ()
+    logged = capsys.readouterr()
+    assert logged.out.count("reader.broken") == 4
+    assert "private words" not in logged.out + logged.err
+
+
+def _written(one):
+    kind, payload = one
+    return kind, json.dumps(payload)
 
 
 def test_words_of_any_kind_deny_by_the_form(asked):

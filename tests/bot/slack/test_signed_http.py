@@ -14,7 +14,7 @@ import pytest
 
 from approvals.request import State
 from bot.slack.reader import LARGEST
-from bot.slack.signed_http import SignedHttp
+from bot.slack.signed_http import MOST_CHECKED, SignedHttp
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_races import click_payload, send, signed_request
 
@@ -99,9 +99,21 @@ def test_a_request_that_says_it_came_by_socket_is_verified_all_the_same(http):
 def test_a_body_beyond_the_limit_is_413(http):
     """I13: the body is bounded before anything else."""
     request = _click(http)
-    request.data = b"x" * (LARGEST + 1)
+    request.data = b"x" * (MOST_CHECKED + 1)
 
     assert send(request) == 413
+
+
+def test_a_large_body_is_checked_by_its_signature_first(http):
+    """What Slack signed and we do not read is answered as over the socket; what nobody signed is a stranger's."""
+    request = _click(http)
+    request.data = b"x" * (LARGEST + 1)
+    payload = click_payload(http, "U0ADA", "approve:v1")
+    large = signed_request(http, {**payload, "x": "x" * LARGEST})
+
+    assert (send(request), send(large)) == (401, 200)
+    assert http.note("U0ADA") == "Nothing was decided: Slack's message is too large."
+    assert http.world.request(http.request).state is State.PENDING
 
 
 def test_a_sender_who_hangs_up_halfway_harms_nobody(http):
