@@ -80,7 +80,8 @@ def _request(line: Client, account: ServiceAccount) -> dict[str, Any]:
         if refusal.is_unauthorised:
             raise
         raise Forbidden(
-            f"The bot may not mint a token of {account.namespace}/{account.name} ({describe(refusal.answer)}).",
+            f"The bot cannot mint a token of {account.namespace}/{account.name} ({describe(refusal.answer)}): the namespace or"
+            " the account may be gone or being deleted, or the right may be missing.",
             code="cannot_mint",
         ) from refusal
 

@@ -24,6 +24,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 APPLY = "Apply the manifests again (countersign manifests)."
 TAKE_AWAY = "Take that away."
+GONE = "the namespace or the account may be gone or being deleted, or the right may be missing."
 
 
 def _findings(one: Installation, *, source=None, grants=None, ours=None):
@@ -199,7 +200,7 @@ def test_an_account_that_is_missing_is_found(broken_in):
     found = _grave(_findings(broken_in, grants=(*broken_in.grants, grant)))
 
     assert [sentence for sentence in found if "mint" in sentence] == [
-        f"The bot may not mint a token of {broken_in.namespace}/{broken_in.name}-{name} (403 Forbidden). {APPLY}"
+        f"The bot cannot mint a token of {broken_in.namespace}/{broken_in.name}-{name} (403 Forbidden): {GONE} {APPLY}"
         for name in ("plan-medic", "exec-medic-restart", "watch-medic")
     ]
 
@@ -224,7 +225,9 @@ def test_without_an_inspector_nothing_can_be_computed(broken_in):
     )
 
     broken_in.admin.call("DELETE", f"/api/v1/namespaces/{place}/serviceaccounts/{broken_in.name}-inspect")
-    _eventually(broken_in, f"The bot may not mint a token of {place}/{broken_in.name}-inspect (404 NotFound). {APPLY}")
+    _eventually(
+        broken_in, f"The bot cannot mint a token of {place}/{broken_in.name}-inspect (404 NotFound): {GONE} {APPLY}"
+    )
 
 
 POLICIES = ("planners", "tokens", "executors", "minters", "users")
