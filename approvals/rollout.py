@@ -7,7 +7,7 @@ reached ``metadata.generation``; directly after a write it still describes the o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from approvals.verb import Effect, Progress
 from approvals.workload import (
@@ -50,6 +50,8 @@ def replaced(workload: Mapping[str, Any]) -> Progress:
     if (waiting := _unseen(workload)) is not None:
         return waiting
     pods, kept = _pods(workload), held_back(workload)
+    if kept and kept == pods.wanted:
+        return _progress(workload, Effect.ROLLING, "Its partition keeps every pod as it is: none is replaced.")
     is_new = pods.updated >= pods.wanted - kept and pods.old <= kept
     if is_new and _is_full(pods) and _is_current(workload, kept):
         return _progress(workload, Effect.VERIFIED, _all_replaced(pods, kept))
@@ -80,14 +82,23 @@ def numbered(workload: Mapping[str, Any]) -> Progress:
     if pods.available >= pods.wanted and pods.wanted <= pods.total <= pods.wanted + surplus:
         said = f"All {counted(pods.wanted, 'pod')} ready." if pods.wanted else "No pod is left, as asked."
         return _progress(workload, Effect.VERIFIED, said)
-    if (failed := _failed(workload)) is not None:
+    failed = _failed(workload)
+    if failed is not None and not pods.old:
         return failed
-    if pods.total > pods.wanted:
-        many = f"{counted(pods.total, 'pod')}, {pods.total - pods.wanted} more than wanted"
-        return _progress(
-            workload, Effect.ROLLING, f"There are still {many}." if pods.total > 1 else f"There is still {many}."
-        )
-    return _progress(workload, Effect.ROLLING, _ready(workload, pods))
+    # Where old pods are left, what has failed is the rollout of a newer template, maybe hours ago: the controller was measured to
+    # keep saying so while a scale goes well.
+    beside = "" if failed is None else f" {_FAILED_BESIDE}"
+    return _progress(workload, Effect.ROLLING, f"{_missing(workload, pods)}{beside}")
+
+
+_FAILED_BESIDE: Final = "Beside that, its rollout of a newer template made no progress within its own deadline."
+
+
+def _missing(workload: Mapping[str, Any], pods: _Pods) -> str:
+    if pods.total <= pods.wanted:
+        return _ready(workload, pods)
+    many = f"{counted(pods.total, 'pod')}, {pods.total - pods.wanted} more than wanted"
+    return f"There are still {many}." if pods.total > 1 else f"There is still {many}."
 
 
 def _all_replaced(pods: _Pods, kept: int) -> str:

@@ -57,17 +57,25 @@ def waits_for_each(workload: Mapping[str, Any]) -> bool:
     return goes_one_by_one(workload) and workload["spec"].get("podManagementPolicy") != "Parallel"
 
 
-def held_up(workload: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence where pods that are not ready keep the controller from making or replacing any; empty where none do."""
+def held_up(workload: Mapping[str, Any], *, left: int | None = None) -> tuple[str, ...]:
+    """Return a sentence where pods that are not ready keep the controller from what it should do; empty where none do.
+
+    Args:
+        workload: The raw object.
+        left: How many pods are to be left where some are to go; None where some are to be made or replaced.
+    """
     wanted = wanted_replicas(workload)
     unready = wanted - int((workload.get("status") or {}).get("readyReplicas") or 0)
-    if unready <= 0 or not waits_for_each(workload):
+    if unready <= 0 or not waits_for_each(workload) or left == 0:
         return ()
     many = f"{unready} of {counted(wanted, 'pod')} {'is' if unready == 1 else 'are'} not ready"
-    return (f"{many}: its controller makes and replaces none {_HELD_UP}",)
+    if left is None:
+        return (f"{many}: its controller makes and replaces none while one is not, so this does nothing {_UNLESS}",)
+    stays = "one of the first is not" if left > 1 else "the first is not"
+    return (f"{many}: its controller takes none away while {stays}, so this may do nothing {_UNLESS}",)
 
 
-_HELD_UP: Final = "while one is not, so this does nothing unless that passes or somebody deletes what is not ready."
+_UNLESS: Final = "unless that passes or somebody deletes what is not ready."
 
 
 def most_surplus(workload: Mapping[str, Any]) -> int:

@@ -87,7 +87,7 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
     before, after = wanted_replicas(_with_zero(observed[_SCALE])), int(arguments["replicas"])
     findings = (
         *(("Scaling to 0 stops every pod of it.",) if after == 0 else ()),
-        *(held_up(observed[_OBJECT]) if after > before else ()),
+        *held_up(observed[_OBJECT], left=after if after < before else None),
         *autoscaler_findings(observed[_OBJECT], observed[_HPAS], before=before, after=after),
         *manager_findings(observed[_OBJECT], *_FIELD),
     )

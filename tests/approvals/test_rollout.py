@@ -12,6 +12,7 @@ ROLLING, VERIFIED, FAILED = Effect.ROLLING, Effect.VERIFIED, Effect.FAILED_ROLLO
 STALLED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 NOT_SEEN = "The controller has not seen the change yet."
 STUCK = "The rollout made no progress within its own deadline."
+BESIDE = "Beside that, its rollout of a newer template made no progress within its own deadline."
 BOTH = pytest.mark.parametrize("far", [replaced, numbered])
 
 
@@ -143,6 +144,15 @@ def test_a_partition_keeps_some_pods_old(updated, effect, sentence):
     assert told(replaced(workload)) == (effect, sentence)
 
 
+def test_a_partition_raised_to_every_pod_ends_no_restart():
+    """Nothing is left to be replaced then, and nothing was: it is not done."""
+    strategy = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 5}}}
+
+    workload = pods(kind="StatefulSet", spec=strategy, updatedReplicas=0)
+
+    assert told(replaced(workload)) == (ROLLING, "Its partition keeps every pod as it is: none is replaced.")
+
+
 @pytest.mark.parametrize(
     ("workload", "effect", "sentence"),
     [
@@ -150,6 +160,16 @@ def test_a_partition_keeps_some_pods_old(updated, effect, sentence):
         (pods(updatedReplicas=2), VERIFIED, "All 3 pods ready."),
         (pods(spec={"paused": True}, updatedReplicas=0), VERIFIED, "All 3 pods ready."),
         (pods(3, replicas=5), ROLLING, "There are still 5 pods, 2 more than wanted."),
+        (
+            pods(4, replicas=5, updatedReplicas=1, availableReplicas=3, conditions=[STALLED]),
+            ROLLING,
+            "There are still 5 pods, 1 more than wanted. " + BESIDE,
+        ),
+        (
+            pods(6, replicas=4, updatedReplicas=1, availableReplicas=3, conditions=[STALLED]),
+            ROLLING,
+            "3 of 6 pods ready. " + BESIDE,
+        ),
         (pods(0, replicas=1), ROLLING, "There is still 1 pod, 1 more than wanted."),
         (pods(4, replicas=5, updatedReplicas=2, availableReplicas=4), VERIFIED, "All 4 pods ready."),
         (

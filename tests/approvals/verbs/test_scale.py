@@ -262,7 +262,13 @@ def test_more_pods_that_do_not_come_are_said():
         " passes or somebody deletes what is not ready."
     )
     assert SCALE.stake(seen, {"replicas": 6}).findings == (held_up,)
-    assert SCALE.stake(seen, {"replicas": 2}).findings == ()
+    fewer = (
+        "2 of 3 pods are not ready: its controller takes none away while {}, so this may do nothing unless that passes or"
+        " somebody deletes what is not ready."
+    )
+    assert SCALE.stake(seen, {"replicas": 2}).findings == (fewer.format("one of the first is not"),)
+    assert SCALE.stake(seen, {"replicas": 1}).findings == (fewer.format("the first is not"),)
+    assert SCALE.stake(seen, {"replicas": 0}).findings == ("Scaling to 0 stops every pod of it.",)
 
 
 @pytest.mark.parametrize("kind", KINDS)
