@@ -10,8 +10,10 @@ from approvals.people import ApproverSet, People
 from approvals.policy import Policy, Ruling, rule_on, stricter_of
 from approvals.request import Request, Vote
 
-Demands = tuple[bool, int, frozenset[tuple[ApproverSet, ...]], frozenset[str], tuple[str, ...]]
-"""What a card shows of a ruling: whether it asks, how many, of whom, who is out, and why it denies."""
+Demands = tuple[
+    bool, int, frozenset[tuple[ApproverSet, ...]], frozenset[str], frozenset[frozenset[str]], tuple[str, ...]
+]
+"""What a card shows of a ruling: whether it asks, how many, of whom, who is out, who counts as one, and why it denies."""
 
 
 def ruling_today(request: Request, policy: Policy) -> Ruling:
@@ -37,7 +39,23 @@ def ruling_today(request: Request, policy: Policy) -> Ruling:
 def demands_of(ruling: Ruling) -> Demands:
     """Return what a card shows of *ruling*: two with the same demands are drawn alike."""
     sets = frozenset(panel.sets for panel in ruling.panels)
-    return (ruling.asks, ruling.quorum, sets, ruling.conflicted, () if ruling.asks else ruling.reasons)
+    reasons = () if ruling.asks else ruling.reasons
+    return (ruling.asks, ruling.quorum, sets, ruling.conflicted, counted_as_one(ruling), reasons)
+
+
+def counted_as_one(ruling: Ruling) -> frozenset[frozenset[str]]:
+    """Return which accounts that *ruling* is about are one person: their approvals count once, and one in conflict is out.
+
+    Who is in a group is not known here, so where it asks one, every account that the policy maps may be.
+    """
+    sets = [one for panel in ruling.panels for one in panel.sets]
+    about = ruling.conflicted.union(*(one.accounts for one in sets))
+    if any(one.groups for one in sets):
+        about |= frozenset(ruling.people.names)
+    persons: dict[str, set[str]] = {}
+    for account in about:
+        persons.setdefault(ruling.people.person_of(account), set()).add(account)
+    return frozenset(frozenset(accounts) for accounts in persons.values() if len(accounts) > 1)
 
 
 def may_count(ruling: Ruling, votes: Iterable[Vote]) -> tuple[Vote, ...]:

@@ -229,7 +229,10 @@ def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Val
 
 
 def question_key(*, agent: str, on_behalf_of: str | None, effect_key: str) -> str:
-    """Return what is the same for two escalations that are one question: the same agent, for the same person, the same effect."""
+    """Return what is the same for two escalations that are one question: the same agent, for the same person, the same effect.
+
+    The person is told by all of their accounts, where the policy maps several (:meth:`approvals.people.People.person_of`).
+    """
     return tagged_hash("countersign/question/1", encode([agent, on_behalf_of or "", effect_key]))
 
 

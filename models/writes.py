@@ -288,7 +288,10 @@ def _question_key(request: Request) -> str | None:
     """Return the key of the question; None for what was refused before a plan was made, and never was one."""
     if request.effect_key is None:
         return None
-    return question_key(agent=request.agent, on_behalf_of=request.on_behalf_of, effect_key=request.effect_key)
+    person = request.on_behalf_of
+    if person is not None and request.ruling is not None:
+        person = request.ruling.people.person_of(person)
+    return question_key(agent=request.agent, on_behalf_of=person, effect_key=request.effect_key)
 
 
 def _vote(vote: Vote) -> Write:

@@ -171,7 +171,7 @@ class Escalate:
         key = effect_key(plan.bound, draft.verb.effect_words)
         asked = uow.effect_asked(
             key,
-            question_key(agent=escalation.agent, on_behalf_of=escalation.on_behalf_of, effect_key=key),
+            question_key(agent=escalation.agent, on_behalf_of=_acted_for(ruling, escalation), effect_key=key),
             since=draft.asked_at - LATELY,
         )
         if (found := _still_asked(uow, asked.question, lock=token is not None)) is not None:
@@ -296,6 +296,11 @@ def _same(standing: Standing, escalation: Escalation) -> Request | None:
     if standing.asked is not None and standing.body_hash != escalation.body_hash:
         raise KeyReused("That Idempotency-Key was used for another body.")
     return standing.asked
+
+
+def _acted_for(ruling: Ruling, escalation: Escalation) -> str | None:
+    """Return the person the agent acts for: by whichever of their accounts, it is the same question."""
+    return None if escalation.on_behalf_of is None else ruling.people.person_of(escalation.on_behalf_of)
 
 
 def _still_asked(uow: UnitOfWork, found: Request | None, *, lock: bool) -> Request | None:

@@ -98,7 +98,8 @@ class Acting:
         self._later(self._answers.tell(person, text))
 
     async def close(self) -> None:
-        """Return when everybody has been told."""
+        """Return when everybody has been told, or cannot be at once."""
+        self._answers.close()
         while self._telling:
             await asyncio.wait(self._telling)
 

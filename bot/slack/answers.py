@@ -2,9 +2,10 @@
 
 A private note in the channel first; where that cannot be (they are not in it, we are not), the address that came with the click:
 only where it is one of Slack's, because it came from outside and whatever it names would be called from inside.
-Notes are best effort and vanish when the page is loaded anew: what was refused is in the audit trail, too.
+Both ways are tried again for some seconds. Notes vanish when the page is loaded anew: what was refused is in the trail, too.
 """
 
+import asyncio
 import ipaddress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.errors import CONNECTION_ERRORS, code_of
+from bot.slack.errors import CONNECTION_ERRORS, code_of, retry_after
 from bot.slack.kit import context, markup
 from bot.slack.limits import SECTION
 from bot.slack.text import cut
@@ -23,6 +24,12 @@ from bot.slack.text import cut
 log = structlog.get_logger(__name__)
 
 SECONDS: Final = 10
+
+WAITS: Final = (1.0, 4.0)
+"""Before each further try: whoever clicked still looks at the card, and after that would not know any more what it is about."""
+
+MOST_SECONDS: Final = 15.0
+"""The longest that Slack can have one answer wait."""
 
 HOOK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 """Where Slack takes answers."""
@@ -40,24 +47,60 @@ class Person:
     """What they acted on: several cards may wait, and a note stands below them all."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refused:
+    """Why a note was not shown."""
+
+    why: str
+    wait_seconds: float = 0.0
+    """How long Slack asks us to wait."""
+
+
 class Answers:
     """Tells one person something."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        """Keep the client."""
+    def __init__(self, client: AsyncWebClient, *, waits: tuple[float, ...] = WAITS) -> None:
+        """Keep the client, and how many seconds pass before each further try."""
         self._client = client
+        self._waits = waits
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Try nothing again from now on: whoever waits for the answers to be given would wait for Slack to come back."""
+        self._closing.set()
 
     async def tell(self, person: Person, text: str) -> None:
-        """Show *text*, which is markup of ours, to *person* alone. Where no way is open, it is logged that none was."""
+        """Show *text*, which is markup of ours, to *person* alone. Where no way is open in time, it is logged that none was.
+
+        A refusal may pass within seconds, as may an outage: both ways are tried again, a few times.
+        """
         note = body_of(text, about=person.about)
+        for wait in (*self._waits, None):
+            refused = await self._by_note(person, note)
+            if refused is None or await self._by_url(person, note):
+                return
+            if wait is None or await self._closes_within(max(wait, min(refused.wait_seconds, MOST_SECONDS))):
+                log.warning("answer.not_shown", account=person.account, why=refused.why)
+                return
+
+    async def _closes_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _by_note(self, person: Person, note: dict[str, Any]) -> "_Refused | None":
         try:
             await self._client.chat_postEphemeral(
                 channel=person.channel, user=person.user, parse="none", link_names=False, **note
             )
+        except SlackApiError as error:
+            asked = retry_after(error)
+            return _Refused(why=code_of(error), wait_seconds=0.0 if asked is None else asked.total_seconds())
         except CONNECTION_ERRORS as error:
-            why = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
-            if not await self._by_url(person, note):
-                log.warning("answer.not_shown", account=person.account, why=why)
+            return _Refused(why=type(error).__name__)
+        return None
 
     async def _by_url(self, person: Person, note: dict[str, Any]) -> bool:
         url = person.response_url

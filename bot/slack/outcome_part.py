@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from approvals.deciding import counted_as_one
 from approvals.execution import Execution, Phase, seen_phase
 from approvals.pause import Pause
 from approvals.policy import Ruling
@@ -37,6 +38,11 @@ _EFFECTS: Final[Mapping[Effect, str]] = {
 }
 
 
+_ENOUGH: Final = (
+    "has as many approvals as it takes by now, and starts once one of those who gave them presses Approve again"
+)
+"""Where the policy asked for more when they were given, and does no more: nobody's answer has closed it since."""
+
 MOST_UNDER_WAY: Final = 3
 """How many other changes of its target a card names."""
 
@@ -55,8 +61,13 @@ def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, 
         "" if request.deadline is None else f"Denied automatically {date_markup(request.deadline)} unless approved"
     )
     so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
-    needs = f"needs {_count(missing, further=bool(approved_by))} from {_sets(deciding)}{so_far}"
-    return f"⏳ *Waiting.* {deadline} · {needs if deciding.asks else 'nobody can approve it'}"
+    if not deciding.asks:
+        needs = "nobody can approve it"
+    elif missing:
+        needs = f"needs {_count(missing, further=bool(approved_by))} from {_sets(deciding)}{so_far}"
+    else:
+        needs = f"*{_ENOUGH}*{so_far}"
+    return f"⏳ *Waiting.* {deadline} · {needs}"
 
 
 def revoked_line(revoked_at: datetime) -> str:
@@ -97,6 +108,8 @@ def needs_sentence(deciding: Ruling, *, missing: int) -> str:
     """Return the same need without markup's dates and mentions, for a notification."""
     if not deciding.asks:
         return "The policy in force now denies it, so nobody can approve it"
+    if not missing:
+        return f"It {_ENOUGH}"
     return f"It needs {_count(missing, further=False)} from {_sets(deciding)}"
 
 
@@ -107,6 +120,12 @@ def changed_line(opened: Ruling, deciding: Ruling) -> str:
         return f"📜 *The policy has changed since this was asked, and denies it now.* {why} Nobody can approve it."
     before = f"{_count(opened.quorum, further=False)} from {_sets(opened)}"
     now = f"{_count(deciding.quorum, further=False)} from {_sets(deciding)}"
+    if (
+        before == now
+        and opened.conflicted == deciding.conflicted
+        and counted_as_one(opened) != counted_as_one(deciding)
+    ):
+        return "📜 *The policy has changed since this was asked*: some accounts are one person by it, and count once."
     if before == now:
         return "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
     return f"📜 *The policy has changed since this was asked.* It takes {now} now; it took {before} when it was asked."

@@ -4,10 +4,23 @@ from dataclasses import replace
 
 import pytest
 
+from approvals.people import People
 from approvals.request import State
 from models.policy.mistakes import PolicyMistakes
 from models.policy_redraws import BATCH, PolicyRedraws
-from tests.builders import ADA, MINUTE, a_charter, a_denial, a_policy, a_rule, an_approver_set, an_asking
+from tests.builders import (
+    ADA,
+    BORIS,
+    DINA,
+    ELI,
+    MINUTE,
+    a_charter,
+    a_denial,
+    a_policy,
+    a_rule,
+    an_approver_set,
+    an_asking,
+)
 from tests.models.records import ask, now_of, put, with_grounds
 from tests.models.test_redraws import wanted
 from tests.world import FixedPolicies
@@ -115,3 +128,11 @@ def test_who_is_out_is_part_of_what_shows(place):
     other = a_policy(version="e" * 64, charters={"scaler": owned}, approver_sets={"platform": an_approver_set()})
 
     assert place.under(other) == 1
+
+
+@pytest.mark.parametrize(("names", "redrawn"), [((ADA, BORIS), 1), ((DINA, ELI), 0)], ids=["approvers", "strangers"])
+def test_who_counts_as_one_is_part_of_what_shows(names, redrawn, place):
+    """Two who have approved are one person by now: the card says that one more is missing, where it said none."""
+    ask(place.store)
+
+    assert place.under(a_policy(version="e" * 64, people=People(names=dict.fromkeys(names, "one")))) == redrawn

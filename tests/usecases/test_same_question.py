@@ -9,9 +9,22 @@ import pytest
 from approvals.action import ProposedAction
 from approvals.errors import KeyReused, OutOfScope
 from approvals.facts import facts_of
+from approvals.people import People
 from approvals.request import Answer, BoundKey, State
 from approvals.tokens import created
-from tests.builders import BORIS, HOUR, MINUTE, a_charter, a_policy, a_target, a_token, an_action, an_escalation
+from tests.builders import (
+    BORIS,
+    CHEN,
+    ELI,
+    HOUR,
+    MINUTE,
+    a_charter,
+    a_policy,
+    a_target,
+    a_token,
+    an_action,
+    an_escalation,
+)
 from tests.usecases.looks import kinds, story
 
 SIX = an_action()
@@ -99,6 +112,20 @@ def test_another_agents_or_persons_question_is_never_handed_out(make_world):
 
     assert [one.created for one in (first, other, nobody)] == [True] * 3
     assert (other.earlier, nobody.earlier) == ((), (first.request,))
+
+
+def test_one_person_by_another_account_is_the_same_person(make_world):
+    """Chen has two accounts by the policy: whichever of them the agent acts for, it is one question about one effect."""
+    policy = a_policy(
+        people=People(names={CHEN: "chen", ELI: "chen"}),
+        charters={"scaler": a_charter(acts_for=frozenset({CHEN, ELI}))},
+    )
+    world = make_world(policy)
+    first = asks(world, "key-1", on_behalf_of=CHEN)
+
+    again = asks(world, "key-2", on_behalf_of=ELI)
+
+    assert (again.created, again.request) == (False, first.request)
 
 
 def test_a_token_is_given_what_is_within_its_own_scope_only(make_world):

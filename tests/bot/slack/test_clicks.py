@@ -8,6 +8,9 @@ from approvals.people import People
 from approvals.policy import Owners
 from approvals.ports import Lane
 from approvals.request import State
+from bot.slack.acting import Acting
+from bot.slack.answers import Answers, Person
+from bot.slack.clients import async_client
 from tests.bot.slack.office import text_of
 from tests.builders import (
     ADA,
@@ -241,6 +244,29 @@ def test_who_is_not_in_the_channel_is_answered_by_the_other_way(office):
     assert office.note("U0ADA") == "Approved. Countersign carries it out as soon as it may start."
 
 
+def test_an_answer_that_slack_refuses_for_a_moment_is_given_again(office):
+    """A form that was sent has no other way to answer: a code that can pass must not leave its sender without a word."""
+    office.change(lambda: office.workspace.faults.errors.update({"chat.postEphemeral": ["org_login_required"]}))
+
+    office.change(lambda: office.acting.tell(_by_form("U0ADA"), "hello"))
+
+    assert office.note("U0ADA") == "hello"
+
+
+def test_nobody_waits_for_an_answer_when_the_service_ends(office):
+    """What is tried again holds the end up by nothing but its one try."""
+    office.change(lambda: office.workspace.faults.errors.update({"chat.postEphemeral": ["org_login_required"] * 9}))
+
+    async def ended():
+        acting = Acting(
+            Answers(async_client("xoxb-wrong", office.workspace.api_url, timeout_seconds=2), waits=(600.0,))
+        )
+        acting.tell(_by_form("U0ADA"), "hello")
+        await acting.close()
+
+    office.loop.do(ended(), within_s=20)
+
+
 def test_a_card_that_does_not_show_everything_cannot_be_approved(office):
     """Where what was found does not fit there is no Approve, and a forged one is refused by the verb."""
     office.world.cluster.hpas = [_autoscaler(number) for number in range(90)]
@@ -255,6 +281,10 @@ def test_a_card_that_does_not_show_everything_cannot_be_approved(office):
     assert buttons == ["deny:v1", "deny-reason:v1"]
     assert office.note("U0ADA") == "The change does not fit on the card, so it cannot be approved here."
     assert office.world.request(request).state is State.PENDING
+
+
+def _by_form(user):
+    return Person(account=f"T0COUNTERSIGN:{user}", user=user, channel="C0PROD", response_url=None)
 
 
 def _autoscaler(number):

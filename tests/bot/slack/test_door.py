@@ -180,7 +180,7 @@ def test_an_answer_is_not_sent_on(capsys):
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     Thread(target=server.serve_forever, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_port}"
-    answers = Answers(async_client("xoxb-1", f"{origin}/api/", timeout_seconds=2))
+    answers = Answers(async_client("xoxb-1", f"{origin}/api/", timeout_seconds=2), waits=())
     person = Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=f"{origin}/actions/x")
 
     asyncio.run(answers.tell(person, "hello"))
@@ -204,7 +204,7 @@ def test_an_unreadable_payload_of_nobody_is_acknowledged(office):
 def test_a_person_who_cannot_be_told_is_logged_and_holds_nothing_up(capsys):
     """Neither the note nor the address that came with the click works: the log says that nobody was told."""
     client = async_client("xoxb-1", "http://127.0.0.1:9/api/", timeout_seconds=1)
-    answers = Answers(client)
+    answers = Answers(client, waits=())
     addresses = (None, "http://127.0.0.1:9/actions/x", "https://127.0.0.1:9/actions/x")
     people = [Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=url) for url in addresses]
 
@@ -220,7 +220,7 @@ def test_a_person_who_cannot_be_told_is_logged_and_holds_nothing_up(capsys):
 def test_an_answer_to_an_address_that_slack_has_forgotten_is_not_shown(office, capsys):
     """A response address lives for half an hour; after that nobody can be told by it."""
     url = f"{office.workspace.api_url.removesuffix('/api/')}/actions/forgotten"
-    answers = Answers(async_client("xoxb-wrong", office.workspace.api_url, timeout_seconds=2))
+    answers = Answers(async_client("xoxb-wrong", office.workspace.api_url, timeout_seconds=2), waits=())
 
     office.loop.do(answers.tell(Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=url), "hello"))
 

@@ -9,6 +9,7 @@ import pytest
 from approvals.escalation import Breach
 from approvals.execution import Phase
 from approvals.pause import scope_of
+from approvals.people import People
 from approvals.ports import Reading
 from approvals.request import Answer, Earlier, State
 from approvals.verb import Effect
@@ -188,6 +189,34 @@ def test_people_who_are_out_by_now_are_said(asked):
     assert the_card(world, request)[1] == [
         "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
     ]
+
+
+def test_accounts_that_are_one_person_by_now_are_said(asked):
+    """Two had approved of three; by the map they are one, so the card counts one and says why."""
+    world, request = asked
+    three = {"rules": (a_rule(asking=an_asking(quorum=3)),)}
+    world.policies.policy = a_policy(version="b" * 64, **three)
+    world.answers(request, ADA)
+    world.answers(request, BORIS)
+    world.policies.policy = a_policy(version="c" * 64, people=People(names={ADA: "a", BORIS: "a"}))
+
+    assert the_card(world, request)[1] == [
+        "📜 *The policy has changed since this was asked*: some accounts are one person by it, and count once."
+    ]
+
+
+def test_a_card_whose_approvals_suffice_by_now_says_what_is_missing(asked):
+    """It took two when Ada approved and takes one again: never "needs 0 more", but what carries it out."""
+    world, request = asked
+    world.policies.policy = a_policy(version="b" * 64, rules=(a_rule(asking=an_asking(quorum=2)),))
+    world.answers(request, ADA)
+    world.policies.policy = a_policy()
+
+    assert the_card(world, request)[0] == (
+        "*has as many approvals as it takes by now, and starts once one of those who gave them presses Approve again*"
+        " · approved so far by <@U0ADA>"
+    )
+    assert world.answers(request, ADA).request.state is State.APPROVED
 
 
 def test_a_request_without_its_plan_is_not_drawn():
