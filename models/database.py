@@ -259,6 +259,9 @@ def check_file(path: Path) -> None:
             raise ValueError(f"there is no folder {path.parent}; make it, or name another file")
         if not path.exists():
             return
+        if not path.is_file():
+            # A device would be closed to everybody else on the machine, and a pipe would never be opened.
+            raise ValueError(f"{path} is no regular file; name another one")
         with path.open("rb") as file:
             begins = file.read(len(_MAGIC))
     except OSError as error:

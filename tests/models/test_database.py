@@ -1,5 +1,6 @@
 """How the two engines are set: durable, private, bounded."""
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -54,6 +55,20 @@ def test_what_is_not_durable_or_not_known_is_refused(url, why):
     with pytest.raises(ValueError, match=why) as refused:
         open_database(url)
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("database", ["pipe", "null"])
+def test_what_is_no_regular_file_is_left_as_it_is(database, tmp_path):
+    """A device closed to everybody else takes the whole machine down, and opening a pipe waits for ever."""
+    special = tmp_path / "pipe"
+    os.mkfifo(special, 0o644)
+    (tmp_path / "null").symlink_to(special)
+
+    for attempt in (open_database, upgrade):
+        with pytest.raises(ValueError, match="is no regular file; name another one"):
+            attempt(f"sqlite:///{tmp_path / database}")
+
+    assert stat.S_IMODE(special.stat().st_mode) == 0o644
 
 
 def test_a_file_of_another_kind_is_left_as_it_is(tmp_path):
