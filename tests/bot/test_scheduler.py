@@ -1,9 +1,10 @@
 """Ticks: they come, one at a time, and one that fails comes again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
+from apscheduler.schedulers import base
 from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
@@ -191,3 +192,32 @@ def test_what_waits_when_it_is_stopped_does_not_begin(released):
     stopping.join(60)
 
     assert begun == ["digest"]
+
+
+def test_a_clock_that_is_put_back_stops_no_tick(monkeypatch):
+    """Silence must deny, cards be drawn and the clock itself be watched in the hour that the clock lives through again."""
+    shift = [timedelta(0)]
+
+    class Shifted(datetime):
+        """The clock on the wall, put back by as much as the test says."""
+
+        @classmethod
+        def now(cls, tz=None):
+            """Return the shifted instant."""
+            return datetime.now(tz) - shift[0]
+
+    monkeypatch.setattr(base, "datetime", Shifted)  # What the library plans by.
+    runs: list[str] = []
+    reports = Reports()
+    tick = Tick(name="works", seconds=0.05, run=lambda: runs.append("works"))
+    scheduler = Scheduler([tick], [], reports=reports, now=lambda: Shifted.now(UTC))
+    scheduler.start()
+    try:
+        wait_until(lambda: runs, what="a tick before")
+        shift[0] = timedelta(hours=1)
+        seen = len(runs) + 2  # Two may have been on their way.
+        wait_until(lambda: len(runs) > seen, what="ticks after the clock was put back", within_s=10)
+    finally:
+        scheduler.stop()
+
+    assert reports.failures == []
