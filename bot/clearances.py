@@ -6,6 +6,7 @@ changes start once nobody holds. An environment that was never spoken of is held
 reloaded policy brings starts nothing before it was checked (I18).
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,24 +51,45 @@ class Hold:
     holder: str
     obstacle: Obstacle
     since: datetime
-    """Since when this holder holds, whatever its reasons were meanwhile; to come where what released it counts until then."""
+    """Since when this holder holds, whatever its reasons were meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lapse:
+    """When a release that counts for a while ends: by the clock or by seconds that only count up, whichever is first.
+
+    A clock that is put back must not have a release count for longer; seconds that only count up stand still in a machine that
+    is suspended.
+    """
+
+    at: datetime
+    monotonic: float
 
 
 class Clearances:
     """Remembers who holds which environment. Any thread may call it."""
 
-    def __init__(self, *, now: Callable[[], datetime], at_first: Mapping[str, Obstacle] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        at_first: Mapping[str, Obstacle] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Begin with nothing cleared.
 
         Args:
             now: The aware instant.
             at_first: The holders that must each release an environment once before anything starts in it, with the reason
                 until then; None for the checks of its cluster and its channel, and for the watch over its fences.
+            monotonic: Seconds that only count up.
         """
         self._now = now
+        self._monotonic = monotonic
         self._at_first = dict(at_first or dict.fromkeys((FIRST_CHECKS, CHANNEL_CHECKS, FENCES), NOT_CHECKED))
         self._lock = Lock()
         self._holds: dict[str, dict[str, Hold]] = {}
+        self._lapses: dict[str, dict[str, _Lapse]] = {}
         self._cleared_at: dict[str, datetime] = {}
 
     def obstacle(self, environment: str) -> Obstacle | None:
@@ -78,7 +100,7 @@ class Clearances:
     def holds(self, environment: str) -> tuple[Hold, ...]:
         """Return every reason why nothing may start in *environment* now: known ones first, and of those the oldest."""
         with self._lock:
-            return tuple(sorted(self._standing(environment), key=_weight))
+            return tuple(sorted(self._of(environment).values(), key=_weight))
 
     def leg(self, environment: str, *, now: datetime) -> Leg:
         """Return whether changes may start in *environment*, as a leg."""
@@ -98,7 +120,8 @@ class Clearances:
         """Let nothing start in *environment* until *holder* releases it; held again, it has the newer reason."""
         with self._lock:
             holds = self._of(environment)
-            known = self._known(holds, holder)
+            known = holds.get(holder)
+            self._lapses[environment].pop(holder, None)
             since = self._now() if known is None else known.since
             holds[holder] = Hold(holder=holder, obstacle=obstacle, since=since)
         if known is None or known.obstacle != obstacle:
@@ -116,34 +139,34 @@ class Clearances:
         """
         with self._lock:
             holds, now = self._of(environment), self._now()
-            known = self._known(holds, holder)
-            holds.pop(holder, None)
+            known = holds.pop(holder, None)
+            self._lapses[environment].pop(holder, None)
             if good_for is not None:
-                holds[holder] = Hold(holder=holder, obstacle=NOT_SEEN, since=now + good_for)
-            if known is not None and not self._standing(environment):
+                ends = self._monotonic() + good_for.total_seconds()
+                self._lapses[environment][holder] = _Lapse(at=now + good_for, monotonic=ends)
+            if known is not None and not holds:
                 self._cleared_at[environment] = now
         if known is not None:
             log.info("clearance.released", environment=environment, holder=holder, code=known.obstacle.code)
 
-    def _known(self, holds: Mapping[str, Hold], holder: str) -> Hold | None:
-        """Return what *holder* has now; what is to come is nothing yet."""
-        hold = holds.get(holder)
-        return None if hold is None or hold.since > self._now() else hold
-
-    def _standing(self, environment: str) -> list[Hold]:
-        """Return one environment's holds as of now; the lock is held."""
-        now = self._now()
-        return [hold for hold in self._of(environment).values() if hold.since <= now]
-
     def _of(self, environment: str) -> dict[str, Hold]:
-        """Return one environment's holds; the lock is held."""
+        """Return one environment's holds as of now; the lock is held.
+
+        Which of them stand is never told by when they began: after a step back of the clock that lies ahead.
+        """
         if environment not in self._holds:
             since = self._now()
             self._holds[environment] = {
                 holder: Hold(holder=holder, obstacle=obstacle, since=since)
                 for holder, obstacle in self._at_first.items()
             }
-        return self._holds[environment]
+        holds, lapses = self._holds[environment], self._lapses.setdefault(environment, {})
+        now, monotonic = self._now(), self._monotonic()
+        for holder, lapse in tuple(lapses.items()):
+            if lapse.at <= now or lapse.monotonic <= monotonic:
+                del lapses[holder]
+                holds[holder] = Hold(holder=holder, obstacle=NOT_SEEN, since=min(lapse.at, now))
+        return holds
 
 
 def _weight(hold: Hold) -> tuple[bool, datetime, str]:

@@ -117,3 +117,29 @@ def test_what_is_found_while_a_release_still_counts_holds_at_once():
     clearances.hold("prod", holder=FENCES, obstacle=UNFENCED)
 
     assert clearances.holds("prod") == (Hold(holder=FENCES, obstacle=UNFENCED, since=clock()),)
+
+
+def test_a_clock_that_is_put_back_clears_nothing():
+    """I18: what holds an environment has begun, whatever the clock says by now."""
+    clock = HandClock()
+    clearances = cleared(clock)
+    clearances.hold("prod", holder=FENCES, obstacle=UNFENCED)
+
+    clock.pass_by(timedelta(hours=-1))
+
+    assert clearances.obstacle("prod") == UNFENCED
+    assert Clearances(now=clock).obstacle("other") == NOT_CHECKED
+
+
+def test_a_clock_that_is_put_back_lets_a_release_count_no_longer():
+    """By seconds that only count up it lapses all the same: whoever watches has fallen silent (I18)."""
+    clock, monotonic = HandClock(), [0.0]
+    clearances = Clearances(now=clock, at_first={FENCES: NOT_CHECKED}, monotonic=lambda: monotonic[0])
+    clearances.release("prod", holder=FENCES, good_for=timedelta(seconds=120))
+
+    clock.pass_by(timedelta(hours=-1))
+    monotonic[0] = 119.0
+    before = clearances.obstacle("prod")
+    monotonic[0] = 120.0
+
+    assert (before, clearances.obstacle("prod")) == (None, NOT_SEEN)
