@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -138,7 +139,11 @@ class Listeners:
 
     async def group_changed(self, event: dict[str, Any]) -> BoltResponse:
         """Drop what is known of a user group."""
-        changed = GroupChanged.model_validate(event)
+        try:
+            changed = GroupChanged.model_validate(event)
+        except ValidationError:
+            log.warning("event.not_understood", kind="subteam_members_changed")
+            return _ok()
         self.directory.forget_group(f"{changed.team_id}:{changed.subteam_id}")
         return _ok()
 

@@ -42,6 +42,7 @@ _COMMAND_FIELDS: Final = frozenset({"command", "text", "team_id", "user_id", "ch
 _OTHERS: Final = ("block_actions", "view_submission", "event_callback")
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{2,20}", re.ASCII)
+_SOME_COMMAND: Final[Mapping[str, object]] = {"command": True}
 _LOOKS_LIKE_COMMAND: Final = re.compile(r'"type"\s*:\s*"slash_commands"|"command"\s*:|(?:\A|&)command=', re.ASCII)
 _ENVELOPE_ID: Final = re.compile(r'(?<!\\)"envelope_id"\s*:\s*"([A-Za-z0-9_.:-]{1,200})"', re.ASCII)
 
@@ -173,11 +174,11 @@ def read_envelope(frame: str) -> Envelope | None:
 
 def _read_enveloped(kind: object, payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
-        hints = [{"command": True}] if kind == "slash_commands" else []
+        hints = [_SOME_COMMAND] if kind == "slash_commands" else []
         raise Unread("Slack's message holds nothing", hints=hints, form=kind == "interactive")
     match kind:
         case "slash_commands" if payload.get("type") not in _OTHERS:
-            return _checked(Command, payload)
+            return _checked(Command, payload, _SOME_COMMAND)
         case "interactive" if "command" not in payload:
             return _read_interaction(payload)
         case "events_api" if payload.get("type") == "event_callback":
@@ -206,7 +207,7 @@ def _read_form(text: str) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise Unread("Slack's message names a field twice", hints=_readings(pairs), form="payload" in fields)
     if "payload" not in fields:
-        return _checked(Command, fields)
+        return _checked(Command, fields, _SOME_COMMAND)
     if fields.keys() & _COMMAND_FIELDS:
         raise Unread("Slack's message is a command and something else at once", hints=_readings(pairs), form=True)
     try:
@@ -228,12 +229,12 @@ def _read_interaction(payload: dict[str, Any]) -> dict[str, Any]:
             raise Unread("it is of a kind that Countersign has no use for", hints=[payload])
 
 
-def _checked(shape: type[Part], value: dict[str, Any]) -> dict[str, Any]:
-    """Return what we read of *value*, as *shape* has it."""
+def _checked(shape: type[Part], value: dict[str, Any], *hints: object) -> dict[str, Any]:
+    """Return what we read of *value*, as *shape* has it; *hints* say more of what it was meant to be."""
     try:
         return shape.model_validate(value).model_dump(exclude_none=True)
     except ValidationError as error:
-        raise Unread(_first_of(error), hints=[value]) from error
+        raise Unread(_first_of(error), hints=[value, *hints]) from error
 
 
 def _first_of(error: ValidationError) -> str:
@@ -311,7 +312,7 @@ def _glimpse(text: str) -> dict[str, object]:
     if "view_submission" in text:
         return {"type": "view_submission"}
     if _LOOKS_LIKE_COMMAND.search(text):
-        return {"command": True}
+        return dict(_SOME_COMMAND)
     return {"type": "block_actions"} if "block_actions" in text else {}
 
 
