@@ -18,7 +18,7 @@ from typing import Any, Final, assert_never
 from approvals.accounts import ServiceAccount
 from approvals.audit import Transition
 from approvals.comparison import Comparison, compare, drift_between
-from approvals.errors import Clash, Forbidden, Garbled, Refused, Unavailable, Unplannable, is_outage
+from approvals.errors import Clash, Forbidden, Refused, Unavailable, Unplannable, is_outage
 from approvals.execution import (
     LONGEST_OUTAGE_WAIT,
     LONGEST_WAIT,
@@ -190,21 +190,31 @@ class Execute:
 
     def _set_back(self, execution_id: str, error: Exception) -> SetBack:
         """Let one execution wait because a look at it could not be finished, and tell why, once."""
+        try:
+            return self._waits_for(execution_id, error)
+        except Exception as fault:
+            if is_outage(fault):
+                raise
+            # It cannot even be told about, as where its start record is gone: unless it waits too, it stays first in line.
+            return self._waits_untold(execution_id, fault)
+
+    def _waits_for(self, execution_id: str, error: Exception) -> SetBack:
         with self.store.writing() as uow:
-            held, attempt = None, None
-            try:
-                held = uow.lock_execution(execution_id)
-                attempt = uow.last_attempt(execution_id)
-            except Garbled:
-                held = None  # It cannot even be told about; it waits all the same.
+            held = uow.lock_execution(execution_id)
+            attempt = uow.last_attempt(execution_id)
             back = _setback_of(error, held, count=uow.setbacks(execution_id) + 1)
             if held is not None:
                 message = _why(error, held)
                 transition = set_back(held, attempt, now=uow.now, wait=back.wait, message=message)
                 if transition is not None:
                     _settled(uow, held, _saved(uow, transition))
-            uow.look_later(execution_id, uow.now + back.wait, setbacks=back.count)
-            uow.watch_later(execution_id, uow.now + max(back.wait, WATCH))
+            _wait(uow, execution_id, back)
+        return back
+
+    def _waits_untold(self, execution_id: str, error: Exception) -> SetBack:
+        with self.store.writing() as uow:
+            back = _setback_of(error, None, count=uow.setbacks(execution_id) + 1)
+            _wait(uow, execution_id, back)
         return back
 
     def _wait_for_clearance(self, execution_id: str, obstacle: Obstacle) -> None:
@@ -699,6 +709,11 @@ def _setback_of(error: Exception, execution: Execution | None, *, count: int) ->
     back = SetBack(error=error, wait=first, count=count)
     longest = LONGEST_WAIT if back.is_fault else LONGEST_OUTAGE_WAIT
     return replace(back, wait=wait_after_setback(count, first=first, longest=longest))
+
+
+def _wait(uow: UnitOfWork, execution_id: str, back: SetBack) -> None:
+    uow.look_later(execution_id, uow.now + back.wait, setbacks=back.count)
+    uow.watch_later(execution_id, uow.now + max(back.wait, WATCH))
 
 
 def _why(error: Exception, execution: Execution) -> str:

@@ -261,3 +261,27 @@ def test_a_person_can_end_what_has_an_unreadable_start_record(world, instant):
         "UPDATE attempts SET token_expires_at = armed_at + 600000000 WHERE execution = :id",
         id=execution_of(world, request).id,
     )
+
+
+def test_what_cannot_even_be_told_about_waits_all_the_same(world, instant):
+    """Its start record is gone, so nothing can be written down of it: it is looked at ever more rarely."""
+    broken, sound = approved(world, "broken"), approved(world, "sound")
+    world.cluster.send = failing_for(world.cluster.send, DEFECT, "broken")
+    world.cluster.observe = failing_for(world.cluster.observe, DEFECT, "broken")
+    world.execute()
+    lost, kept = execution_of(world, broken).id, execution_of(world, sound).id
+    move = "UPDATE attempts SET execution = :there, number = :number WHERE execution = :here AND number = :was"
+    tamper(world, move, here=lost, was=1, there=kept, number=99)
+
+    looks = []
+    for second in range(200):
+        instant.pass_by(SECOND)
+        with world.store.reading() as reading:
+            due = reading.due_executions(limit=8)
+        if lost in due:
+            back = world.execute.look_at(lost)
+            looks.append((second, back.count, back.is_fault))
+
+    assert [count for _, count, _ in looks] == list(range(2, 2 + len(looks)))
+    assert (len(looks) < 8, all(is_fault for _, _, is_fault in looks)) == (True, True)
+    tamper(world, move, here=kept, was=99, there=lost, number=1)
