@@ -6,6 +6,7 @@ each reports itself here. A change is logged as it happens; metrics, ``/readyz``
 that hangs reports nothing, and must not look like one that works.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -80,12 +81,15 @@ class Leg:
 class Legs:
     """All of them. Any thread may call it."""
 
-    def __init__(self, *, now: Callable[[], datetime]) -> None:
-        """Begin with none; *now* is the aware instant."""
+    def __init__(self, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Begin with none; *now* is the aware instant, *monotonic* seconds that only count up."""
         self._now = now
+        self._monotonic = monotonic
         self._lock = Lock()
         self._legs: dict[tuple[Part, str], Leg] = {}
         self._within: dict[tuple[Part, str], timedelta] = {}
+        self._heard: dict[tuple[Part, str], float] = {}
+        """When each last reported, in seconds that only count up: a clock that is put back hides no silence."""
         self._sources: list[Callable[[], Iterable[Leg]]] = []
 
     def add_source(self, source: Callable[[], Iterable[Leg]]) -> None:
@@ -98,6 +102,7 @@ class Legs:
         with self._lock:
             self._within[part, of] = within
             self._legs.setdefault((part, of), _unknown(part, of, now))
+            self._heard.setdefault((part, of), self._monotonic())
 
     def good(self, part: Part, of: str = "") -> None:
         """Take down that a leg stands."""
@@ -123,6 +128,7 @@ class Legs:
         with self._lock:
             self._legs.pop((part, of), None)
             self._within.pop((part, of), None)
+            self._heard.pop((part, of), None)
 
     def all(self) -> tuple[Leg, ...]:
         """Return every leg as it is now, silent ones among them, in the order of parts and names."""
@@ -150,7 +156,10 @@ class Legs:
 
     def _as_of(self, leg: Leg, now: datetime) -> Leg:
         within = self._within.get((leg.part, leg.of))
-        if within is None or now - leg.seen_at <= within or leg.code == SILENT:
+        if within is None or leg.code == SILENT:
+            return leg
+        unheard = timedelta(seconds=self._monotonic() - self._heard[leg.part, leg.of])
+        if max(now - leg.seen_at, unheard) <= within:
             return leg
         why = f"Nothing was heard of it for more than {round(within.total_seconds())} seconds."
         return replace(leg, state=LegState.FAILING, code=SILENT, why=why, since=leg.seen_at)
@@ -163,6 +172,7 @@ class Legs:
             since = now if known is None or is_news else known.since
             leg = Leg(part=part, of=of, state=state, code=code, why=why, since=since, seen_at=now)
             self._legs[part, of] = leg
+            self._heard[part, of] = self._monotonic()
         if is_news:
             _log_change(known, leg)
 

@@ -92,6 +92,18 @@ def test_a_leg_that_never_reports_is_silent_too(legs, clock):
     assert (before.state, before.code, legs.all()[0].code) == (LegState.UNKNOWN, "not_yet", "silent")
 
 
+def test_a_clock_that_is_put_back_hides_no_silence(clock):
+    """A tick that hangs reports nothing, whatever the clock says since."""
+    seconds = [0.0]
+    legs = Legs(now=clock, monotonic=lambda: seconds[0])
+    legs.expect(Part.TICK, "expire", within=10 * SECOND)
+    legs.good(Part.TICK, "expire")
+    clock.pass_by(-3600 * SECOND)
+    before, seconds[0] = legs.all()[0].code, 11.0
+
+    assert (before, legs.all()[0].code) == ("ok", "silent")
+
+
 def test_a_leg_that_is_no_more_is_forgotten(legs):
     """An environment that left the policy has no legs."""
     legs.good(Part.CLUSTER, "prod")
