@@ -66,7 +66,7 @@ class Headcounts:
 
     def _tell(self, found: tuple[Shortage, ...]) -> None:
         """Take down one leg for each rule that is short; a single good one where none is."""
-        names = {f"{one.rule} for {one.agent}": one for one in found}
+        names = {f"{one.rule} for {one.asked}": one for one in found}
         for leg in self._legs.of(Part.PEOPLE):
             if leg.of not in names:
                 self._legs.forget(Part.PEOPLE, leg.of)

@@ -10,7 +10,7 @@ from bot.headcounts import AGAIN_AFTER_SECONDS, DOUBTFUL_AFTER_SECONDS, Headcoun
 from bot.legs import Legs, LegState, Part
 from tests.world import FixedPolicies, HandClock
 
-SHORT = Shortage(rule="shop-changes", agent="scaler", quorum=2, could=1, is_sure=True)
+SHORT = Shortage(rules=("shop-changes",), agent="scaler", quorum=2, could=1, is_sure=True)
 
 
 class Room:
@@ -92,7 +92,7 @@ def _people(legs):
 
 def test_each_rule_that_is_short_is_a_leg(room):
     """The state of the service lists them with what to do, not the log alone; mended, a single good leg is left."""
-    doubt = replace(SHORT, rule="night-changes", is_sure=False)
+    doubt = replace(SHORT, rules=("night-changes",), is_sure=False)
     before = _people(room.legs)
     room.found = (SHORT, doubt)
     room.tick()

@@ -3,11 +3,14 @@
 import pytest
 
 from approvals.people import Standing
+from approvals.policy import Match
 from approvals.usecases.headcount import MOST_SHORTAGES, Shortage
 from tests.builders import (
     ADA,
     BORIS,
+    CHEN,
     DINA,
+    ELI,
     GROUP,
     a_charter,
     a_denial,
@@ -45,7 +48,7 @@ def test_who_cannot_answer_is_not_counted(flags, make_world):
 
     (shortage,) = world.count_people()
 
-    assert shortage == Shortage(rule="shop-changes", agent="scaler", quorum=2, could=1, is_sure=True)
+    assert shortage == Shortage(rules=("shop-changes",), agent="scaler", quorum=2, could=1, is_sure=True)
     assert shortage.sentence == (
         "Rule shop-changes asks 2 people to approve what scaler asks, and 1 can: the others are deactivated, guests, apps"
         " or in conflict. What it asks by this rule is refused until the policy names more."
@@ -63,6 +66,43 @@ def test_owners_count_only_where_the_rule_lets_them(make_world):
     world.policies.policy = a_policy(rules=let, approver_sets={"platform": sets})
 
     assert ([one.could for one in before], world.count_people()) == ([1], ())
+
+
+def test_whoever_the_agent_acts_for_is_one_less(make_world):
+    """The only approver is the one person for whom it may act: told before it asks for them and is refused."""
+    world = make_world(policy(quorum=1, sets=an_approver_set(accounts=(CHEN,))))
+
+    (shortage,) = world.count_people()
+
+    assert shortage == Shortage(rules=("shop-changes",), agent="scaler", quorum=1, could=0, is_sure=True, acts_for=CHEN)
+    assert shortage.sentence.startswith(
+        f"Rule shop-changes asks 1 person to approve what scaler asks for {CHEN}, and 0 can:"
+    )
+
+
+def test_rules_about_the_same_ask_together(make_world):
+    """Each has enough people, and nobody is an approver by both: whatever the agent asks is refused."""
+    sets = {"platform": an_approver_set(), "others": an_approver_set("others", accounts=(ELI,))}
+    rules = (a_rule("a"), a_rule("b", asking=an_asking(approvers=("others",))))
+    world = make_world(a_policy(rules=rules, approver_sets=sets))
+
+    (shortage,) = world.count_people()
+
+    assert shortage == Shortage(rules=("a", "b"), agent="scaler", quorum=1, could=0, is_sure=True)
+    assert shortage.sentence == (
+        "Rules a and b together ask 1 person to approve what scaler asks, and 0 can: the others are deactivated, guests, apps,"
+        " not approvers by each or in conflict. What it asks by these rules is refused until the policy names more."
+    )
+
+
+def test_rules_about_different_targets_do_not_ask_together(make_world):
+    """A target has one name: rules that each name another are never about the same."""
+    sets = {"platform": an_approver_set(), "others": an_approver_set("others", accounts=(ELI,))}
+    cart = Match(namespaces=frozenset({"shop"}), names=frozenset({"cart"}))
+    till = Match(namespaces=frozenset({"shop"}), names=frozenset({"till"}))
+    rules = (a_rule("a", match=cart), a_rule("b", match=till, asking=an_asking(approvers=("others",))))
+
+    assert make_world(a_policy(rules=rules, approver_sets=sets)).count_people() == ()
 
 
 def test_what_slack_does_not_say_is_told_as_that(make_world):
