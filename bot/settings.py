@@ -169,7 +169,9 @@ def _read_file(path: Path) -> dict[str, str]:
     try:
         text = read_whole(path, most=LARGEST_FILE).decode("utf-8-sig")
     except OSError as error:
-        raise Malformed(f"{_FILE}: the file {path} cannot be read: {error.strerror}.") from error
+        raise Malformed(
+            f"{_FILE}: the file {path} cannot be read: {error.strerror}. Name another file, or unset it."
+        ) from error
     except UnicodeDecodeError:
         # Unchained: the codec's own words hold the bytes, and those of this file are secrets.
         raise Malformed(f"{_FILE}: the file {path} is not UTF-8. Save it as UTF-8.") from None

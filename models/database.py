@@ -46,7 +46,9 @@ _CONNECTIONS: Final = {Lane.NORMAL: CONNECTIONS, Lane.URGENT: URGENT_CONNECTIONS
 RECYCLE: Final = 1800
 """Seconds after which a pooled connection is made anew, before a firewall forgets it."""
 
-_LIKE: Final = "sqlite:///countersign.db or postgresql://USER:PASSWORD@HOST:5432/NAME"
+_LIKE: Final = "sqlite:///countersign.db or postgresql://USER@HOST:5432/NAME"
+"""Without a password, even one in capitals: whatever is told goes through the filter of secrets, which would take it for one."""
+
 _HIGHEST_PORT: Final = 65535
 _LONGEST_ENGINE: Final = 20
 _ODD: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -148,28 +150,56 @@ def place_of(url: URL) -> str:
     """Return where a database is, for people to read: the file, or the server and the database's name, and no secret."""
     if url.get_backend_name() == SQLITE:
         return str(sqlite_file(url))
-    return f"{url.database or url.username or 'without a name'} on {url.host or 'this machine'}:{url.port or 5432}"
+    hosts, ports = (",".join(_several(url.query.get(key, ""))) for key in ("host", "port"))
+    host, port = url.host or hosts or "this machine", url.port or ports or 5432
+    return f"{url.database or url.username or 'without a name'} on {host}:{port}"
+
+
+def _several(found: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return what an address says for one option, which it may say several times."""
+    return (found,) if isinstance(found, str) else found
 
 
 def address(url: str) -> URL:
     """Return *url* as an address of one of the two engines, with the driver that we use.
 
     Raises:
-        ValueError: It is none, another engine's, or a SQLite database that is no file. The text quotes nothing of it but the
-            engine: what does not parse may well be a password.
+        ValueError: It is none, another engine's or driver's, has what would be passed over, or is a SQLite database that is no
+            file. The text quotes nothing of it but the engine: what does not parse may well be a password.
     """
     parsed = _parsed(url)
     match parsed.get_backend_name():
         case "sqlite":
             if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
                 raise ValueError("a SQLite database has to be a file: sqlite:///countersign.db")
-            return parsed.set(drivername="sqlite+pysqlite")
+            if parsed.query:
+                raise ValueError("a SQLite address takes no options; leave out the ? and what follows it")
+            return _driven(parsed, "pysqlite")
         case "postgresql":
-            return parsed.set(drivername="postgresql+psycopg")
+            return _with_hosts(_driven(parsed, "psycopg"))
         case other:
             named = other if other.isidentifier() and len(other) <= _LONGEST_ENGINE else "that"
             hint = " (write postgresql://)" if other == "postgres" else ""
             raise ValueError(f"the database is SQLite or PostgreSQL, not {named}{hint}")
+
+
+def _driven(parsed: URL, driver: str) -> URL:
+    """Return the address with our *driver*: one that names another is written for another program, and its options too."""
+    engine = parsed.get_backend_name()
+    if parsed.drivername not in {engine, f"{engine}+{driver}"}:
+        raise ValueError(f"it names another driver than ours ({driver}); write {engine}://")
+    return parsed.set(drivername=f"{engine}+{driver}")
+
+
+def _with_hosts(parsed: URL) -> URL:
+    """Return the address, whose hosts and ports, where its options list several, belong together."""
+    try:
+        parsed.get_dialect()().create_connect_args(parsed)
+    except exc.ArgumentError:
+        raise ValueError(
+            "its options host and port do not fit together: one port for each host, or one for all"
+        ) from None
+    return parsed
 
 
 def _parsed(url: str) -> URL:

@@ -82,7 +82,13 @@ _BY_TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"too many (clients|connections)|remaining connection slots"), "too_many_connections"),
     (re.compile(r"server is in hot standby mode|session is read-only"), "standby"),
     (re.compile(r"the database system is (starting up|shutting down|in recovery)"), "starting"),
-    (re.compile(r"invalid (connection option|sslmode value|URI query|[a-z_]+ value)|invalid integer value"), "option"),
+    (
+        re.compile(
+            r"invalid (connection option|sslmode value|URI query|[a-z_]+ value)|invalid integer value|bad value for"
+        ),
+        "option",
+    ),
+    (re.compile(r'definition of service ".*" not found|service file'), "service"),
     (re.compile(r"root certificate file|could not (open|load|read) (certificate|private key|root)"), "tls_file"),
     (re.compile(r"server does not support SSL"), "no_tls"),
     (re.compile(r"certificate verify failed|SSL error|SSL SYSCALL|server certificate for"), "tls"),
@@ -126,6 +132,11 @@ _POSTGRESQL: Final = {
             code="option",
             words="the address has an option that the library does not know, or with a value that it does not take",
             cure=f"Check what follows the ? in {_SETTING}.",
+        ),
+        Trouble(
+            code="service",
+            words="the address names a service that no service file of this user has",
+            cure=f"Check PGSERVICEFILE and ~/.pg_service.conf, or name host and database in {_SETTING}.",
         ),
         Trouble(
             code="tls_file",

@@ -4,6 +4,7 @@ Looked at only after the library has refused it. Of what the file holds, nothing
 """
 
 import binascii
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from yaml import MarkedYAMLError, YAMLError, safe_load
+
+from bot.files import read_whole
+
+LARGEST_KUBECONFIG: Final = 1024 * 1024
+"""In bytes: some two hundred clusters with their certificates."""
 
 _MOST_NAMES: Final = 8
 """Contexts that are named before the rest is counted."""
@@ -83,12 +89,14 @@ def _of_user(user: Mapping[str, Any], folder: Path) -> tuple[str, str] | None:
 def _of_file(file: Path) -> tuple[str, str] | dict[str, Any]:
     """Return what the file holds, or why it cannot be read."""
     try:
-        text = file.expanduser().read_bytes().decode()
+        text = read_whole(file.expanduser(), most=LARGEST_KUBECONFIG).decode()
     except FileNotFoundError:
         return "kubeconfig_missing", "there is no such file: check COUNTERSIGN_KUBECONFIG"
     except IsADirectoryError:
         return "kubeconfig_is_a_folder", "it is a folder: set COUNTERSIGN_KUBECONFIG to a file in it"
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return "kubeconfig_too_large", f"{error.strerror}, which no kubeconfig has: check COUNTERSIGN_KUBECONFIG"
         return "kubeconfig_unreadable", f"the file cannot be read ({error.strerror}): let this user read it"
     except UnicodeDecodeError:
         return "kubeconfig_not_text", "the file is not UTF-8: write it anew"

@@ -4,7 +4,9 @@ The client library waits for one until it ends, and one that asks somebody to lo
 question to its cluster; so it is run by ``timeout``, which ends it.
 """
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -12,6 +14,9 @@ from typing import Any, Final
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+
+from bot.cluster.kubeconfig import LARGEST_KUBECONFIG
+from bot.files import read_whole
 
 LONGEST_PLUGIN: Final = 15.0
 """Seconds that one may take: those of the clouds take one or two."""
@@ -25,7 +30,11 @@ def load_bounded(file: Path, context: str | None, configuration: Configuration) 
 
     Raises:
         ConfigException: It is no kubeconfig, or lacks something; other errors of the library as they come.
+        OSError: It cannot be read, or is larger than a kubeconfig can be.
     """
+    for one in str(file).split(os.pathsep):  # The library reads each whole, and passes over one that is not there.
+        with suppress(FileNotFoundError):
+            read_whole(Path(one).expanduser(), most=LARGEST_KUBECONFIG)
     held = KubeConfigMerger(str(file)).config
     if held is None:
         raise ConfigException("Invalid kube-config file. No configuration found.")

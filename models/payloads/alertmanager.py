@@ -50,6 +50,8 @@ _FRACTION: Final = re.compile(r"(\.\d{1,6})\d*", re.ASCII)
 _FIRST_YEAR: Final = 1970
 """No monitor was there before it: Go's zero instant, in the year 1, says that there is none."""
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 _STATES: Final = {
     "firing": AlertState.FIRING,
     "alerting": AlertState.FIRING,
@@ -109,15 +111,16 @@ class _Reader:
         return Delivery(reports=reports, cut=_counted(cut))
 
     def _taken(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the first of those that burn and the first of those that are over, in their order."""
-        room = dict.fromkeys((True, False), MOST_ALERTS)
-        taken = []
-        for entry in entries:
-            burns = _stated(entry.get("status")) is not AlertState.RESOLVED
-            if room[burns]:
-                room[burns] -= 1
-                taken.append(entry)
-        return taken
+        """Return the first of those that burn and the first of those that are over, in their order.
+
+        Without a word of it the later end burns: Prometheus says an end that is still to come of what burns, and it alone.
+        """
+        burning, over = list[int](), list[int]()
+        for place, entry in enumerate(entries):
+            (over if _said(entry) is AlertState.RESOLVED else burning).append(place)
+        if len(burning) > MOST_ALERTS:
+            burning.sort(key=lambda place: _unsaid_end(entries[place]), reverse=True)
+        return [entries[place] for place in sorted(burning[:MOST_ALERTS] + over[:MOST_ALERTS])]
 
     def _truncated(self) -> int:
         """Return how many alerts the sender itself has left out."""
@@ -180,7 +183,7 @@ class _Reader:
 
     def _state(self, entry: Mapping[str, Any], ends_at: datetime | None) -> AlertState | None:
         """Return whether it burns, by its own word; without one by its end, and without that by the delivery's word."""
-        said = _stated(entry.get("status")) or _stated(entry.get("state"))
+        said = _said(entry)
         if said is not None or ends_at is not None:
             return said
         return _stated(self._body.get("status")) or _stated(self._body.get("state"))
@@ -228,6 +231,16 @@ def _fingerprint(entry: Mapping[str, Any]) -> str:
     if isinstance(said, str) and said.strip():
         return said if _FINGERPRINT.fullmatch(said) and masked(said) == said else _hash("fingerprint", said)
     return _hash("labels", _json(entry.get("labels")))
+
+
+def _said(entry: Mapping[str, Any]) -> AlertState | None:
+    """Return whether an alert burns, by its own word."""
+    return _stated(entry.get("status")) or _stated(entry.get("state"))
+
+
+def _unsaid_end(entry: Mapping[str, Any]) -> datetime:
+    """Return when an alert ends that does not say whether it burns; the end of time for any other, which goes first."""
+    return (None if _said(entry) is not None else _instant(entry.get("endsAt"))[0]) or _NEVER
 
 
 def _stated(said: object) -> AlertState | None:

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import exc, select, text, update
 
 from approvals.errors import Unavailable
+from approvals.masking import masked
 from approvals.ports import Lane
 from models import database as databases
-from models.database import address, open_database
+from models.database import address, open_database, place_of
 from models.faults import Inconsistent, WrongSchema, translated
 from models.migrate import upgrade
 from models.prepared import Prepared
@@ -47,6 +48,12 @@ from tests.waiting import wait_until
         ("postgresql://u:s3cret\udcff@h/x", "a character that no address can have"),
         ("sqlite:///a%00b.db", "a character that no address can have"),
         ("sqlite:////", "is a folder; name a file in it"),
+        ("sqlite:////dev/null", "/dev/null is no regular file"),
+        ("sqlite:///x.db?mode=ro", "takes no options"),
+        ("sqlite+aiosqlite:///x.db", r"another driver than ours \(pysqlite\); write sqlite://"),
+        ("postgresql+asyncpg://u:s3cret@h/x", r"another driver than ours \(psycopg\); write postgresql://"),
+        ("postgresql+psycopg2://u:s3cret@h/x", "another driver than ours"),
+        ("postgresql://u:s3cret@/x?host=a,b,c&port=1,2", "host and port do not fit together"),
         ("sqlite:////no/such/folder/x.db", "there is no folder /no/such/folder; make it"),
     ],
 )
@@ -98,12 +105,34 @@ def test_without_its_driver_postgresql_is_refused_in_words(monkeypatch):
     [
         ("sqlite:////srv/countersign.db", "sqlite+pysqlite"),
         ("postgresql://u@127.0.0.1/x", "postgresql+psycopg"),
-        ("postgresql+psycopg2://u@127.0.0.1/x", "postgresql+psycopg"),
+        ("postgresql+psycopg://u@127.0.0.1/x", "postgresql+psycopg"),
     ],
 )
 def test_an_address_is_reached_by_our_driver(url, driver):
-    """Whichever driver an address names, the one that we are tested with is used."""
+    """The driver that we are tested with is used, whether the address names it or none."""
     assert address(url).drivername == driver
+
+
+def test_the_words_on_what_is_no_address_are_told_whole():
+    """Everything that is told passes the filter of secrets, which must not take the example in it for one."""
+    with pytest.raises(ValueError, match="it should be like") as refused:
+        address("s3cret")
+
+    assert masked(str(refused.value)) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://u@h:5433/x", "x on h:5433"),
+        ("postgresql:///x", "x on this machine:5432"),
+        ("postgresql:///x?host=/run/pg&port=5433", "x on /run/pg:5433"),
+        ("postgresql:///x?host=a:1&host=b:2", "x on a:1,b:2:5432"),
+    ],
+)
+def test_where_a_database_is_said_to_be_is_where_it_is_looked_for(url, place):
+    """A host that stands among the options is the host."""
+    assert place_of(address(url)) == place
 
 
 def test_a_sqlite_file_is_durable_and_private(sqlite_store, sqlite_url):
@@ -269,6 +298,7 @@ def test_a_database_that_is_not_there_is_unavailable():
         ("postgresql://u:s3cret@127.0.0.1:1/x?sslmode=banana", "option"),
         ("postgresql://u:s3cret@127.0.0.1:1/x?nosuch=1", "option"),
         ("postgresql:///x?host=/no/such/folder", "refused"),
+        ("postgresql:///?service=no_such_service", "service"),
     ],
 )
 def test_each_way_of_not_being_reached_has_its_cause(url, cause):
@@ -304,6 +334,7 @@ def test_what_a_server_refuses_has_its_cause(postgres_database, change, cause):
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
+        ("bad value for connect_timeout: 'abc'", "option"),
         ('FATAL:  password authentication failed for user "u"', "password"),
         ("fe_sendauth: no password supplied", "password"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "not_allowed"),

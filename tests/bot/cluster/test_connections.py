@@ -10,6 +10,7 @@ from approvals.errors import Unavailable
 from bot.cluster import plugins
 from bot.cluster.calls import Endpoint, Identity
 from bot.cluster.connections import Connections, Source, Unusable, read_identity
+from bot.cluster.kubeconfig import LARGEST_KUBECONFIG
 from tests.bot.cluster.backstage import kubeconfig
 
 
@@ -190,6 +191,19 @@ def test_a_folder_and_a_missing_file_are_told_apart(tmp_path):
         codes.append(refusal.value.code)
 
     assert codes == ["kubeconfig_is_a_folder", "kubeconfig_missing"]
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "a file that grew"])
+def test_a_kubeconfig_is_read_no_further_than_one_can_be(tmp_path, name):
+    """A device without an end takes no memory and no thread, and its cause is told (I13)."""
+    file = tmp_path / name
+    if not file.exists():
+        file.write_bytes(b"#" * (LARGEST_KUBECONFIG + 1))
+
+    with pytest.raises(Unusable, match="it has more than 1,048,576 bytes") as refusal:
+        read_identity(Source(kubeconfig=file))
+
+    assert refusal.value.code == "kubeconfig_too_large"
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"])
