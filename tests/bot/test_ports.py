@@ -25,7 +25,7 @@ from bot.keeping import raises_only
 from bot.slack.directory import SlackDirectory
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
-from tests.builders import ADA, GROUP, NOON, TEAM, a_token, an_action, an_executor
+from tests.builders import ADA, GROUP, NOON, TEAM, a_token, a_workload, an_action, an_executor
 from tests.fakes.cluster import FakeCluster, FakeCredential
 from tests.fakes.directory import FakeDirectory
 from tests.usecases.looks import tamper
@@ -50,6 +50,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     ),
     "mint": lambda door: door.mint(environment=ENVIRONMENT, account=ACCOUNT),
     "observe": lambda door: door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0),
+    "surroundings": lambda door: door.surroundings(
+        environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0, workload=a_workload(), since=NOON
+    ),
 }
 
 
@@ -94,6 +97,10 @@ ODD: dict[str, Any] = {
     "a scale of nothing": {("GET", "scale"): Answer(body={"metadata": {"resourceVersion": "100"}})},
     "lists of nothing": {("GET", "horizontalpodautoscalers"): Answer(body={"items": [7, None]})},
     "a dry run of nothing": {("PATCH", "scale"): Answer(body={"spec": None})},
+    "pods of nothing": {
+        ("GET", "pods"): Answer(body={"items": [7, None]}),
+        ("GET", "events"): Answer(body={"items": "x"}),
+    },
     "a reset": {("GET", "checkout"): Reset()},
     "no cluster": {("GET", "kube-system"): Answer(body={"metadata": None})},
 }
