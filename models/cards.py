@@ -17,19 +17,22 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
 
 from approvals.audit import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Missing
 from approvals.ports import Lane
-from models.columns import INSTANT, NUMBER, TEXT
+from models.columns import INSTANT, NUMBER, TEXT, instant_at
 from models.prepared import Prepared, together
 from models.statements import insert_unless_taken
 from models.store import SqlStore
 from models.tables import Precedence, Subject, cards, message_refs
 from models.turns import Turns
 from models.unit_of_work import SqlUnitOfWork
+
+log = structlog.get_logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(minutes=5)
 """The longest pause between two tries to show one card."""
@@ -167,7 +170,7 @@ FIRST_TO_POST: Final = _first_of(_TO_POST)
 NEXT_TO_REDRAW: Final = _next_queue(_TO_REDRAW)
 FIRST_TO_REDRAW: Final = _first_of(_TO_REDRAW)
 _LOOKS: Final = tuple(
-    (tuple(Prepared(one, columns=_QUEUE) for one in queues), Prepared(first, columns=_COLUMNS))
+    (tuple(Prepared(one, columns=_QUEUE) for one in queues), Prepared(first))
     for queues, first in ((NEXT_TO_POST, FIRST_TO_POST), (NEXT_TO_REDRAW, FIRST_TO_REDRAW))
 )
 _BEFORE_ALL: Final = {"precedence": -1, "channel": "", "agent": ""}
@@ -232,6 +235,8 @@ class Cards:
         """Keep the store whose rows these are."""
         self._store = store
         self._turns: Turns[_Place, _Queue] = Turns()
+        self._unreadable: set[str] = set()
+        """Cards whose rows were told of as unreadable."""
 
     def behind(self, *, limit: int) -> tuple[Task, ...]:
         """Return what has to be shown now, the most pressing first: at most *limit* posts of each channel, and as many updates.
@@ -245,9 +250,21 @@ class Cards:
             waiting = {queue for look in range(len(_LOOKS)) for queue in _queues(reading.connection, look)}
             rows = _first_rows(reading.connection, waiting, now=reading.now, limit=limit) if waiting else []
             refs = _refs_of(reading.connection, {row["subject"] for row in rows})
-        tasks = [_task(row, refs[row["subject"], row["channel"]]) for row in rows]
+        tasks = [
+            task for row in rows if (task := self._readable(row, refs[row["subject"], row["channel"]])) is not None
+        ]
         self._turns.forget_all_but(task.place for task in tasks)
         return tuple(_at_most(self._in_turn(tasks), limit))
+
+    def _readable(self, row: Mapping[str, Any], refs: tuple[str, ...]) -> Task | None:
+        """Return the task that *row* tells of; None where it cannot be read, which is logged once and costs no other card."""
+        try:
+            return _task(_read(row), refs)
+        except (ArithmeticError, TypeError, ValueError):
+            if row["subject"] not in self._unreadable:
+                self._unreadable.add(row["subject"])
+                log.exception("card.unreadable", subject=row["subject"], channel=row["channel"])
+            return None
 
     def _in_turn(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Give the tasks by precedence, and within one each queue in its turn."""
@@ -460,6 +477,14 @@ def _refs_of(connection: Any, subjects: Iterable[str]) -> Mapping[tuple[str, str
 def _mark_lost(uow: SqlUnitOfWork, channel: str, ts: str) -> bool:
     found = uow.connection.execute(_REF_LOST, {"the_channel": channel, "the_ts": ts, "lost_at": uow.now})
     return found.rowcount == 1
+
+
+def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its instants as such; each row is read by itself, so that a bad one keeps no other from being shown."""
+    return {
+        name: instant_at(value) if value is not None and cards.c[name].type is INSTANT else value
+        for name, value in row.items()
+    }
 
 
 def _task(row: Mapping[str, Any], refs: tuple[str, ...]) -> Task:

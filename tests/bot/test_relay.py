@@ -6,6 +6,7 @@ from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from approvals.audit import DELIVERY_STREAM
@@ -313,6 +314,23 @@ def test_a_card_that_nobody_can_draw_holds_up_no_other(store):
 
     assert desk.poster.cards == [(CHANNEL, f"{second.id} first")]
     assert desk.fate(store)[0] == ("card.failed", first.id, "unforeseen")
+
+
+@pytest.mark.parametrize("bad", ["precedence = 7", "due_at = 9000000000000000000", "made_at = 9000000000000000000"])
+def test_a_card_whose_row_cannot_be_read_holds_up_no_other(store, bad):
+    """A word of a newer version, or an instant that there is not: the others are shown, and it is told once."""
+    with_grounds(store)
+    desk = Desk(store)
+    first, second = ask(store, 1), ask(store, 2)
+    with store.database.writing() as connection:
+        connection.execute(text(f"UPDATE cards SET {bad} WHERE subject = :subject"), {"subject": first.id})
+
+    with capture_logs() as logs:
+        for _ in range(3):
+            desk.relay.step()
+
+    assert desk.poster.cards == [(CHANNEL, f"{second.id} first")]
+    assert [(one["event"], one["subject"]) for one in logs] == [("card.unreadable", first.id)]
 
 
 def test_a_card_that_nobody_can_draw_is_told_in_a_line(store, host_clock):
