@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import typer
 
+from bot import causes
 from bot.cli.commands import build
+from bot.metrics import Metrics
 from bot.settings import read
 from models.payloads import EscalationPayload, escalation_of
 from models.payloads import read as read_payload
@@ -61,6 +63,39 @@ def test_the_settings_on_the_page_are_those_that_are_read():
 
     assert table == set(re.findall(r'"((?:COUNTERSIGN|SLACK)_[A-Z_]+)"', source))
     assert read({}).port == 8080
+
+
+def test_the_metrics_on_the_page_are_those_that_are_given():
+    """Every figure of ours that a scrape can yield stands on the page under its own name, and no other does."""
+    metrics = Metrics()
+    metrics.watch_legs(tuple)
+    given = {
+        f"{one.name}_total" if one.type == "counter" else one.name
+        for one in metrics.registry.collect()
+        if one.name.startswith("countersign_")
+    }
+
+    assert set(re.findall(r"`(countersign_[a-z_]+)", (ROOT / "docs/operations.md").read_text())) == given
+
+
+def test_the_causes_on_the_page_are_those_that_are_told():
+    """Whoever reads a code in status, log or metrics finds it on the page."""
+    page = (ROOT / "docs/operations.md").read_text()
+    on_page = {
+        leg: set(re.findall(r"`([a-z0-9_]+)`", row))
+        for leg, row in re.findall(r"^\| `(cluster|store)` \| (.*) \|$", page, re.MULTILINE)
+    }
+    kubeconfig = (ROOT / "bot/cluster/kubeconfig.py").read_text()
+    connections = (ROOT / "bot/cluster/connections.py").read_text()
+    of_cluster = {
+        *re.findall(r'(?:return|return \(\n) *"([a-z0-9_]+)",', kubeconfig),
+        *re.findall(r'\bUnusable\([^)]*?code="([a-z_]+)"', connections),
+        *(one.code for one in vars(causes).values() if isinstance(one, causes.Cause) and one is not causes.OTHER),
+    }
+    of_store = set(re.findall(r'code="([a-z_]+)"', (ROOT / "models/reaching.py").read_text()))
+
+    assert of_cluster - on_page["cluster"] == set()
+    assert on_page["store"] - {"serve"} == of_store
 
 
 def test_the_escalation_in_the_readme_is_one():
