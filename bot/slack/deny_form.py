@@ -92,4 +92,4 @@ def reason_of(view: View) -> str:
         text = view.state["values"][REASON_BLOCK][_REASON_INPUT]["value"]
     except (KeyError, TypeError):
         return ""
-    return str(text or "").strip()[:REASON]
+    return text.strip()[:REASON] if isinstance(text, str) else ""

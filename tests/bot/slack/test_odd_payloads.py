@@ -257,6 +257,31 @@ def _written(one):
     return kind, json.dumps(payload)
 
 
+def test_what_is_too_large_to_read_says_so_in_place(asked):
+    """The same sentence over both ways in: a command answers where it was typed, a form stays open."""
+    form, command = view_payload(asked), {**command_fields(asked), "text": f"on {HUGE}"}
+
+    answers = (
+        sent(asked, "slash_commands", json.dumps(command)),
+        sent(asked, "interactive", json.dumps({**form, "x": HUGE})),
+    )
+
+    assert [status for status, _ in answers] == [200, 200]
+    assert answers[0][1]["text"] == "Nothing was paused or resumed: Slack's message is too large."
+    assert answers[1][1]["view"] == told("Nothing was denied: Slack's message is too large.")
+
+
+@pytest.mark.parametrize("value", [["private words"], {"a": "private words"}, 7, True, None])
+def test_a_reason_that_is_no_text_is_none(asked, value):
+    """The denial counts; what Slack never sends as words is not written down as such."""
+    payload = view_payload(asked)
+    payload["view"]["state"]["values"]["reason"]["text"]["value"] = value
+
+    assert sent(asked, "interactive", json.dumps(payload))[0] == 200
+    assert asked.world.request(asked.request).state is State.DENIED
+    assert "private words" not in str(asked.events(f"request:{asked.request.id}"))
+
+
 def test_words_of_any_kind_deny_by_the_form(asked):
     """Half a character and a NUL in the reason are shown as such; they keep no denial from counting."""
     payload = view_payload(asked)
