@@ -109,6 +109,10 @@ class Interpreter:
         try:
             return asking.get(self.line, path)
         except Declined as refusal:
+            if read.name is None and refusal.status == HTTPStatus.NOT_FOUND:
+                # A list is there where nothing is in it: the cluster does not serve this, which says nothing of the target.
+                told = f"The cluster does not serve {read.resource.plural} ({describe(refusal.answer)})."
+                raise Unavailable(told, code="not_served") from refusal
             raise self._meaning(refusal, f"read {read.resource.plural}") from refusal
 
     def _rehearse(self, draft: Draft, version: str) -> Answer:

@@ -86,6 +86,7 @@ UNKNOWN = {
     "no right to mint": {("POST", "token"): status(403, "Forbidden")},
     "no metadata": {("GET", "checkout"): Answer(body={"kind": "Deployment"})},
     "no list": {("GET", "horizontalpodautoscalers"): Answer(body={"items": "none"})},
+    "no such list": {("GET", "horizontalpodautoscalers"): status(404, "NotFound")},
     "busy": {("PATCH", "scale"): status(429, "TooManyRequests")},
     "broken": {("GET", "scale"): status(500, "InternalError")},
     "not ready": {("GET", "scale"): status(503, "ServiceUnavailable")},
