@@ -17,6 +17,9 @@ from bot.intake.calls import headers_called
 NETWORK_BITS: Final = 64
 """An IPv6 caller can have as many addresses as it likes below this prefix, so the prefix is its address."""
 
+_MAPPED_BITS: Final = 96
+"""Where the IPv4 address begins in an IPv6 one that stands for it."""
+
 MOST_HOPS: Final = 16
 """How many addresses are read from the right; nobody has more proxies in a row."""
 
@@ -31,7 +34,7 @@ class Sources:
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:
         """Keep the networks of the proxies whose word counts."""
-        self._trusted = tuple(trusted)
+        self._trusted = tuple(map(_unmapped, trusted))
 
     def of(self, scope: Scope) -> str:
         """Return where a call came from: an IPv4 address or an IPv6 network, or ``unknown``."""
@@ -78,6 +81,15 @@ def address_in(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def _unmapped(network: Network) -> Network:
+    """Return *network* in IPv4 where it is one that is written in IPv6, since callers' addresses are told so, too."""
+    first = network.network_address
+    mapped = first.ipv4_mapped if isinstance(first, ipaddress.IPv6Address) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def _named(address: Address) -> str:

@@ -34,6 +34,15 @@ def test_a_strangers_forwarding_header_is_not_read():
     assert PROXIES.of(_call("10.0.1.9", "1.2.3.4")) == "10.0.1.9"
 
 
+@pytest.mark.parametrize("written", ["::ffff:10.0.0.0/120", "::ffff:10.0.0.7/128", "10.0.0.7/32"])
+def test_a_proxy_is_trusted_however_its_address_is_written(written):
+    """On a dual-stack socket an IPv4 proxy is seen in IPv6, and so is it copied; its callers must not share one brake."""
+    proxies = Sources([ip_network(written)])
+
+    assert [proxies.of(_call(far, "192.0.2.1")) for far in ("10.0.0.7", "::ffff:10.0.0.7")] == ["192.0.2.1"] * 2
+    assert (proxies.is_proxy("10.0.0.7"), proxies.is_proxy("10.0.1.7")) == (True, False)
+
+
 FORWARDED = {
     "one hop": (("192.0.2.1",), "192.0.2.1"),
     "what a stranger wrote is left of it": (("1.1.1.1, 192.0.2.1",), "192.0.2.1"),
