@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import decision, idle, intake, refusals, spending, sweep
+from benchmarks import decision, idle, intake, pausing, refusals, spending, sweep
 from benchmarks.bars import Figure, show
 from benchmarks.places import Place, file_system_of, postgresql_place, scratch, sqlite_place
 from tests.fixtures.postgres import BINARIES, PACKAGE
@@ -33,6 +33,7 @@ class Part(StrEnum):
     INTAKE = "intake"
     REFUSALS = "refusals"
     SWEEP = "sweep"
+    PAUSING = "pausing"
     IDLE = "idle"
 
 
@@ -80,6 +81,7 @@ def _measured(
         Part.INTAKE: lambda place: intake.measure(place, intake.Sizes(repetitions=repetitions), said),
         Part.REFUSALS: lambda place: refusals.measure(place, refusals.Sizes(repetitions=repetitions), said),
         Part.SWEEP: lambda place: sweep.measure(place, sweep.Sizes(repetitions=repetitions, many=pending), said),
+        Part.PAUSING: lambda place: pausing.measure(place, pausing.Sizes(repetitions=repetitions), said),
     }
     for part, measure in ways.items():
         if part in parts:

@@ -69,7 +69,8 @@ class Crowd:
         """Ask the first question, of which the others are copies."""
         self._store = store
         self._expire = Expire(store=store, aside=Aside(sweep="expire", mishaps=LoggedMishaps(failed=lambda _: None)))
-        self._first = a_world(store).pending().id
+        self.world = a_world(store)
+        self._first = self.world.pending().id
 
     def grow_to(self, size: int) -> None:
         """Add copies until so many are pending, by SQL: asking takes milliseconds each. Their long texts are left out."""
