@@ -134,12 +134,14 @@ class Admit:
         self._record(token, code=code, field=None, channel="")
 
     def _record(self, token: Token, *, code: str, field: str | None, channel: str) -> None:
-        for attempt in range(TRIES):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 with self.store.writing() as uow:
                     self._write(uow, token, code=code, field=field, channel=channel)
             except Clash:
-                if attempt == TRIES - 1:
+                if tries == TRIES:
                     raise
             else:
                 return

@@ -236,9 +236,7 @@ class Execute:
 
     def _claim(self, execution_id: str) -> Execution:
         with self.store.writing() as uow:
-            execution = uow.lock_execution(execution_id)
-            if execution is None:
-                raise Clash("It is gone.")
+            execution = _there(uow.lock_execution(execution_id))
             claimed = _saved(uow, claim(execution, now=uow.now))
         self.journey.reached(Milestone.CLAIMED, execution_id)
         return claimed
@@ -540,9 +538,7 @@ class Execute:
             raise Unavailable("Its plan is not stored as it was approved.")
         progress, comparison = self._looked(execution, attempt, bound)
         with self.store.writing() as uow:
-            held = uow.lock_execution(execution.id)
-            if held is None:
-                raise Clash("It is gone.")
+            held = _there(uow.lock_execution(execution.id))
             transition = _seen(held, progress, comparison, uow)
             after = held if transition is None else _saved(uow, transition)
             # Due as before, it would stand first in line again: a few stuck rollouts would keep out everything else.
@@ -743,6 +739,12 @@ def _stored_bound(reading: Reading, execution: Execution) -> Bound | None:
     if stored is None or fingerprint_of(stored.bound) != execution.fingerprint:
         return None
     return bound_of(stored.bound)
+
+
+def _there(execution: Execution | None) -> Execution:
+    if execution is None:
+        raise Clash("It is gone.")
+    return execution
 
 
 def _still_wanted(reading: Reading, execution: Execution, attempt: Attempt) -> bool:

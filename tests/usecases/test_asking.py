@@ -203,6 +203,20 @@ def test_a_lost_race_without_a_winner_is_said_so(world):
         replace(world, store=Clashing()).asks()
 
 
+def test_a_refusal_that_cannot_be_kept_is_no_refusal(world):
+    """Where another row was in the way of writing it down, and none stands under its key, the agent does not hear a no."""
+
+    class Clashing:
+        def __getattr__(self, name):
+            return getattr(world.store, name)
+
+        def writing(self, *lane):
+            raise Clash("Its key is taken.")
+
+    with pytest.raises(Clash):
+        replace(world.escalate, store=Clashing())(an_escalation(agent="stranger"), a_token())
+
+
 def test_a_question_without_a_key_is_found_by_its_effect(world):
     """Only a successor of our own has no key; where its question waits already, there is no second one."""
     assert [world.asks(None).created for _ in range(2)] == [True, False]

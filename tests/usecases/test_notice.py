@@ -14,7 +14,7 @@ from approvals.usecases.admit import TokenOver
 from approvals.usecases.notice import Noticed
 from models.cards import Cards
 from tests.builders import CHANNEL, HOUR, MINUTE, a_policy, a_report
-from tests.usecases.looks import kinds
+from tests.usecases.looks import kinds, tamper
 from tests.world import FixedPolicies
 
 FIRING = AlertState.FIRING
@@ -154,6 +154,15 @@ def test_what_burns_again_rings_again_though_its_end_was_lost(world, monitor, in
         (False, FIRING, 2, 3),
         (False, FIRING, 1, 1),
     ]
+
+
+def test_what_was_on_no_groups_card_rings_again_too(world, monitor, instant):
+    """An alert of before there were groups: its lost end closes nothing, and what burns anew has a card."""
+    says(world, monitor, report(instant))
+    tamper(world, "UPDATE alerts SET alert_group = NULL")
+
+    assert says(world, monitor, report(instant, start=2 * HOUR)) == (1, 0, 0)
+    assert [group.firing for _, group in cards_of(world) if group is not None][-1] >= 1
 
 
 def test_an_alert_without_a_start_can_burn_end_and_burn_again(world, monitor, instant):

@@ -216,6 +216,25 @@ def test_an_image_that_was_changed_in_the_database_is_not_compared_with(world, a
     assert ended(world, approved) == (Effect.DIFFERS, None, NOT_COMPARED, ())
 
 
+def test_a_start_record_that_names_no_image_proves_nothing(world, approved, instant):
+    """One from before images were kept, or one that somebody has changed: what followed is neither success nor blame."""
+    world.cluster.lose_next_reply = True
+    send = world.cluster.send
+
+    def send_and_tamper(**call: Any) -> Reply:
+        reply: Reply = send(**call)
+        tamper(world, "UPDATE attempts SET image = NULL")
+        return reply
+
+    world.cluster.send = send_and_tamper
+    world.execute()
+    for _ in range(3):
+        instant.pass_by(MINUTE)
+        world.execute()
+
+    assert ended(world, approved) == (Effect.DIFFERS, None, NOT_COMPARED, ())
+
+
 def test_a_restart_is_compared_as_well(world):
     """Whatever else the cluster changes with it."""
     request = world.answers(world.pending(action=an_action("restart"))).request

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.errors import Late
+from approvals.errors import Late, Unavailable
 from approvals.facts import facts_of
 from approvals.request import Answer, State
 from approvals.usecases.expire import BATCH
@@ -72,6 +72,26 @@ def test_t_time_06_everything_overdue_expires_in_one_sweep_after_a_downtime(worl
 
     assert restarted.expire() == BATCH + 5
     assert {world.request(one).state for one in requests} == {State.EXPIRED}
+
+
+def test_an_outage_blames_no_request(world, instant):
+    """Where the store cannot be written nothing is left aside: everything is due again at the next tick."""
+    request = world.pending()
+    instant.pass_by(2 * HOUR)
+
+    class Away:
+        def __getattr__(self, name):
+            return getattr(world.store, name)
+
+        def writing(self, *lane):
+            raise Unavailable("The store cannot be reached.")
+
+    away = replace(world.expire, store=Away())
+    with pytest.raises(Unavailable):
+        away._batch()
+
+    assert world.expire() == 1
+    assert world.request(request).state is State.EXPIRED
 
 
 def test_an_approved_request_does_not_expire(world, instant):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from approvals.errors import Forbidden, Unavailable
+from approvals.errors import Clash, Forbidden, Unavailable
 from approvals.execution import LEASE, Fate, Phase, Reason
 from approvals.pause import Scope, ScopeKind
 from approvals.people import Standing
@@ -415,3 +415,17 @@ def test_a_request_that_cannot_be_locked_does_not_start(world, approved):
 
     assert execution_of(world, approved).state is Phase.CLAIMED
     assert_nothing_happened(world)
+
+
+def test_what_may_not_be_sent_as_it_stands_is_not_sent(world, monkeypatch):
+    """A start record that fits no send, whatever the reason: nothing goes out, and it is looked at anew."""
+    request = world.answers(world.pending()).request
+
+    def refuses(*args: Any, **kwargs: Any) -> Any:
+        raise Clash("It stands otherwise.")
+
+    monkeypatch.setattr("approvals.usecases.execute.sending", refuses)
+    world.execute()
+
+    assert world.cluster.sent == []
+    assert execution_of(world, request).state is Phase.ARMED
