@@ -142,14 +142,13 @@ class _Taking:
 
     def _end_unheard(self, known: Alert, report: Report) -> None:
         """End the time whose end never came, and its group where nothing else burns there: what burns anew rings anew."""
-        group = known.alert_group
-        if group is not None:
-            self._hold(group)
-            self._count(group, firing=-1)
-            if self.groups[group].firing <= 0:
-                self.groups[group] = self._settled(group)
-                self.open[self.groups[group].key] = self._opened(self.groups[group].key)
-                self._hold(self.open[self.groups[group].key])
+        group = known.alert_group or self._group(report.group)
+        self._hold(group)
+        self._count(group, firing=-1)
+        if self.groups[group].firing <= 0:
+            self.groups[group] = self._settled(group)
+            self.open[self.groups[group].key] = self._opened(self.groups[group].key)
+            self._hold(self.open[self.groups[group].key])
         self._note(resolved(known, replace(report, ends_at=None), now=self.now), report)
 
     def _new(self, report: Report, known: Alert | None) -> str:

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.deciding import demands_of, may_count, ruling_today
+from approvals.deciding import counted_as_one, demands_of, may_count, ruling_today
 from approvals.people import People
 from approvals.policy import Panel
 from approvals.request import State
 from tests.builders import (
     ADA,
     BORIS,
+    DINA,
     ELI,
     GROUP,
     MINUTE,
@@ -60,3 +61,15 @@ def test_a_vote_that_surely_fell_is_left_out(changed, left):
     votes = (a_vote(ADA), a_vote(BORIS))
 
     assert [vote.account for vote in may_count(replace(a_ruling(), **changed), votes)] == left
+
+
+def test_where_a_group_is_asked_anybody_may_count_as_one():
+    """Who is in a group is not known to a ruling, so every two accounts that the policy maps to one person show on the card."""
+    people = People(names={DINA: "one", ELI: "one"})
+    by_name, by_group = (
+        a_ruling(a_policy(people=people, approver_sets={"platform": asked}))
+        for asked in (an_approver_set(accounts=(ADA, BORIS)), an_approver_set(accounts=(ADA,), groups=(GROUP,)))
+    )
+
+    assert counted_as_one(by_name) == frozenset()
+    assert counted_as_one(by_group) == {frozenset({DINA, ELI})}

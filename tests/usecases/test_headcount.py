@@ -75,6 +75,7 @@ def test_whoever_the_agent_acts_for_is_one_less(make_world):
     (shortage,) = world.count_people()
 
     assert shortage == Shortage(rules=("shop-changes",), agent="scaler", quorum=1, could=0, is_sure=True, acts_for=CHEN)
+    assert shortage.asked == f"scaler for {CHEN}"
     assert shortage.sentence.startswith(
         f"Rule shop-changes asks 1 person to approve what scaler asks for {CHEN}, and 0 can:"
     )
