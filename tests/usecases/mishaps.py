@@ -1,4 +1,4 @@
-"""Stores with a mishap: something happens between a look and a lock, or a row cannot be found once it is to be locked."""
+"""Stores with a mishap: something happens between a look and a lock, a row cannot be locked, or nothing can be written."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +22,26 @@ class Between:
             happens, self._happens = self._happens, None
             happens()
         return self._store.writing(*lane)
+
+
+class Unwritable:
+    """A store whose transactions are refused, or the first *times* of them."""
+
+    def __init__(self, store: Any, refusal: Exception, *, times: int | None = None) -> None:
+        self._store = store
+        self._refusal = refusal
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def writing(self, *lane: Any) -> Any:
+        """Refuse to write, or write once there have been enough refusals."""
+        if self.left == 0:
+            return self._store.writing(*lane)
+        if self.left is not None:
+            self.left -= 1
+        raise self._refusal
 
 
 class Blind:

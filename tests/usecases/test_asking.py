@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.fakes.journey import Remembered
 from tests.usecases.looks import kinds, story
-from tests.usecases.mishaps import Between
+from tests.usecases.mishaps import Between, Unwritable
 
 ALL = Scope(kind=ScopeKind.ALL)
 PAY = a_target(namespace="pay")
@@ -155,19 +155,9 @@ def test_two_deliveries_of_one_key_at_once_are_one_question(world):
 def test_two_deliveries_of_one_refused_key_at_once(world):
     """The refusal of a lost race is the winner's as well."""
     world.pause(ALL, account=ADA, duration=None, reason="")
-    writing = world.store.writing
     winner: list[Opened] = []
 
-    class AnotherIsFaster:
-        def __getattr__(self, name):
-            return getattr(world.store, name)
-
-        def writing(self, *lane):
-            if not winner:
-                winner.append(world.asks())
-            return writing(*lane)
-
-    late = replace(world, store=AnotherIsFaster()).asks()
+    late = replace(world, store=Between(world.store, lambda: winner.append(world.asks()))).asks()
 
     assert (winner[0].created, late.created, late.request) == (True, False, winner[0].request)
 
@@ -191,30 +181,18 @@ def test_a_key_tells_a_token_nothing_outside_of_its_scope(world):
 
 def test_a_lost_race_without_a_winner_is_said_so(world):
     """Where the row that was in the way is gone again, the agent is told to send it once more."""
-
-    class Clashing:
-        def __getattr__(self, name):
-            return getattr(world.store, name)
-
-        def writing(self, *lane):
-            raise Clash("Its key is taken.")
+    clashing = Unwritable(world.store, Clash("Its key is taken."))
 
     with pytest.raises(Unavailable, match="send it again"):
-        replace(world, store=Clashing()).asks()
+        replace(world, store=clashing).asks()
 
 
 def test_a_refusal_that_cannot_be_kept_is_no_refusal(world):
     """Where another row was in the way of writing it down, and none stands under its key, the agent does not hear a no."""
-
-    class Clashing:
-        def __getattr__(self, name):
-            return getattr(world.store, name)
-
-        def writing(self, *lane):
-            raise Clash("Its key is taken.")
+    clashing = Unwritable(world.store, Clash("Its key is taken."))
 
     with pytest.raises(Clash):
-        replace(world.escalate, store=Clashing())(an_escalation(agent="stranger"), a_token())
+        replace(world.escalate, store=clashing)(an_escalation(agent="stranger"), a_token())
 
 
 def test_a_question_without_a_key_is_found_by_its_effect(world):

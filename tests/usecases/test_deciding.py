@@ -36,7 +36,7 @@ from tests.builders import (
 )
 from tests.fakes.directory import NeverAsked
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
-from tests.usecases.mishaps import Blind, Planless
+from tests.usecases.mishaps import Blind, Planless, Unwritable
 
 TRIO = an_approver_set(accounts=(ADA, BORIS, ELI))
 
@@ -516,38 +516,20 @@ def test_an_unknown_authority_is_not_asked_about_for_ever(two):
 def test_a_row_that_moves_under_an_answer_is_judged_anew(world):
     """A conditional write that finds its row moved on is no answer: it is judged again, at most three times."""
     request = world.pending()
-    store = world.store
-    clashes = iter([True, True, False])
+    clashing = Unwritable(world.store, Clash("Somebody was faster."), times=2)
 
-    class Clashing:
-        def __getattr__(self, name):
-            return getattr(store, name)
+    judged = replace(world, store=clashing).answers(request)
 
-        def writing(self, *lane):
-            if next(clashes):
-                raise Clash("Somebody was faster.")
-            return store.writing(*lane)
-
-    judged = replace(world, store=Clashing()).answers(request)
-
-    assert judged.request.state is State.APPROVED
-    assert next(clashes, None) is None
+    assert (judged.request.state, clashing.left) == (State.APPROVED, 0)
 
 
 def test_a_row_that_keeps_moving_is_given_up(world):
     """Three times is enough: the person is told to try again, and nothing has changed."""
     request = world.pending()
-    store = world.store
-
-    class Clashing:
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def writing(self, *lane):
-            raise Clash("Somebody was faster.")
+    clashing = Unwritable(world.store, Clash("Somebody was faster."))
 
     with pytest.raises(Clash):
-        replace(world, store=Clashing()).answers(request)
+        replace(world, store=clashing).answers(request)
 
     assert kinds(world, request) == ["request.opened"]
 

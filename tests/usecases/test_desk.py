@@ -15,6 +15,7 @@ from approvals.usecases.notice import Noticed
 from tests.builders import CHANNEL, HOUR, a_policy, a_rule, an_alert_group
 from tests.builders import a_report as report_of
 from tests.usecases.looks import kinds, story
+from tests.usecases.mishaps import Unwritable
 
 DAY = 24 * HOUR
 SECRET = "cst_a-secret"
@@ -213,25 +214,11 @@ def test_an_alert_first_heard_of_when_it_is_over(world, monitor, instant):
     assert kinds(world, ALERT_STREAM) == ["alert.resolved", "alert.group_resolved"]
 
 
-class Racing:
-    """A store on which the first writers lose."""
-
-    def __init__(self, store, times):
-        self._store = store
-        self.left = times
-
-    def writing(self, *lane):
-        """Lose, so often."""
-        if self.left:
-            self.left -= 1
-            raise Clash("Another delivery was faster.")
-        return self._store.writing(*lane)
-
-
 def test_deliveries_of_one_alert_that_race(world, monitor, instant):
     """A lost race is looked at again, five times at most; then the sender delivers again."""
-    notice = replace(world.notice, store=Racing(world.store, 4))
-    keeps_losing = replace(world.notice, store=Racing(world.store, 5))
+    faster = Clash("Another delivery was faster.")
+    notice = replace(world.notice, store=Unwritable(world.store, faster, times=4))
+    keeps_losing = replace(world.notice, store=Unwritable(world.store, faster, times=5))
 
     assert notice(Delivery(reports=(a_report(instant),)), monitor).new == 1
     with pytest.raises(Unavailable):

@@ -15,6 +15,7 @@ from approvals.usecases.notice import Noticed
 from models.cards import Cards
 from tests.builders import CHANNEL, HOUR, MINUTE, a_policy, a_report
 from tests.usecases.looks import kinds, tamper
+from tests.usecases.mishaps import Unwritable
 from tests.world import FixedPolicies
 
 FIRING = AlertState.FIRING
@@ -307,12 +308,8 @@ def test_refusals_at_once_begin_one_hour(world, monitor):
 
 def test_a_refusal_that_keeps_losing_is_said(world, monitor):
     """It is then counted elsewhere, by whoever wanted it on record."""
-
-    class Losing:
-        def writing(self, *lane):
-            raise Clash("Somebody was faster.")
-
-    admit = replace(world.admit, store=Losing(), policies=FixedPolicies())
+    losing = Unwritable(world.store, Clash("Somebody was faster."))
+    admit = replace(world.admit, store=losing, policies=FixedPolicies())
 
     with pytest.raises(Clash):
         admit.record_refusal(monitor, REFUSAL)

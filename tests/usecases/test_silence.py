@@ -12,7 +12,7 @@ from approvals.usecases.expire import BATCH
 from models.cards import Cards
 from tests.builders import ADA, HOUR, MINUTE
 from tests.usecases.looks import kinds, story
-from tests.usecases.mishaps import Between, Blind
+from tests.usecases.mishaps import Between, Blind, Unwritable
 
 QUARTER = 15 * MINUTE
 TICK = timedelta(microseconds=1)
@@ -79,14 +79,8 @@ def test_an_outage_blames_no_request(world, instant):
     request = world.pending()
     instant.pass_by(2 * HOUR)
 
-    class Away:
-        def __getattr__(self, name):
-            return getattr(world.store, name)
+    away = replace(world.expire, store=Unwritable(world.store, Unavailable("The store cannot be reached.")))
 
-        def writing(self, *lane):
-            raise Unavailable("The store cannot be reached.")
-
-    away = replace(world.expire, store=Away())
     with pytest.raises(Unavailable):
         away._batch()
 
