@@ -14,6 +14,9 @@ _CAP: Final = 10
 
 _ANCIENT: Final = "ancient-changes"
 
+_NUMBER: Final = (("f:spec", "f:replicas"),)
+"""What the API server splits off a writer's entry when a scale that changes nothing comes by."""
+
 
 def same_but(field: str, *free: str) -> str:
     """Return that the map at *field* (the object itself where empty) is as it was in every key but the *free* ones.
@@ -53,6 +56,9 @@ def keeps_owners(fields: Iterable[tuple[str, ...]]) -> str:
     Entries of a subresource, such as the mark of a scale, and of an apply are never new. Beyond ten writers the server merges the
     oldest into one entry, which is let through where it can happen only.
 
+    Whoever scales to the number that is there already leaves its owner with two entries under one name, one of them for the
+    number alone; the next write of anybody, a rightful restart too, drops that one. So the half of a pair goes, and only it.
+
     Args:
         fields: Paths as ``fieldsV1`` spells them, such as ``("f:metadata", "f:annotations", "f:x")``.
     """
@@ -64,12 +70,13 @@ def keeps_owners(fields: Iterable[tuple[str, ...]]) -> str:
     only, same = _owns_only("e", paths), _same("o", "e")
     stayed = f"e in {new} || {new}.exists(o, {same} && {_owns_alike('o', 'e', paths)})"
     went = f"!{new}.exists(o, {same}) && {only}"
+    twin = f"{old}.exists(o, o != e && {same}) && {new}.exists(o, {same}) && {_owns_only('e', _NUMBER)}"
     was_there = f"e in {old} || {old}.exists(o, {same} && {_owns_alike('e', 'o', paths)})"
     came = f"!{old}.exists(o, {same}) && {plain} && {only}"
     return "\n&& ".join(
         (
             f"({old}.size() == 0 || {new}.size() > 0)",
-            f"({merged} || {old}.all(e, {stayed} || ({went})))",
+            f"({merged} || {old}.all(e, {stayed} || ({went}) || ({twin})))",
             f"{new}.all(e, {was_there} || ({came}) || ({merged} && {ancient}))",
             f"{new}.filter(e, !({ancient}) && !{old}.exists(o, {same})).size() <= 1",
         )

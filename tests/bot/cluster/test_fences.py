@@ -329,6 +329,36 @@ def test_what_others_own_is_not_rewritten_by_a_restart(ground, as_account, insta
     assert as_account(restart, "PATCH", f"{path}?fieldManager={name}", again) == (200, None)
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_restart_passes_after_a_scale_that_changed_nothing(ground, as_account, installation, kind):
+    """The server leaves the number's owner with two entries and drops the lesser at the next write; the other never goes."""
+    target = Stage.on(ground).settled(workload(kind, replicas=2))
+    path = ground.path(kind, target.name)
+    code, _ = ground.admin.call("PATCH", f"{path}/scale", {"spec": {"replicas": 2}}, content_type=MERGE)
+    assert code == 200
+    owners = ground.get(kind, target.name)["metadata"]["managedFields"]
+    lesser = next(one for one in owners if one["fieldsV1"] == {"f:spec": {"f:replicas": {}}})
+    twins = [one for one in owners if _writer(one) == _writer(lesser)]
+    assert len(twins) == 2
+    restart = installation.ours.executor(AGENT, "restart", installation.namespace)
+    robbed = [one for one in owners if one == lesser or one not in twins]
+    both = [one for one in owners if one not in twins]
+
+    answers = {
+        len(owned): as_account(
+            restart, "PATCH", f"{path}?dryRun=All", _merged(_restart(), {"metadata": {"managedFields": owned}})
+        )
+        for owned in (robbed, both)
+    }
+
+    assert answers == dict.fromkeys((len(robbed), len(both)), FENCED["executor"])
+    assert as_account(restart, "PATCH", path, _restart()) == (200, None)
+
+
+def _writer(entry):
+    return tuple(entry.get(field) for field in ("manager", "operation", "subresource", "apiVersion"))
+
+
 def test_an_owner_of_the_annotations_loses_them_to_a_restart_and_nothing_else(ground, as_account, installation):
     """Somebody restarted by hand, or applies the annotation: the write takes it over, as the server does, and passes."""
     target = Stage.on(ground).settled(workload())
