@@ -8,7 +8,7 @@ from models.database import Database
 from models.faults import WrongSchema
 from models.tables import metadata
 
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 """The newest revision under ``migrations/versions``; a test holds the two together."""
 
 _AT: Final = text("SELECT version_num FROM alembic_version")

@@ -42,9 +42,9 @@ NAMING: Final = {
 metadata: Final = MetaData(naming_convention=NAMING)
 
 
-def _known(column: str, values: type[StrEnum]) -> CheckConstraint:
-    """Return the constraint that *column* holds one of the stored words, or nothing where it may be empty."""
-    listed = ", ".join(f"'{value.value}'" for value in values)
+def _known(column: str, values: type[StrEnum | IntEnum]) -> CheckConstraint:
+    """Return the constraint that *column* holds one of the stored values, or nothing where it may be empty."""
+    listed = ", ".join(repr(value.value) for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
@@ -428,6 +428,7 @@ cards = Table(
     number("epoch"),
     text("policy", null=True),
     _known("kind", Subject),
+    _known("precedence", Precedence),
     _partial("ix_cards_to_post", *_BEHIND_IN_ORDER, where="shown < wanted AND thread_ts IS NULL"),
     _partial("ix_cards_to_redraw", *_BEHIND_IN_ORDER, where="shown < wanted AND thread_ts IS NOT NULL"),
     _partial("ix_cards_waiting", "epoch", where="kind = 'request' AND NOT closed"),

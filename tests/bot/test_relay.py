@@ -316,9 +316,11 @@ def test_a_card_that_nobody_can_draw_holds_up_no_other(store):
     assert desk.fate(store)[0] == ("card.failed", first.id, "unforeseen")
 
 
-@pytest.mark.parametrize("bad", ["precedence = 7", "due_at = 9000000000000000000", "made_at = 9000000000000000000"])
+@pytest.mark.parametrize(
+    "bad", ["shown_at = 9000000000000000000", "due_at = 9000000000000000000", "made_at = 9000000000000000000"]
+)
 def test_a_card_whose_row_cannot_be_read_holds_up_no_other(store, bad):
-    """A word of a newer version, or an instant that there is not: the others are shown, and it is told once."""
+    """An instant that there is not: the others are shown, and it is told once."""
     with_grounds(store)
     desk = Desk(store)
     first, second = ask(store, 1), ask(store, 2)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from models.database import Database, open_database
+from models.faults import Inconsistent
 from models.mapping import json_of
 from models.migrate import downgrade, upgrade
 from tests.builders import a_ruling
@@ -198,3 +199,12 @@ def test_the_rows_outlive_the_way_back(url, first):
     upgrade(url)
 
     assert (back, rows(first, counted)) == (before, before)
+
+
+@pytest.mark.parametrize("precedence", [-1, 5])
+def test_no_card_has_a_precedence_that_is_none(url, first, precedence):
+    """Both engines refuse what the code could not read, and would set aside."""
+    upgrade(url)
+
+    with pytest.raises(Inconsistent), first.writing() as connection:
+        connection.execute(text(f"UPDATE cards SET precedence = {precedence}"))
