@@ -22,7 +22,10 @@ from bot.slack.sockets import Sockets
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.2
+AGAIN_SECONDS: Final = 5.0
+"""After a fault of ours kept the door shut."""
+
 _NOT_KNOWN: Final = "Slack has not said yet who we are, so no click counts."
 
 
@@ -37,6 +40,7 @@ class Opening:
         sockets: Callable[[App], Sockets] | None,
         signed: Callable[[App], SignedHttp] | None,
         legs: Legs,
+        again_seconds: float = AGAIN_SECONDS,
     ) -> None:
         """Keep how the door is made.
 
@@ -46,12 +50,14 @@ class Opening:
             sockets: Makes Socket Mode's connection; None in HTTP mode.
             signed: Makes what takes Slack's requests in HTTP mode; None in Socket Mode.
             legs: Where it is told whether clicks reach us.
+            again_seconds: How long it is waited after a fault of ours.
         """
         self._installed = installed
         self._build = build
         self._make_sockets = sockets
         self._make_signed = signed
         self._legs = legs
+        self._again_seconds = again_seconds
         self._sockets: Sockets | None = None
         self._signed: SignedHttp | None = None
         self._task: asyncio.Task[None] | None = None
@@ -81,8 +87,24 @@ class Opening:
             await self._sockets.close()
 
     async def _keep(self) -> None:
+        while not await self._opened():  # noqa: ASYNC110 - nothing tells when a fault of ours is over
+            await asyncio.sleep(self._again_seconds)
+
+    async def _opened(self) -> bool:
+        """Wait until it is known who we are, and open; return whether that went well."""
         while (installed := self._installed()) is None:  # noqa: ASYNC110 - a thread tells it
-            await asyncio.sleep(LOOK_SECONDS / 5)
+            await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await self._open_as(installed)
+        except Exception as error:
+            # The outermost loop: without it the door would stay shut for good, and nobody would hear why.
+            log.exception("door.not_opened")
+            why = f"The door met a defect as it opened ({type(error).__name__}); see the log."
+            self._legs.failing(Part.SLACK_DOOR, code="defect", why=why)
+            return False
+        return True
+
+    async def _open_as(self, installed: Installed) -> None:
         app = self._build(installed)
         if self._make_signed is not None:
             self._signed = self._make_signed(app)
