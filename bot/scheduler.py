@@ -126,13 +126,20 @@ class Scheduler:
 
     def _keep_pace(self) -> None:
         while not self._stopping.wait(PACE_SECONDS):
-            now = self._now()
-            late = [job for job in self._scheduler.get_jobs() if self._is_too_far(job, now)]
-            for job in late:
-                with suppress(JobLookupError):  # The stop takes them all away.
-                    self._scheduler.modify_job(job.id, next_run_time=now)
-            if late:
-                log.warning("clock.put_back", planned_anew=len(late))
+            try:
+                self._plan_anew()
+            except Exception:
+                # The outermost loop: without it nothing would tick for as long as the next clock is put back by.
+                log.exception("pace.broken")
+
+    def _plan_anew(self) -> None:
+        now = self._now()
+        late = [job for job in self._scheduler.get_jobs() if self._is_too_far(job, now)]
+        for job in late:
+            with suppress(JobLookupError):  # The stop takes them all away.
+                self._scheduler.modify_job(job.id, next_run_time=now)
+        if late:
+            log.warning("clock.put_back", planned_anew=len(late))
 
     def _is_too_far(self, job: Job, now: datetime) -> bool:
         furthest = self._furthest.get(job.id)

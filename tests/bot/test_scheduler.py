@@ -221,3 +221,22 @@ def test_a_clock_that_is_put_back_stops_no_tick(monkeypatch):
         scheduler.stop()
 
     assert reports.failures == []
+
+
+def test_a_fault_of_the_watch_over_the_clock_ends_neither(monkeypatch):
+    """A clock that cannot be read at one look is read at the next: what was put back by then is found all the same."""
+    monkeypatch.setattr("bot.scheduler.PACE_SECONDS", 0.01)
+    looks: list[str] = []
+
+    def now():
+        looks.append("look")
+        if len(looks) == 1:
+            raise RuntimeError("on purpose")
+        return datetime.now(UTC)
+
+    scheduler = Scheduler([], [], reports=Reports(), now=now)
+    scheduler.start()
+    try:
+        wait_until(lambda: len(looks) > 1, what="another look at the clock")
+    finally:
+        scheduler.stop()
