@@ -242,7 +242,7 @@ def _authorization(configuration: Configuration) -> str | None:
 
 def _check_host(host: str, *, verified: bool) -> None:
     scheme = urlsplit(host).scheme
-    if scheme not in {"http", "https"}:
+    if scheme not in {"http", "https"} or not _names_server(host):
         raise Unusable("its server is not an HTTP address: mend it", code="no_http_address")
     if scheme == "http" and not _is_loopback(host):
         raise Unusable(
@@ -253,6 +253,16 @@ def _check_host(host: str, *, verified: bool) -> None:
             "it switches off the check of the server's certificate (insecure-skip-tls-verify): name the authority instead",
             code="not_verified",
         )
+
+
+def _names_server(host: str) -> bool:
+    """Tell whether *host* names a machine, and no port that is none: whoever asks later where it is would be thrown by one."""
+    parts = urlsplit(host)
+    try:
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname)
 
 
 def _is_loopback(host: str) -> bool:

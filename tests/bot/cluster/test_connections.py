@@ -133,6 +133,9 @@ UNUSABLE = {
     "plain HTTP": (_config(cluster={"server": "http://k.example"}), "plain HTTP"),
     "plain HTTP to a name that looks local": (_config(cluster={"server": "http://127.0.0.1.example"}), "plain HTTP"),
     "no HTTP": (_config(cluster={"server": "ftp://k.example"}), "not an HTTP address"),
+    "no port": (_config(cluster={"server": "https://k.example:99999"}), "not an HTTP address"),
+    "a word for a port": (_config(cluster={"server": "https://k.example:https"}), "not an HTTP address"),
+    "no host": (_config(cluster={"server": "https://:6443"}), "not an HTTP address"),
 }
 
 
