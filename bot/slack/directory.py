@@ -139,7 +139,7 @@ class SlackDirectory:
         asked = self._threads[lane].submit(self._listed, user_id, own)
         wait([asked], timeout=self._patience)
         asked.cancel()
-        listed = asked.result() if asked.done() and not asked.cancelled() else None
+        listed = _answer_of(asked, account)
         if listed is None:
             listed = self._members.get(account)
         else:
