@@ -379,9 +379,10 @@ class Serving:
 
     def _adopt(self, policy: Policy, text: str) -> None:
         """Write a reloaded policy down before it rules. What it brings starts nothing before it was checked (I18)."""
+        # First, because it may fail: the policy that is still in force then would have lost the checks that are its own.
+        self.verbs.adopt(policy, text, by=ITSELF)
         self._cover(policy)
         self._application.grow_sources(policy)
-        self.verbs.adopt(policy, text, by=ITSELF)
 
     def _cover(self, policy: Policy) -> None:
         self.checking.cover(self._checks.of(policy))
