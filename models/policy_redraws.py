@@ -25,6 +25,9 @@ from models.tables import cards, escalations
 BATCH: Final = 100
 """How many cards are looked at in one transaction."""
 
+BATCHES: Final = 10
+"""How many transactions one sweep makes, as in :mod:`models.redraws`."""
+
 _WAITING: Final[ColumnElement[bool]] = literal_column("cards.kind = 'request' AND NOT cards.closed")
 _VERSION_SHOWN: Final = func.coalesce(cards.c.policy, escalations.c.policy)
 OLDER: Final = (
@@ -46,23 +49,44 @@ _LOOKED_AT: Final = (
 class PolicyRedraws:
     """The sweep. It looks at the cards once for each version that comes into force, and at the start."""
 
-    def __init__(self, store: SqlStore, policies: Policies, *, load: Callable[[bytes], Policy] = load_policy) -> None:
-        """Keep the store whose cards these are, and who knows the policy in force; *load* reads a stored version."""
+    def __init__(
+        self,
+        store: SqlStore,
+        policies: Policies,
+        *,
+        load: Callable[[bytes], Policy] = load_policy,
+        batches: int = BATCHES,
+    ) -> None:
+        """Keep the store whose cards these are, and who knows the policy in force.
+
+        Args:
+            store: Whose cards these are.
+            policies: Knows the policy in force.
+            load: Reads a stored version.
+            batches: How many transactions one sweep makes at most.
+        """
         self._store = store
         self._policies = policies
         self._load = load
+        self._batches = batches
         self._done: str | None = None
 
     def __call__(self) -> int:
-        """Have every waiting card drawn again that another policy made out of date, and return how many those are."""
+        """Have waiting cards drawn again that another policy made out of date, and return how many those are.
+
+        Where more wait than one sweep looks at, the next one goes on with the rest.
+        """
         policy = self._policies.current()
         if policy.version == self._done:
             return 0
         versions: dict[str, Policy | None] = {}
         redrawn = 0
-        while (found := self._batch(policy, versions)) is not None:
+        for _ in range(self._batches):
+            found = self._batch(policy, versions)
+            if found is None:
+                self._done = policy.version
+                break
             redrawn += found
-        self._done = policy.version
         return redrawn
 
     def _batch(self, policy: Policy, versions: dict[str, Policy | None]) -> int | None:

@@ -21,6 +21,10 @@ from models.tables import cards
 BATCH: Final = 100
 """How many cards are looked at in one transaction."""
 
+BATCHES: Final = 10
+"""How many transactions one sweep makes: what is left is the next one's. A sweep over everything that waits would keep a service
+that is told to stop, and with it the worker lock, for minutes, and its leg would fall silent meanwhile."""
+
 _WAITING: Final[ColumnElement[bool]] = literal_column("kind = 'request' AND NOT closed")
 """Spelt out as in the index, so that either engine sees that it fits."""
 OLDER: Final = (
@@ -44,14 +48,21 @@ _LOOKED_AT: Final = Prepared(
 class Redraws:
     """The sweep."""
 
-    def __init__(self, store: SqlStore) -> None:
-        """Keep the store whose cards these are."""
+    def __init__(self, store: SqlStore, *, batches: int = BATCHES) -> None:
+        """Keep the store whose cards these are, and how many transactions one sweep makes at most."""
         self._store = store
+        self._batches = batches
 
     def __call__(self) -> int:
-        """Have every waiting card drawn again over which a pause has begun or ended, and return how many those are."""
+        """Have waiting cards drawn again over which a pause has begun or ended, and return how many those are.
+
+        Where more wait than one sweep looks at, the next one goes on with the rest.
+        """
         redrawn = 0
-        while (found := self._batch()) is not None:
+        for _ in range(self._batches):
+            found = self._batch()
+            if found is None:
+                break
             redrawn += found
         return redrawn
 

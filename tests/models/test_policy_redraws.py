@@ -109,6 +109,15 @@ def test_more_than_one_batch_is_drawn_again(place):
     assert place.under(STRICTER) == BATCH + 2
 
 
+def test_one_sweep_ends_and_the_next_goes_on(place):
+    """However many wait, a service that is told to stop waits for a bounded sweep only, and no card is forgotten."""
+    for number in range(1, BATCH + 3):
+        ask(place.store, number)
+    place.sweep = PolicyRedraws(place.store, place.policies, load=place.load, batches=1)
+
+    assert [place.under(STRICTER) for _ in range(4)] == [BATCH, 2, 0, 0]
+
+
 def test_a_version_that_cannot_be_read_any_more_draws_all_again(place):
     """After an upgrade an older text may hold mistakes: what its cards show is not known, so they are drawn anew."""
     ask(place.store)

@@ -118,3 +118,14 @@ def test_more_than_one_batch_is_drawn_again(store, redraws):
     begin(store)
 
     assert (redraws(), wanted(store)) == (BATCH + 2, {request.id: 2 for request in requests})
+
+
+def test_one_sweep_ends_and_the_next_goes_on(store, redraws):
+    """However many wait, a service that is told to stop waits for a bounded sweep only, and no card is forgotten."""
+    del redraws  # for the grounds that it laid
+    requests = [ask(store, number) for number in range(1, BATCH + 3)]
+    begin(store)
+    sweep = Redraws(store, batches=1)
+
+    assert [sweep(), sweep(), sweep()] == [BATCH, 2, 0]
+    assert wanted(store) == {request.id: 2 for request in requests}
