@@ -563,7 +563,7 @@ class Cluster(Protocol):
 
     def surroundings(
         self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
-    ) -> "Surroundings":
+    ) -> Surroundings:
         """Return what stands around the step's object, seen just now as *workload*: read as the observer, and bounded.
 
         It tells why pods do not come up, and is nothing to decide by: whoever may make pods or events there may forge it.

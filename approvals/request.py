@@ -39,9 +39,10 @@ LATELY: Final = timedelta(days=1)
 """How far back people and agents are told that the same effect was asked or denied: a day, so that every shift hears of it."""
 
 TOKEN_REVOKED: Final = "token_revoked"  # noqa: S105 - the name of an outcome
-EXPIRED_UNSEEN: Final = "expired_unseen"
-"""The outcome of a request whose deadline passed before any card of it stood in its channel: nobody could have answered."""
 """The outcome's code where a request was cancelled because its token was revoked."""
+
+EXPIRED_UNSEEN: Final = "expired_unseen"
+"""The outcome's code where the deadline passed before any card of it stood in its channel: nobody could have answered."""
 
 
 class State(StrEnum):
