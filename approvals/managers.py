@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from approvals.verb import OURS
+from approvals.verb import OUR_WRITERS
 from approvals.workload import is_being_deleted
 
 _GITOPS_KEYS: Final = {
@@ -165,7 +165,7 @@ def owners_of(workload: Mapping[str, Any], *field: str) -> tuple[str, ...]:
     return tuple(
         _tool(str(entry.get("manager", "")))
         for entry in workload["metadata"].get("managedFields") or ()
-        if _holds(entry.get("fieldsV1"), field) and not str(entry.get("manager", "")).startswith(OURS)
+        if _holds(entry.get("fieldsV1"), field) and not str(entry.get("manager", "")).startswith(OUR_WRITERS)
     )
 
 

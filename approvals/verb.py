@@ -210,10 +210,10 @@ def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) ->
         )
 
 
-OURS: Final = "countersign:"
+OUR_WRITERS: Final = "countersign:"
 """How the field manager of each of our writes begins."""
 
 
 def field_manager(escalation: str) -> str:
     """Return the field manager that marks an escalation's writes, at most 128 bytes (the API server's limit)."""
-    return f"{OURS}{escalation}"
+    return f"{OUR_WRITERS}{escalation}"
