@@ -36,6 +36,24 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A verdict: it may start later, and why not now."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What a start is judged on, as it stands once every lock is held."""
+
+    execution: Execution
+    request: Request
+    token: Token | None
+    is_free: bool
+    """Whether the target's lock is this execution's now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The check and the record."""
 
@@ -57,7 +75,7 @@ class Start:
         """Return the execution armed, put back or voided, committed.
 
         Args:
-            execution: Claimed by this worker.
+            execution: Claimed by this worker, or waiting and unclaimed, as it was looked at.
             request: What it carries out.
             resource_version: Of the object, as it was just planned on.
             object_generation: Likewise.
@@ -69,30 +87,16 @@ class Start:
         """
         authority = self._ask(request)
         with self.store.writing() as uow:
-            uow.lock_gate(exclusive=False)
-            uow.lock_environment(execution.environment)
-            held_request = uow.lock_request(request.id)
-            held = uow.lock_execution(execution.id)
-            if held is None or held_request is None or not _is_as_seen(held, execution):
-                raise Clash("Another worker holds it.")
-            # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
-            # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
-            is_free = uow.lock_target(held)
-            token = None if held_request.token is None else uow.lock_token(held_request.token)
-            policy = self.policies.current()
-            bench = bench_for(uow, held_request, policy=policy, authority=authority, execution=held)
-            is_revoked = _is_revoked(token) and cancels_for_token(policy, held_request.agent)
-            obstacle = self.clearance.obstacle(held.environment)
-            transition = _verdict(held, held_request, bench, is_revoked=is_revoked, obstacle=obstacle, is_free=is_free)
-            if isinstance(transition, Waits):
-                uow.release_target(held)
-                return _put_back(uow, held, transition.message, now=bench.now)
-            if transition is None:
+            rows = _locked(uow, execution, request)
+            bench, verdict = self._judged(uow, rows, authority)
+            if isinstance(verdict, Waits):
+                return _put_back(uow, rows.execution, verdict.message, now=bench.now)
+            if verdict is None:
                 uow.save_image(image_hash(image), image)
-                claimed = claim(held, now=bench.now) if held.state is Phase.QUEUED else NOTHING
-                transition = claimed.then(
+                claimed = claim(rows.execution, now=bench.now) if rows.execution.state is Phase.QUEUED else NOTHING
+                verdict = claimed.then(
                     arm(
-                        _execution_in(claimed) or held,
+                        _execution_in(claimed) or rows.execution,
                         resource_version=resource_version,
                         object_generation=object_generation,
                         request_hash=request_hash,
@@ -101,11 +105,15 @@ class Start:
                         now=bench.now,
                     )
                 )
-            uow.save(transition)
-            started = _started(transition, held)
-            if started.attempt is None:
-                uow.release_target(started.execution)
-            return started
+            return _saved(uow, verdict, rows.execution)
+
+    def _judged(self, uow: UnitOfWork, rows: _Rows, authority: Authority) -> tuple[Bench, Transition | Waits | None]:
+        """Return the bench, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
+        policy = self.policies.current()
+        bench = bench_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
+        is_revoked = _is_revoked(rows.token) and cancels_for_token(policy, rows.request.agent)
+        obstacle = self.clearance.obstacle(rows.execution.environment)
+        return bench, _verdict(rows, bench, is_revoked=is_revoked, obstacle=obstacle)
 
     def _ask(self, request: Request) -> Authority:
         with self.store.reading() as reading:
@@ -114,11 +122,23 @@ class Start:
         return self.directory.authority(accounts=slack_accounts(voters), groups=groups, at=at, anew=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """A verdict: it may start later, and why not now."""
+def _locked(uow: UnitOfWork, execution: Execution, request: Request) -> _Rows:
+    """Return the rows of a start, having taken every lock of it in the one order there is.
 
-    message: str
+    Raises:
+        Clash: Another worker holds it by now.
+    """
+    uow.lock_gate(exclusive=False)
+    uow.lock_environment(execution.environment)
+    held_request = uow.lock_request(request.id)
+    held = uow.lock_execution(execution.id)
+    if held is None or held_request is None or not _is_as_seen(held, execution):
+        raise Clash("Another worker holds it.")
+    # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
+    # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
+    is_free = uow.lock_target(held)
+    token = None if held_request.token is None else uow.lock_token(held_request.token)
+    return _Rows(execution=held, request=held_request, token=token, is_free=is_free)
 
 
 def _is_as_seen(held: Execution, execution: Execution) -> bool:
@@ -129,7 +149,8 @@ def _is_as_seen(held: Execution, execution: Execution) -> bool:
 
 
 def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datetime) -> Started:
-    """Return an execution that waits on: told once for each reason, from then on only looked at later."""
+    """Return an execution that waits on, its target given back: told once for each reason, then only looked at later."""
+    uow.release_target(execution)
     if execution.state is Phase.QUEUED and is_told(execution, message):
         waits = execution
     else:
@@ -140,16 +161,9 @@ def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datet
     return Started(execution=waits, attempt=None)
 
 
-def _verdict(
-    execution: Execution,
-    request: Request,
-    bench: Bench,
-    *,
-    is_revoked: bool,
-    obstacle: Obstacle | None,
-    is_free: bool,
-) -> Transition | Waits | None:
+def _verdict(rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle | None) -> Transition | Waits | None:
     """Return what stops the start, or lets it wait, or None."""
+    execution, request = rows.execution, rows.request
     if request.state is not State.APPROVED:
         return void(execution, Reason.CANCELLED, now=bench.now)
     if bench.now >= execution.valid_until:
@@ -168,7 +182,7 @@ def _verdict(
         return Waits(message=error.sentence)
     if obstacle is not None:
         return Waits(message=obstacle.sentence)
-    if not is_free:
+    if not rows.is_free:
         return Waits(message="Another change of the same target is under way.")
     return None
 
@@ -177,9 +191,14 @@ def _is_revoked(token: Token | None) -> bool:
     return token is not None and token.revoked_at is not None
 
 
-def _started(transition: Transition, before: Execution) -> Started:
+def _saved(uow: UnitOfWork, transition: Transition, before: Execution) -> Started:
+    """Return an execution that was armed or voided, saved; one that may not start gives its target back."""
+    uow.save(transition)
     attempt = next((noun for noun in transition.nouns if isinstance(noun, Attempt)), None)
-    return Started(execution=_execution_in(transition) or before, attempt=attempt)
+    started = Started(execution=_execution_in(transition) or before, attempt=attempt)
+    if attempt is None:
+        uow.release_target(started.execution)
+    return started
 
 
 def _execution_in(transition: Transition) -> Execution | None:
