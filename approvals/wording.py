@@ -83,6 +83,12 @@ _GAPS: Final = re.compile(r"[^\w'’]+")
 _PICTURE: Final = re.compile(r"[\W_]*:[\w+'-]{1,100}:[\W_]*")
 """How Slack writes an emoji that was typed into a command."""
 
+_MOST_SLIPS: Final = 2
+"""How many slips of the thumb are allowed for in one word; more would reach too many other words."""
+
+_LONG: Final = 5
+"""From how many letters on a word may hold that many: in four, two slips lead from ``halt`` to ``help``."""
+
 _HELD_DOWN: Final = re.compile(r"(.)\1+")
 _SEEMS_A_SCOPE: Final = re.compile(r"(?!.*://)(?:[a-z]+[:=].*|[a-z0-9-]+/[a-z0-9-]+)")
 _KINDS: Final = frozenset(
@@ -223,8 +229,11 @@ def _runs_on(form: str, among: tuple[str, ...]) -> bool:
 def _take_back(words: list[str]) -> bool:
     """Tell whether a stop is taken back by the little word before it."""
     parts = [_folded(part) for word in words[:2] for part in _GAPS.split(word)]
-    said = [part for part in parts if part][:2]
-    return len(said) == 2 and said[0] in _NEGATIONS and said[1] in STOPS  # noqa: PLR2004 - a word and the next
+    match [part for part in parts if part]:
+        case [first, then, *_]:
+            return first in _NEGATIONS and then in STOPS
+        case _:
+            return False
 
 
 def _forms(word: str) -> tuple[str, str]:
@@ -242,12 +251,12 @@ def _nearest(form: str, words: tuple[str, ...]) -> int:
 
 
 def _slips(form: str) -> int:
-    return 2 if len(form) > 4 else 1  # noqa: PLR2004 - two in four letters would be another word
+    return _MOST_SLIPS if len(form) >= _LONG else 1
 
 
 def _distance(one: str, other: str) -> int:
     """Return how many letters have to be put in, left out, changed or swapped with their neighbour, each at most once."""
-    if abs(len(one) - len(other)) > 2:  # noqa: PLR2004 - more than anybody's slips: not worth a look
+    if abs(len(one) - len(other)) > _MOST_SLIPS:  # Nobody slips so often: not worth a look.
         return max(len(one), len(other))
     before: list[int] = []
     row = list(range(len(other) + 1))
@@ -303,7 +312,7 @@ def _plain(word: str) -> str:
 
 
 def _without_invisible(text: str) -> str:
-    return "".join(one for one in text if one.isspace() or not _is_invisible(one))
+    return "".join(one for one in text if not _is_invisible(one))
 
 
 def _invisible_as_gaps(text: str) -> str:
@@ -311,4 +320,5 @@ def _invisible_as_gaps(text: str) -> str:
 
 
 def _is_invisible(character: str) -> bool:
+    """Tell whether *character* only controls or formats. Letters that draw nothing go with :func:`_plain`: they part no words."""
     return unicodedata.category(character)[0] == "C"
