@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from approvals.audit import PAUSE_STREAM, AuditEvent, Kind
-from approvals.errors import Malformed, Missing, NotEligible, Refused, Settled, Unavailable
+from approvals.errors import Clash, Malformed, Missing, NotEligible, Refused, Settled, Unavailable
 from approvals.execution import Reason, void
 from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
 from approvals.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
@@ -126,6 +126,7 @@ class Resume:
             Settled: It has ended already, or this person has agreed already.
             NotEligible: The policy does not let this person resume; the refusal is written down.
             Unavailable: Slack could not be asked just now.
+            Clash: The pause epoch was raised beside the gate; nothing was changed.
         """
         policy, reason = self.policies.current(), storable(reason)
         if is_operator(account) and not policy.people.knows(account):
@@ -181,9 +182,10 @@ class Resume:
         consent = Consent(pause=pause_id, person=person, account=account, at=now)
         transition = consent_to_end(pause, consent, agreed=agreed, next_epoch=uow.epoch() + 1, reason=reason)
         after = next(noun for noun in transition.nouns if isinstance(noun, Pause))
-        if not after.is_open:
-            after_epoch = uow.raise_epoch()
-            assert after_epoch == after.ended_epoch  # noqa: S101 - the gate is held exclusively
+        if not after.is_open and uow.raise_epoch() != after.ended_epoch:
+            # The gate is held exclusively, so it cannot be. If it were, votes would be judged by an epoch that was never
+            # in force, and those of before the end could count (I4): nothing is kept, and the pause goes on.
+            raise Clash("Somebody raised the pause epoch meanwhile; try again.")
         uow.save(transition)
         return Resumed(pause=after, missing=1 if after.is_open else 0)
 

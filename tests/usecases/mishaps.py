@@ -77,6 +77,34 @@ class Planless:
             yield _PlanlessReading(reading)
 
 
+class Leaping:
+    """A store in which the pause epoch is two further each time that it is raised, as if the gate had not been held."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def writing(self, *lane: Any) -> Iterator[Any]:
+        """Write, and leap."""
+        with self._store.writing(*lane) as uow:
+            yield _LeapingUnit(uow)
+
+
+class _LeapingUnit:
+    def __init__(self, uow: Any) -> None:
+        self._uow = uow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._uow, name)
+
+    def raise_epoch(self) -> int:
+        self._uow.raise_epoch()
+        return int(self._uow.raise_epoch())
+
+
 class _PlanlessReading:
     def __init__(self, reading: Any) -> None:
         self._reading = reading

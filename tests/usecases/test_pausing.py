@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.errors import Malformed, Missing, NotEligible, Paused, Settled, Unavailable
+from approvals.errors import Clash, Malformed, Missing, NotEligible, Paused, Settled, Unavailable
 from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
 from approvals.pause import Pause, Scope, ScopeKind
@@ -34,7 +34,7 @@ from tests.fakes.directory import NeverAsked
 from tests.fakes.journey import Remembered
 from tests.fixtures.stores import readers_taken
 from tests.usecases.looks import execution_of, kinds, stands, story, votes_on
-from tests.usecases.mishaps import Between, Blind
+from tests.usecases.mishaps import Between, Blind, Leaping
 
 ALL = Scope(kind=ScopeKind.ALL)
 SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
@@ -354,6 +354,20 @@ def test_an_operator_mapped_to_somebody_who_may_not_resume(make_world):
         resume(world, engaged.id, "os:olga")
 
     assert refusal.value.code == "may_not_resume"
+
+
+def test_an_end_in_another_epoch_than_the_gates_is_none(world):
+    """A pause that would end in an epoch which is not in force goes on, and nothing of the second agreement is kept."""
+    engaged = pause(world).pause
+    resume(world, engaged.id, ADA)
+    leaping = replace(world.resume, store=Leaping(world.store))
+
+    with pytest.raises(Clash):
+        leaping(engaged.id, account=BORIS, reason="")
+
+    assert stored(world, engaged.id).is_open
+    with world.store.reading() as reading:
+        assert (reading.epoch(), [one.account for one in reading.consents(engaged.id)]) == (1, [ADA])
 
 
 def test_a_pause_delivered_twice_is_one_pause(world, instant):
