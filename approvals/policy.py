@@ -286,7 +286,7 @@ def rule_on(
             reasons=("No rule asks about this, so it is denied.",),
             risk=risk,
         )
-    return _asking(policy, matching, charter, on_behalf_of=on_behalf_of, risk=risk, timeout=timeout)
+    return asked_by(policy, matching, charter, on_behalf_of=on_behalf_of, risk=risk, timeout=timeout)
 
 
 def _built_in_denial(
@@ -306,7 +306,7 @@ def _built_in_denial(
     return None
 
 
-def _asking(
+def asked_by(
     policy: Policy,
     rules: tuple[Rule, ...],
     charter: Charter,
@@ -315,6 +315,10 @@ def _asking(
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
+    """Return what *rules*, at least one and each of which asks, ask together of what the agent of *charter* proposes.
+
+    The other arguments are those of :func:`rule_on`.
+    """
     askings = [rule.asking for rule in rules if rule.asking is not None]
     requester = frozenset() if on_behalf_of is None else frozenset({on_behalf_of})
     owners = frozenset() if all(asking.owners_may_approve for asking in askings) else charter.owners.accounts

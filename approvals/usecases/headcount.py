@@ -12,7 +12,7 @@ from typing import Final
 
 from approvals.feasibility import answerers
 from approvals.people import Authority
-from approvals.policy import Charter, Panel, Policy, Rule, Ruling
+from approvals.policy import Charter, Policy, Rule, Ruling, asked_by
 from approvals.ports import Directory, Policies, Store
 from approvals.risk import Risk
 from approvals.usecases.standing import who_could_answer
@@ -90,7 +90,7 @@ class CountPeople:
 
     def _shortage(self, policy: Policy, rules: tuple[Rule, ...], charter: Charter, *, at: datetime) -> Shortage | None:
         """Return the first shortage there is: whoever the agent acts for, or for one of those that it may act for."""
-        ruling = _ruling_of(policy, rules, charter)
+        ruling = asked_by(policy, rules, charter, on_behalf_of=None, risk=Risk.LOW, timeout=None)
         authority = who_could_answer(self.directory, ruling, at=at)
         for acts_for in (None, *sorted(charter.acts_for)):
             if (shortage := _short(ruling, authority, charter, acts_for, at=at)) is not None:
@@ -145,23 +145,3 @@ def _places(charter: Charter) -> Iterator[tuple[str, str, str]]:
         for namespace in sorted(namespaces):
             for verb in sorted(charter.verbs):
                 yield environment, namespace, verb
-
-
-def _ruling_of(policy: Policy, rules: tuple[Rule, ...], charter: Charter) -> Ruling:
-    """Return what the rules ask for together where the agent acts for nobody."""
-    askings = [(rule.name, rule.asking) for rule in rules if rule.asking is not None]
-    let_owners = all(asking.owners_may_approve for _, asking in askings)
-    return Ruling(
-        policy=policy.version,
-        asks=True,
-        rules=tuple(name for name, _ in askings),
-        reasons=(),
-        risk=Risk.LOW,
-        panels=tuple(
-            Panel(rule=name, sets=tuple(policy.approver_sets[one] for one in asking.approvers))
-            for name, asking in askings
-        ),
-        quorum=max(asking.quorum for _, asking in askings),
-        conflicted=frozenset() if let_owners else charter.owners.accounts,
-        people=policy.people,
-    )
