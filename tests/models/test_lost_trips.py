@@ -32,7 +32,7 @@ class Lost:
 
 
 def test_a_lost_connection_ends_its_trip():
-    """It was asked for its next result for ever, with a processor to itself."""
+    """Whoever waits for it hears that it is lost; it is not asked for its next result for ever, with a processor to itself."""
     near, far = socket.socketpair()
     lost: Any = Lost(near.fileno())
 
