@@ -91,8 +91,9 @@ class ExecutionView(Shape):
     effect: Annotated[
         Effect | None,
         Field(
-            description="What has become of what was applied: rolling, verified, failed_rollout, timed_out, undone by somebody "
-            "else since, or differs: otherwise than approved, whether with the write or since cannot be told."
+            description="What has become of what was applied: rolling, verified, failed_rollout, timed_out, overtaken by a newer "
+            "change, undone by somebody else since, or differs: otherwise than approved, whether with the write or since cannot "
+            "be told."
         ),
     ]
     reason: Reason | None
