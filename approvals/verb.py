@@ -5,7 +5,7 @@ approvers' door one renderer; parameters' shapes, roles, admission policies, doc
 derived from these fields, so that adding a verb touches one file and the registry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,21 +14,12 @@ from typing import Any, Final
 from approvals.action import Argument, ProposedAction, Target
 from approvals.diff import Mac
 from approvals.errors import Malformed
+from approvals.parameter import Parameter, place_of
 from approvals.plan import Bound, Change, Resource, Step
 from approvals.risk import Risk
 
 Observed = Mapping[str, Any]
 """What was read, under the names of the reads: raw JSON objects, or lists of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One whole-number parameter; both ends are included."""
-
-    name: str
-    least: int
-    most: int
-    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +110,34 @@ class Progress:
     """Whatever differs from one look to the next while something moves, and only then; nobody is shown it."""
 
 
+Objects = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """By what it is told how far an effect is, and why it does not move."""
+
+    progress: Callable[[Bound, Mapping[str, Any]], Progress]
+    """Of the bound plan and the object as it is now."""
+    standstill: Callable[[Mapping[str, Any], Objects, Objects], str]
+    """Of the object as it is now, its pods and the events about it, as far as they were read: a sentence, or nothing."""
+    looks_around: bool
+    """Whether pods and events are read for that; else the object itself has to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A change that a verb's fence must refuse: it is tried out, in dry run, on an object that is there for nothing else."""
+
+    kind: Kind
+    """Of the object it is tried on."""
+    subresource: str | None
+    breach: Mapping[str, Any]
+    """The merge patch."""
+    canary: Callable[[str], Mapping[str, Any]] | None = None
+    """Returns the specification of the object of that name, where it is no Deployment: one of those is always there."""
+
+
 SURROUNDINGS: Final = (
     AccessRule(group="", resource="events", verbs=("list",)),
     AccessRule(group="", resource="pods", verbs=("list",)),
@@ -161,8 +180,8 @@ class Verb:
     """Of the bound plan, the generation seen before the send, and the object as it is now: never by a mark alone."""
     marked: Callable[[Bound, Mapping[str, Any]], bool]
     """Whether the object bears our mark. Whoever may write to it can put it there: it proves nothing by itself."""
-    effect: Callable[[Bound, Mapping[str, Any]], Progress]
-    """Of the bound plan and the object as it is now."""
+    yardstick: Yardstick
+    trial: Trial
     effect_words: Mapping[str, str | None] = field(default_factory=dict)
     """By path, the word that stands in an effect key for a value that is another each time; None for a mark of ours."""
 
@@ -195,19 +214,11 @@ class Verb:
                     f"{self.name} takes no such parameter.", code="unknown_field", field="/action/parameters"
                 )
         for parameter in self.parameters:
-            _check_parameter(self.name, parameter, action.parameters.get(parameter.name))
-
-
-def _check_parameter(verb: str, parameter: Parameter, value: Argument | None) -> None:
-    place = f"/action/parameters/{parameter.name}"
-    if value is None:
-        raise Malformed(f"{verb} needs the parameter {parameter.name}.", code="missing_field", field=place)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(f"{parameter.name} is a whole number.", code="wrong_type", field=place)
-    if not parameter.least <= value <= parameter.most:
-        raise Malformed(
-            f"{parameter.name} is from {parameter.least} to {parameter.most}.", code="out_of_range", field=place
-        )
+            value = action.parameters.get(parameter.name)
+            if value is None:
+                place = place_of(parameter.name)
+                raise Malformed(f"{self.name} needs the parameter {parameter.name}.", code="missing_field", field=place)
+            parameter.check(value)
 
 
 OUR_WRITERS: Final = "countersign:"

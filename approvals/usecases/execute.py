@@ -68,7 +68,6 @@ from approvals.ports import (
     plea_among,
 )
 from approvals.request import CHAIN_LIMIT, Request, State, supersede
-from approvals.standstill import standstill
 from approvals.usecases.escalate import Draft, Escalate
 from approvals.usecases.start import Start
 from approvals.verb import Effect, Landed, Occasion, Progress
@@ -556,7 +555,7 @@ class Execute:
         if not execution.compared:
             is_answered = attempt.http_status is not None
             comparison = self._beside(execution, attempt, bound, seen, is_answered=is_answered)
-        progress = verb_called(bound.verb).effect(bound, seen)
+        progress = verb_called(bound.verb).yardstick.progress(bound, seen)
         if progress.effect is Effect.VERIFIED:
             return self._kept(execution, attempt, bound, seen, progress), comparison
         why = self._why_it_stands(execution, bound, seen, progress)
@@ -568,9 +567,11 @@ class Execute:
 
         They are read for people's sake alone: whatever goes wrong with that costs the reason and not the look.
         """
+        yardstick = verb_called(bound.verb).yardstick
         is_still = progress.pace == execution.pace and not execution.is_watched
-        if progress.effect is Effect.UNDONE or not (is_still or progress.effect is Effect.FAILED_ROLLOUT):
-            return standstill(seen)
+        is_asked = progress.effect is not Effect.UNDONE and (is_still or progress.effect is Effect.FAILED_ROLLOUT)
+        if not yardstick.looks_around or not is_asked:
+            return yardstick.standstill(seen, (), ())
         try:
             around = self.cluster.surroundings(
                 environment=execution.environment,
@@ -580,9 +581,9 @@ class Execute:
                 workload=seen,
                 since=(execution.landed_at or execution.due_at) - CLOCKS_APART,
             )
-            return standstill(seen, around.pods, around.events)
+            return yardstick.standstill(seen, around.pods, around.events)
         except Exception:  # noqa: BLE001 - the workload's own conditions have to do
-            return standstill(seen)
+            return yardstick.standstill(seen, (), ())
 
     def _kept(
         self, execution: Execution, attempt: Attempt, bound: Bound, seen: Mapping[str, Any], progress: Progress

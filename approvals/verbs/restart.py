@@ -17,6 +17,7 @@ from approvals.managers import manager_findings
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
 from approvals.rollout import replaced
+from approvals.standstill import standstill
 from approvals.verb import (
     SURROUNDINGS,
     AccessRule,
@@ -30,7 +31,9 @@ from approvals.verb import (
     Progress,
     Read,
     Stake,
+    Trial,
     Verb,
+    Yardstick,
 )
 from approvals.workload import (
     DEPLOYMENT,
@@ -154,7 +157,7 @@ def _planned_at(bound: Bound) -> object:
     return _restarted_at(json.loads(bound.steps[0].body))
 
 
-def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
+def _progress(bound: Bound, now: Mapping[str, Any]) -> Progress:
     at = _restarted_at(now)
     if at == _planned_at(bound):
         return replaced(now)
@@ -248,7 +251,10 @@ RESTART: Final = Verb(
     becomes=_becomes,
     evidence_of=_evidence_of,
     marked=_marked,
-    effect=_effect,
+    yardstick=Yardstick(progress=_progress, standstill=standstill, looks_around=True),
+    trial=Trial(
+        kind=DEPLOYMENT, subresource=None, breach={"metadata": {"labels": {"countersign.dev/trial": "must-be-refused"}}}
+    ),
     effect_words={
         _annotation_path("/spec/template/metadata", RESTARTED_AT): "restarted",
         _annotation_path("/metadata", REQUEST_ID): None,

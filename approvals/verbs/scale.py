@@ -11,9 +11,11 @@ from approvals.action import Argument, Target
 from approvals.diff import Mac, changes_between
 from approvals.fencing import same_but
 from approvals.managers import autoscaler_findings, manager_findings, owners_of
+from approvals.parameter import WholeNumber
 from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
 from approvals.risk import Risk
 from approvals.rollout import numbered
+from approvals.standstill import standstill
 from approvals.verb import (
     SURROUNDINGS,
     AccessRule,
@@ -23,11 +25,12 @@ from approvals.verb import (
     Landed,
     Observed,
     Occasion,
-    Parameter,
     Progress,
     Read,
     Stake,
+    Trial,
     Verb,
+    Yardstick,
     field_manager,
 )
 from approvals.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, held_up, waits_for_each, wanted_replicas
@@ -130,7 +133,7 @@ def _marked(bound: Bound, now: Mapping[str, Any]) -> bool:
     )
 
 
-def _effect(bound: Bound, now: Mapping[str, Any]) -> Progress:
+def _progress(bound: Bound, now: Mapping[str, Any]) -> Progress:
     number = wanted_replicas(now)
     if number != bound.arguments["replicas"]:
         who = (owners_of(now, *_FIELD) or ("somebody else",))[-1]
@@ -143,7 +146,7 @@ SCALE: Final = Verb(
     name="scale",
     kinds=(DEPLOYMENT, STATEFUL_SET),
     parameters=(
-        Parameter(
+        WholeNumber(
             name="replicas", least=_LEAST, most=_MOST, description="How many pods are wanted: an absolute number."
         ),
     ),
@@ -188,5 +191,6 @@ SCALE: Final = Verb(
     becomes=_becomes,
     evidence_of=_evidence_of,
     marked=_marked,
-    effect=_effect,
+    yardstick=Yardstick(progress=_progress, standstill=standstill, looks_around=True),
+    trial=Trial(kind=DEPLOYMENT, subresource="scale", breach={"spec": {"replicas": 1_000_000}}),
 )

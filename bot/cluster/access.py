@@ -10,7 +10,7 @@ from typing import Final
 
 from approvals.accounts import Installation, Role, ServiceAccount
 from approvals.policy import Policy, is_protected
-from approvals.verb import AccessRule, Verb
+from approvals.verb import AccessRule, Trial, Verb
 from approvals.verbs import verb_called
 
 INSPECTED: Final = (
@@ -43,6 +43,8 @@ class Holding:
     rules: tuple[AccessRule, ...]
     verb: Verb | None = None
     """An executor's."""
+    trials: tuple[Trial, ...] = ()
+    """What must be refused to a planner or an executor, and is tried out."""
 
 
 def grants_of(policy: Policy, cluster: str) -> tuple[Grant, ...]:
@@ -83,6 +85,7 @@ def _holdings(grant: Grant, installation: Installation) -> tuple[Holding, ...]:
             role=Role.EXECUTOR,
             rules=merged(verb.executor_rules),
             verb=verb,
+            trials=(verb.trial,),
         )
         for verb in verbs
     )
@@ -91,6 +94,7 @@ def _holdings(grant: Grant, installation: Installation) -> tuple[Holding, ...]:
             account=installation.planner(grant.agent, grant.namespace),
             role=Role.PLANNER,
             rules=merged(rule for verb in verbs for rule in verb.planner_rules),
+            trials=tuple(verb.trial for verb in verbs),
         ),
         *executors,
         Holding(

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from approvals.accounts import Installation, Role, ServiceAccount
 from approvals.errors import Forbidden
+from approvals.verb import Trial
 from bot.cluster import identities, inspection, rbac, reviews, trials
 from bot.cluster.access import Holding, inspector_of, namespaces_of
 from bot.cluster.answers import describe
@@ -28,7 +29,7 @@ from bot.cluster.inspection import Inspection
 from bot.cluster.rbac import Bindings, RoleGrant
 from bot.cluster.rights import Right, Seen, excess, missing, rights_of
 from bot.cluster.standing import fallen
-from bot.cluster.trials import Trial
+from bot.cluster.trials import TrialOutcome
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ _SIDE_BY_SIDE: Final = 8
 _MOST_WORDS: Final = 5
 """How many rights, accounts or subjects a sentence names before it counts the rest."""
 
-_TRIALS: Final[Mapping[Role, tuple[Callable[[Client, Holding, str], Trial], str]]] = {
+_TRIALS: Final[Mapping[Role, tuple[Callable[[Client, Holding, Trial, str], TrialOutcome], str]]] = {
     Role.PLANNER: (trials.planner_writes, "write, and must only try out (dry run)"),
     Role.EXECUTOR: (trials.executor_oversteps, "change what its verb does not"),
 }
@@ -225,7 +226,7 @@ class Checks:
 
     def _of_witnesses(self, inspected: Inspection) -> Iterator[Finding]:
         account = self.holdings[0].account
-        if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is Trial.LET_THROUGH:
+        if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is TrialOutcome.LET_THROUGH:
             yield self._found(
                 f"the bot could mint a token of {_named(account)} for an hour: the admission policy for tokens is "
                 f"missing, or does not know {self._bot.username}. {_APPLY}",
@@ -267,16 +268,16 @@ class Checks:
         return seen
 
     def _fence_of(self, holding: Holding, identity: Identity) -> Iterator[Finding]:
-        if holding.role not in _TRIALS:
+        if not holding.trials:
             return
-        attempt, what = _TRIALS[holding.role]
-        place = f"{holding.account.namespace}/{self.canary}"
-        trial = self._with(identity, lambda line: attempt(line, holding, self.canary))
-        if trial is Trial.LET_THROUGH:
+        (attempt, what), trial = _TRIALS[holding.role], holding.trials[0]
+        outcome = self._with(identity, lambda line: attempt(line, holding, trial, self.canary))
+        if outcome is TrialOutcome.LET_THROUGH:
             words = f"the account {_named(holding.account)} could {what}: an admission policy is missing."
             yield self._found(f"{words} {_APPLY}", code="fence_missing")
-        if trial is Trial.NO_CANARY:
-            words = f"the Deployment {place}, on which the fences are tried out, is missing. {_APPLY}"
+        if outcome is TrialOutcome.NO_CANARY:
+            place = f"{trial.kind.name} {holding.account.namespace}/{self.canary}"
+            words = f"the {place}, on which the fences are tried out, is missing. {_APPLY}"
             yield self._found(words, code="canary_missing", namespace=holding.account.namespace)
 
     def _witness(self, held: Held, identity: Identity, inspected: Inspection | None = None) -> Witnessed:

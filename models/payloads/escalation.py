@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema
 
 from approvals.action import ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME, Argument, ProposedAction, Target
 from approvals.escalation import Breach, Escalation, Exhibit, Plea
+from approvals.parameter import Choice, Parameter, Switch, WholeNumber, Word
 from approvals.people import SLACK_ACCOUNT
 from approvals.verb import Verb
 from approvals.verbs import REGISTRY
@@ -56,23 +57,39 @@ class ActionPayload(Shape):
 
 
 def _parameters_of(verb: Verb) -> type[Shape]:
-    fields: dict[str, Any] = {
-        parameter.name: (
-            Annotated[int, Field(ge=parameter.least, le=parameter.most, description=parameter.description)],
-            ...,
-        )
-        for parameter in verb.parameters
-    }
-    return create_model(f"{verb.name.title()}Parameters", __base__=Shape, **fields)
+    fields: dict[str, Any] = {parameter.name: (_shape_of(parameter), ...) for parameter in verb.parameters}
+    return create_model(f"{_title(verb)}Parameters", __base__=Shape, **fields)
 
 
-def _action_of(verb: Verb) -> type[ActionPayload]:
+def _shape_of(parameter: Parameter) -> Any:
+    """Return what a parameter is on the wire: the same bounds that the rules check, so that OpenAPI shows them."""
+    said = parameter.description
+    match parameter:
+        case WholeNumber():
+            return Annotated[int, Field(ge=parameter.least, le=parameter.most, description=said)]
+        case Choice():
+            options: Any = Literal[parameter.options]
+            return Annotated[options, Field(description=said)]
+        case Word():
+            return Annotated[
+                str, Field(max_length=parameter.longest, pattern=f"^(?:{parameter.form})$", description=said)
+            ]
+        case Switch():
+            return Annotated[bool, Field(description=said)]
+
+
+def _title(verb: Verb) -> str:
+    """Return a verb's name as shapes are called, such as ``HpaBounds``."""
+    return "".join(part.title() for part in verb.name.split("_"))
+
+
+def action_of(verb: Verb) -> type[ActionPayload]:
     """Return the shape of *verb*'s actions: its name, the kinds it takes and its own parameters."""
     kinds: Any = Literal[tuple(kind.name for kind in verb.kinds)]
     name: Any = Literal[verb.name]
-    target = create_model(f"{verb.name.title()}Target", __base__=TargetPayload, kind=(kinds, ...))
+    target = create_model(f"{_title(verb)}Target", __base__=TargetPayload, kind=(kinds, ...))
     return create_model(
-        f"{verb.name.title()}Action",
+        f"{_title(verb)}Action",
         __base__=ActionPayload,
         verb=(name, ...),
         target=(target, ...),
@@ -80,7 +97,7 @@ def _action_of(verb: Verb) -> type[ActionPayload]:
     )
 
 
-ACTIONS: Final = tuple(_action_of(verb) for verb in REGISTRY)
+ACTIONS: Final = tuple(action_of(verb) for verb in REGISTRY)
 
 
 class _OneOfTheVerbs:

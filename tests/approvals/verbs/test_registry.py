@@ -10,6 +10,7 @@ import pytest
 from approvals import verbs
 from approvals.diff import changes_between
 from approvals.errors import Malformed
+from approvals.parameter import WholeNumber
 from approvals.plan import PatchType
 from approvals.verb import Draft, Fence, Kind, Occasion, Verb, field_manager
 from approvals.verbs import REGISTRY, verb_called
@@ -23,7 +24,7 @@ def a_draft(verb: Verb, kind: Kind) -> tuple[Draft, Mapping[str, Any]]:
     """Return the one step of *verb* on a workload of *kind*, before its dry run, and what was observed."""
     workload = a_workload(kind.name)
     observed = {"object": workload, "scale": scale_of(workload), "hpas": []}
-    arguments = {parameter.name: parameter.most for parameter in verb.parameters}
+    arguments = {one.name: one.most for one in verb.parameters if isinstance(one, WholeNumber)}
     occasion = Occasion(escalation=ESCALATION, at=NOON)
     (draft,) = verb.build(observed, a_target(kind.name), kind.resource, arguments, occasion)
     return draft, observed
@@ -141,7 +142,7 @@ def test_both_kinds_are_fenced(verb):
     assert all(isinstance(fence, Fence) for fence in verb.fences)
 
 
-def test_parameters_are_whole_numbers_within_bounds():
+def test_parameters_are_checked_one_by_one():
     """T-AUTH-09, T-TIME-05's kind of nonsense: missing, unknown, of another type or out of bounds, each by its own code."""
     scale, field = verb_called("scale"), "/action/parameters/replicas"
     wrong: list[tuple[dict[str, Any], str, str, str]] = [
@@ -188,3 +189,16 @@ def test_what_is_reviewed_is_every_difference(verb, kind):
 
     assert verb.reviewed(before, after, a_mac) == changes_between(before, after, mac=a_mac)
     assert "/metadata/labels/added" in {change.path for change in verb.reviewed(before, after, a_mac)}
+
+
+@pytest.mark.parametrize("verb", REGISTRY, ids=lambda verb: verb.name)
+def test_a_verb_is_tried_out_where_its_fence_stands(verb):
+    """The trial writes where planner and executor may, to a kind that the verb takes and fences: else it would prove nothing."""
+    trial = verb.trial
+    path = trial.kind.resource.plural + (f"/{trial.subresource}" if trial.subresource else "")
+
+    assert trial.kind in verb.kinds
+    assert path in {fence.resource for fence in verb.fences}
+    for rules in (verb.executor_rules, verb.planner_rules):
+        assert "patch" in {right for rule in rules if rule.resource == path for right in rule.verbs}
+    assert (trial.canary is None) == (trial.kind.name == "Deployment")

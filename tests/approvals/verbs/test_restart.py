@@ -258,13 +258,13 @@ def test_what_a_read_back_proves(seen, landed):
 
 def test_the_effect_is_the_rollout_while_our_restart_stands():
     """Followed to its end; once somebody restarts it once more or takes the restart away, this one is undone."""
-    assert RESTART.effect(bound(), now(ESCALATION)) == Progress(
+    assert RESTART.yardstick.progress(bound(), now(ESCALATION)) == Progress(
         effect=Effect.VERIFIED, sentence="All 3 pods ready.", pace="4/3/3/3/3/"
     )
-    assert RESTART.effect(bound(), now(at="2026-11-20T13:00:00Z")) == Progress(
+    assert RESTART.yardstick.progress(bound(), now(at="2026-11-20T13:00:00Z")) == Progress(
         effect=Effect.UNDONE, sentence="Somebody else has restarted it once more since."
     )
-    assert RESTART.effect(bound(), now(at=None)) == Progress(
+    assert RESTART.yardstick.progress(bound(), now(at=None)) == Progress(
         effect=Effect.UNDONE,
         sentence="Somebody else has taken the restart's mark from the template since: its pods are replaced once more.",
     )

@@ -221,17 +221,17 @@ def test_another_object_of_the_same_name_proves_nothing():
 
 def test_the_effect_is_the_rollout_to_the_approved_number():
     """Followed until every pod is there; another number means that somebody else has changed it."""
-    assert SCALE.effect(bound(), now(6)) == Progress(
+    assert SCALE.yardstick.progress(bound(), now(6)) == Progress(
         effect=Effect.VERIFIED, sentence="All 6 pods ready.", pace="4/6/6/6/6/"
     )
-    assert SCALE.effect(bound(), now(6, generation=5)) == Progress(
+    assert SCALE.yardstick.progress(bound(), now(6, generation=5)) == Progress(
         effect=Effect.ROLLING, sentence="The controller has not seen the change yet.", pace="4/6/6/6/6/"
     )
-    assert SCALE.effect(bound(), now(7)) == Progress(
+    assert SCALE.yardstick.progress(bound(), now(7)) == Progress(
         effect=Effect.UNDONE, sentence="Somebody else has set it to 7 pods since."
     )
     fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
-    assert SCALE.effect(bound(), now(7, manager="kube-controller-manager", fieldsV1=fields)) == Progress(
+    assert SCALE.yardstick.progress(bound(), now(7, manager="kube-controller-manager", fieldsV1=fields)) == Progress(
         effect=Effect.UNDONE, sentence="An autoscaler has set it to 7 pods since."
     )
 

@@ -298,7 +298,7 @@ class Stage:
         def has_ended() -> bool:
             now = self.observe(plan)
             assert now is not None
-            seen.append(verb_called(plan.bound.verb).effect(plan.bound, now))
+            seen.append(verb_called(plan.bound.verb).yardstick.progress(plan.bound, now))
             return seen[-1].effect is not Effect.ROLLING
 
         wait_until(has_ended, what="the rollout ends", within_s=within_s, every_s=0.03)

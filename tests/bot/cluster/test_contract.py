@@ -274,7 +274,7 @@ def test_a_field_set_by_somebody_else_afterwards_hides_the_mark(stage):
     now = stage.observe(plan)
 
     assert _landed(plan, now) is Landed.CANNOT_TELL
-    assert verb_called("scale").effect(plan.bound, now).effect is Effect.UNDONE
+    assert verb_called("scale").yardstick.progress(plan.bound, now).effect is Effect.UNDONE
 
 
 def test_a_rollout_that_cannot_finish_is_said_to_have_failed(stage):
