@@ -16,7 +16,7 @@ COVERAGE_FLOOR ?= 90
 MUTATION_FLOOR ?= 90
 # What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser, or talks over a socket.
 FAST := -m 'not (cluster or postgres or alertmanager or browser or door or slow)' \
-	$(addprefix --ignore=tests/,acceptance benchmarks bot/cluster bot/intake bot/local devcluster)
+	$(addprefix --ignore=tests/,acceptance benchmarks bot/cluster bot/intake sandbox devcluster)
 
 .PHONY: help
 help: ## list the targets

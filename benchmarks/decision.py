@@ -16,14 +16,14 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from approvals.request import State
+from approvals.workflow.request import State
 from benchmarks.bars import Figure
 from benchmarks.places import Bare, Place, opened
 from benchmarks.product import INSTALLED, SECRET, Click, Clicks, SlackDoor, a_world, slack_door
 from benchmarks.timing import Compared, compared, in_turns, took
 from bot import clock
-from bot.slack.buttons import APPROVE
-from models.store import SqlStore
+from bot.slack.messages.buttons import APPROVE
+from models.store.store import SqlStore
 
 ALONE: Final = 4.0
 AT_ONCE: Final = 6.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import bot.demo
+import sandbox.demo
 from benchmarks.bars import Figure
 from benchmarks.places import Place
 from benchmarks.stand_ins import POLICY, SETTINGS
@@ -59,7 +59,7 @@ class _Service:
 @contextmanager
 def _serving(place: Place, folder: Path) -> Iterator[_Service]:
     folder.mkdir(parents=True)
-    shutil.copyfile(Path(str(bot.demo.__file__)).with_name("policy.yml"), folder / POLICY)
+    shutil.copyfile(Path(str(sandbox.demo.__file__)).with_name("policy.yml"), folder / POLICY)
     with ExitStack() as stack:
         stack.enter_context(
             _running([sys.executable, "-m", "benchmarks.stand_ins", str(folder)], folder / "stand-ins.log")

@@ -22,20 +22,20 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
-from approvals.request import State
-from approvals.tokens import TokenKind
+from approvals.identity.tokens import TokenKind
+from approvals.workflow.request import State
 from benchmarks.bars import Figure
 from benchmarks.places import Bare, Place, opened
 from benchmarks.product import a_world
 from benchmarks.timing import compared, in_turns
 from bot import clock
+from bot.health.legs import Readiness
 from bot.intake.deps import Deps, Rates
-from bot.intake.rates import Rate
+from bot.intake.gate.rates import Rate
 from bot.intake.server import Intake
-from bot.legs import Readiness
-from bot.metrics import Metrics
-from bot.pools import standard_pools
-from models.store import SqlStore
+from bot.observe.metrics import Metrics
+from bot.runtime.pools import standard_pools
+from models.store.store import SqlStore
 from tests.waiting import wait_until
 from tests.world import World
 

@@ -9,15 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from approvals.pause import scope_of
-from approvals.ports import Lane
+from approvals.ports.store import Lane
+from approvals.workflow.pause import scope_of
 from benchmarks.bars import Figure
 from benchmarks.places import Place, opened
 from benchmarks.sweep import Crowd
 from benchmarks.timing import spread_of
 from bot import clock
-from models.store import SqlStore
-from models.unit_of_work import SqlUnitOfWork
+from models.store.store import SqlStore
+from models.store.unit_of_work import SqlUnitOfWork
 
 PART: Final = "pause"
 AT_MOST_MS: Final = 50.0

@@ -17,8 +17,8 @@ from typing import Final, Protocol
 import psycopg
 from sqlalchemy import make_url
 
-from models.database import Database, open_database
-from models.migrate import upgrade
+from models.engine.database import Database, open_database
+from models.schema.migrate import upgrade
 from tests.fixtures.postgres import RESTRICTED, PostgresServer, running_postgres
 
 SQLITE: Final = "SQLite"

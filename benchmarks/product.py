@@ -16,30 +16,30 @@ from urllib.parse import urlencode
 from starlette.requests import Request as Call
 from starlette.types import Message
 
-from approvals.action import ProposedAction
-from approvals.plan import Preview
-from approvals.request import Request
-from approvals.verb import Occasion as Planned
-from approvals.verb import Verb
+from approvals.change.action import ProposedAction
+from approvals.change.plan import Preview
+from approvals.verbs.verb import Occasion as Planned
+from approvals.verbs.verb import Verb
+from approvals.workflow.request import Request
 from bot import clock
-from bot.delivery import Drawn, Occasion
-from bot.metrics import Metrics
-from bot.pools import Pools, standard_pools
-from bot.slack.acting import Acting
-from bot.slack.answers import Answers, Person
-from bot.slack.buttons import APPROVE
-from bot.slack.clients import async_client, client
-from bot.slack.commands import Handle
-from bot.slack.copies import Copies
-from bot.slack.directory import SlackDirectory
-from bot.slack.door import make_app
-from bot.slack.listeners import Listeners
-from bot.slack.painter import SlackPainter
-from bot.slack.pin import Installed
-from bot.slack.review_part import render_review
-from bot.slack.signed_http import PATH, SignedHttp
-from models.cards import Cards, Task
-from models.store import SqlStore
+from bot.observe.metrics import Metrics
+from bot.outbox.delivery import Drawn, Occasion
+from bot.runtime.pools import Pools, standard_pools
+from bot.slack.inbound.acting import Acting
+from bot.slack.inbound.answers import Answers, Person
+from bot.slack.inbound.commands import Handle
+from bot.slack.inbound.copies import Copies
+from bot.slack.inbound.door import make_app
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.signed_http import PATH, SignedHttp
+from bot.slack.messages.buttons import APPROVE
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.messages.review_part import render_review
+from bot.slack.workspace.clients import async_client, client
+from bot.slack.workspace.directory import SlackDirectory
+from bot.slack.workspace.pin import Installed
+from models.outbox.cards import Cards, Task
+from models.store.store import SqlStore
 from tests.builders import CHANNEL, TEAM, a_policy, a_token, an_action, an_escalation
 from tests.fakes.cluster import FakeCluster
 from tests.world import FixedPolicies, World

@@ -13,7 +13,7 @@ from benchmarks.product import a_world
 from benchmarks.timing import Spread, percentile, spread_of
 from bot import clock
 from models.payloads.escalation import LARGEST_BODY
-from models.store import SqlStore
+from models.store.store import SqlStore
 
 PART: Final = "refusing"
 AT_MOST_MS: Final = 50.0

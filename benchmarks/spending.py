@@ -11,16 +11,16 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, event
 
-from approvals.ports import Lane
+from approvals.ports.store import Lane
 from benchmarks.bars import Figure
 from benchmarks.decision import Base
 from benchmarks.places import SQLITE, Place, opened
 from benchmarks.product import Clicks, a_world, slack_door
 from benchmarks.timing import spread_of, took
 from bot import clock
-from models import pipeline
-from models.database import Database
-from models.store import SqlStore
+from models.engine import pipeline
+from models.engine.database import Database
+from models.store.store import SqlStore
 
 PART: Final = "where it goes"
 

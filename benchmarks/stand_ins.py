@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bot.cluster.access import grants_of
-from bot.cluster.manifests import manifests
-from bot.local.cluster import Seed, StandIn, accounts_of, deployment
-from bot.local.cluster.shop import usual_fences
-from bot.local.workspace import Workspace
+from bot.cluster.rights.access import grants_of
+from bot.cluster.rights.manifests import manifests
 from bot.policies import read_policy
+from sandbox.cluster import Seed, StandIn, accounts_of, deployment
+from sandbox.cluster.shop import usual_fences
+from sandbox.workspace import Workspace
 
 SETTINGS: Final = "settings.env"
 POLICY: Final = "policy.yml"

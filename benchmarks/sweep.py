@@ -10,15 +10,15 @@ from typing import Final
 from sqlalchemy import text
 
 from approvals.usecases.aside import Aside
-from approvals.usecases.expire import Expire
+from approvals.usecases.people.expire import Expire
 from benchmarks.bars import Figure
 from benchmarks.places import Place, opened
 from benchmarks.product import a_world
 from benchmarks.timing import compared, in_turns
 from bot import clock
-from bot.mishaps import LoggedMishaps
-from models.store import SqlStore
-from models.tables import escalations
+from bot.runtime.mishaps import LoggedMishaps
+from models.store.store import SqlStore
+from models.store.tables import escalations
 
 PART: Final = "idle sweep"
 AT_MOST: Final = 1.5

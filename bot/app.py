@@ -18,44 +18,46 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from approvals.digest import WeeklyDigest, summarise
 from approvals.errors import Malformed, Refused
-from approvals.people import Authority
-from approvals.policy import Policy
-from approvals.ports import Directory, Obstacle
-from approvals.tokens import Token
-from approvals.usecases.abandon import Abandon
-from approvals.usecases.admit import Admit
-from approvals.usecases.decide import Decide
-from approvals.usecases.pause import EngagePause, Resume
-from approvals.usecases.revocations import FollowRevocations
-from approvals.workload import counted
-from bot import clock, logs
-from bot.clearances import STATEMENT, Clearances
+from approvals.identity.people import Authority
+from approvals.identity.tokens import Token
+from approvals.policy.policy import Policy
+from approvals.ports.clearance import Obstacle
+from approvals.ports.directory import Directory
+from approvals.presentation.digest import WeeklyDigest, summarise
+from approvals.usecases.execution.abandon import Abandon
+from approvals.usecases.intake.admit import Admit
+from approvals.usecases.operation.pause import EngagePause, Resume
+from approvals.usecases.people.decide import Decide
+from approvals.usecases.people.revocations import FollowRevocations
+from approvals.verbs.workload import counted
+from bot import clock
 from bot.cli.desk import DemoWishes, Status, Where
-from bot.cluster.access import grants_of
-from bot.cluster.connections import Source
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.manifests import manifests, yaml_of
+from bot.cluster.rights.access import grants_of
+from bot.cluster.rights.manifests import manifests, yaml_of
 from bot.files import read_whole
-from bot.legs import Legs
-from bot.metrics import Metrics
-from bot.mishaps import LoggedMishaps
+from bot.health.clearances import STATEMENT, Clearances
+from bot.health.legs import Legs
+from bot.observe import logs
+from bot.observe.metrics import Metrics
 from bot.parts import Verbs
 from bot.policies import PolicyFile
+from bot.runtime.mishaps import LoggedMishaps
 from bot.service_status import service_status
 from bot.settings import Settings, SlackSettings, from_environment, operator_name
-from bot.slack.clients import ASKING_SECONDS, client
-from bot.slack.directory import SlackDirectory
-from bot.slack.review_part import render_review
-from models import schema
-from models.audit_book import AuditBook
-from models.cards import Cards
-from models.database import Database, address, open_database
-from models.heartbeats import Heartbeats
-from models.policy_file import LARGEST_FILE, PolicyMistakes, check_policy, describe
-from models.store import SqlStore
-from models.thread_lines import ThreadLines
+from bot.slack.messages.review_part import render_review
+from bot.slack.workspace.clients import ASKING_SECONDS, client
+from bot.slack.workspace.directory import SlackDirectory
+from models.audit.book import AuditBook
+from models.engine.database import Database, address, open_database
+from models.outbox.cards import Cards
+from models.outbox.thread_lines import ThreadLines
+from models.policy.file import LARGEST_FILE, PolicyMistakes, check_policy, describe
+from models.schema import revision as schema
+from models.store.heartbeats import Heartbeats
+from models.store.store import SqlStore
 
 if TYPE_CHECKING:
     from bot.serving import Serving
@@ -240,7 +242,7 @@ class Application:
 
     def demo(self, wishes: DemoWishes) -> int:
         """Run the demo until it is told to stop, and return the exit code."""
-        from bot.demo.show import show  # noqa: PLC0415 - only the demo needs the stand-ins
+        from sandbox.demo.show import show  # noqa: PLC0415 - only the demo needs the stand-ins
 
         return show(wishes, make=Application)
 
@@ -357,7 +359,7 @@ class Application:
 
     def upgrade(self) -> str:
         """Bring the database's schema up to date and return what was done, in a sentence."""
-        from models import migrate  # noqa: PLC0415 - the service never loads Alembic
+        from models.schema import migrate  # noqa: PLC0415 - the service never loads Alembic
 
         owner, restricted = self.settings.migration_database_url, self.settings.database_url
         try:

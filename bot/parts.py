@@ -6,21 +6,27 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from approvals.ports import Clearance, Cluster, Directory, Journey, Mishaps, NewId, Policies, Store
-from approvals.review import Renderer
-from approvals.usecases.abandon import Abandon
-from approvals.usecases.admit import Admit
-from approvals.usecases.adopt import Adopt
+from approvals.ports.clearance import Clearance
+from approvals.ports.cluster import Cluster
+from approvals.ports.directory import Directory
+from approvals.ports.ids import NewId
+from approvals.ports.journey import Journey, Mishaps
+from approvals.ports.policies import Policies
+from approvals.ports.store import Store
+from approvals.presentation.review import Renderer
 from approvals.usecases.aside import Aside
-from approvals.usecases.cancel import Cancel
-from approvals.usecases.decide import Decide
-from approvals.usecases.escalate import Escalate
-from approvals.usecases.execute import Execute
-from approvals.usecases.expire import Expire
-from approvals.usecases.headcount import CountPeople
-from approvals.usecases.notice import Notice
-from approvals.usecases.pause import AskForResumes, EngagePause, Resume
-from approvals.usecases.revocations import FollowRevocations
+from approvals.usecases.execution.abandon import Abandon
+from approvals.usecases.execution.execute import Execute
+from approvals.usecases.intake.admit import Admit
+from approvals.usecases.intake.escalate import Escalate
+from approvals.usecases.intake.notice import Notice
+from approvals.usecases.operation.adopt import Adopt
+from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
+from approvals.usecases.people.cancel import Cancel
+from approvals.usecases.people.decide import Decide
+from approvals.usecases.people.expire import Expire
+from approvals.usecases.people.headcount import CountPeople
+from approvals.usecases.people.revocations import FollowRevocations
 
 
 @dataclass(frozen=True, kw_only=True)

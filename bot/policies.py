@@ -8,15 +8,15 @@ from threading import Lock
 import structlog
 
 from approvals.errors import Malformed
-from approvals.policy import Policy
+from approvals.policy.policy import Policy
 from bot.files import read_whole
-from models.policy_file import LARGEST_FILE, PolicyMistakes, load_policy
+from models.policy.file import LARGEST_FILE, PolicyMistakes, load_policy
 
 log = structlog.get_logger(__name__)
 
 
 class PolicyFile:
-    """Implements :class:`approvals.ports.Policies` over one file."""
+    """Implements :class:`approvals.ports.policies.Policies` over one file."""
 
     def __init__(self, path: Path) -> None:
         """Read and check the file.

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.cli.desk import ServiceStatus
-from bot.pulse import BEAT_SECONDS
-from models.heartbeats import Heartbeat
+from bot.runtime.pulse import BEAT_SECONDS
+from models.store.heartbeats import Heartbeat
 
 FRESH: Final = timedelta(seconds=6 * BEAT_SECONDS)
 """How old a heartbeat may be and still say how the service is now: a busy store may make it miss some."""

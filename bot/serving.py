@@ -1,7 +1,7 @@
 """Serving: what keeps ``serve`` from starting, and what it runs. Only the application loads this.
 
 What is wrong with all of it (a token, a scope, a schema) is said in words that tell what to do, and keeps it from starting. The
-checks of channels and clusters run beside it and take out what they concern (:mod:`bot.checking`).
+checks of channels and clusters run beside it and take out what they concern (:mod:`bot.checks.checking`).
 """
 
 import asyncio
@@ -15,64 +15,64 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from approvals.audit import ITSELF
-from approvals.digest import WeeklyDigest
+from approvals.audit.events import ITSELF
 from approvals.errors import Refused, Unavailable
-from approvals.policy import Environment, Policy
-from approvals.usecases.expire import STEP_WORTH_TELLING
+from approvals.policy.policy import Environment, Policy
+from approvals.presentation.digest import WeeklyDigest
+from approvals.usecases.people.expire import STEP_WORTH_TELLING
 from bot import clock
-from bot.checking import Checking
-from bot.delivery import Detail
-from bot.digests import DigestPost
-from bot.environment_checks import EnvironmentChecks
-from bot.fence_watch import WATCHED, FenceWatch
-from bot.headcounts import Headcounts
+from bot.checks.checking import Checking
+from bot.checks.environment_checks import EnvironmentChecks
+from bot.checks.fence_watch import WATCHED, FenceWatch
+from bot.checks.headcounts import Headcounts
+from bot.checks.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
+from bot.health.legs import Leg, Part, Readiness
 from bot.intake.deps import Deps
+from bot.intake.http.wire import IntakeServer, check_listen
 from bot.intake.server import Intake
-from bot.intake.wire import IntakeServer, check_listen
-from bot.legs import Leg, Part, Readiness
-from bot.metrics import Metrics
-from bot.mishaps import LoggedMishaps
+from bot.observe.metrics import Metrics
+from bot.observe.tick_reports import SEAL, TickReports, leg_of
+from bot.outbox.delivery import Detail
+from bot.outbox.digests import DigestPost
+from bot.outbox.relay import Relay
+from bot.outbox.standstills import Standstills
+from bot.outbox.unseen import WatchUnseen
 from bot.parts import Verbs
-from bot.pools import standard_pools
-from bot.pulse import BEAT_SECONDS, Pulse
-from bot.relay import Relay
-from bot.scheduler import Scheduler, Tick, Weekly
-from bot.service import STARTING_SECONDS, Service
+from bot.runtime.mishaps import LoggedMishaps
+from bot.runtime.pools import standard_pools
+from bot.runtime.pulse import BEAT_SECONDS, Pulse
+from bot.runtime.scheduler import Scheduler, Tick, Weekly
+from bot.runtime.service import STARTING_SECONDS, Service
+from bot.runtime.under_lock import UnderLock
+from bot.runtime.worker import Worker
 from bot.settings import Transport
-from bot.slack.acting import Acting
-from bot.slack.answers import Answers
-from bot.slack.checks import Checked, check_app, check_channel, check_group
-from bot.slack.clients import ASKING_SECONDS, POSTING_SECONDS, async_client, client
-from bot.slack.commands import Handle
-from bot.slack.copies import Copies
-from bot.slack.digest_message import digest_message
-from bot.slack.directory import SlackDirectory
-from bot.slack.door import App, make_app
-from bot.slack.listeners import Listeners
-from bot.slack.message import Message
-from bot.slack.opening import Opening
-from bot.slack.painter import SlackPainter
-from bot.slack.pin import Installed
-from bot.slack.poster import SlackPoster
-from bot.slack.signed_http import SignedHttp
-from bot.slack.sockets import Sockets
-from bot.slack.standstill_message import standstill_message
-from bot.standstills import Standstills
-from bot.tick_reports import SEAL, TickReports, leg_of
-from bot.under_lock import UnderLock
-from bot.unseen import WatchUnseen
-from bot.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
-from bot.worker import Worker
-from models.audit_book import AuditBook
-from models.cards import Cards
-from models.digests import Digests
-from models.heartbeats import Heartbeats
-from models.policy_redraws import PolicyRedraws
-from models.redraws import Redraws
-from models.sealer import Sealer
-from models.thread_lines import ThreadLines
-from models.worker_lock import WorkerLock, worker_lock
+from bot.slack.inbound.acting import Acting
+from bot.slack.inbound.answers import Answers
+from bot.slack.inbound.commands import Handle
+from bot.slack.inbound.copies import Copies
+from bot.slack.inbound.door import App, make_app
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.opening import Opening
+from bot.slack.inbound.signed_http import SignedHttp
+from bot.slack.inbound.sockets import Sockets
+from bot.slack.kit.message import Message
+from bot.slack.messages.digest_message import digest_message
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.messages.standstill_message import standstill_message
+from bot.slack.workspace.checks import Checked, check_app, check_channel, check_group
+from bot.slack.workspace.clients import ASKING_SECONDS, POSTING_SECONDS, async_client, client
+from bot.slack.workspace.directory import SlackDirectory
+from bot.slack.workspace.pin import Installed
+from bot.slack.workspace.poster import SlackPoster
+from models.audit.book import AuditBook
+from models.audit.sealer import Sealer
+from models.outbox.cards import Cards
+from models.outbox.digests import Digests
+from models.outbox.policy_redraws import PolicyRedraws
+from models.outbox.redraws import Redraws
+from models.outbox.thread_lines import ThreadLines
+from models.store.heartbeats import Heartbeats
+from models.store.worker_lock import WorkerLock, worker_lock
 
 if TYPE_CHECKING:
     from bot.app import Application

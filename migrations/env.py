@@ -1,6 +1,6 @@
 """Alembic's entry: runs the revisions over the connection that it is handed, and opens none of its own.
 
-Whoever migrates (:mod:`models.migrate`) passes the connection in; nothing of ours is imported here, so that history does
+Whoever migrates (:mod:`models.schema.migrate`) passes the connection in; nothing of ours is imported here, so that history does
 not move when a table does. ``metadata`` is passed by whoever drafts a new revision, and by the test that compares.
 """
 

@@ -10,16 +10,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from approvals.accounts import Installation, ServiceAccount
-from approvals.action import Argument, ProposedAction, Target
-from approvals.alert import Alert, AlertGroup, AlertState, Report
-from approvals.diff import changes_between
-from approvals.escalation import Breach, Escalation, Exhibit, Plea
-from approvals.execution import Attempt, Execution, Phase
-from approvals.image import image_of
-from approvals.pause import Pause, Scope, ScopeKind
-from approvals.people import ApproverSet, Authority, Membership, People, Standing
-from approvals.plan import (
+from approvals.change.action import Argument, ProposedAction, Target
+from approvals.change.diff import changes_between
+from approvals.change.image import image_of
+from approvals.change.plan import (
     SHORT,
     Change,
     Evidence,
@@ -33,7 +27,11 @@ from approvals.plan import (
     fingerprint_of,
     json_text,
 )
-from approvals.policy import (
+from approvals.change.risk import Risk
+from approvals.identity.accounts import Installation, ServiceAccount
+from approvals.identity.people import ApproverSet, Authority, Membership, People, Standing
+from approvals.identity.tokens import Token, TokenKind, token_hash
+from approvals.policy.policy import (
     Asking,
     Charter,
     DigestSchedule,
@@ -49,11 +47,13 @@ from approvals.policy import (
     WhenTokenRevoked,
     rule_on,
 )
-from approvals.request import Answer, Ballot, Bench, Request, State, Via, Vote
-from approvals.risk import Risk
-from approvals.tokens import Token, TokenKind, token_hash
-from approvals.verb import Occasion, Verb
-from approvals.verbs import verb_called
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Occasion, Verb
+from approvals.workflow.alert import Alert, AlertGroup, AlertState, Report
+from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
+from approvals.workflow.execution import Attempt, Execution, Phase
+from approvals.workflow.pause import Pause, Scope, ScopeKind
+from approvals.workflow.request import Answer, Ballot, Bench, Request, State, Via, Vote
 
 TEAM = "T0COUNTERSIGN"
 ADA, BORIS, CHEN, DINA, ELI = (f"{TEAM}:{user}" for user in ("U0ADA", "U0BORIS", "U0CHEN", "U0DINA", "U0ELI"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
-from models.store import SqlStore
+from models.store.store import SqlStore
 
 
 def wait_until(condition: Callable[[], object], *, what: str, within_s: float = 30.0, every_s: float = 0.02) -> None:

@@ -11,24 +11,29 @@ from zlib import crc32
 
 from approvals.canonical import encode, tagged_hash
 from approvals.facts import facts_of
-from approvals.policy import Policy
-from approvals.ports import Clearance, Cluster, Directory, Journey, NewId, Store
-from approvals.request import Answer, Judged, Request, Via
-from approvals.review import Rendered, Review
-from approvals.tokens import created
-from approvals.usecases.abandon import Abandon
-from approvals.usecases.admit import Admit
-from approvals.usecases.adopt import Adopt
+from approvals.identity.tokens import created
+from approvals.policy.policy import Policy
+from approvals.ports.clearance import Clearance
+from approvals.ports.cluster import Cluster
+from approvals.ports.directory import Directory
+from approvals.ports.ids import NewId
+from approvals.ports.journey import Journey
+from approvals.ports.store import Store
+from approvals.presentation.review import Rendered, Review
 from approvals.usecases.aside import Aside
-from approvals.usecases.cancel import Cancel
-from approvals.usecases.decide import Decide, Given
-from approvals.usecases.escalate import Escalate, Opened
-from approvals.usecases.execute import Execute
-from approvals.usecases.expire import Expire
-from approvals.usecases.headcount import CountPeople
-from approvals.usecases.notice import Notice
-from approvals.usecases.pause import AskForResumes, EngagePause, Resume
-from approvals.usecases.revocations import FollowRevocations
+from approvals.usecases.execution.abandon import Abandon
+from approvals.usecases.execution.execute import Execute
+from approvals.usecases.intake.admit import Admit
+from approvals.usecases.intake.escalate import Escalate, Opened
+from approvals.usecases.intake.notice import Notice
+from approvals.usecases.operation.adopt import Adopt
+from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
+from approvals.usecases.people.cancel import Cancel
+from approvals.usecases.people.decide import Decide, Given
+from approvals.usecases.people.expire import Expire
+from approvals.usecases.people.headcount import CountPeople
+from approvals.usecases.people.revocations import FollowRevocations
+from approvals.workflow.request import Answer, Judged, Request, Via
 from tests.builders import ADA, NOON, a_policy, a_token, an_action, an_escalation
 from tests.fakes.clearance import FakeClearance
 from tests.fakes.cluster import FakeCluster
@@ -62,7 +67,7 @@ def number_of(key: str) -> int:
 
 @dataclass
 class FixedPolicies:
-    """Implements :class:`approvals.ports.Policies` with whatever policy a test puts there."""
+    """Implements :class:`approvals.ports.policies.Policies` with whatever policy a test puts there."""
 
     policy: Policy = field(default_factory=a_policy)
 

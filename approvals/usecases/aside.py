@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from approvals.errors import is_outage
-from approvals.execution import LONGEST_WAIT, wait_after_setback
-from approvals.ports import Mishaps
+from approvals.ports.journey import Mishaps
+from approvals.workflow.execution import LONGEST_WAIT, wait_after_setback
 
 FIRST_WAIT: Final = timedelta(seconds=5)
 """How long a row is left aside at first; each time in a row twice as long."""

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from approvals.audit import Transition
-from approvals.deciding import ruling_today
-from approvals.execution import Execution
-from approvals.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
-from approvals.people import Authority, is_operator
-from approvals.policy import Policy, Ruling, WhenTokenRevoked, groups_of
-from approvals.ports import Directory, Reading, UnitOfWork
-from approvals.request import Bench, Request
+from approvals.audit.events import Transition
+from approvals.identity.people import Authority, is_operator
+from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
+from approvals.policy.policy import Policy, Ruling, WhenTokenRevoked, groups_of
+from approvals.ports.directory import Directory
+from approvals.ports.reading import Reading
+from approvals.ports.store import UnitOfWork
+from approvals.workflow.deciding import ruling_today
+from approvals.workflow.execution import Execution
+from approvals.workflow.request import Bench, Request
 
 NOBODY: Final = Authority(standings={}, groups={})
 """What is known of people where nobody has to be asked about."""

@@ -1,26 +1,5 @@
-"""The registry of verbs: an explicit tuple, held against this folder by a test, so that none is forgotten or smuggled in."""
+"""Verbs: what can be done to a cluster, one file a verb, over what all of them share.
 
-from typing import Final
-
-from approvals.errors import Malformed
-from approvals.verb import Verb
-from approvals.verbs.restart import RESTART
-from approvals.verbs.scale import SCALE
-
-REGISTRY: Final[tuple[Verb, ...]] = (RESTART, SCALE)
-
-
-def verb_called(name: str) -> Verb:
-    """Return the verb called *name*.
-
-    Raises:
-        Malformed: There is none; unknown means no.
-    """
-    for verb in REGISTRY:
-        if verb.name == name:
-            return verb
-    raise Malformed(
-        f"There is no such verb; the verbs are {', '.join(verb.name for verb in REGISTRY)}.",
-        code="unknown_verb",
-        field="/action/verb",
-    )
+Reading order: :mod:`approvals.verbs.verb` (what a verb is), :mod:`approvals.verbs.workload` and its neighbours (what verbs about
+workloads share), a verb such as :mod:`approvals.verbs.scale`, and :mod:`approvals.verbs.registry` (which verbs there are).
+"""

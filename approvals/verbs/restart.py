@@ -9,16 +9,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from approvals.action import Argument, Target
-from approvals.diff import Mac, changes_between
+from approvals.change.action import Argument, Target
+from approvals.change.diff import Mac, changes_between
+from approvals.change.plan import Bound, Change, PatchType, Resource, Step, json_text
+from approvals.change.risk import Risk
 from approvals.errors import Unplannable
-from approvals.fencing import keeps_owners, only_annotation, same_but
-from approvals.managers import manager_findings
-from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
-from approvals.risk import Risk
-from approvals.rollout import replaced
-from approvals.standstill import standstill
-from approvals.verb import (
+from approvals.verbs.fencing import keeps_owners, only_annotation, same_but
+from approvals.verbs.managers import manager_findings
+from approvals.verbs.rollout import replaced
+from approvals.verbs.standstill import standstill
+from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Draft,
@@ -35,7 +35,7 @@ from approvals.verb import (
     Verb,
     Yardstick,
 )
-from approvals.workload import (
+from approvals.verbs.workload import (
     DEPLOYMENT,
     STATEFUL_SET,
     counted,

@@ -7,16 +7,16 @@ to attack. The write is marked by its field manager, because a Scale object cann
 from collections.abc import Mapping
 from typing import Any, Final
 
-from approvals.action import Argument, Target
-from approvals.diff import Mac, changes_between
-from approvals.fencing import same_but
-from approvals.managers import autoscaler_findings, manager_findings, owners_of
-from approvals.parameter import WholeNumber
-from approvals.plan import Bound, Change, PatchType, Resource, Step, json_text
-from approvals.risk import Risk
-from approvals.rollout import numbered
-from approvals.standstill import standstill
-from approvals.verb import (
+from approvals.change.action import Argument, Target
+from approvals.change.diff import Mac, changes_between
+from approvals.change.plan import Bound, Change, PatchType, Resource, Step, json_text
+from approvals.change.risk import Risk
+from approvals.verbs.fencing import same_but
+from approvals.verbs.managers import autoscaler_findings, manager_findings, owners_of
+from approvals.verbs.parameter import WholeNumber
+from approvals.verbs.rollout import numbered
+from approvals.verbs.standstill import standstill
+from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Draft,
@@ -33,7 +33,7 @@ from approvals.verb import (
     Yardstick,
     field_manager,
 )
-from approvals.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, held_up, waits_for_each, wanted_replicas
+from approvals.verbs.workload import DEPLOYMENT, HPAS, STATEFUL_SET, counted, held_up, waits_for_each, wanted_replicas
 
 _OBJECT: Final = "object"
 _SCALE: Final = "scale"

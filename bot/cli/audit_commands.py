@@ -7,14 +7,14 @@ from typing import Annotated, Final
 
 import typer
 
-from approvals.audit import Sealed, Verdict, request_stream, verify
+from approvals.audit.events import Sealed, Verdict, request_stream, verify
 from approvals.canonical import NotCanonical, Value, decode
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
-from approvals.story import drift_lines, sentence_of
+from approvals.presentation.story import drift_lines, sentence_of
 from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
-from models.audit_book import Told
+from models.audit.book import Told
 
 _TEXTS_BEGIN: Final = 23
 """Under the sentence that they belong to, to the right of its instant."""

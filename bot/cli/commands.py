@@ -13,11 +13,22 @@ import typer
 from typer.core import TyperGroup
 
 from approvals.errors import Malformed, Refused, Unavailable
-from approvals.pause import Pause, Scope, ScopeKind
-from approvals.request import Answer, Via
-from approvals.usecases.decide import Given
-from approvals.wording import NO_TIME, NOTHING, Stop, aimed, asks, duration_of, is_like_off, is_stop, stop_of, unpaused
-from approvals.workload import counted
+from approvals.presentation.wording import (
+    NO_TIME,
+    NOTHING,
+    Stop,
+    aimed,
+    asks,
+    duration_of,
+    is_like_off,
+    is_stop,
+    stop_of,
+    unpaused,
+)
+from approvals.usecases.people.decide import Given
+from approvals.verbs.workload import counted
+from approvals.workflow.pause import Pause, Scope, ScopeKind
+from approvals.workflow.request import Answer, Via
 from bot.cli import audit_commands, digest_commands, token_commands
 from bot.cli.desk import DemoWishes, Desk, Where
 from bot.cli.output import answering, moment, say, table

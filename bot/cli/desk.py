@@ -6,16 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from approvals.digest import WeeklyDigest
-from approvals.monitor import RefusedDeliveries
-from approvals.pause import Pause
-from approvals.tokens import Token
-from approvals.usecases.abandon import Abandon
-from approvals.usecases.admit import Admit
-from approvals.usecases.decide import Decide
-from approvals.usecases.pause import EngagePause, Resume
-from approvals.usecases.revocations import FollowRevocations
-from models.audit_book import AuditBook
+from approvals.identity.tokens import Token
+from approvals.presentation.digest import WeeklyDigest
+from approvals.usecases.execution.abandon import Abandon
+from approvals.usecases.intake.admit import Admit
+from approvals.usecases.operation.pause import EngagePause, Resume
+from approvals.usecases.people.decide import Decide
+from approvals.usecases.people.revocations import FollowRevocations
+from approvals.workflow.monitor import RefusedDeliveries
+from approvals.workflow.pause import Pause
+from models.audit.book import AuditBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from approvals.digest import DRIFTS, WeeklyDigest
+from approvals.presentation.digest import DRIFTS, WeeklyDigest
 from bot.cli.desk import Desk
 from bot.cli.output import answering, fail, moment, say, table
 

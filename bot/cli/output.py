@@ -1,7 +1,7 @@
 """What the commands are given and print: results to standard output, refusals to standard error with an exit code by kind.
 
 What was typed is made valid text before a command sees it: a stop must not fail on how its reason was typed. Whatever came
-from outside goes through :func:`approvals.visible.visible`, so that it cannot drive the terminal.
+from outside goes through :func:`approvals.presentation.visible.visible`, so that it cannot drive the terminal.
 """
 
 import re
@@ -19,7 +19,7 @@ from rich.text import Text
 from approvals.canonical import NotCanonical
 from approvals.errors import Refused, Unavailable
 from approvals.facts import instant_text
-from approvals.visible import visible, visible_line
+from approvals.presentation.visible import visible, visible_line
 
 REFUSED: Final = 1
 """The answer is no; nothing has changed but the record of it."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from approvals.tokens import Token, TokenKind
+from approvals.identity.tokens import Token, TokenKind
 from bot.cli.desk import Desk
 from bot.cli.output import answering, moment, say, table
 

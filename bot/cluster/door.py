@@ -14,25 +14,27 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from approvals.accounts import Installation, ServiceAccount
-from approvals.action import ProposedAction
+from approvals.change.action import ProposedAction
+from approvals.change.plan import Bound, Preview
 from approvals.errors import Forbidden, Unavailable, Unplannable
-from approvals.plan import Bound, Preview
-from approvals.ports import Came, Credential, Obstacle, Reply, Surroundings
-from approvals.verb import Occasion, Verb
-from approvals.verbs import verb_called
-from bot.cluster import asking, executor, identities, paths
-from bot.cluster.access import Grant, holdings_of
-from bot.cluster.answers import describe
-from bot.cluster.asking import Declined
-from bot.cluster.calls import Client, Identity, Times
-from bot.cluster.checks import Checks, Finding
-from bot.cluster.connections import Connections, Source
-from bot.cluster.identities import Cache, Minted
-from bot.cluster.interpreter import Interpreter
-from bot.cluster.manifests import canary
-from bot.cluster.observer import observe, surroundings
-from bot.cluster.statement import Misstated, Report, Statement
+from approvals.identity.accounts import Installation, ServiceAccount
+from approvals.ports.clearance import Obstacle
+from approvals.ports.cluster import Came, Credential, Reply, Surroundings
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Occasion, Verb
+from bot.cluster.client import asking, identities, paths
+from bot.cluster.client.answers import describe
+from bot.cluster.client.asking import Declined
+from bot.cluster.client.calls import Client, Identity, Times
+from bot.cluster.client.connections import Connections, Source
+from bot.cluster.client.identities import Cache, Minted
+from bot.cluster.execution import executor
+from bot.cluster.execution.interpreter import Interpreter
+from bot.cluster.execution.observer import observe, surroundings
+from bot.cluster.rights.access import Grant, holdings_of
+from bot.cluster.rights.checks import Checks, Finding
+from bot.cluster.rights.manifests import canary
+from bot.cluster.rights.statement import Misstated, Report, Statement
 from bot.keeping import raises_only
 
 log = structlog.get_logger(__name__)
@@ -95,7 +97,7 @@ class KubernetesCluster:
     def preview(
         self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
     ) -> Preview:
-        """Return what *action* would change; see :class:`approvals.ports.Cluster`."""
+        """Return what *action* would change; see :class:`approvals.ports.cluster.Cluster`."""
 
         def look(line: Client) -> Preview:
             interpreter = Interpreter(
@@ -115,7 +117,7 @@ class KubernetesCluster:
 
     @raises_only(Forbidden)
     def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
-        """Return a fresh token of *account*; see :class:`approvals.ports.Cluster`."""
+        """Return a fresh token of *account*; see :class:`approvals.ports.cluster.Cluster`."""
 
         def minted(own: Identity) -> Minted:
             # Asked of the very identity that mints: what its context led to a minute ago says nothing.
@@ -127,7 +129,7 @@ class KubernetesCluster:
     def send(
         self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential, within: timedelta
     ) -> Reply:
-        """Write one step, once; see :class:`approvals.ports.Cluster`.
+        """Write one step, once; see :class:`approvals.ports.cluster.Cluster`.
 
         It goes to the very server that minted *credential*, whatever the environment's settings say by now.
 
@@ -160,7 +162,7 @@ class KubernetesCluster:
 
     @raises_only()
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
-        """Return the step's object as it is now; see :class:`approvals.ports.Cluster`."""
+        """Return the step's object as it is now; see :class:`approvals.ports.cluster.Cluster`."""
         one = bound.steps[step]
         if self.cluster_uid(environment, escalation=bound.escalation) != bound.cluster_uid:
             # Nothing that another cluster holds, or lacks, says whether this change has landed.
@@ -174,7 +176,7 @@ class KubernetesCluster:
     def surroundings(
         self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
     ) -> Surroundings:
-        """Return what stands around the step's object; see :class:`approvals.ports.Cluster`."""
+        """Return what stands around the step's object; see :class:`approvals.ports.cluster.Cluster`."""
         one = bound.steps[step]
         account = self._installation.observer(agent, one.namespace)
         return self._as(
@@ -186,7 +188,7 @@ class KubernetesCluster:
         )
 
     def mac(self, text: str) -> str:
-        """Return the keyed hash of a value that is not shown; see :class:`approvals.ports.Cluster`."""
+        """Return the keyed hash of a value that is not shown; see :class:`approvals.ports.cluster.Cluster`."""
         return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()
 
     def cluster_uid(self, environment: str, *, escalation: str | None = None) -> str:

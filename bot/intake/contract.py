@@ -10,10 +10,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from bot.intake.alerts import NoticedView
-from bot.intake.calls import LONGEST_KEY
-from bot.intake.escalations import ListQuery, PollQuery
-from bot.intake.health import HealthView, ReadyView
+from bot.intake.http.calls import LONGEST_KEY
+from bot.intake.routes.alerts import NoticedView
+from bot.intake.routes.escalations import ListQuery, PollQuery
+from bot.intake.routes.health import HealthView, ReadyView
 from models.payloads import AlertmanagerPayload, EscalationPageView, EscalationPayload, EscalationView, ProblemPayload
 from models.payloads.problems import MEDIA_TYPE as PROBLEM
 from models.payloads.shapes import Shape, WantedId

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from approvals.ports import Store
-from approvals.usecases.admit import Admit
-from approvals.usecases.cancel import Cancel
-from approvals.usecases.escalate import Escalate
-from approvals.usecases.notice import Notice
-from bot.intake.rates import Clock, Rate
-from bot.intake.sources import Network
-from bot.legs import Readiness
-from bot.metrics import Metrics
-from bot.pools import Pools
+from approvals.ports.store import Store
+from approvals.usecases.intake.admit import Admit
+from approvals.usecases.intake.escalate import Escalate
+from approvals.usecases.intake.notice import Notice
+from approvals.usecases.people.cancel import Cancel
+from bot.health.legs import Readiness
+from bot.intake.gate.rates import Clock, Rate
+from bot.intake.http.sources import Network
+from bot.observe.metrics import Metrics
+from bot.runtime.pools import Pools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

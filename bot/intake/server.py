@@ -17,19 +17,19 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from bot.intake import contract
-from bot.intake.alerts import Alerts
-from bot.intake.credentials import Credentials
-from bot.intake.crowd import Crowd
 from bot.intake.deps import Deps
-from bot.intake.escalations import Escalations, look_in
-from bot.intake.gate import Gate
-from bot.intake.health import Health
-from bot.intake.polls import Polls
-from bot.intake.problems import turned_by_router
-from bot.intake.rates import Buckets
-from bot.intake.refusals import Refusals
-from bot.intake.sources import Sources
-from bot.intake.wire import IntakeServer
+from bot.intake.gate.credentials import Credentials
+from bot.intake.gate.gate import Gate
+from bot.intake.gate.rates import Buckets
+from bot.intake.gate.refusals import Refusals
+from bot.intake.http.crowd import Crowd
+from bot.intake.http.problems import turned_by_router
+from bot.intake.http.sources import Sources
+from bot.intake.http.wire import IntakeServer
+from bot.intake.routes.alerts import Alerts
+from bot.intake.routes.escalations import Escalations, look_in
+from bot.intake.routes.health import Health
+from bot.intake.routes.polls import Polls
 
 _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own would be set up from the environment, and its log records hold exceptions' texts."""
@@ -61,7 +61,7 @@ class Intake:
         )
 
     def server(self, *, host: str, port: int) -> IntakeServer:
-        """Return the HTTP server of this door; :func:`bot.intake.wire.check_listen` has let *host* pass."""
+        """Return the HTTP server of this door; :func:`bot.intake.http.wire.check_listen` has let *host* pass."""
         crowd = Crowd(is_shared=self._sources.is_proxy)
         return IntakeServer(self.app, host=host, port=port, stopping=self.polls.close, crowd=crowd)
 

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from approvals.alert import AlertState, Cut, Cuts, Delivery, Report, sum_of
 from approvals.canonical import tagged_hash
 from approvals.errors import Malformed
 from approvals.masking import masked
-from models.loose_json import Loose
+from approvals.workflow.alert import AlertState, Cut, Cuts, Delivery, Report, sum_of
+from models.payloads.loose_json import Loose
 from models.payloads.shapes import TolerantShape, read
 
 LARGEST_BODY: Final = 8 * 1024 * 1024

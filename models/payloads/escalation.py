@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final, Literal, Union
 from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
-from approvals.action import ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME, Argument, ProposedAction, Target
-from approvals.escalation import Breach, Escalation, Exhibit, Plea
-from approvals.parameter import Choice, Parameter, Switch, WholeNumber, Word
-from approvals.people import SLACK_ACCOUNT
-from approvals.verb import Verb
-from approvals.verbs import REGISTRY
+from approvals.change.action import ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME, Argument, ProposedAction, Target
+from approvals.identity.people import SLACK_ACCOUNT
+from approvals.verbs.parameter import Choice, Parameter, Switch, WholeNumber, Word
+from approvals.verbs.registry import REGISTRY
+from approvals.verbs.verb import Verb
+from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
 from models.payloads.shapes import NOT_BLANK, Measured, Number, Shape
 
 LARGEST_BODY: Final = 256 * 1024

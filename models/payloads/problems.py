@@ -17,7 +17,7 @@ from approvals.errors import (
     Unplannable,
 )
 from models.payloads.shapes import Code, EscalationId, Sentence, Shape
-from models.strict_json import Unreadable
+from models.payloads.strict_json import Unreadable
 
 MEDIA_TYPE: Final = "application/problem+json"
 

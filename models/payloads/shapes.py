@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from approvals.errors import Malformed
 from approvals.facts import instant_text
-from models.strict_json import pointer
+from models.payloads.strict_json import pointer
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -127,7 +127,7 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 
 
 def read(kind: type[S], value: object, *, tagged: frozenset[str] = frozenset({"action"})) -> S:
-    """Return *value*, as :func:`models.strict_json.parse` returned it, as a payload of that *kind*.
+    """Return *value*, as :func:`models.payloads.strict_json.parse` returned it, as a payload of that *kind*.
 
     Args:
         kind: The payload's shape.

@@ -10,11 +10,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from approvals.execution import Execution, Phase, Reason
-from approvals.plan import Bound, Change, Leaf, Redacted, changes_of
-from approvals.policy import Ruling
-from approvals.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State
-from approvals.verb import Effect
+from approvals.change.plan import Bound, Change, Leaf, Redacted, changes_of
+from approvals.policy.policy import Ruling
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Execution, Phase, Reason
+from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State
 from models.payloads.shapes import Code, Count, EscalationId, Instant, Sentence, Shape
 
 MOST_EARLIER: Final = 10

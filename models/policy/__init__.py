@@ -1,7 +1,7 @@
-"""The policy file, from bytes to :class:`approvals.policy.Policy`, one room a step.
+"""The policy file, from bytes to :class:`approvals.policy.policy.Policy`, one room a step.
 
 :mod:`reading` (YAML with one reading, and where everything stands) -> :mod:`shaping` into :mod:`shapes` made of
 :mod:`fields` (keys and kinds of values) -> :mod:`references` and :mod:`counting` (what needs more than one entry to
 judge) -> :mod:`translation` (the nouns) -> :mod:`remarks` (what is allowed and probably not meant). The way in is
-:mod:`models.policy_file`. What a policy rules is not here but in :mod:`approvals.policy`.
+:mod:`models.policy.file`. What a policy rules is not here but in :mod:`approvals.policy.policy`.
 """

@@ -5,7 +5,7 @@ Where a Slack user group is among the people, nobody can say how many they are, 
 
 from collections.abc import Iterable, Mapping
 
-from approvals.pause import RESUMERS
+from approvals.workflow.pause import RESUMERS
 from models.policy.countable import counted_agents, counted_rules
 from models.policy.identities import Identities
 from models.policy.mistakes import listed

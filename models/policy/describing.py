@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from approvals.policy import Charter, Environment, NamedCluster, Policy, Rule, WhenTokenRevoked
+from approvals.policy.policy import Charter, Environment, NamedCluster, Policy, Rule, WhenTokenRevoked
 from models.policy.fields import WEEKDAYS, duration_text
 from models.policy.overlap import asks_of, spoken_of
 

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
-from approvals.people import OPERATOR, SLACK_ACCOUNT
-from approvals.policy import WhenTokenRevoked
-from approvals.risk import Risk
+from approvals.change.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
+from approvals.change.risk import Risk
+from approvals.identity.people import OPERATOR, SLACK_ACCOUNT
+from approvals.policy.policy import WhenTokenRevoked
 from models.policy.mistakes import did_you_mean, quoted
 from models.policy.reading import UNSEEN, Scalar
 

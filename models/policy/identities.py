@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from approvals.people import People, is_operator
+from approvals.identity.people import People, is_operator
 from models.policy.shapes import ApproversShape
 
 

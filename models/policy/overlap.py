@@ -6,9 +6,9 @@ Names of objects are not known in advance, so two patterns of names overlap wher
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from approvals.action import ProposedAction, Target
-from approvals.policy import Match
-from approvals.verbs import REGISTRY
+from approvals.change.action import ProposedAction, Target
+from approvals.policy.policy import Match
+from approvals.verbs.registry import REGISTRY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from approvals.people import SLACK_ACCOUNT, is_operator
-from approvals.policy import is_protected
-from approvals.verbs import REGISTRY
+from approvals.identity.people import SLACK_ACCOUNT, is_operator
+from approvals.policy.policy import is_protected
+from approvals.verbs.registry import REGISTRY
 from models.policy.mistakes import Path, did_you_mean, listed, quoted
 from models.policy.reading import Document
 from models.policy.shaping import Sound

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from approvals.policy import Match, Policy
+from approvals.policy.policy import Match, Policy
 from models.policy.counting import all_asks, may_approve, yield_of_names
 from models.policy.identities import Identities
 from models.policy.mistakes import Path, Remark, Weight, listed, path_text

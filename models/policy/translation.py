@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from approvals.accounts import Installation
-from approvals.people import ApproverSet, is_operator
-from approvals.policy import (
+from approvals.identity.accounts import Installation
+from approvals.identity.people import ApproverSet, is_operator
+from approvals.policy.policy import (
     Asking,
     Charter,
     DigestSchedule,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-import devcluster
+from sandbox import devcluster
 from tests.acceptance.ground import Ground, a_ground
 from tests.acceptance.place import POLICY, Place
 from tests.acceptance.screen import a_browser

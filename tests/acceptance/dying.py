@@ -5,9 +5,9 @@ import signal
 import sys
 
 import bot.serving
-from approvals.ports import Milestone
+from approvals.ports.journey import Milestone
 from bot.app import Application
-from bot.metrics import Metrics
+from bot.observe.metrics import Metrics
 
 
 def main(milestone: Milestone) -> int:

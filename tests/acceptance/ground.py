@@ -8,17 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import devcluster
 from bot.clock import utc_now
-from bot.cluster.access import grants_of
-from bot.cluster.connections import Source
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.install import Administrator
-from bot.cluster.manifests import manifests
-from bot.local.cluster import deployment
+from bot.cluster.rights.access import grants_of
+from bot.cluster.rights.install import Administrator
+from bot.cluster.rights.manifests import manifests
 from bot.policies import read_policy
+from sandbox import devcluster
+from sandbox.cluster import deployment
 from tests.acceptance.place import POLICY
-from tests.devcluster.api import Api, administrator
+from tests.sandbox.devcluster.api import Api, administrator
 from tests.waiting import wait_until
 
 CLUSTER = "main"

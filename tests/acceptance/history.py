@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import NotEligible
-from approvals.request import Answer, Request
-from approvals.tokens import Token, TokenKind
+from approvals.identity.tokens import Token, TokenKind
+from approvals.workflow.request import Answer, Request
 from bot import clock
 from bot.policies import read_policy
-from models.database import open_database
-from models.sealer import Sealer
-from models.store import SqlStore
+from models.audit.sealer import Sealer
+from models.engine.database import open_database
+from models.store.store import SqlStore
 from tests.acceptance.place import Place
 from tests.builders import ADA, BORIS, DINA, an_action, an_escalation
 from tests.fakes.cluster import FakeCluster

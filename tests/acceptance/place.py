@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from approvals.ports import Milestone
+from approvals.ports.journey import Milestone
 from tests.waiting import wait_until
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from approvals.presentation.wording import NO_TIME, UNKNOWN_FORM
 from approvals.usecases.aside import Aside
-from approvals.usecases.expire import Expire
-from approvals.wording import NO_TIME, UNKNOWN_FORM
+from approvals.usecases.people.expire import Expire
 from bot import clock
 from bot.app import Application
 from bot.cli.commands import build
 from bot.settings import operator_name, read
-from models.database import open_database
-from models.store import SqlStore
+from models.engine.database import open_database
+from models.store.store import SqlStore
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.history import History, a_history
 from tests.acceptance.place import POLICY, Place, Said

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-import devcluster
-from bot.demo.clusters import a_cluster
-from bot.demo.show import write_policy
 from bot.policies import read_policy
+from sandbox import devcluster
+from sandbox.demo.clusters import a_cluster
+from sandbox.demo.show import write_policy
 from tests.acceptance.ground import Ground, findings
 from tests.acceptance.place import ROOT, Place, Said
 from tests.waiting import wait_until

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from approvals.ports import Milestone
+from approvals.ports.journey import Milestone
 from tests.acceptance.agent import Agent, new_token, scale_of
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.ground import Ground

@@ -22,8 +22,8 @@ from threading import Timer
 
 import pytest
 
-import devcluster
-from devcluster.build import programs
+from sandbox import devcluster
+from sandbox.devcluster.build import programs
 from tests.acceptance.place import ROOT
 from tests.acceptance.town import CHANNEL, Town
 from tests.fixtures.programs import free_port, required

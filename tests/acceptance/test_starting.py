@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.local.workspace import Seed, default_seed
+from sandbox.workspace import Seed, default_seed
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.ground import Ground
 from tests.acceptance.place import Place

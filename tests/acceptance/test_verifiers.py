@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from approvals.audit import Sealed, Verdict, body_hash, chain_hash, verify
+from approvals.audit.events import Sealed, Verdict, body_hash, chain_hash, verify
 from approvals.canonical import Value, decode, encode
-from models.audit_book import AuditBook
-from models.database import open_database
+from models.audit.book import AuditBook
+from models.engine.database import open_database
 from tests.acceptance import second_verifier
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.history import a_history

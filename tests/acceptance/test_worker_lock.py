@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from approvals.errors import Clash
-from models.worker_lock import worker_lock
+from models.store.worker_lock import worker_lock
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.ground import Ground
 from tests.acceptance.place import Place

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any, Final, TypeVar
 
-from bot.local.workspace import Message, Outcome, Seed, Workspace
+from sandbox.workspace import Message, Outcome, Seed, Workspace
 
 T = TypeVar("T")
 

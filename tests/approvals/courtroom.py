@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.audit import AuditEvent, Transition
+from approvals.audit.events import AuditEvent, Transition
 from approvals.canonical import decode, encode
-from approvals.comparison import Comparison
 from approvals.errors import Clash, NotEligible, PolicyDenied
-from approvals.execution import (
+from approvals.facts import noun_of
+from approvals.identity.people import Authority, Membership
+from approvals.policy.policy import Policy, Ruling, rule_on, stricter_of
+from approvals.workflow.comparison import Comparison
+from approvals.workflow.execution import (
     TOKEN_LEEWAY,
     Attempt,
     Execution,
@@ -30,11 +33,8 @@ from approvals.execution import (
     unknown,
     void,
 )
-from approvals.facts import noun_of
-from approvals.pause import Consent, Pause, open_pause_over, survives
-from approvals.people import Authority, Membership
-from approvals.policy import Policy, Ruling, rule_on, stricter_of
-from approvals.request import Bench, Request, State, Vote, check_quorum, opened, supersede
+from approvals.workflow.pause import Consent, Pause, open_pause_over, survives
+from approvals.workflow.request import Bench, Request, State, Vote, check_quorum, opened, supersede
 from tests.builders import CLUSTER_UID, ESCALATION, GROUP, MINUTE, NOON, OBJECT_UID, a_request, a_standing
 
 KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {

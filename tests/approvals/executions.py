@@ -4,15 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from approvals.audit import ITSELF, AuditEvent, Kind, Transition
-from approvals.execution import (
-    LEASE,
-    Attempt,
-    Execution,
-    Fate,
-    Phase,
-)
+from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition
 from approvals.facts import facts_of
+from approvals.workflow.execution import LEASE, Attempt, Execution, Fate, Phase
 from tests.builders import (
     ESCALATION,
     MINUTE,

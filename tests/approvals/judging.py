@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from approvals.audit import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, Kind
 from approvals.errors import Refused
 from approvals.facts import facts_of
-from approvals.request import Ballot, Bench, Request, judge
+from approvals.workflow.request import Ballot, Bench, Request, judge
 from tests.builders import ESCALATION, MINUTE, NOON, a_ballot, a_bench, a_policy, a_request, a_rule, an_asking
 
 STREAM = f"request:{ESCALATION}"

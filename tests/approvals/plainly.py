@@ -6,10 +6,10 @@ What the policy says, what really happened and in which order, and what follows 
 from dataclasses import dataclass, field
 from typing import Any
 
-from approvals.execution import Phase
-from approvals.people import People
-from approvals.policy import Policy
-from approvals.request import Answer, Request, State, Vote
+from approvals.identity.people import People
+from approvals.policy.policy import Policy
+from approvals.workflow.execution import Phase
+from approvals.workflow.request import Answer, Request, State, Vote
 from tests.approvals.courtroom import BEFORE, Courtroom
 from tests.builders import (
     ADA,

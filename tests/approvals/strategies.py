@@ -11,8 +11,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from approvals.action import Target
 from approvals.canonical import Value
+from approvals.change.action import Target
 
 FEW = settings(max_examples=40)
 """For examples that are whole nouns: drawing one is most of the work."""

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import (
+from approvals.audit.events import AuditEvent, Kind
+from approvals.facts import facts_of
+from approvals.workflow.alert import (
     AHEAD,
     ANOTHER_TIME,
     LATE,
@@ -21,8 +23,6 @@ from approvals.alert import (
     told_of_alert,
     told_of_group,
 )
-from approvals.audit import AuditEvent, Kind
-from approvals.facts import facts_of
 from tests.builders import HOUR, MINUTE, NOON, a_report, an_alert, an_alert_group
 
 TICK = timedelta(microseconds=1)

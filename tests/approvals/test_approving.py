@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from approvals.audit import ITSELF, NOTHING, Kind, Transition
+from approvals.audit.events import ITSELF, NOTHING, Kind, Transition
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Settled, Stale, Unavailable
-from approvals.pause import Scope, ScopeKind
-from approvals.people import FRESH, Authority, People
-from approvals.policy import Ruling
-from approvals.request import Answer, Bench, Judged, Request, State, Via, Vote, judge
+from approvals.identity.people import FRESH, Authority, People
+from approvals.policy.policy import Ruling
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, Bench, Judged, Request, State, Via, Vote, judge
 from tests.approvals.judging import DUE, by, refusal, said, what
 from tests.builders import (
     ADA,

@@ -4,9 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind, Transition
 from approvals.facts import facts_of
-from approvals.request import LATELY, BoundKey, Earlier, State, asked_again, asked_before, earlier_of, question_key
+from approvals.workflow.request import (
+    LATELY,
+    BoundKey,
+    Earlier,
+    State,
+    asked_again,
+    asked_before,
+    earlier_of,
+    question_key,
+)
 from tests.builders import BORIS, CHEN, MINUTE, NOON, a_request
 
 TICK = MINUTE / 60 / 1_000_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit import (
+from approvals.audit.events import (
     GENESIS,
     ITSELF,
     NOTHING,

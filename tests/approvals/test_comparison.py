@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from approvals.comparison import Comparison, compare, departures, drift_between
-from approvals.image import MOST_CHANGES, image_of
-from approvals.plan import Change
+from approvals.change.image import MOST_CHANGES, image_of
+from approvals.change.plan import Change
+from approvals.workflow.comparison import Comparison, compare, departures, drift_between
 from tests.builders import a_change, a_mac, a_plan, a_preview, a_step, a_workload
 
 IMAGE = "/spec/template/spec/containers/[web]/image"

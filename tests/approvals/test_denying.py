@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from approvals.audit import ITSELF, AuditEvent, Kind, Transition
+from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition
 from approvals.errors import Late, NotEligible, Settled, Stale, Unavailable
-from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
-from approvals.people import Authority, People
-from approvals.request import Answer, Ballot, Judged, Request, State, Via, Vote, judge
+from approvals.identity.people import Authority, People
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import Answer, Ballot, Judged, Request, State, Via, Vote, judge
 from tests.approvals.judging import DUE, STREAM, by, refusal, said, what
 from tests.builders import (
     ADA,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.plan import Change, Redacted
+from approvals.change.plan import Change, Redacted
 from tests.builders import a_mac, a_workload, changes
 
 JSON = st.recursive(

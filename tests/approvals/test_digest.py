@@ -10,14 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit import AuditEvent, Kind, Transition, request_stream
-from approvals.digest import DRIFTS, Head, Record, WeeklyDigest, last_due, summarise, week_before, week_name
-from approvals.execution import Phase, Reason
+from approvals.audit.events import AuditEvent, Kind, Transition, request_stream
+from approvals.change.plan import Change
 from approvals.facts import facts_of
-from approvals.pause import engage
-from approvals.plan import Change
-from approvals.request import EXPIRED_UNSEEN, Request, State, expire, opened
-from approvals.verb import Effect
+from approvals.presentation.digest import (
+    DRIFTS,
+    Head,
+    Record,
+    WeeklyDigest,
+    last_due,
+    summarise,
+    week_before,
+    week_name,
+)
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.pause import engage
+from approvals.workflow.request import EXPIRED_UNSEEN, Request, State, expire, opened
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, MINUTE, TICK, a_pause, a_request, an_execution
 

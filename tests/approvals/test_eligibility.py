@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from approvals.errors import NotEligible, Refused, Unavailable
-from approvals.people import FRESH, REMEMBERED, Authority, Membership, People
-from approvals.policy import Panel, Ruling, check_eligible, groups_of, in_any
+from approvals.identity.people import FRESH, REMEMBERED, Authority, Membership, People
+from approvals.policy.policy import Panel, Ruling, check_eligible, groups_of, in_any
 from tests.builders import (
     ADA,
     BORIS,

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind, Transition
 from approvals.errors import Late, Refused, Settled
-from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
-from approvals.pause import Place
-from approvals.request import CHAIN_LIMIT, Refusal, State, cancel, expire, mention, opened, supersede
+from approvals.identity.place import Place
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import CHAIN_LIMIT, Refusal, State, cancel, expire, mention, opened, supersede
 from tests.approvals.judging import DUE, STREAM, said, what
 from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_pause, a_request, a_vote, an_execution
 

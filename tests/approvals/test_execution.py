@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit import Kind, Transition
-from approvals.comparison import Comparison
+from approvals.audit.events import Kind, Transition
 from approvals.errors import Clash
-from approvals.execution import (
+from approvals.identity.place import Place
+from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.comparison import Comparison
+from approvals.workflow.execution import (
     EFFECT_DEADLINE,
     LEASE,
     START_TO_SEND,
@@ -39,8 +41,6 @@ from approvals.execution import (
     wait_after_loss,
     wait_after_unsent,
 )
-from approvals.pause import Place
-from approvals.verb import Effect, Progress
 from tests.approvals.executions import NOW, TOKEN_END, WAIT, held, leased, moved, sent
 from tests.builders import (
     CLUSTER_UID,

@@ -7,16 +7,16 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from approvals.alert import Alert, AlertState
 from approvals.canonical import decode, encode
-from approvals.execution import Attempt, Execution
+from approvals.change.plan import Bound, Change, Evidence, Redacted
 from approvals.facts import facts_of, instant_of, instant_text, noun_of
-from approvals.pause import Consent, Pause, Scope
-from approvals.people import People
-from approvals.plan import Bound, Change, Evidence, Redacted
-from approvals.policy import Ruling
-from approvals.request import Request, Vote
-from approvals.tokens import Token
+from approvals.identity.people import People
+from approvals.identity.tokens import Token
+from approvals.policy.policy import Ruling
+from approvals.workflow.alert import Alert, AlertState
+from approvals.workflow.execution import Attempt, Execution
+from approvals.workflow.pause import Consent, Pause, Scope
+from approvals.workflow.request import Request, Vote
 from tests.approvals.strategies import FEW, INSTANTS, anything
 from tests.builders import ADA, HOUR, NOON, TICK, a_change, a_pause, an_approver_set
 

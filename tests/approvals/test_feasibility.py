@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible
-from approvals.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, Answerers, answerers
-from approvals.people import FRESH, Authority, People
-from approvals.policy import Panel, Ruling, check_eligible
+from approvals.identity.people import FRESH, Authority, People
+from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, Answerers, answerers
+from approvals.policy.policy import Panel, Ruling, check_eligible
 from tests.builders import (
     ADA,
     BORIS,

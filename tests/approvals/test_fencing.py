@@ -1,6 +1,6 @@
 """Fencing: what an expression lets change. That the API server means the same by it is proven on the real one."""
 
-from approvals.fencing import keeps_owners, only_annotation, same_but
+from approvals.verbs.fencing import keeps_owners, only_annotation, same_but
 
 
 def test_a_map_is_the_same_but_for_its_free_keys():

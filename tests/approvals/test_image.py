@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.image import MOST_BYTES, PLAIN, deviations, image_hash, image_of
-from approvals.plan import Change, Redacted
+from approvals.change.image import MOST_BYTES, PLAIN, deviations, image_hash, image_of
+from approvals.change.plan import Change, Redacted
 from tests.builders import a_mac, a_workload
 
 CONTAINER = "/spec/template/spec/containers/[web]"

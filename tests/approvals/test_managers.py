@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from approvals.managers import autoscaler_findings, manager_findings, named, owners_of
+from approvals.verbs.managers import autoscaler_findings, manager_findings, named, owners_of
 from tests.builders import ESCALATION, a_workload
 
 

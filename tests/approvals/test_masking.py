@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from approvals.audit import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, Kind
 from approvals.masking import MASK, masked
 from tests.builders import ADA, NOON
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.monitor import HOUR, RefusedDeliveries, is_news, refused
-from approvals.tokens import TokenKind
+from approvals.identity.tokens import TokenKind
+from approvals.workflow.monitor import HOUR, RefusedDeliveries, is_news, refused
 from tests.builders import CHANNEL, MINUTE, NOON, a_token
 
 MONITOR = a_token(kind=TokenKind.ALERTMANAGER, holder="prometheus", environments=frozenset({"prod-eu-1"}))

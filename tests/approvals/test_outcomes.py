@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from approvals.audit import Kind, Transition
-from approvals.comparison import Comparison
+from approvals.audit.events import Kind, Transition
+from approvals.change.plan import Change
 from approvals.errors import Clash
-from approvals.execution import (
+from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.comparison import Comparison
+from approvals.workflow.execution import (
     EFFECT_DEADLINE,
     LONGEST_WATCH,
     ROUNDS,
@@ -30,8 +32,6 @@ from approvals.execution import (
     unknown,
     void,
 )
-from approvals.plan import Change
-from approvals.verb import Effect, Progress
 from tests.approvals.executions import NOW, WAIT, freed, held, leased, moved, sent
 from tests.builders import (
     ADA,

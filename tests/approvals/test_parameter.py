@@ -3,7 +3,7 @@
 import pytest
 
 from approvals.errors import Malformed
-from approvals.parameter import Choice, Switch, WholeNumber, Word
+from approvals.verbs.parameter import Choice, Switch, WholeNumber, Word
 
 NUMBER = WholeNumber(name="replicas", least=0, most=1000, description="How many.")
 CHOICE = Choice(name="mode", options=("slow", "fast"), description="How.")

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit import NOTHING, AuditEvent, Kind, Transition
+from approvals.audit.events import NOTHING, AuditEvent, Kind, Transition
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
-from approvals.pause import (
+from approvals.identity.place import Place
+from approvals.workflow.pause import (
     REPEATED,
     RESUMERS,
     Consent,
     Pause,
-    Place,
     Scope,
     ScopeKind,
     ask_for_resume,

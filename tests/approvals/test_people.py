@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, Refused, Unavailable
-from approvals.people import (
+from approvals.identity.people import (
     FRESH,
     REMEMBERED,
     SLACK_ACCOUNT,

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.action import Target
 from approvals.canonical import NotCanonical, encode
-from approvals.errors import Unplannable
-from approvals.facts import facts_of
-from approvals.plan import (
+from approvals.change.action import Target
+from approvals.change.plan import (
     Bound,
     Change,
     Evidence,
@@ -35,7 +33,9 @@ from approvals.plan import (
     is_short_of,
     json_text,
 )
-from approvals.risk import Risk
+from approvals.change.risk import Risk
+from approvals.errors import Unplannable
+from approvals.facts import facts_of
 from tests.approvals.strategies import FEW, anything
 from tests.builders import (
     CLUSTER_UID,

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.action import ProposedAction
+from approvals.change.action import ProposedAction
+from approvals.change.risk import Risk
 from approvals.errors import OutOfScope
-from approvals.people import People
-from approvals.policy import (
+from approvals.identity.people import People
+from approvals.policy.policy import (
     PROTECTED_NAMESPACES,
     Asking,
     Match,
@@ -23,7 +24,6 @@ from approvals.policy import (
     rule_on,
     seconds,
 )
-from approvals.risk import Risk
 from tests.approvals.strategies import FEW
 from tests.builders import (
     ADA,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, PolicyDenied, Unavailable
-from approvals.pause import Scope, ScopeKind
-from approvals.people import Authority, People
-from approvals.policy import Panel, Ruling
-from approvals.request import Answer, Judged, Request, State, Vote, check_quorum, judge, missing_approvals
+from approvals.identity.people import Authority, People
+from approvals.policy.policy import Panel, Ruling
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, Judged, Request, State, Vote, check_quorum, judge, missing_approvals
 from tests.approvals.judging import by, what
 from tests.approvals.strategies import FEW
 from tests.builders import (

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit import Kind, Transition
+from approvals.audit.events import Kind, Transition
 from approvals.errors import Late, Settled
-from approvals.execution import Phase, Reason
-from approvals.request import State, cancel_for_token, flag_for_token
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import State, cancel_for_token, flag_for_token
 from tests.approvals.judging import DUE, said, what
 from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_request, an_execution
 

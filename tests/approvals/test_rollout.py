@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from approvals.rollout import numbered, replaced
-from approvals.verb import Effect
+from approvals.verbs.rollout import numbered, replaced
+from approvals.verbs.verb import Effect
 from tests.builders import a_workload
 
 ROLLING, VERIFIED, FAILED = Effect.ROLLING, Effect.VERIFIED, Effect.FAILED_ROLLOUT

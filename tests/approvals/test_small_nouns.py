@@ -6,16 +6,16 @@ from dataclasses import fields, replace
 import pytest
 
 from approvals import errors
-from approvals.accounts import Installation, ServiceAccount
-from approvals.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME
+from approvals.change.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME
+from approvals.change.plan import bound_bytes, fingerprint_of
+from approvals.change.risk import Risk
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
-from approvals.escalation import Exhibit, Plea
-from approvals.plan import bound_bytes, fingerprint_of
-from approvals.policy import Panel
-from approvals.ports import plea_among, texts_of
-from approvals.review import Review, review_of
-from approvals.risk import Risk
-from approvals.verbs import verb_called
+from approvals.identity.accounts import Installation, ServiceAccount
+from approvals.policy.policy import Panel
+from approvals.ports.rows import plea_among, texts_of
+from approvals.presentation.review import Review, review_of
+from approvals.verbs.registry import verb_called
+from approvals.workflow.escalation import Exhibit, Plea
 from tests.builders import (
     BORIS,
     CHEN,

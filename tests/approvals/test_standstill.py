@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from approvals.standstill import standstill
+from approvals.verbs.standstill import standstill
 from tests.builders import a_workload
 
 

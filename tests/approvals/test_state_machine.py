@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from approvals.errors import Clash, Refused
-from approvals.execution import Execution, Phase, Reason, abandon, claim, followed, void
-from approvals.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
-from approvals.request import Answer, State, Vote, cancel, cancel_for_token, expire, flag_for_token, judge
-from approvals.verb import Effect, Progress
+from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.execution import Execution, Phase, Reason, abandon, claim, followed, void
+from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
+from approvals.workflow.request import Answer, State, Vote, cancel, cancel_for_token, expire, flag_for_token, judge
 from tests.approvals.courtroom import SECOND, WAIT, Courtroom, told_by
 from tests.approvals.plainly import AT_FIRST, DEADLINE, LATER, PEOPLE, Plainly
 from tests.builders import (

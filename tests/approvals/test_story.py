@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import AlertState, told_of_alert, told_of_group
-from approvals.audit import ITSELF, AuditEvent, Kind, Transition, request_stream
-from approvals.comparison import Comparison
-from approvals.execution import (
+from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.change.plan import Change, Redacted
+from approvals.facts import facts_of
+from approvals.presentation.story import drift_lines, drift_told, sentence_of
+from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.alert import AlertState, told_of_alert, told_of_group
+from approvals.workflow.comparison import Comparison
+from approvals.workflow.execution import (
     Fate,
     Phase,
     Reason,
@@ -24,10 +28,8 @@ from approvals.execution import (
     unknown,
     void,
 )
-from approvals.facts import facts_of
-from approvals.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
-from approvals.plan import Change, Redacted
-from approvals.request import (
+from approvals.workflow.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
+from approvals.workflow.request import (
     Answer,
     Refusal,
     Request,
@@ -42,8 +44,6 @@ from approvals.request import (
     opened,
     supersede,
 )
-from approvals.story import drift_lines, drift_told, sentence_of
-from approvals.verb import Effect, Progress
 from tests.builders import (
     ADA,
     BORIS,

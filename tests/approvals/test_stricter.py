@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from approvals.change.risk import Risk
 from approvals.errors import Refused
-from approvals.people import FRESH, People
-from approvals.policy import Panel, Ruling, check_eligible, stricter_of
-from approvals.risk import Risk
+from approvals.identity.people import FRESH, People
+from approvals.policy.policy import Panel, Ruling, check_eligible, stricter_of
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, BORIS, CHEN, DINA, ELI, MINUTE, NOON, a_ruling, an_approver_set, an_authority
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.deciding import counted_as_one, demands_of, may_count, ruling_today
-from approvals.people import People
-from approvals.policy import Panel
-from approvals.request import State
+from approvals.identity.people import People
+from approvals.policy.policy import Panel
+from approvals.workflow.deciding import counted_as_one, demands_of, may_count, ruling_today
+from approvals.workflow.request import State
 from tests.builders import (
     ADA,
     BORIS,

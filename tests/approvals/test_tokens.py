@@ -5,11 +5,11 @@ from hashlib import sha256
 
 import pytest
 
-from approvals.audit import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind, Transition
 from approvals.errors import Settled
 from approvals.facts import facts_of
-from approvals.pause import Place
-from approvals.tokens import created, revoke, token_hash
+from approvals.identity.place import Place
+from approvals.identity.tokens import created, revoke, token_hash
 from tests.builders import HOUR, NOON, TICK, a_token
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.masking import MASK
-from approvals.visible import Seen, visible, visible_line
-from bot.slack import text as slack
+from approvals.presentation.visible import Seen, visible, visible_line
+from bot.slack.kit import text as slack
 
 BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 INVISIBLE = [

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit import Kind
+from approvals.audit.events import Kind
 from approvals.errors import Clash
-from approvals.execution import (
+from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.execution import (
     EFFECT_DEADLINE,
     MOST_WAITS,
     VOID_SENTENCES,
@@ -22,7 +23,6 @@ from approvals.execution import (
     set_back,
     wait_after_setback,
 )
-from approvals.verb import Effect, Progress
 from tests.approvals.executions import NOW, WAIT, freed, held, moved, sent
 from tests.builders import MINUTE, NOON, TICK, an_execution
 

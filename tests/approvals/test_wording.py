@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, Unavailable
-from approvals.pause import Scope, ScopeKind
-from approvals.wording import (
+from approvals.presentation.wording import (
     LONGEST_REASON,
     MOST_READ,
     NEVER,
@@ -22,6 +21,7 @@ from approvals.wording import (
     storable,
     unpaused,
 )
+from approvals.workflow.pause import Scope, ScopeKind
 
 ALL = Scope(kind=ScopeKind.ALL)
 SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")

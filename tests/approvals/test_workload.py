@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.workload import (
+from approvals.verbs.workload import (
     DEPLOYMENT,
     HPAS,
     STATEFUL_SET,

@@ -35,13 +35,15 @@ def _is_flagged(text, *, path):
 
 
 @pytest.mark.parametrize("text", BANNED.values(), ids=BANNED.keys())
-@pytest.mark.parametrize("path", ["approvals/request.py", "models/store.py", "bot/slack/listeners.py"])
+@pytest.mark.parametrize(
+    "path", ["approvals/workflow/request.py", "models/store/store.py", "bot/slack/inbound/listeners.py"]
+)
 def test_the_house_reads_no_clock_no_chance_no_environment(text, path):
     """Instants, ids, salts and settings are arguments: asking for them anywhere else fails the lint."""
     assert _is_flagged(text, path=path)
 
 
-@pytest.mark.parametrize("path", ["bot/clock.py", "bot/settings.py", "bot/local/agent.py", "devcluster/ports.py"])
+@pytest.mark.parametrize("path", ["bot/clock.py", "bot/settings.py", "sandbox/agent.py", "sandbox/devcluster/ports.py"])
 def test_the_edges_may(path):
     """The listed edges are where clocks, chance and the environment come in."""
     assert not _is_flagged("".join(BANNED.values()), path=path)

@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from slack_sdk.web.client import WebClient
 
-from bot.slack.checks import SCOPES
-from bot.slack.commands import COMMAND
-from bot.slack.door import EVENTS
+from bot.slack.inbound.commands import COMMAND
+from bot.slack.inbound.door import EVENTS
+from bot.slack.workspace.checks import SCOPES
 
 ROOT = Path(__file__).parents[2]
 

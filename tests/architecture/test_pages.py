@@ -10,11 +10,11 @@ import typer
 
 from bot import causes
 from bot.cli.commands import build
-from bot.metrics import Metrics
+from bot.observe.metrics import Metrics
 from bot.settings import read
 from models.payloads import EscalationPayload, escalation_of
 from models.payloads import read as read_payload
-from models.strict_json import parse
+from models.payloads.strict_json import parse
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -85,14 +85,14 @@ def test_the_causes_on_the_page_are_those_that_are_told():
         leg: set(re.findall(r"`([a-z0-9_]+)`", row))
         for leg, row in re.findall(r"^\| `(cluster|store)` \| (.*) \|$", page, re.MULTILINE)
     }
-    kubeconfig = (ROOT / "bot/cluster/kubeconfig.py").read_text()
-    connections = (ROOT / "bot/cluster/connections.py").read_text()
+    kubeconfig = (ROOT / "bot/cluster/client/kubeconfig.py").read_text()
+    connections = (ROOT / "bot/cluster/client/connections.py").read_text()
     of_cluster = {
         *re.findall(r'(?:return|return \(\n) *"([a-z0-9_]+)",', kubeconfig),
         *re.findall(r'\bUnusable\([^)]*?code="([a-z_]+)"', connections),
         *(one.code for one in vars(causes).values() if isinstance(one, causes.Cause) and one is not causes.OTHER),
     }
-    of_store = set(re.findall(r'code="([a-z_]+)"', (ROOT / "models/reaching.py").read_text()))
+    of_store = set(re.findall(r'code="([a-z_]+)"', (ROOT / "models/engine/reaching.py").read_text()))
 
     assert of_cluster - on_page["cluster"] == set()
     assert on_page["store"] - {"serve"} == of_store

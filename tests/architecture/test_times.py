@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from approvals.execution import LEASE, START_TO_SEND
-from approvals.usecases.execute import REQUEST_TIMEOUT
+from approvals.usecases.execution.execute import REQUEST_TIMEOUT
+from approvals.workflow.execution import LEASE, START_TO_SEND
 from bot.cluster.door import WRITING
 
 

@@ -6,24 +6,24 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-import approvals.usecases.expire
-import approvals.usecases.revocations
-from approvals.audit import verify
+import approvals.usecases.people.expire
+import approvals.usecases.people.revocations
+from approvals.audit.events import verify
 from approvals.errors import Garbled, Unavailable
-from approvals.pause import Scope, ScopeKind
-from approvals.policy import Environment
-from approvals.request import State
+from approvals.policy.policy import Environment
 from approvals.usecases.aside import FIRST_WAIT, Aside
-from bot.digests import DigestPost
-from bot.intake.escalations import look_in
-from bot.intake.listing import page_for
-from bot.mishaps import LoggedMishaps
-from models.audit_book import AuditBook
-from models.digests import Digests
-from models.policy_redraws import PolicyRedraws
-from models.redraws import Redraws
-from models.sealer import Sealer
-from models.store import SqlStore
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import State
+from bot.intake.routes.escalations import look_in
+from bot.intake.routes.listing import page_for
+from bot.outbox.digests import DigestPost
+from bot.runtime.mishaps import LoggedMishaps
+from models.audit.book import AuditBook
+from models.audit.sealer import Sealer
+from models.outbox.digests import Digests
+from models.outbox.policy_redraws import PolicyRedraws
+from models.outbox.redraws import Redraws
+from models.store.store import SqlStore
 from tests.bot.test_digests import FakePoster
 from tests.builders import ADA, HOUR, MINUTE, a_policy, a_target, a_token, a_workload, an_action, an_environment
 from tests.fakes.mishaps import Unlucky
@@ -62,7 +62,7 @@ def spoil(world, *requests):
 
 def test_silence_denies_beside_a_request_that_cannot_be_read(world, clock, monkeypatch):
     """More of them than one look takes, and longer overdue: the others expire in the same sweep, and each is told once a wait."""
-    monkeypatch.setattr(approvals.usecases.expire, "BATCH", 2)
+    monkeypatch.setattr(approvals.usecases.people.expire, "BATCH", 2)
     bad = [ask(world, f"bad-{number}") for number in range(3)]
     clock.pass_by(timedelta(seconds=1))
     good = [ask(world, f"good-{number}") for number in range(3)]
@@ -82,7 +82,7 @@ def test_silence_denies_beside_a_request_that_cannot_be_read(world, clock, monke
 
 def test_a_revoked_tokens_questions_end_beside_one_that_cannot_be_read(world, monkeypatch):
     """Each has a transaction of its own, and the sweep goes on past it."""
-    monkeypatch.setattr(approvals.usecases.revocations, "BATCH", 2)
+    monkeypatch.setattr(approvals.usecases.people.revocations, "BATCH", 2)
     bad = [ask(world, f"bad-{number}") for number in range(3)]
     good = ask(world, "good")
     spoil(world, *bad)

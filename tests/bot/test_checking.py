@@ -5,10 +5,18 @@ from threading import Event
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.ports import Obstacle
-from bot.checking import AGAIN_SECONDS, AT_ONCE, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Check, Checking, Found
-from bot.clearances import FIRST_CHECKS, NOT_CHECKED, Clearances
-from bot.legs import Legs, LegState, Part
+from approvals.ports.clearance import Obstacle
+from bot.checks.checking import (
+    AGAIN_SECONDS,
+    AT_ONCE,
+    FIRST_WAIT_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    Check,
+    Checking,
+    Found,
+)
+from bot.health.clearances import FIRST_CHECKS, NOT_CHECKED, Clearances
+from bot.health.legs import Legs, LegState, Part
 from tests.waiting import wait_until
 from tests.world import HandClock
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from approvals.ports import Obstacle
-from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, NOT_CHECKED, NOT_SEEN, Clearances, Hold
-from bot.legs import Leg, LegState, Part
+from approvals.ports.clearance import Obstacle
+from bot.health.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, NOT_CHECKED, NOT_SEEN, Clearances, Hold
+from bot.health.legs import Leg, LegState, Part
 from tests.builders import NOON
 from tests.world import HandClock
 

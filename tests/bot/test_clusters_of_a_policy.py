@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from bot.app import Application
-from bot.cluster.access import grants_of
-from bot.local.cluster import StandIn
+from bot.cluster.rights.access import grants_of
 from bot.settings import read
+from sandbox.cluster import StandIn
 from tests.bot.cluster.stages import GRANTS, seed_of
 
 ROOT = Path(__file__).parents[2]

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from approvals.digest import WeeklyDigest
-from approvals.policy import DigestSchedule, Environment
-from bot.delivery import Detail, Later, Pace, Rejected
-from bot.digests import FIRST_WAIT, DigestPost
-from models.audit_book import AuditBook
-from models.digests import Digests
-from models.sealer import Sealer
-from models.store import SqlStore
+from approvals.policy.policy import DigestSchedule, Environment
+from approvals.presentation.digest import WeeklyDigest
+from bot.outbox.delivery import Detail, Later, Pace, Rejected
+from bot.outbox.digests import FIRST_WAIT, DigestPost
+from models.audit.book import AuditBook
+from models.audit.sealer import Sealer
+from models.outbox.digests import Digests
+from models.store.store import SqlStore
 from tests.builders import CHANNEL, MINUTE, TEAM, a_policy, an_environment
 from tests.world import FixedPolicies, World
 

@@ -7,16 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
-from approvals.policy import NamedCluster
-from bot.checking import FIRST_WAIT_SECONDS, Checking
-from bot.clearances import FENCES, NOT_CHECKED, Clearances
-from bot.cluster.access import Grant, grants_of
-from bot.cluster.checks import Finding
-from bot.cluster.connections import Source
+from approvals.policy.policy import NamedCluster
+from bot.checks.checking import FIRST_WAIT_SECONDS, Checking
+from bot.checks.fence_watch import WATCHED, FenceWatch
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.fence_watch import WATCHED, FenceWatch
-from bot.legs import Legs, LegState, Part
-from bot.local.cluster import StandIn
+from bot.cluster.rights.access import Grant, grants_of
+from bot.cluster.rights.checks import Finding
+from bot.health.clearances import FENCES, NOT_CHECKED, Clearances
+from bot.health.legs import Legs, LegState, Part
+from sandbox.cluster import StandIn
 from tests.bot.cluster.stages import Stage, StandInGround, seed_of, utc_now
 from tests.builders import a_charter, a_policy, an_environment
 from tests.fixtures.installation import apply, installed

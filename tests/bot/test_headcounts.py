@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from approvals.usecases.headcount import Shortage
-from bot.headcounts import AGAIN_AFTER_SECONDS, DOUBTFUL_AFTER_SECONDS, Headcounts
-from bot.legs import Legs, LegState, Part
+from approvals.usecases.people.headcount import Shortage
+from bot.checks.headcounts import AGAIN_AFTER_SECONDS, DOUBTFUL_AFTER_SECONDS, Headcounts
+from bot.health.legs import Legs, LegState, Part
 from tests.world import FixedPolicies, HandClock
 
 SHORT = Shortage(rules=("shop-changes",), agent="scaler", quorum=2, could=1, is_sure=True)

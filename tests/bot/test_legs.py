@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.legs import Leg, Legs, LegState, Part, Readiness, Together, together
-from bot.metrics import Metrics
+from bot.health.legs import Leg, Legs, LegState, Part, Readiness, Together, together
+from bot.observe.metrics import Metrics
 from tests.builders import NOON
 from tests.world import HandClock
 

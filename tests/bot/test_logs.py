@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from approvals.masking import MASK
-from bot.logs import BLANK, Blanker, set_up
+from bot.observe.logs import BLANK, Blanker, set_up
 
 SECRET = "xoxb-1-very-secret"
 

@@ -1,8 +1,8 @@
 """Figures count what happened, under names that stay."""
 
-from approvals.ports import Milestone
-from bot.metrics import Metrics
-from bot.pools import Pool, Pools
+from approvals.ports.journey import Milestone
+from bot.observe.metrics import Metrics
+from bot.runtime.pools import Pool, Pools
 
 
 def _value(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from approvals.errors import Unavailable
-from bot.pools import Pool, standard_pools
+from bot.runtime.pools import Pool, standard_pools
 
 NOTHING: dict[str, int] = {}
 

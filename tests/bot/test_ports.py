@@ -16,13 +16,15 @@ from sqlalchemy import text
 
 from approvals import errors
 from approvals.errors import Forbidden, Refused, Unavailable
-from approvals.pause import Scope, ScopeKind
-from approvals.people import Authority
-from approvals.ports import Came, Cluster, Directory, Lane, Reply, Store
-from approvals.verb import Occasion
-from approvals.verbs import verb_called
+from approvals.identity.people import Authority
+from approvals.ports.cluster import Came, Cluster, Reply
+from approvals.ports.directory import Directory
+from approvals.ports.store import Lane, Store
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Occasion
+from approvals.workflow.pause import Scope, ScopeKind
 from bot.keeping import raises_only
-from bot.slack.directory import SlackDirectory
+from bot.slack.workspace.directory import SlackDirectory
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
 from tests.builders import ADA, GROUP, NOON, TEAM, a_token, a_workload, an_action, an_executor
@@ -144,7 +146,7 @@ def test_a_defect_while_sending_is_a_lost_reply(tmp_path, monkeypatch):
     def breaks(*args: Any, **kwargs: Any) -> Any:
         raise KeyError("a defect")
 
-    monkeypatch.setattr("bot.cluster.executor.Executor.send", breaks)
+    monkeypatch.setattr("bot.cluster.execution.executor.Executor.send", breaks)
     with on_stage(tmp_path, Backstage()) as (server, door):
         assert send(door, credential(server)).came is Came.LOST
 

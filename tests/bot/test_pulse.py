@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from bot.cli.desk import ServiceStatus
-from bot.legs import Legs, LegState, Part
-from bot.pulse import Pulse
+from bot.health.legs import Legs, LegState, Part
+from bot.runtime.pulse import Pulse
 from bot.service_status import FRESH, service_status
-from models.database import open_database
-from models.heartbeats import Heartbeat, Heartbeats
+from models.engine.database import open_database
+from models.store.heartbeats import Heartbeat, Heartbeats
 from tests.builders import HOUR, MINUTE, NOON
 from tests.world import HandClock
 
@@ -42,7 +42,7 @@ def test_a_beat_tells_how_every_leg_is(sqlite_store, legs):
 
 def test_a_store_that_cannot_be_written_is_noticed(sqlite_store, legs, monkeypatch):
     """Locked by somebody else, it can still be read: the leg fails, the tick does not, and it stands again afterwards."""
-    monkeypatch.setattr("models.database.PATIENCE", 0.1)
+    monkeypatch.setattr("models.engine.database.PATIENCE", 0.1)
     database = open_database(str(sqlite_store.database.url))
     heartbeats = Heartbeats(database)
     pulse, states = Pulse(legs, heartbeats, now=HandClock()), []

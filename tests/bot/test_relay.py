@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from approvals.audit import DELIVERY_STREAM
+from approvals.audit.events import DELIVERY_STREAM
 from approvals.errors import Unavailable
-from approvals.pause import ask_for_resume, engage
-from approvals.request import State
-from bot.delivery import Detail, Later, NoSubject, Pace
-from bot.relay import CARDS_A_STEP, OTHERS_A_STEP, Relay
-from bot.slack.poster import POSTS_A_SECOND, POSTS_AT_ONCE, UPDATES_A_SECOND, UPDATES_AT_ONCE, Shared
-from models.audit_book import AuditBook
-from models.cards import Cards
-from models.database import open_database
-from models.thread_lines import ThreadLines
+from approvals.workflow.pause import ask_for_resume, engage
+from approvals.workflow.request import State
+from bot.outbox.delivery import Detail, Later, NoSubject, Pace
+from bot.outbox.relay import CARDS_A_STEP, OTHERS_A_STEP, Relay
+from bot.slack.workspace.poster import POSTS_A_SECOND, POSTS_AT_ONCE, UPDATES_A_SECOND, UPDATES_AT_ONCE, Shared
+from models.audit.book import AuditBook
+from models.engine.database import open_database
+from models.outbox.cards import Cards
+from models.outbox.thread_lines import ThreadLines
 from tests.builders import ADA, CHANNEL, MINUTE, NOON, TEAM, a_pause, a_vote
 from tests.fakes.journey import Remembered
 from tests.fixtures.stores import a_store

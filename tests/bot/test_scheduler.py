@@ -8,7 +8,7 @@ from apscheduler.schedulers import base
 from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
-from bot.scheduler import Scheduler, Tick, Weekly
+from bot.runtime.scheduler import Scheduler, Tick, Weekly
 from tests.waiting import wait_until
 
 
@@ -225,7 +225,7 @@ def test_a_clock_that_is_put_back_stops_no_tick(monkeypatch):
 
 def test_a_fault_of_the_watch_over_the_clock_ends_neither(monkeypatch):
     """A clock that cannot be read at one look is read at the next: what was put back by then is found all the same."""
-    monkeypatch.setattr("bot.scheduler.PACE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.runtime.scheduler.PACE_SECONDS", 0.01)
     looks: list[str] = []
 
     def now():

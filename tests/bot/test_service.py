@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from bot.clock import utc_now
-from bot.legs import Legs
-from bot.metrics import Metrics
-from bot.pools import standard_pools
-from bot.scheduler import Scheduler
-from bot.service import Service
-from bot.tick_reports import TickReports
+from bot.health.legs import Legs
+from bot.observe.metrics import Metrics
+from bot.observe.tick_reports import TickReports
+from bot.runtime.pools import standard_pools
+from bot.runtime.scheduler import Scheduler
+from bot.runtime.service import Service
 
 
 class Parts:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.ports import Obstacle
-from bot.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, Clearances
-from bot.delivery import Detail, Later, Pace, Rejected
-from bot.slack.standstill_message import standstill_message
-from bot.standstills import FIRST_WAIT, LONGEST_WAIT, PATIENCE, Standstills
+from approvals.ports.clearance import Obstacle
+from bot.health.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, Clearances
+from bot.outbox.delivery import Detail, Later, Pace, Rejected
+from bot.outbox.standstills import FIRST_WAIT, LONGEST_WAIT, PATIENCE, Standstills
+from bot.slack.messages.standstill_message import standstill_message
 from tests.builders import a_policy
 from tests.world import HandClock
 

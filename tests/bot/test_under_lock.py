@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from approvals.errors import Clash, Refused, Unavailable
-from bot.under_lock import AWAY_SECONDS, TAKEN_SECONDS, UnderLock
+from bot.runtime.under_lock import AWAY_SECONDS, TAKEN_SECONDS, UnderLock
 
 TAKEN = Clash("Another one works on it.", code="already_serving")
 AWAY = Unavailable("Out of reach.")

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from bot.metrics import Metrics
-from bot.unseen import WatchUnseen
-from models.cards import Cards
+from bot.observe.metrics import Metrics
+from bot.outbox.unseen import WatchUnseen
+from models.outbox.cards import Cards
 from tests.builders import CHANNEL, MINUTE, NOON
 from tests.fixtures.stores import a_store
 from tests.models.records import ask, with_grounds

@@ -1,6 +1,6 @@
 """Waits between tries grow, are bounded, honour what was asked, and begin anew after a success."""
 
-from bot.waits import Waits
+from bot.runtime.waits import Waits
 
 
 def test_waits_double_up_to_a_bound_and_begin_anew():

@@ -5,11 +5,11 @@ from threading import Barrier
 import pytest
 
 from approvals.errors import Unavailable
-from bot.legs import Legs, LegState, Part
-from bot.slack.checks import Checked, Finding
-from bot.slack.errors import Why
-from bot.slack.pin import Installed
-from bot.watches import SLACK_EVERY, ClusterWatch, SlackWatch
+from bot.checks.watches import SLACK_EVERY, ClusterWatch, SlackWatch
+from bot.health.legs import Legs, LegState, Part
+from bot.slack.workspace.checks import Checked, Finding
+from bot.slack.workspace.errors import Why
+from bot.slack.workspace.pin import Installed
 from tests.world import HandClock
 
 US = Installed(team="T0", bot_id="B0", bot_user="U0")

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
-from approvals.usecases.execute import SetBack
-from bot.worker import AGAIN_AT_ONCE, AT_ONCE, Worker
+from approvals.usecases.execution.execute import SetBack
+from bot.runtime.worker import AGAIN_AT_ONCE, AT_ONCE, Worker
 
 
 class HandPool:

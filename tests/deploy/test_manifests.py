@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cluster.access import grants_of
-from bot.cluster.manifests import manifest_files, yaml_of
-from models.policy_file import load_policy
+from bot.cluster.rights.access import grants_of
+from bot.cluster.rights.manifests import manifest_files, yaml_of
+from models.policy.file import load_policy
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -1,8 +1,8 @@
-"""Implements :class:`approvals.ports.Clearance`: every environment is cleared, unless a test says otherwise."""
+"""Implements :class:`approvals.ports.clearance.Clearance`: every environment is cleared, unless a test says otherwise."""
 
 from dataclasses import dataclass, field
 
-from approvals.ports import Obstacle
+from approvals.ports.clearance import Obstacle
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A cluster in memory for tests of use cases: raw objects, dry runs through the verbs' own functions, scripted mishaps.
 
-It implements :class:`approvals.ports.Cluster` and runs the production verbs; what the API server means (validation, RBAC,
+It implements :class:`approvals.ports.cluster.Cluster` and runs the production verbs; what the API server means (validation, RBAC,
 admission, conflicts of managers) is proved against the real one, in the cluster door's contract suite.
 """
 
@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
-from approvals.accounts import ServiceAccount
-from approvals.action import ProposedAction
+from approvals.change.action import ProposedAction
+from approvals.change.plan import Bound, Preview
 from approvals.errors import Refused, Unavailable, Unplannable
-from approvals.plan import Bound, Preview
-from approvals.ports import Came, Credential, Reply, Surroundings
-from approvals.verb import Occasion, Verb, field_manager
+from approvals.identity.accounts import ServiceAccount
+from approvals.ports.cluster import Came, Credential, Reply, Surroundings
+from approvals.verbs.verb import Occasion, Verb, field_manager
 from tests.builders import CLUSTER_UID, NOON, a_mac, a_workload, preview_of, scale_of
 
 

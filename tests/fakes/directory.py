@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals.people import Authority, Membership, Standing
-from approvals.ports import Lane
+from approvals.identity.people import Authority, Membership, Standing
+from approvals.ports.store import Lane
 
 
 class FakeDirectory:
-    """Implements :class:`approvals.ports.Directory`."""
+    """Implements :class:`approvals.ports.directory.Directory`."""
 
     def __init__(self) -> None:
         """Everybody is in good standing until a test says otherwise; groups are empty."""

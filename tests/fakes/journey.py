@@ -1,10 +1,10 @@
 """Journeys: one that remembers, and one that stops the process's work at a named milestone, as a crash would."""
 
-from approvals.ports import Milestone
+from approvals.ports.journey import Milestone
 
 
 class Remembered:
-    """Implements :class:`approvals.ports.Journey` and keeps what it is told."""
+    """Implements :class:`approvals.ports.journey.Journey` and keeps what it is told."""
 
     def __init__(self) -> None:
         self.reached_so_far: list[tuple[Milestone, str]] = []

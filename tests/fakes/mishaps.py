@@ -2,7 +2,7 @@
 
 
 class Unlucky:
-    """Implements :class:`approvals.ports.Mishaps` and keeps what it is told."""
+    """Implements :class:`approvals.ports.journey.Mishaps` and keeps what it is told."""
 
     def __init__(self) -> None:
         """Begin with none."""

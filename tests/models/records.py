@@ -6,14 +6,15 @@ from typing import Any
 
 from sqlalchemy import update
 
-from approvals.action import ProposedAction
-from approvals.audit import Transition
-from approvals.execution import Execution, Phase
-from approvals.plan import bound_bytes, fingerprint_of
-from approvals.ports import Store, StoredPlan
-from approvals.request import Refusal, Request, State, opened
-from approvals.tokens import Token, created
-from models.tables import clock_floor
+from approvals.audit.events import Transition
+from approvals.change.action import ProposedAction
+from approvals.change.plan import bound_bytes, fingerprint_of
+from approvals.identity.tokens import Token, created
+from approvals.ports.rows import StoredPlan
+from approvals.ports.store import Store
+from approvals.workflow.execution import Execution, Phase
+from approvals.workflow.request import Refusal, Request, State, opened
+from models.store.tables import clock_floor
 from tests.builders import MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
 
 REASON = "p99 is 4.1 s"

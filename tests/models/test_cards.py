@@ -7,15 +7,15 @@ from functools import partial
 
 import pytest
 
-from approvals.alert import AlertGroup, AlertState
-from approvals.audit import DELIVERY_STREAM, Transition
+from approvals.audit.events import DELIVERY_STREAM, Transition
 from approvals.errors import Missing
-from approvals.execution import Execution, Reason, claim, put_back, void
-from approvals.pause import Consent, Pause, scope_of
-from approvals.request import Request, State
-from models.audit_book import AuditBook
-from models.cards import Backlog, Cards, Task, Unseen, backoff
-from models.tables import Precedence, Subject
+from approvals.workflow.alert import AlertGroup, AlertState
+from approvals.workflow.execution import Execution, Reason, claim, put_back, void
+from approvals.workflow.pause import Consent, Pause, scope_of
+from approvals.workflow.request import Request, State
+from models.audit.book import AuditBook
+from models.outbox.cards import Backlog, Cards, Task, Unseen, backoff
+from models.store.tables import Precedence, Subject
 from tests.builders import ADA, CHANNEL, MINUTE, TEAM, a_pause, a_vote, an_alert_group, an_attempt
 from tests.models.records import approved, ask, let_pass, now_of, put, queue, refused, with_grounds
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from models.tables import clock_floor
+from models.store.tables import clock_floor
 from tests.builders import HOUR, MINUTE
 from tests.models.records import now_of
 

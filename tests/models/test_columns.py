@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.columns import instant_at, microseconds_of
+from models.engine.columns import instant_at, microseconds_of
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)))

@@ -15,14 +15,14 @@ from sqlalchemy import exc, select, text, update
 
 from approvals.errors import Unavailable
 from approvals.masking import masked
-from approvals.ports import Lane
-from models import database as databases
-from models.database import address, open_database, place_of
-from models.faults import Inconsistent, WrongSchema, translated
-from models.migrate import upgrade
-from models.prepared import Prepared
-from models.store import SqlStore
-from models.tables import gate
+from approvals.ports.store import Lane
+from models.engine import database as databases
+from models.engine.database import address, open_database, place_of
+from models.engine.faults import Inconsistent, WrongSchema, translated
+from models.engine.prepared import Prepared
+from models.schema.migrate import upgrade
+from models.store.store import SqlStore
+from models.store.tables import gate
 from tests.fixtures.stores import a_store, readers_taken
 from tests.models.records import now_of
 from tests.waiting import wait_until

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit import DELIVERY_STREAM
-from approvals.digest import Head
+from approvals.audit.events import DELIVERY_STREAM
 from approvals.errors import Settled
-from models.audit_book import AuditBook
-from models.digests import Begun, Digests
+from approvals.presentation.digest import Head
+from models.audit.book import AuditBook
+from models.outbox.digests import Begun, Digests
 from tests.builders import CHANNEL, TEAM
 
 STAGING = f"{TEAM}:C0STAGING"

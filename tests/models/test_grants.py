@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from approvals.errors import Unavailable
-from models.grants import CHANGES
-from models.migrate import upgrade
-from models.tables import metadata
+from models.schema.grants import CHANGES
+from models.schema.migrate import upgrade
+from models.store.tables import metadata
 from tests.fixtures.postgres import RESTRICTED, PostgresDatabase
 from tests.models.records import ask, with_grounds
 

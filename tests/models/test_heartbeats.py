@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from models.heartbeats import Heartbeat, Heartbeats
+from models.store.heartbeats import Heartbeat, Heartbeats
 from tests.builders import NOON
 
 LEG = {"part": "cluster", "of": "prod", "state": "failing", "code": "timeout", "why": "…", "since": NOON.isoformat()}

@@ -8,16 +8,16 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, text
 
-from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition
 from approvals.errors import Clash
-from approvals.execution import Execution
-from approvals.pause import scope_of
-from approvals.tokens import Token, revoke
-from models.audit_book import AuditBook
-from models.database import open_database
-from models.sealer import Sealer
-from models.store import SqlStore
-from models.tables import events
+from approvals.identity.tokens import Token, revoke
+from approvals.workflow.execution import Execution
+from approvals.workflow.pause import scope_of
+from models.audit.book import AuditBook
+from models.audit.sealer import Sealer
+from models.engine.database import open_database
+from models.store.store import SqlStore
+from models.store.tables import events
 from tests.builders import ADA, BORIS, MINUTE, NOON, a_token, a_vote
 from tests.fixtures.stores import a_store
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds

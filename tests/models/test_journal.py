@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from approvals.audit import (
+from approvals.audit.events import (
     PAUSE_STREAM,
     AuditEvent,
     Kind,
@@ -16,9 +16,9 @@ from approvals.audit import (
     request_stream,
 )
 from approvals.facts import facts_of
-from models.audit_book import AuditBook, Told, record_of
-from models.journal import is_told, subject_of
-from models.tables import events, untrusted_texts
+from models.audit.book import AuditBook, Told, record_of
+from models.store.journal import is_told, subject_of
+from models.store.tables import events, untrusted_texts
 from tests.builders import ADA, NOON, a_pause
 from tests.models.records import now_of
 

@@ -5,8 +5,8 @@ from threading import Event, Thread
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.ports import Lane
-from models.lanes import WriteLanes
+from approvals.ports.store import Lane
+from models.engine.lanes import WriteLanes
 from tests.waiting import wait_until
 
 
@@ -68,7 +68,7 @@ def test_a_turn_that_comes_as_patience_ends_is_taken(monkeypatch):
             holder.__exit__(None, None, None)
             return False
 
-    monkeypatch.setattr("models.lanes.Event", LastMoment)
+    monkeypatch.setattr("models.engine.lanes.Event", LastMoment)
 
     holder.__enter__()
     with lanes.turn(Lane.NORMAL):

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import pq
 
-from models import pipeline
+from models.engine import pipeline
 
 
 class Lost:

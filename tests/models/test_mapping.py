@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.action import Target
-from approvals.plan import Evidence
-from models.columns import TEXT
-from models.database import open_database
-from models.mapping import SHAPES, Shape, evidence_of, evidence_text
+from approvals.change.action import Target
+from approvals.change.plan import Evidence
+from models.engine.columns import TEXT
+from models.engine.database import open_database
+from models.store.mapping import SHAPES, Shape, evidence_of, evidence_text
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),

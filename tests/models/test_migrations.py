@@ -11,11 +11,11 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, inspect, text
 
-from models.database import Database, open_database
-from models.mapping import json_of
-from models.migrate import check, downgrade, migration_config, upgrade
-from models.schema import REVISION, current, is_current, lack
-from models.tables import metadata
+from models.engine.database import Database, open_database
+from models.schema.migrate import check, downgrade, migration_config, upgrade
+from models.schema.revision import REVISION, current, is_current, lack
+from models.store.mapping import json_of
+from models.store.tables import metadata
 from tests.builders import NOON, a_ruling
 from tests.fixtures.postgres import PostgresDatabase
 from tests.fixtures.stores import a_store
@@ -194,7 +194,7 @@ def test_the_code_needs_the_newest_revision():
 
 def test_the_service_does_not_load_alembic():
     """Whether a database is current is asked without the tool that migrates it: it would cost every process memory."""
-    program = "import models.store, models.schema, models.cards, models.sealer, sys; print('alembic' in sys.modules)"
+    program = "import models.store.store, models.schema.revision, models.outbox.cards, models.audit.sealer, sys; print('alembic' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
 

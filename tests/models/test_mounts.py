@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.mounts import refuse_network_file_system
+from models.engine.mounts import refuse_network_file_system
 
 MOUNTS = """\
 /dev/root / ext4 rw 0 0

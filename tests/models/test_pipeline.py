@@ -4,8 +4,8 @@ import psycopg
 import pytest
 from psycopg.errors import DivisionByZero, UniqueViolation
 
-from models import pipeline
-from models.pipeline import MOST_TAUGHT, Session, Told, numbered, send
+from models.engine import pipeline
+from models.engine.pipeline import MOST_TAUGHT, Session, Told, numbered, send
 from tests.fixtures.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres

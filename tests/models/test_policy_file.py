@@ -10,9 +10,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approvals.accounts import Installation
-from approvals.people import ApproverSet, People
-from approvals.policy import (
+from approvals.change.risk import Risk
+from approvals.identity.accounts import Installation
+from approvals.identity.people import ApproverSet, People
+from approvals.policy.policy import (
     Asking,
     Charter,
     DigestSchedule,
@@ -26,8 +27,7 @@ from approvals.policy import (
     Timeout,
     WhenTokenRevoked,
 )
-from approvals.risk import Risk
-from models.policy_file import PolicyMistake, PolicyMistakes, load_policy
+from models.policy.file import PolicyMistake, PolicyMistakes, load_policy
 from tests.models.policy.cases import MISTAKES
 from tests.models.policy.texts import BASE, changed, mistakes_in
 

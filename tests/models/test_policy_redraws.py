@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.people import People
-from approvals.request import State
+from approvals.identity.people import People
+from approvals.workflow.request import State
+from models.outbox.policy_redraws import BATCH, PolicyRedraws
 from models.policy.mistakes import PolicyMistakes
-from models.policy_redraws import BATCH, PolicyRedraws
 from tests.builders import (
     ADA,
     BORIS,

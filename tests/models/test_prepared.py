@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import exc, insert, literal, select, text
 
 from approvals.errors import Unavailable
-from models.columns import INSTANT
-from models.prepared import MOST_ROWS, Prepared, insert_of
-from models.tables import clock_floor, streams
+from models.engine.columns import INSTANT
+from models.engine.prepared import MOST_ROWS, Prepared, insert_of
+from models.store.tables import clock_floor, streams
 from tests.builders import NOON
 
 _FLOOR = Prepared(select(clock_floor.c.at, literal(NOON, INSTANT)), columns=[clock_floor.c.at, clock_floor.c.at])

@@ -9,15 +9,17 @@ import pytest
 from sqlalchemy import Connection, Executable, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-import models.prepared
-import models.reading
-import models.unit_of_work
-from approvals.request import Answer, State
-from models.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
-from models.mapping import REQUEST
-from models.prepared import Answer as Given
-from models.prepared import Asked, together
-from models.reading import (
+import models.engine.prepared
+import models.store.reading
+import models.store.unit_of_work
+from approvals.workflow.request import Answer, State
+from models.audit.sealer import Sealer
+from models.engine.prepared import Answer as Given
+from models.engine.prepared import Asked, together
+from models.outbox.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
+from models.outbox.redraws import OLDER
+from models.store.mapping import REQUEST
+from models.store.reading import (
     AGENT_IN_PLAY,
     DUE_AGAIN,
     DUE_EXECUTIONS,
@@ -31,11 +33,9 @@ from models.reading import (
     STOPPABLE_UNDER_REVOKED,
     WATCHES_DUE,
 )
-from models.redraws import OLDER
-from models.sealer import Sealer
-from models.store import SqlStore
-from models.tables import Precedence, Subject, cards, escalations
-from models.unit_of_work import STOPPABLE_EXECUTIONS
+from models.store.store import SqlStore
+from models.store.tables import Precedence, Subject, cards, escalations
+from models.store.unit_of_work import STOPPABLE_EXECUTIONS
 from tests.builders import BORIS, CHANNEL, MINUTE, a_policy, a_rule, an_asking
 from tests.models.records import a_question, now_of, with_grounds
 from tests.world import FixedPolicies, World
@@ -240,7 +240,7 @@ def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             sent.append(statement)
 
     engines = {*store.database.readers.values(), *store.database.writers.values()}
-    for user in (models.prepared, models.reading, models.unit_of_work):
+    for user in (models.engine.prepared, models.store.reading, models.store.unit_of_work):
         monkeypatch.setattr(user, "together", note_prepared)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)

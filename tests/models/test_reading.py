@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-import models.reading
-from approvals.alert import Alert, AlertState, told_of_alert
-from approvals.audit import AuditEvent, Kind, Transition, agent_stream, request_stream
+import models.store.reading
+from approvals.audit.events import AuditEvent, Kind, Transition, agent_stream, request_stream
 from approvals.errors import Clash
-from approvals.execution import Phase
-from approvals.pause import Consent, Scope, ScopeKind, scope_of
-from approvals.ports import Grounds, Page, Question, Said, Standing
-from approvals.request import State
-from approvals.verb import Effect
-from models.mapping import REQUEST
+from approvals.ports.rows import Grounds, Page, Question, Said, Standing
+from approvals.verbs.verb import Effect
+from approvals.workflow.alert import Alert, AlertState, told_of_alert
+from approvals.workflow.execution import Phase
+from approvals.workflow.pause import Consent, Scope, ScopeKind, scope_of
+from approvals.workflow.request import State
+from models.store.mapping import REQUEST
 from tests.builders import (
     ADA,
     BORIS,
@@ -271,7 +271,7 @@ def test_a_narrowed_page_decodes_what_it_shows(store, monkeypatch):
         whole = reading.requests_of("scaler", state="pending", limit=2, cursor=None, **narrow)
         nowhere = reading.requests_of("scaler", state=None, limit=2, cursor=None, environments=frozenset({"other"}))
         first = reading.requests_of("scaler", state=None, limit=1, cursor=None, **narrow)
-        monkeypatch.setattr(models.reading, "MOST_PASSED", 2)
+        monkeypatch.setattr(models.store.reading, "MOST_PASSED", 2)
         short = reading.requests_of("scaler", state=None, limit=1, cursor=first.next_cursor, **narrow)
         rest = reading.requests_of("scaler", state=None, limit=1, cursor=short.next_cursor, **narrow)
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.pause import Consent, Scope, ScopeKind, consent_to_end, engage
-from approvals.request import State
-from models.cards import Cards
-from models.redraws import BATCH, Redraws
+from approvals.workflow.pause import Consent, Scope, ScopeKind, consent_to_end, engage
+from approvals.workflow.request import State
+from models.outbox.cards import Cards
+from models.outbox.redraws import BATCH, Redraws
 from tests.builders import ADA, BORIS, a_pause
 from tests.models.records import ask, now_of, put, with_grounds
 

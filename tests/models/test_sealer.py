@@ -5,12 +5,12 @@ from threading import Thread
 import pytest
 from sqlalchemy import update
 
-from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, chain_hash, verify
-from approvals.digest import Head
-from models.audit_book import AuditBook, Tail
-from models.database import open_database
-from models.sealer import BATCH, Sealer
-from models.tables import events
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, chain_hash, verify
+from approvals.presentation.digest import Head
+from models.audit.book import AuditBook, Tail
+from models.audit.sealer import BATCH, Sealer
+from models.engine.database import open_database
+from models.store.tables import events
 from tests.builders import ADA, HOUR, NOON, TICK
 from tests.fixtures.stores import a_store
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.strict_json import DEEPEST, MOST_KEYS, Unreadable, parse, pointer
+from models.payloads.strict_json import DEEPEST, MOST_KEYS, Unreadable, parse, pointer
 
 REFUSED = {
     "a key twice": (b'{"verb": "scale", "verb": "restart"}', "duplicate_key", "/verb"),

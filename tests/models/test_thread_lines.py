@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import AlertState, told_of_group
-from approvals.audit import PAUSE_STREAM, AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition, request_stream
 from approvals.facts import facts_of
-from models.audit_book import record_of
-from models.cards import Cards
-from models.thread_lines import Line, ThreadLines
+from approvals.workflow.alert import AlertState, told_of_group
+from models.audit.book import record_of
+from models.outbox.cards import Cards
+from models.outbox.thread_lines import Line, ThreadLines
 from tests.builders import ADA, CHANNEL, TEAM, a_pause, an_alert_group
 from tests.models.records import REASON, ask, now_of, put, with_grounds
 

@@ -1,6 +1,6 @@
 """Turns: several queues share one pace, and none of them starves another."""
 
-from models.turns import Turns
+from models.engine.turns import Turns
 
 HERE = "a channel"
 

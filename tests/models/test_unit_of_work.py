@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit import Transition
+from approvals.audit.events import Transition
 from approvals.errors import Clash
-from approvals.execution import Phase
-from approvals.pause import scope_of
-from approvals.ports import Lane
+from approvals.ports.store import Lane
+from approvals.workflow.execution import Phase
+from approvals.workflow.pause import scope_of
 from tests.builders import ADA, HOUR, MINUTE, a_pause, a_vote
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds
 

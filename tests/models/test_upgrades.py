@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from models.database import Database, open_database
-from models.faults import Inconsistent
-from models.mapping import json_of
-from models.migrate import downgrade, upgrade
+from models.engine.database import Database, open_database
+from models.engine.faults import Inconsistent
+from models.schema.migrate import downgrade, upgrade
+from models.store.mapping import json_of
 from tests.builders import a_ruling
 from tests.fixtures.postgres import PostgresDatabase
 from tests.fixtures.stores import a_store

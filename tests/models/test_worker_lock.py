@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from approvals.errors import Clash, Unavailable
-from models.worker_lock import worker_lock
+from models.store.worker_lock import worker_lock
 
 
 def test_a_second_worker_is_refused(database_url):
@@ -28,7 +28,7 @@ def test_a_second_worker_is_refused(database_url):
 def test_a_killed_worker_leaves_no_lock(database_url):
     """A process that died without a word holds nothing."""
     program = (
-        "import os, sys\nfrom models.worker_lock import worker_lock\n"
+        "import os, sys\nfrom models.store.worker_lock import worker_lock\n"
         "with worker_lock(sys.argv[1]):\n    os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, database_url], check=False)

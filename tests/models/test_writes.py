@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import AlertState
-from approvals.audit import Transition
+from approvals.audit.events import Transition
 from approvals.errors import Clash
-from approvals.execution import Fate, Phase
-from approvals.request import State
-from models.faults import Inconsistent
+from approvals.workflow.alert import AlertState
+from approvals.workflow.execution import Fate, Phase
+from approvals.workflow.request import State
+from models.engine.faults import Inconsistent
 from tests.builders import ADA, BORIS, HOUR, MINUTE, a_pause, a_token, a_vote, an_alert, an_alert_group, an_attempt
 from tests.models.records import approved, ask, now_of, put, queue, refused, with_grounds
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from approvals.policy import Policy
-from models.store import SqlStore
-from models.tables import clock_floor
+from approvals.policy.policy import Policy
+from models.store.store import SqlStore
+from models.store.tables import clock_floor
 from tests.builders import a_policy
 from tests.fakes.cluster import FakeCluster
 from tests.usecases.product import assert_sound

@@ -10,14 +10,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from approvals.ports import Milestone
+from approvals.ports.journey import Milestone
 from tests.usecases.product import product, work_to_the_end
 from tests.world import World
 
 
 @dataclass
 class EndsAt:
-    """Implements :class:`approvals.ports.Journey`: this very process gets the signal when it comes to the milestone."""
+    """Implements :class:`approvals.ports.journey.Journey`: this very process gets the signal when it comes to the milestone."""
 
     milestone: str
     signal: signal.Signals

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import create_engine, text
 
-from approvals.audit import PAUSE_STREAM, request_stream
-from approvals.execution import Attempt, Execution, Phase, Reason
-from approvals.request import Request
-from models.audit_book import AuditBook
+from approvals.audit.events import PAUSE_STREAM, request_stream
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
+from approvals.workflow.request import Request
+from models.audit.book import AuditBook
 from tests.fixtures.postgres import OWNER
 from tests.world import World
 

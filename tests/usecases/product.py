@@ -9,16 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from approvals.audit import verify
-from approvals.ports import Journey
+from approvals.audit.events import verify
+from approvals.ports.journey import Journey
 from bot.clock import new_id, new_salt, utc_now
-from bot.cluster.connections import Source
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.slack.review_part import render_review
-from models.audit_book import AuditBook
-from models.database import open_database
-from models.sealer import Sealer
-from models.store import SqlStore
+from bot.slack.messages.review_part import render_review
+from models.audit.book import AuditBook
+from models.audit.sealer import Sealer
+from models.engine.database import open_database
+from models.store.store import SqlStore
 from tests.builders import INSTALLATION
 from tests.fakes.journey import Remembered
 from tests.models.records import let_pass

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from approvals.canonical import decode
 from approvals.facts import facts_of
-from approvals.ports import Store
-from models.tables import events
+from approvals.ports.store import Store
+from models.store.tables import events
 
 KEYS = {"request": ("id",), "vote": ("id",), "execution": ("id",), "attempt": ("execution", "number"), "pause": ("id",)}
 

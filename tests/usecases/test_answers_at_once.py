@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from approvals.errors import Refused
-from approvals.request import Answer, State
+from approvals.workflow.request import Answer, State
 from bot.clock import new_id, utc_now
 from tests.builders import ADA, BORIS, ELI, a_policy, a_rule, an_approver_set, an_asking
 from tests.fakes.cluster import FakeCluster

@@ -5,14 +5,14 @@ from threading import Barrier, Thread
 
 import pytest
 
+from approvals.change.plan import bound_of, fingerprint_of
 from approvals.errors import Clash, KeyReused, Malformed, OutOfScope, TooMany, Unavailable, Unplannable
 from approvals.facts import facts_of
-from approvals.pause import Scope, ScopeKind
-from approvals.plan import bound_of, fingerprint_of
-from approvals.ports import Milestone
-from approvals.request import Request, State
-from approvals.tokens import created
-from approvals.usecases.escalate import Opened
+from approvals.identity.tokens import created
+from approvals.ports.journey import Milestone
+from approvals.usecases.intake.escalate import Opened
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Request, State
 from tests.builders import (
     ADA,
     CHANNEL,

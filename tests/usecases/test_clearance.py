@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Clash
-from approvals.execution import Phase, Reason
-from approvals.ports import Came, Milestone, Obstacle, Reply
+from approvals.ports.clearance import Obstacle
+from approvals.ports.cluster import Came, Reply
+from approvals.ports.journey import Milestone
+from approvals.workflow.execution import Phase, Reason
 from tests.builders import MINUTE
 from tests.fakes.clearance import FakeClearance
 from tests.usecases.looks import execution_of, held_targets, kinds, stands

@@ -14,12 +14,12 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.execution import LEASE, Fate, Phase
-from approvals.plan import bound_of, bytes_hash, envelope
-from approvals.ports import Milestone
-from approvals.request import State
-from approvals.verb import Effect
-from bot.local.cluster import WRITE, Hold, Seed, StandIn, deployment
+from approvals.change.plan import bound_of, bytes_hash, envelope
+from approvals.ports.journey import Milestone
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import LEASE, Fate, Phase
+from approvals.workflow.request import State
+from sandbox.cluster import WRITE, Hold, Seed, StandIn, deployment
 from tests.bot.cluster.stages import GRANTS, seed_of
 from tests.models.records import let_pass
 from tests.usecases.product import assert_sound, product, work, work_to_the_end

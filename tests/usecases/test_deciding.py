@@ -7,16 +7,16 @@ from functools import partial
 
 import pytest
 
-from approvals.deciding import ruling_today
 from approvals.errors import Clash, Late, Missing, NotEligible, PolicyDenied, Refused, Settled, Stale, Unavailable
-from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
-from approvals.feasibility import DOUBT
-from approvals.people import People, Standing
-from approvals.ports import Lane
-from approvals.request import Answer, State, Via, Vote
-from approvals.review import Rendered
-from approvals.usecases.decide import Given
+from approvals.identity.people import People, Standing
+from approvals.policy.feasibility import DOUBT
+from approvals.ports.store import Lane
+from approvals.presentation.review import Rendered
+from approvals.usecases.people.decide import Given
+from approvals.workflow.deciding import ruling_today
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import Answer, State, Via, Vote
 from tests.builders import (
     ADA,
     BORIS,

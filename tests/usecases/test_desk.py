@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import Alert, AlertState, Delivery
-from approvals.audit import ALERT_STREAM, INTAKE_STREAM, POLICY_STREAM, agent_stream
+from approvals.audit.events import ALERT_STREAM, INTAKE_STREAM, POLICY_STREAM, agent_stream
 from approvals.errors import Clash, Malformed, Missing, OutOfScope, Settled, Unauthorised, Unavailable
 from approvals.facts import facts_of
-from approvals.tokens import Token, TokenKind, token_hash
-from approvals.usecases.admit import LONGEST
-from approvals.usecases.notice import Noticed
+from approvals.identity.tokens import Token, TokenKind, token_hash
+from approvals.usecases.intake.admit import LONGEST
+from approvals.usecases.intake.notice import Noticed
+from approvals.workflow.alert import Alert, AlertState, Delivery
 from tests.builders import CHANNEL, HOUR, a_policy, a_rule, an_alert_group
 from tests.builders import a_report as report_of
 from tests.usecases.looks import kinds, story

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.execution import LEASE, Phase, Reason
-from approvals.pause import Scope, ScopeKind
-from approvals.ports import Milestone
-from approvals.request import Answer, State, Via
-from approvals.usecases.decide import Given
-from approvals.verb import Effect
+from approvals.ports.journey import Milestone
+from approvals.usecases.people.decide import Given
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import LEASE, Phase, Reason
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, State, Via
 from tests.builders import (
     ADA,
     GROUP,

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.execution import Phase
-from approvals.ports import Came, Milestone, Reply, Surroundings
-from approvals.verb import Effect
+from approvals.ports.cluster import Came, Reply, Surroundings
+from approvals.ports.journey import Milestone
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Phase
 from tests.builders import MINUTE, a_target, a_workload, an_action
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds

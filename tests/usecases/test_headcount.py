@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals.people import Standing
-from approvals.policy import Match
-from approvals.usecases.headcount import MOST_SHORTAGES, Shortage
+from approvals.identity.people import Standing
+from approvals.policy.policy import Match
+from approvals.usecases.people.headcount import MOST_SHORTAGES, Shortage
 from tests.builders import (
     ADA,
     BORIS,

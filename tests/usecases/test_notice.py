@@ -7,12 +7,12 @@ from threading import Barrier
 
 import pytest
 
-from approvals.alert import AlertState, Delivery
 from approvals.errors import Clash, Malformed, OutOfScope
-from approvals.tokens import TokenKind
-from approvals.usecases.admit import TokenOver
-from approvals.usecases.notice import Noticed
-from models.cards import Cards
+from approvals.identity.tokens import TokenKind
+from approvals.usecases.intake.admit import TokenOver
+from approvals.usecases.intake.notice import Noticed
+from approvals.workflow.alert import AlertState, Delivery
+from models.outbox.cards import Cards
 from tests.builders import CHANNEL, HOUR, MINUTE, a_policy, a_report
 from tests.usecases.looks import kinds, tamper
 from tests.usecases.mishaps import Unwritable

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from approvals.audit import Kind
-from approvals.execution import Phase, Reason
-from approvals.plan import Change, Redacted
-from approvals.ports import Came, Reply
-from approvals.usecases.execute import NOT_COMPARED
-from approvals.verb import Effect
+from approvals.audit.events import Kind
+from approvals.change.plan import Change, Redacted
+from approvals.ports.cluster import Came, Reply
+from approvals.usecases.execution.execute import NOT_COMPARED
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Phase, Reason
 from tests.builders import ADA, MINUTE, an_action
 from tests.usecases.looks import execution_of, story, tamper
 

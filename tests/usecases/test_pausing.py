@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Paused, Settled, Unavailable
-from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
-from approvals.pause import Pause, Scope, ScopeKind
-from approvals.people import People, Standing
-from approvals.ports import Came, Lane, Milestone, Reply
-from approvals.request import Answer, State
+from approvals.identity.people import People, Standing
+from approvals.ports.cluster import Came, Reply
+from approvals.ports.journey import Milestone
+from approvals.ports.store import Lane
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.pause import Pause, Scope, ScopeKind
+from approvals.workflow.request import Answer, State
 from tests.builders import (
     ADA,
     BORIS,

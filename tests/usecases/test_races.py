@@ -17,10 +17,10 @@ import pytest
 from sqlalchemy import text
 
 from approvals.errors import Refused
-from approvals.execution import Phase, Reason
-from approvals.pause import Scope, ScopeKind
-from approvals.policy import Policy
-from approvals.request import Answer, Request, State
+from approvals.policy.policy import Policy
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, Request, State
 from bot.clock import new_id, utc_now
 from tests.builders import ADA, BORIS, a_policy, a_rule, a_timeout, an_asking
 from tests.fakes.cluster import FakeCluster

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Clash, Forbidden, Missing, Unavailable
-from approvals.execution import LEASE, RESEND_WAIT, Fate, Phase, Reason
-from approvals.pause import Scope, ScopeKind
-from approvals.ports import Came, Milestone, Reply
-from approvals.verb import Effect
+from approvals.ports.cluster import Came, Reply
+from approvals.ports.journey import Milestone
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import LEASE, RESEND_WAIT, Fate, Phase, Reason
+from approvals.workflow.pause import Scope, ScopeKind
 from tests.builders import ADA, BORIS, MINUTE, an_action
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import (

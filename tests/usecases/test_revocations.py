@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.execution import Phase, Reason
 from approvals.facts import facts_of
-from approvals.policy import WhenTokenRevoked
-from approvals.ports import Milestone
-from approvals.request import Answer, State
-from approvals.tokens import created
-from approvals.usecases.revocations import BATCH, Followed
+from approvals.identity.tokens import created
+from approvals.policy.policy import WhenTokenRevoked
+from approvals.ports.journey import Milestone
+from approvals.usecases.people.revocations import BATCH, Followed
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import Answer, State
 from tests.builders import BORIS, HOUR, MINUTE, a_charter, a_policy, a_token, an_action, an_escalation
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import held_targets, kinds, stands, story

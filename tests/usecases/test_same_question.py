@@ -6,12 +6,12 @@ from threading import Barrier
 
 import pytest
 
-from approvals.action import ProposedAction
+from approvals.change.action import ProposedAction
 from approvals.errors import KeyReused, OutOfScope
 from approvals.facts import facts_of
-from approvals.people import People
-from approvals.request import Answer, BoundKey, State
-from approvals.tokens import created
+from approvals.identity.people import People
+from approvals.identity.tokens import created
+from approvals.workflow.request import Answer, BoundKey, State
 from tests.builders import (
     BORIS,
     CHEN,

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from approvals.errors import Forbidden, Unavailable
-from approvals.execution import Phase, Reason
-from approvals.request import Answer
-from approvals.verb import Effect
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.request import Answer
 from tests.builders import BORIS, MINUTE, a_target, a_workload, an_action
 from tests.usecases.looks import execution_of, held_targets, kinds, stands, tamper
 

@@ -7,9 +7,9 @@ import pytest
 
 from approvals.errors import Late, Unavailable
 from approvals.facts import facts_of
-from approvals.request import Answer, State
-from approvals.usecases.expire import BATCH
-from models.cards import Cards
+from approvals.usecases.people.expire import BATCH
+from approvals.workflow.request import Answer, State
+from models.outbox.cards import Cards
 from tests.builders import ADA, HOUR, MINUTE
 from tests.usecases.looks import kinds, story
 from tests.usecases.mishaps import Between, Blind, Unwritable

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from approvals.change.plan import bound_of, bytes_hash
 from approvals.errors import Clash, Forbidden, Unavailable
-from approvals.execution import LEASE, Fate, Phase, Reason
-from approvals.pause import Scope, ScopeKind
-from approvals.people import Standing
-from approvals.plan import bound_of, bytes_hash
-from approvals.ports import Came, Milestone, Reply
-from approvals.request import Answer, State
+from approvals.identity.people import Standing
+from approvals.ports.cluster import Came, Reply
+from approvals.ports.journey import Milestone
+from approvals.workflow.execution import LEASE, Fate, Phase, Reason
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, State
 from tests.builders import (
     ADA,
     BORIS,
@@ -424,7 +425,7 @@ def test_what_may_not_be_sent_as_it_stands_is_not_sent(world, monkeypatch):
     def refuses(*args: Any, **kwargs: Any) -> Any:
         raise Clash("It stands otherwise.")
 
-    monkeypatch.setattr("approvals.usecases.execute.sending", refuses)
+    monkeypatch.setattr("approvals.usecases.execution.execute.sending", refuses)
     world.execute()
 
     assert world.cluster.sent == []

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.execution import Phase, Reason
-from approvals.tokens import revoke
+from approvals.identity.tokens import revoke
+from approvals.workflow.execution import Phase, Reason
 from tests.builders import MINUTE, a_policy, a_token, an_action
 from tests.fakes.cluster import FakeCluster
 from tests.usecases.conftest import StoreTime

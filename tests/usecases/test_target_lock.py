@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.execution import LEASE, Phase, Reason
-from approvals.pause import Scope, ScopeKind
-from approvals.ports import Came, Milestone, Reply
-from approvals.request import Answer
-from approvals.verb import Effect
+from approvals.ports.cluster import Came, Reply
+from approvals.ports.journey import Milestone
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import LEASE, Phase, Reason
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer
 from tests.builders import ADA, BORIS, a_target, a_token, a_workload, an_action
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds, stands

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from approvals import verbs
-from approvals.diff import changes_between
+from approvals.change.diff import changes_between
+from approvals.change.plan import PatchType
 from approvals.errors import Malformed
-from approvals.parameter import WholeNumber
-from approvals.plan import PatchType
-from approvals.verb import Draft, Fence, Kind, Occasion, Verb, field_manager
-from approvals.verbs import REGISTRY, verb_called
+from approvals.verbs.parameter import WholeNumber
+from approvals.verbs.registry import REGISTRY, verb_called
+from approvals.verbs.verb import Draft, Fence, Kind, Occasion, Verb, field_manager
 from tests.builders import ESCALATION, NOON, a_mac, a_target, a_workload, an_action, scale_of
 
 CASES = [(verb, kind) for verb in REGISTRY for kind in verb.kinds]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from approvals.change.plan import Bound, Change, PatchType, Step
+from approvals.change.risk import Risk
 from approvals.errors import Unplannable
-from approvals.fencing import keeps_owners, only_annotation, same_but
-from approvals.plan import Bound, Change, PatchType, Step
-from approvals.risk import Risk
-from approvals.verb import SURROUNDINGS, AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
+from approvals.verbs.fencing import keeps_owners, only_annotation, same_but
 from approvals.verbs.restart import REQUEST_ID, RESTART, RESTARTED_AT
+from approvals.verbs.verb import SURROUNDINGS, AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
 from tests.builders import (
     ESCALATION,
     HOUR,

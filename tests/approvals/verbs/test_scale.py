@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from approvals.change.plan import Bound, Change, PatchType, Resource, Step, bind
+from approvals.change.risk import Risk
 from approvals.errors import Unplannable
-from approvals.fencing import same_but
-from approvals.plan import Bound, Change, PatchType, Resource, Step, bind
-from approvals.risk import Risk
-from approvals.verb import (
+from approvals.verbs.fencing import same_but
+from approvals.verbs.scale import SCALE
+from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Draft,
@@ -23,7 +24,6 @@ from approvals.verb import (
     Stake,
     field_manager,
 )
-from approvals.verbs.scale import SCALE
 from tests.builders import (
     ESCALATION,
     MINUTE,

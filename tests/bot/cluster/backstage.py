@@ -12,13 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from approvals.accounts import ServiceAccount
+from approvals.change.plan import Bound, envelope
 from approvals.facts import instant_text
-from approvals.plan import Bound, envelope
-from bot.cluster.calls import Endpoint, Identity, Times
-from bot.cluster.connections import Source
+from approvals.identity.accounts import ServiceAccount
+from bot.cluster.client.calls import Endpoint, Identity, Times
+from bot.cluster.client.connections import Source
+from bot.cluster.client.identities import Minted
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.identities import Minted
 from tests.bot.cluster.scripted import Answer, Outcome, Received, Script, Server, Silence, serving, status
 from tests.builders import CLUSTER_UID, INSTALLATION, NOON, a_plan, a_workload, an_executor, scale_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import devcluster
+from sandbox import devcluster
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, StandInGround, stand_in
 from tests.fixtures.installation import Installation, installed
 

@@ -11,22 +11,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from approvals.accounts import Installation as Ours
-from approvals.action import Argument, ProposedAction, Target
-from approvals.plan import Plan, Preview, bind, envelope
-from approvals.ports import Came, Reply
-from approvals.standstill import standstill
-from approvals.verb import Effect, Occasion, Progress
-from approvals.verbs import verb_called
-from bot.cluster.access import Grant
-from bot.cluster.connections import Source
+from approvals.change.action import Argument, ProposedAction, Target
+from approvals.change.plan import Plan, Preview, bind, envelope
+from approvals.identity.accounts import Installation as Ours
+from approvals.ports.cluster import Came, Reply
+from approvals.verbs.registry import verb_called
+from approvals.verbs.standstill import standstill
+from approvals.verbs.verb import Effect, Occasion, Progress
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.manifests import manifests
-from bot.local.cluster import Seed, StandIn, accounts_of
-from bot.local.cluster.shop import usual_fences
+from bot.cluster.rights.access import Grant
+from bot.cluster.rights.manifests import manifests
+from sandbox.cluster import Seed, StandIn, accounts_of
+from sandbox.cluster.shop import usual_fences
 from tests.builders import INSTALLATION
-from tests.devcluster.api import Api
 from tests.fixtures.installation import Installation
+from tests.sandbox.devcluster.api import Api
 from tests.waiting import wait_until
 
 ENVIRONMENT = "here"

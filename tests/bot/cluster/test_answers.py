@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from bot.cluster.answers import Answer, describe, warnings_of
+from bot.cluster.client.answers import Answer, describe, warnings_of
 
 LEAK = "env DB_PASSWORD=hunter2"
 

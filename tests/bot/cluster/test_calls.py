@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.cluster import calls
-from bot.cluster.answers import Answer
-from bot.cluster.calls import Client, Endpoint, Identity, Lost, Times, TooLate, Unsent
+from bot.cluster.client import calls
+from bot.cluster.client.answers import Answer
+from bot.cluster.client.calls import Client, Endpoint, Identity, Lost, Times, TooLate, Unsent
 from tests.bot.cluster import scripted
 from tests.bot.cluster.scripted import Reset, Silence, Trickle, serving
 from tests.waiting import wait_until

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from approvals.accounts import ServiceAccount
 from approvals.errors import Unavailable
-from bot.cluster.access import Grant
-from bot.cluster.checks import Finding
-from bot.cluster.connections import Source
+from approvals.identity.accounts import ServiceAccount
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.manifests import canary, manifests
-from bot.local.cluster import StandIn
+from bot.cluster.rights.access import Grant
+from bot.cluster.rights.checks import Finding
+from bot.cluster.rights.manifests import canary, manifests
+from sandbox.cluster import StandIn
 from tests.bot.cluster import stages
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, on_stage
 from tests.bot.cluster.scripted import Answer, status

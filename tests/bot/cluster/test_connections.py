@@ -7,10 +7,10 @@ import pytest
 from kubernetes.config import incluster_config
 
 from approvals.errors import Unavailable
-from bot.cluster import plugins
-from bot.cluster.calls import Endpoint, Identity
-from bot.cluster.connections import Connections, Source, Unusable, read_identity
-from bot.cluster.kubeconfig import LARGEST_KUBECONFIG
+from bot.cluster.client import plugins
+from bot.cluster.client.calls import Endpoint, Identity
+from bot.cluster.client.connections import Connections, Source, Unusable, read_identity
+from bot.cluster.client.kubeconfig import LARGEST_KUBECONFIG
 from tests.bot.cluster.backstage import kubeconfig
 
 

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from approvals.change.plan import Change, fingerprint_of
+from approvals.change.plan import bound_bytes as bytes_of
+from approvals.change.risk import Risk
 from approvals.errors import Unplannable
-from approvals.plan import Change, fingerprint_of
-from approvals.plan import bound_bytes as bytes_of
-from approvals.ports import Came
-from approvals.risk import Risk
-from approvals.verb import Effect, Landed, Progress
-from approvals.verbs import verb_called
+from approvals.ports.cluster import Came
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Effect, Landed, Progress
 from tests.bot.cluster.stages import ENVIRONMENT, PULL_FAILS, utc_now, workload
 from tests.waiting import wait_until
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from approvals.accounts import Installation, ServiceAccount
+from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
-from bot.cluster.answers import Answer
+from bot.cluster.client.answers import Answer
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
-from tests.devcluster.api import bearer, impersonating
 from tests.fixtures.installation import token_of
+from tests.sandbox.devcluster.api import bearer, impersonating
 from tests.waiting import wait_until
 
 MERGE = "application/merge-patch+json"

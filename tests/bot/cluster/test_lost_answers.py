@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.change.plan import envelope
 from approvals.errors import Unavailable
-from approvals.plan import envelope
-from approvals.ports import Came
-from approvals.verb import Landed
-from approvals.verbs import verb_called
-from bot.cluster.calls import Times
+from approvals.ports.cluster import Came
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Landed
+from bot.cluster.client.calls import Times
 from bot.cluster.door import KubernetesCluster
-from bot.local.cluster import WRITE, Cut, Delay, Garbage, Meanwhile, Reset, answered
+from sandbox.cluster import WRITE, Cut, Delay, Garbage, Meanwhile, Reset, answered
 from tests.bot.cluster.stages import AGENT, ENVIRONMENT, Stage, StandInGround, stand_in, utc_now, workload
 
 QUICK = Times(connect=2, read=2, whole=2.5)

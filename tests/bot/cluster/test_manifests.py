@@ -3,12 +3,12 @@ import re
 import pytest
 import yaml
 
-from approvals.accounts import Installation
-from approvals.policy import NamedCluster
-from approvals.verb import AccessRule
-from approvals.verbs import REGISTRY
-from bot.cluster.access import Grant, grants_of, holdings_of, merged
-from bot.cluster.manifests import manifest_files, manifests, selector, yaml_of
+from approvals.identity.accounts import Installation
+from approvals.policy.policy import NamedCluster
+from approvals.verbs.registry import REGISTRY
+from approvals.verbs.verb import AccessRule
+from bot.cluster.rights.access import Grant, grants_of, holdings_of, merged
+from bot.cluster.rights.manifests import manifest_files, manifests, selector, yaml_of
 from tests.builders import INSTALLATION, a_charter, a_policy, an_environment
 
 GRANTS = (

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from approvals import accounts
+from approvals.identity import accounts
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
-from bot.cluster.access import Grant, grants_of
-from bot.cluster.answers import Answer
-from bot.cluster.connections import Source
-from bot.cluster.install import Administrator
-from bot.cluster.manifests import manifests
-from bot.demo.show import own_command, write_policy
+from bot.cluster.client.answers import Answer
+from bot.cluster.client.connections import Source
+from bot.cluster.rights.access import Grant, grants_of
+from bot.cluster.rights.install import Administrator
+from bot.cluster.rights.manifests import manifests
 from bot.policies import read_policy
+from sandbox.demo.show import own_command, write_policy
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
-from tests.devcluster.api import bearer
 from tests.fixtures.installation import collection_of
+from tests.sandbox.devcluster.api import bearer
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"

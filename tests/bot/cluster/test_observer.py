@@ -6,8 +6,8 @@ from time import monotonic
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.standstill import standstill
-from bot.local.cluster import Delay, On
+from approvals.verbs.standstill import standstill
+from sandbox.cluster import Delay, On
 from tests.bot.cluster.stages import AGENT, ENVIRONMENT, Stage, StandInGround, stand_in, utc_now, workload
 
 QUOTA = "create Pod x failed error: pods x is forbidden: exceeded quota: few, requested: pods=1"

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from approvals.change.plan import Change, Evidence
+from approvals.change.risk import Risk
 from approvals.errors import Unavailable, Unplannable
-from approvals.plan import Change, Evidence
-from approvals.risk import Risk
-from approvals.verb import Occasion
-from approvals.verbs import verb_called
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Occasion
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, bound, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, status
 from tests.builders import CLUSTER_UID, NOON, a_workload, an_action, scale_of

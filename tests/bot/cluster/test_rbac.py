@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals.accounts import ServiceAccount
-from bot.cluster.rbac import Bindings, roads, role_grants
-from bot.cluster.rights import Right
+from approvals.identity.accounts import ServiceAccount
+from bot.cluster.rights.rbac import Bindings, roads, role_grants
+from bot.cluster.rights.rules import Right
 
 ACCOUNT = ServiceAccount(namespace="shop", name="exec-scaler-scale")
 BOT = ServiceAccount(namespace="countersign", name="countersign")

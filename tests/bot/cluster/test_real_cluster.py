@@ -7,12 +7,12 @@ from itertools import count
 
 import pytest
 
+from approvals.change.plan import Change, Redacted
 from approvals.errors import Forbidden, Unplannable
-from approvals.plan import Change, Redacted
-from approvals.ports import Came
+from approvals.ports.cluster import Came
 from tests.bot.cluster.stages import AGENT, ENVIRONMENT, PULL_FAILS, RealGround, Stage, autoscaler_for, workload
-from tests.devcluster.api import bearer
 from tests.fixtures.installation import token_of
+from tests.sandbox.devcluster.api import bearer
 from tests.waiting import wait_until
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"

@@ -1,7 +1,7 @@
 import pytest
 
-from approvals.verb import AccessRule
-from bot.cluster.rights import Right, Seen, excess, missing, rights_of, seen_in
+from approvals.verbs.verb import AccessRule
+from bot.cluster.rights.rules import Right, Seen, excess, missing, rights_of, seen_in
 
 ALLOWED = (
     Right(group="apps", resource="deployments/scale", verb="patch"),

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.execution import LEASE, START_TO_SEND
-from approvals.ports import Came, Reply
-from approvals.usecases.execute import REQUEST_TIMEOUT
+from approvals.ports.cluster import Came, Reply
+from approvals.usecases.execution.execute import REQUEST_TIMEOUT
+from approvals.workflow.execution import LEASE, START_TO_SEND
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status

@@ -4,9 +4,9 @@ from copy import deepcopy
 
 import pytest
 
-from approvals.accounts import Installation
-from bot.cluster.fences import fences
-from bot.cluster.standing import fallen
+from approvals.identity.accounts import Installation
+from bot.cluster.rights.fences import fences
+from bot.cluster.rights.standing import fallen
 
 GENERATED = fences(Installation(name="acme"))
 POLICY = "the admission policy countersign-acme-tokens"

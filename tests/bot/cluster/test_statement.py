@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.ports import Obstacle
-from bot.cluster.connections import Source
+from approvals.ports.clearance import Obstacle
+from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
-from bot.cluster.statement import Misstated, Statement
-from bot.local.cluster import StandIn
+from bot.cluster.rights.statement import Misstated, Statement
+from sandbox.cluster import StandIn
 from tests.bot.cluster.stages import ENVIRONMENT, GRANTS, Stage, StandInGround, seed_of, stand_in, utc_now, workload
 from tests.builders import INSTALLATION
 

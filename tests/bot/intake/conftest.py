@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.intake.deps import Rates
-from bot.intake.rates import Rate
-from models.database import Database, open_database
+from bot.intake.gate.rates import Rate
+from models.engine.database import Database, open_database
 from tests.bot.intake.support import Door, a_world, open_door
 from tests.world import HandClock, World
 

@@ -5,12 +5,12 @@ import socket
 import sys
 
 from bot.clock import new_id
+from bot.health.legs import Readiness
 from bot.intake.deps import Deps
 from bot.intake.server import Intake
-from bot.legs import Readiness
-from bot.metrics import Metrics
-from models.database import open_database
-from models.store import SqlStore
+from bot.observe.metrics import Metrics
+from models.engine.database import open_database
+from models.store.store import SqlStore
 from tests.bot.intake.conftest import UNBOUNDED
 from tests.bot.intake.support import a_policy_with_two_agents, small_pools
 from tests.fixtures.stores import CountingSalts

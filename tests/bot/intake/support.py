@@ -17,16 +17,16 @@ from datetime import timedelta
 from typing import Any
 
 from approvals.canonical import decode
-from approvals.tokens import Token, TokenKind
-from bot.intake.crowd import Crowd
+from approvals.identity.tokens import Token, TokenKind
+from bot.health.legs import Readiness
 from bot.intake.deps import Deps, Rates
+from bot.intake.http.crowd import Crowd
+from bot.intake.http.sources import Network
 from bot.intake.server import Intake
-from bot.intake.sources import Network
-from bot.legs import Readiness
-from bot.metrics import Metrics
-from bot.pools import Pool, Pools
-from models.database import Database
-from models.store import SqlStore
+from bot.observe.metrics import Metrics
+from bot.runtime.pools import Pool, Pools
+from models.engine.database import Database
+from models.store.store import SqlStore
 from tests.bot.intake.schemas import faults
 from tests.builders import a_charter, a_policy
 from tests.fixtures.stores import CountingSalts

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.intake.deps import Rates
-from bot.intake.rates import Rate
+from bot.intake.gate.rates import Rate
 from tests.bot.intake.support import ALERTS, MONITOR, a_delivery, open_door
 from tests.builders import CHANNEL
 from tests.waiting import wait_until

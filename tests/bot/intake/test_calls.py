@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.intake.calls import bearer_of
+from bot.intake.http.calls import bearer_of
 
 CREDENTIALS = {
     b"Bearer cst_secret": "cst_secret",

@@ -12,11 +12,11 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
 
-from approvals.verbs import REGISTRY
+from approvals.verbs.registry import REGISTRY
 from bot.intake.contract import describe
-from bot.intake.escalations import body_hash_of
+from bot.intake.routes.escalations import body_hash_of
 from models.payloads.escalation import LARGEST_BODY
-from models.strict_json import parse
+from models.payloads.strict_json import parse
 from tests.bot.intake.schemas import faults, resolved, values
 from tests.bot.intake.support import ESCALATIONS, PROBLEM, Door, a_body
 

@@ -13,11 +13,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from approvals.request import State
-from bot.intake import credentials
+from approvals.workflow.request import State
 from bot.intake.deps import Rates
-from bot.intake.rates import Rate
-from bot.intake.sources import Network
+from bot.intake.gate import credentials
+from bot.intake.gate.rates import Rate
+from bot.intake.http.sources import Network
 from tests.bot.intake.support import (
     AGENT,
     ALERTS,

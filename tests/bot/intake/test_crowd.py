@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bot.intake.crowd import Crowd
+from bot.intake.http.crowd import Crowd
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models.database import open_database
+from models.engine.database import open_database
 from tests.bot.intake.support import (
     AGENT,
     ALERTS,

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.pause import Scope, ScopeKind
-from approvals.request import Answer, Via
-from approvals.usecases.decide import Given
-from bot.intake import escalations
+from approvals.usecases.people.decide import Given
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import Answer, Via
 from bot.intake.deps import Rates
-from bot.intake.rates import Rate
-from bot.pools import Pool
-from models.cards import Cards
+from bot.intake.gate.rates import Rate
+from bot.intake.routes import escalations
+from bot.runtime.pools import Pool
+from models.outbox.cards import Cards
 from tests.bot.intake.support import ESCALATIONS, NARROW, OTHER_AGENT, a_body, open_door, small_pools
 from tests.builders import ADA, MINUTE, a_denial
 from tests.waiting import wait_until

@@ -7,8 +7,8 @@ import pytest
 
 from approvals.errors import Unavailable
 from approvals.facts import instant_text
-from bot.intake import health
-from bot.legs import Leg, LegState, Part, Readiness
+from bot.health.legs import Leg, LegState, Part, Readiness
+from bot.intake.routes import health
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, open_door
 from tests.builders import HOUR, NOON
 from tests.waiting import wait_until

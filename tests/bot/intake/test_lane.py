@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from approvals.errors import Unauthorised, Unavailable
-from approvals.tokens import TokenKind
-from bot.intake.lane import MOST_IN_ONE, Asked, Found, Lane
-from bot.pools import Pool
+from approvals.identity.tokens import TokenKind
+from bot.intake.gate.lane import MOST_IN_ONE, Asked, Found, Lane
+from bot.runtime.pools import Pool
 from tests.builders import a_token
 
 GOOD = a_token()

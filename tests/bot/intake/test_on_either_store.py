@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models.database import Database
+from models.engine.database import Database
 from tests.bot.intake.conftest import UNBOUNDED
 from tests.bot.intake.support import (
     ALERTS,

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from approvals.errors import Unavailable
-from bot.intake import polls
 from bot.intake.deps import Rates
-from bot.intake.escalations import look_in
-from bot.pools import Pool
+from bot.intake.routes import polls
+from bot.intake.routes.escalations import look_in
+from bot.runtime.pools import Pool
 from tests.bot.intake.conftest import UNBOUNDED
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, Answer, Door, open_door, small_pools
 from tests.builders import a_token

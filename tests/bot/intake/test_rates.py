@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.intake.rates import Buckets, Rate
+from bot.intake.gate.rates import Buckets, Rate
 
 
 class Seconds:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from approvals.errors import Unavailable
-from bot.intake import refusals
 from bot.intake.deps import Rates
-from bot.intake.rates import Rate
+from bot.intake.gate import refusals
+from bot.intake.gate.rates import Rate
 from tests.bot.intake.support import ALERTS, ESCALATIONS, MONITOR, OTHER_AGENT, events_in, open_door
 from tests.waiting import wait_until
 

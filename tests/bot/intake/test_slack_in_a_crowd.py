@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from starlette.routing import Route
 
-from bot.intake import gate
-from bot.slack.signed_http import PATH, SignedHttp
+from bot.intake.gate import gate
+from bot.slack.inbound.signed_http import PATH, SignedHttp
 from tests.bot.intake.support import AGENT, ESCALATIONS, Door
 from tests.waiting import wait_until
 

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from bot.intake.sources import Sources
+from bot.intake.http.sources import Sources
 
 NOBODY = Sources()
 PROXIES = Sources([ip_network("10.0.0.0/24"), ip_network("2001:db8:ffff::/64")])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-import models.reading
-from approvals.tokens import TokenKind
+import models.store.reading
+from approvals.identity.tokens import TokenKind
 from tests.bot.intake.support import ESCALATIONS, open_door, scaling
 from tests.builders import MINUTE
 
@@ -139,7 +139,7 @@ def test_a_list_leaves_out_what_lies_outside_and_its_pages_stay_full(narrow, mix
 
 def test_a_look_at_a_list_is_bounded(narrow, mixed, monkeypatch):
     """However much lies outside, one call looks at so much and no more; the page is short, and its cursor goes on (I13)."""
-    monkeypatch.setattr(models.reading, "MOST_PASSED", 3)
+    monkeypatch.setattr(models.store.reading, "MOST_PASSED", 3)
 
     narrowed = _pages(narrow, "limit=3", token=SHOP)
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from approvals.errors import Malformed
-from bot.intake import bodies, wire
-from bot.intake.wire import check_listen
+from bot.intake.http import bodies, wire
+from bot.intake.http.wire import check_listen
 from tests.bot.intake.support import ALERTS, ESCALATIONS, MONITOR, a_body
 from tests.waiting import wait_until
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.database import open_database
-from models.store import SqlStore
+from models.engine.database import open_database
+from models.store.store import SqlStore
 from tests.bot.slack.office import Office
 from tests.builders import NOON
 from tests.fixtures.stores import SteppingClock, a_store

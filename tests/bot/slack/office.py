@@ -16,32 +16,32 @@ from typing import Any, TypeVar
 import uvicorn
 from starlette.applications import Starlette
 
-from approvals.ports import Journey
-from approvals.request import Request
+from approvals.ports.journey import Journey
+from approvals.workflow.request import Request
 from bot import clock
-from bot.legs import Legs
-from bot.local.workspace import Ephemeral, HttpMode, Message, Outcome, Seed, Strictness, Workspace, default_seed
-from bot.pools import standard_pools
-from bot.relay import Relay
-from bot.slack.acting import Acting
-from bot.slack.answers import Answers
-from bot.slack.clients import async_client, client
-from bot.slack.commands import Handle
-from bot.slack.copies import Copies
-from bot.slack.directory import SlackDirectory
-from bot.slack.door import make_app
-from bot.slack.listeners import Listeners
-from bot.slack.painter import SlackPainter
-from bot.slack.pin import Installed
-from bot.slack.poster import SlackPoster
-from bot.slack.review_part import render_review
-from bot.slack.signed_http import SignedHttp
-from bot.slack.sockets import Sockets
-from bot.waits import Waits
-from models.audit_book import AuditBook
-from models.cards import Cards
-from models.store import SqlStore
-from models.thread_lines import ThreadLines
+from bot.health.legs import Legs
+from bot.outbox.relay import Relay
+from bot.runtime.pools import standard_pools
+from bot.runtime.waits import Waits
+from bot.slack.inbound.acting import Acting
+from bot.slack.inbound.answers import Answers
+from bot.slack.inbound.commands import Handle
+from bot.slack.inbound.copies import Copies
+from bot.slack.inbound.door import make_app
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.signed_http import SignedHttp
+from bot.slack.inbound.sockets import Sockets
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.messages.review_part import render_review
+from bot.slack.workspace.clients import async_client, client
+from bot.slack.workspace.directory import SlackDirectory
+from bot.slack.workspace.pin import Installed
+from bot.slack.workspace.poster import SlackPoster
+from models.audit.book import AuditBook
+from models.outbox.cards import Cards
+from models.outbox.thread_lines import ThreadLines
+from models.store.store import SqlStore
+from sandbox.workspace import Ephemeral, HttpMode, Message, Outcome, Seed, Strictness, Workspace, default_seed
 from tests.fakes.journey import Remembered
 from tests.fixtures.stores import SteppingClock
 from tests.waiting import wait_until

@@ -4,18 +4,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from approvals.plan import Change, bound_bytes, fingerprint_of
-from approvals.request import Request
-from approvals.review import Review, review_of
-from approvals.verbs import verb_called
-from bot.delivery import Occasion
-from bot.local.workspace import Message as PostedMessage
-from bot.local.workspace import Strictness
-from bot.local.workspace.kit.rules import characters, message_problems
-from bot.local.workspace.page.drawing import live_things
-from bot.slack.agent_part import Words
-from bot.slack.card import Standing, request_card
-from bot.slack.message import Message, checked
+from approvals.change.plan import Change, bound_bytes, fingerprint_of
+from approvals.presentation.review import Review, review_of
+from approvals.verbs.registry import verb_called
+from approvals.workflow.request import Request
+from bot.outbox.delivery import Occasion
+from bot.slack.kit.message import Message, checked
+from bot.slack.messages.agent_part import Words
+from bot.slack.messages.card import Standing, request_card
+from sandbox.workspace import Message as PostedMessage
+from sandbox.workspace import Strictness
+from sandbox.workspace.kit.rules import characters, message_problems
+from sandbox.workspace.page.drawing import live_things
 from tests.builders import CHEN, a_plan, a_preview, a_request, a_ruling, a_step, evidence
 
 RATIONALE = "p99 is 4.1 s against an objective of 1 s"

@@ -6,15 +6,15 @@ import gc
 import pytest
 
 from approvals.errors import Unavailable
-from bot.delivery import Uncertain
-from bot.slack.answers import Answers, Person
-from bot.slack.checks import check_app, check_channel, check_group
-from bot.slack.clients import async_client, client
-from bot.slack.directory import SlackDirectory
-from bot.slack.kit import markup
-from bot.slack.listeners import NO_FORM
-from bot.slack.message import Message
-from bot.slack.poster import SlackPoster
+from bot.outbox.delivery import Uncertain
+from bot.slack.inbound.answers import Answers, Person
+from bot.slack.inbound.listeners import NO_FORM
+from bot.slack.kit.blocks import markup
+from bot.slack.kit.message import Message
+from bot.slack.workspace.checks import check_app, check_channel, check_group
+from bot.slack.workspace.clients import async_client, client
+from bot.slack.workspace.directory import SlackDirectory
+from bot.slack.workspace.poster import SlackPoster
 from tests.bot.cluster.scripted import Answer, Verbatim, serving
 from tests.bot.slack.office import REPLACES, text_of
 from tests.builders import ADA, CHANNEL, GROUP, MINUTE, NOON, TEAM, a_policy

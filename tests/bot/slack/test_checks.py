@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from approvals.errors import Unavailable
-from bot.local.workspace import Channel, default_seed
-from bot.slack.checks import check_app, check_channel, check_group
-from bot.slack.clients import client
-from bot.slack.errors import Why
-from bot.slack.pin import Installed
+from bot.slack.workspace.checks import check_app, check_channel, check_group
+from bot.slack.workspace.clients import client
+from bot.slack.workspace.errors import Why
+from bot.slack.workspace.pin import Installed
+from sandbox.workspace import Channel, default_seed
 from tests.builders import GROUP, a_policy, an_approver_set, an_environment
 
 POLICY = a_policy(approver_sets={"platform": an_approver_set(groups=(GROUP,))})

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.people import People
-from approvals.policy import Owners
-from approvals.ports import Lane
-from approvals.request import State
-from bot.slack.acting import Acting
-from bot.slack.answers import Answers, Person
-from bot.slack.clients import async_client
+from approvals.identity.people import People
+from approvals.policy.policy import Owners
+from approvals.ports.store import Lane
+from approvals.workflow.request import State
+from bot.slack.inbound.acting import Acting
+from bot.slack.inbound.answers import Answers, Person
+from bot.slack.workspace.clients import async_client
 from tests.bot.slack.office import text_of
 from tests.builders import (
     ADA,

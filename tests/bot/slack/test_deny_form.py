@@ -2,10 +2,10 @@
 
 import pytest
 
-from approvals.request import State
-from bot.slack.deny_form import denial_of, reason_of, title_of
-from bot.slack.listeners import NO_FORM, UNREADABLE
-from bot.slack.payloads import Click, View
+from approvals.workflow.request import State
+from bot.slack.inbound.deny_form import denial_of, reason_of, title_of
+from bot.slack.inbound.listeners import NO_FORM, UNREADABLE
+from bot.slack.inbound.payloads import Click, View
 from tests.builders import ADA, BORIS, MINUTE
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from approvals.people import Membership, Standing
-from approvals.ports import Lane
-from bot.local.workspace import UserGroup, default_seed
-from bot.slack.directory import AT_ONCE, PATIENCE_SECONDS, Kept, SlackDirectory
+from approvals.identity.people import Membership, Standing
+from approvals.ports.store import Lane
+from bot.slack.workspace.directory import AT_ONCE, PATIENCE_SECONDS, Kept, SlackDirectory
+from sandbox.workspace import UserGroup, default_seed
 from tests.builders import ADA, BORIS, ELI, GROUP, HOUR, NOON, TEAM
 from tests.waiting import wait_until
 

@@ -10,13 +10,13 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from approvals.errors import Unavailable
-from bot.slack.acting import Acting
-from bot.slack.answers import Answers, Person, body_of, may_answer_at
-from bot.slack.clients import async_client
-from bot.slack.deny_form import told
-from bot.slack.door import NO_SUCH, NOT_OURS
-from bot.slack.payloads import Team, User, account_of
-from bot.slack.pin import Installed, belongs
+from bot.slack.inbound.acting import Acting
+from bot.slack.inbound.answers import Answers, Person, body_of, may_answer_at
+from bot.slack.inbound.deny_form import told
+from bot.slack.inbound.door import NO_SUCH, NOT_OURS
+from bot.slack.inbound.payloads import Team, User, account_of
+from bot.slack.workspace.clients import async_client
+from bot.slack.workspace.pin import Installed, belongs
 
 INSTALLED = Installed(team="T0COUNTERSIGN", bot_id="B0COUNTERSIGN", bot_user="U0COUNTERSIGN")
 OURS = {"bot_id": "B0COUNTERSIGN", "app_id": "A0COUNTERSIGN"}

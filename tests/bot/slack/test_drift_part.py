@@ -2,8 +2,8 @@
 
 import pytest
 
-from approvals.plan import Change
-from bot.slack.drift_part import ROOM, drift_elements
+from approvals.change.plan import Change
+from bot.slack.messages.drift_part import ROOM, drift_elements
 
 
 def _drawn(*drift):

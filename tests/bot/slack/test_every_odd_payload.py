@@ -18,9 +18,9 @@ from urllib.parse import urlencode
 import pytest
 
 from approvals.errors import NotEligible
-from approvals.usecases.decide import Decide
-from approvals.usecases.pause import EngagePause
-from bot.slack.answers import Answers, Person
+from approvals.usecases.operation.pause import EngagePause
+from approvals.usecases.people.decide import Decide
+from bot.slack.inbound.answers import Answers, Person
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_odd_payloads import FORM, command_fields, framed, sent, signed, view_payload
 from tests.bot.slack.test_races import click_payload

@@ -6,27 +6,27 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import Alert, AlertState, Cut
-from approvals.digest import Head, WeeklyDigest
-from approvals.execution import Phase, Reason
+from approvals.change.plan import Change, Redacted
+from approvals.change.risk import Risk
 from approvals.facts import facts_of
-from approvals.monitor import RefusedDeliveries
-from approvals.pause import Consent, Scope, ScopeKind
-from approvals.plan import Change, Redacted
-from approvals.ports import HeldBack
-from approvals.request import Earlier, State
-from approvals.risk import Risk
-from approvals.verb import Effect
-from bot.delivery import Detail, Occasion, Told
-from bot.slack.alert_message import alert_message, refused_message
-from bot.slack.buttons import APPROVE, DENY, Asked
-from bot.slack.card import outcome_card, without_words
-from bot.slack.deny_form import Denial, form
-from bot.slack.digest_message import digest_message
-from bot.slack.message import checked
-from bot.slack.pause_message import Notice, pause_message
-from bot.slack.plain_message import plain_lines, plain_pause, plain_request, plain_subject
-from bot.slack.thread_message import thread_message
+from approvals.ports.rows import HeldBack
+from approvals.presentation.digest import Head, WeeklyDigest
+from approvals.verbs.verb import Effect
+from approvals.workflow.alert import Alert, AlertState, Cut
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.monitor import RefusedDeliveries
+from approvals.workflow.pause import Consent, Scope, ScopeKind
+from approvals.workflow.request import Earlier, State
+from bot.outbox.delivery import Detail, Occasion, Told
+from bot.slack.inbound.deny_form import Denial, form
+from bot.slack.kit.message import checked
+from bot.slack.messages.alert_message import alert_message, refused_message
+from bot.slack.messages.buttons import APPROVE, DENY, Asked
+from bot.slack.messages.card import outcome_card, without_words
+from bot.slack.messages.digest_message import digest_message
+from bot.slack.messages.pause_message import Notice, pause_message
+from bot.slack.messages.plain_message import plain_lines, plain_pause, plain_request, plain_subject
+from bot.slack.messages.thread_message import thread_message
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, short_fingerprint
 from tests.builders import (
     ADA,

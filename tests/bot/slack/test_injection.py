@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approvals.alert import Cut
-from bot.delivery import Occasion, Told
-from bot.slack.agent_part import AGENT
-from bot.slack.alert_message import ALERTS, alert_message
-from bot.slack.message import checked
-from bot.slack.pause_message import Notice, pause_message
-from bot.slack.thread_message import thread_message
+from approvals.workflow.alert import Cut
+from bot.outbox.delivery import Occasion, Told
+from bot.slack.kit.message import checked
+from bot.slack.messages.agent_part import AGENT
+from bot.slack.messages.alert_message import ALERTS, alert_message
+from bot.slack.messages.pause_message import Notice, pause_message
+from bot.slack.messages.thread_message import thread_message
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import RATIONALE, a_card, a_standing_of, live, problems, short_fingerprint, words
 from tests.builders import a_pause, an_alert, an_alert_group

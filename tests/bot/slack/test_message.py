@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot.delivery import Unsendable
-from bot.slack.kit import context, date_markup, header, line, markup, rich_text, words
-from bot.slack.message import Message, checked
+from bot.outbox.delivery import Unsendable
+from bot.slack.kit.blocks import context, date_markup, header, line, markup, rich_text, words
+from bot.slack.kit.message import Message, checked
 from tests.builders import NOON
 
 

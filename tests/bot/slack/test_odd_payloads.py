@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from approvals.request import State
-from bot.slack.deny_form import told
+from approvals.workflow.request import State
+from bot.slack.inbound.deny_form import told
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_races import click_payload
 
@@ -234,10 +234,10 @@ def test_an_error_of_ours_while_reading_is_answered_and_logged(asked, monkeypatc
     def breaks(*_: object) -> None:
         raise RuntimeError("private words")
 
-    monkeypatch.setattr("bot.slack.reader._checked", breaks)
+    monkeypatch.setattr("bot.slack.inbound.reader._checked", breaks)
     answers = {name: sent(asked, kind, json.dumps(one)) for name, (kind, one) in payloads.items()}
     # What tells whom to answer may break as well.
-    monkeypatch.setattr("bot.slack.reader.person_of", breaks)
+    monkeypatch.setattr("bot.slack.inbound.reader.person_of", breaks)
     again = sent(asked, *_written(payloads["form"]))
 
     assert {status for status, _ in [*answers.values(), again]} == {200}

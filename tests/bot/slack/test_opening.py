@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.legs import Legs, LegState, Part
-from bot.slack.opening import Opening
-from bot.slack.pin import Installed
+from bot.health.legs import Legs, LegState, Part
+from bot.slack.inbound.opening import Opening
+from bot.slack.workspace.pin import Installed
 from tests.world import HandClock
 
 US = Installed(team="T0", bot_id="B0", bot_user="U0")

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from approvals.people import Standing
-from approvals.request import State
-from bot.local.workspace import default_seed
-from bot.slack.listeners import ELSEWHERE
+from approvals.identity.people import Standing
+from approvals.workflow.request import State
+from bot.slack.inbound.listeners import ELSEWHERE
+from sandbox.workspace import default_seed
 from tests.builders import ADA, BORIS, NOON, TEAM
 
 ORGANISATION = "E0HARBOUR"

@@ -6,19 +6,19 @@ from typing import cast
 
 import pytest
 
-from approvals.escalation import Breach
-from approvals.execution import Phase
-from approvals.pause import scope_of
-from approvals.people import People
-from approvals.ports import Reading
-from approvals.request import Answer, Earlier, State
-from approvals.verb import Effect
-from bot.delivery import Drawn, NotAsApproved, Occasion
-from bot.slack.buttons import APPROVE, DENY, DENY_WITH_REASON
-from bot.slack.outcome_part import earlier_line, execution_line, outcome_line
-from bot.slack.painter import SlackPainter
-from bot.slack.review_part import draw_review, render_review
-from models.marks import shown_of
+from approvals.identity.people import People
+from approvals.ports.reading import Reading
+from approvals.verbs.verb import Effect
+from approvals.workflow.escalation import Breach
+from approvals.workflow.execution import Phase
+from approvals.workflow.pause import scope_of
+from approvals.workflow.request import Answer, Earlier, State
+from bot.outbox.delivery import Drawn, NotAsApproved, Occasion
+from bot.slack.messages.buttons import APPROVE, DENY, DENY_WITH_REASON
+from bot.slack.messages.outcome_part import earlier_line, execution_line, outcome_line
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.messages.review_part import draw_review, render_review
+from models.store.marks import shown_of
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, words
 from tests.builders import (
@@ -264,7 +264,7 @@ def test_more_claims_and_exhibits_than_a_card_shows_are_counted():
 
 @pytest.mark.parametrize("message", ["", "The cluster cannot be reached."])
 def test_what_shows_alike_is_drawn_alike(message):
-    """A card is not drawn again where :func:`models.marks.shown_of` sees no change: so its line must be the same."""
+    """A card is not drawn again where :func:`models.store.marks.shown_of` sees no change: so its line must be the same."""
     lines: dict[object, set[str]] = {}
     for phase in Phase:
         for effect in (None, *Effect):

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.pause import Scope, ScopeKind
-from approvals.request import State
-from approvals.wording import UNKNOWN_FORM, Stop
-from bot.slack.commands import BROKEN, GRAMMAR, Off, Status, wish_of
-from models.redraws import Redraws
+from approvals.presentation.wording import UNKNOWN_FORM, Stop
+from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.request import State
+from bot.slack.inbound.commands import BROKEN, GRAMMAR, Off, Status, wish_of
+from models.outbox.redraws import Redraws
 from tests.bot.slack.office import text_of
 from tests.builders import ADA, BORIS, DINA, MINUTE, a_policy, a_rule, an_asking
 from tests.world import FixedPolicies

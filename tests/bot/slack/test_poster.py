@@ -9,12 +9,12 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.slack_response import SlackResponse
 
-from bot.delivery import Gone, Later, Pace, Rejected, Stuck, Uncertain
-from bot.slack.clients import client, is_loopback
-from bot.slack.errors import meaning_of
-from bot.slack.kit import markup
-from bot.slack.message import Message
-from bot.slack.poster import Bucket, Shared, SlackPoster
+from bot.outbox.delivery import Gone, Later, Pace, Rejected, Stuck, Uncertain
+from bot.slack.kit.blocks import markup
+from bot.slack.kit.message import Message
+from bot.slack.workspace.clients import client, is_loopback
+from bot.slack.workspace.errors import meaning_of
+from bot.slack.workspace.poster import Bucket, Shared, SlackPoster
 from tests.bot.slack.office import PROD
 from tests.builders import CHANNEL, TEAM
 

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from approvals.request import State
-from bot.slack.acting import BROKEN
+from approvals.workflow.request import State
+from bot.slack.inbound.acting import BROKEN
 from tests.bot.slack.office import PATIENT, SECRET
 from tests.builders import ADA, BORIS
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from approvals.policy import Owners
-from approvals.request import Answer, State, Via
-from bot.local.workspace import default_seed
-from bot.slack.listeners import UNKNOWN
+from approvals.policy.policy import Owners
+from approvals.workflow.request import Answer, State, Via
+from bot.slack.inbound.listeners import UNKNOWN
+from sandbox.workspace import default_seed
 from tests.bot.slack.office import PROD
 from tests.builders import (
     ADA,

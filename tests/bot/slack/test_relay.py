@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from approvals.alert import AlertState, Delivery
-from approvals.ports import Milestone
-from approvals.request import State
-from approvals.tokens import TokenKind, created
+from approvals.identity.tokens import TokenKind, created
+from approvals.ports.journey import Milestone
+from approvals.workflow.alert import AlertState, Delivery
+from approvals.workflow.request import State
 from tests.bot.slack.office import PROD, REPLACES, is_answerable, text_of
 from tests.builders import ADA, NOON, a_report, a_token, an_action
 from tests.fakes.journey import Crash, CrashesAt

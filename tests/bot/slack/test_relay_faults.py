@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.request import State
-from bot.local.workspace import Strictness
-from models.cards import Backlog
+from approvals.workflow.request import State
+from models.outbox.cards import Backlog
+from sandbox.workspace import Strictness
 from tests.bot.slack.office import PROD, REPLACES, is_answerable, text_of
 from tests.builders import ADA, MINUTE, an_action
 

@@ -3,12 +3,12 @@
 import pytest
 
 from approvals.errors import NotEligible
-from approvals.request import Answer
-from bot.delivery import Unsendable
-from bot.relay import Relay
-from bot.slack.clients import client
-from bot.slack.painter import SlackPainter
-from bot.slack.poster import SlackPoster
+from approvals.workflow.request import Answer
+from bot.outbox.delivery import Unsendable
+from bot.outbox.relay import Relay
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.workspace.clients import client
+from bot.slack.workspace.poster import SlackPoster
 from tests.bot.slack.office import PROD, is_answerable, unforeseen
 from tests.builders import ADA, DINA, MINUTE
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.plan import Redacted
-from approvals.risk import Risk
-from bot.delivery import Occasion
-from bot.slack.review_part import draw_review, render_review
+from approvals.change.plan import Redacted
+from approvals.change.risk import Risk
+from bot.outbox.delivery import Occasion
+from bot.slack.messages.review_part import draw_review, render_review
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems
 from tests.builders import a_change, a_request

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from approvals.request import State
-from bot.slack.reader import LARGEST
-from bot.slack.signed_http import MOST_CHECKED, SignedHttp
+from approvals.workflow.request import State
+from bot.slack.inbound.reader import LARGEST
+from bot.slack.inbound.signed_http import MOST_CHECKED, SignedHttp
 from tests.bot.slack.office import SECRET
 from tests.bot.slack.test_races import click_payload, send, signed_request
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.legs import Part
-from bot.slack.clients import async_client
-from bot.slack.errors import MOST_WAIT
-from bot.slack.sockets import Sockets
-from bot.waits import Waits
+from bot.health.legs import Part
+from bot.runtime.waits import Waits
+from bot.slack.inbound.sockets import Sockets
+from bot.slack.workspace.clients import async_client
+from bot.slack.workspace.errors import MOST_WAIT
 
 NO_APP: Any = None
 """No frame that needs an answer comes here."""

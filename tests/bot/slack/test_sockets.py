@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.request import State
-from bot.legs import LegState, Part
+from approvals.workflow.request import State
+from bot.health.legs import LegState, Part
 from tests.bot.slack.office import PATIENT
 from tests.builders import ADA
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.alert import AlertState, Delivery
-from approvals.request import State
-from approvals.tokens import TokenKind, created
-from bot.local.workspace import Strictness
+from approvals.identity.tokens import TokenKind, created
+from approvals.workflow.alert import AlertState, Delivery
+from approvals.workflow.request import State
+from sandbox.workspace import Strictness
 from tests.bot.slack.office import is_answerable, text_of
 from tests.builders import ADA, NOON, a_report, a_token, an_action
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.text import cut, escaped, exact, quoted, unescaped, visible, visible_line
+from bot.slack.kit.text import cut, escaped, exact, quoted, unescaped, visible, visible_line
 
 LOOKS_EMPTY = "\u200b\u00ad\ufeff\u034f\ufe0f\u3164\u115f\u2800\U000e0041\U000e0001\u2060\u180e\u17b4\uffa0"
 REORDERS = "\u202e\u202a\u2066\u2067\u2068\u2069\u061c\u200f\u202c"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from approvals.alert import AlertState, Delivery
 from approvals.errors import Malformed
+from approvals.workflow.alert import AlertState, Delivery
 from models.payloads import alertmanager, delivery_of
 from models.payloads.alertmanager import MOST_ALERTS
 

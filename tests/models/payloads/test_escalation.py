@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from approvals.action import ProposedAction, Target
+from approvals.change.action import ProposedAction, Target
 from approvals.errors import Malformed
-from approvals.escalation import Breach, Escalation, Exhibit, Plea
-from approvals.parameter import WholeNumber
-from approvals.verbs import REGISTRY
+from approvals.verbs.parameter import WholeNumber
+from approvals.verbs.registry import REGISTRY
+from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
 from models.payloads import EscalationPayload, escalation_of, read
 from models.payloads.escalation import LARGEST_BODY
-from models.strict_json import parse
+from models.payloads.strict_json import parse
 from tests.models.payloads.values import values_of
 
 TARGET = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.action import ProposedAction, Target
+from approvals.change.action import ProposedAction, Target
 from approvals.errors import Malformed
-from approvals.parameter import Choice, Switch, WholeNumber, Word
-from approvals.verbs import verb_called
+from approvals.verbs.parameter import Choice, Switch, WholeNumber, Word
+from approvals.verbs.registry import verb_called
 from models.payloads import read
 from models.payloads.escalation import action_of
 from tests.builders import an_action

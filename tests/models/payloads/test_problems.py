@@ -7,7 +7,7 @@ import pytest
 
 from approvals import errors
 from models.payloads import problem_of, status_of
-from models.strict_json import Unreadable
+from models.payloads.strict_json import Unreadable
 
 STATUSES = {
     errors.Refused: 400,

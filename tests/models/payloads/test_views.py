@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from approvals.action import ProposedAction, Target
-from approvals.execution import Execution, Phase, Reason
-from approvals.plan import Bound, Change, PatchType, Redacted, Resource, Step
-from approvals.policy import Ruling
-from approvals.request import Refusal, Request, State
-from approvals.risk import Risk
-from approvals.verb import Effect
+from approvals.change.action import ProposedAction, Target
+from approvals.change.plan import Bound, Change, PatchType, Redacted, Resource, Step
+from approvals.change.risk import Risk
+from approvals.policy.policy import Ruling
+from approvals.verbs.verb import Effect
+from approvals.workflow.execution import Execution, Phase, Reason
+from approvals.workflow.request import Refusal, Request, State
 from models.payloads import EscalationPageView, view_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from approvals.parameter import Choice, Parameter, Switch, WholeNumber, Word
+from approvals.verbs.parameter import Choice, Parameter, Switch, WholeNumber, Word
 
 
 def values_of(parameter: Parameter) -> st.SearchStrategy[Any]:

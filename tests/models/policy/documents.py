@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from approvals.accounts import Installation
-from approvals.people import ApproverSet, People
-from approvals.policy import (
+from approvals.change.risk import Risk
+from approvals.identity.accounts import Installation
+from approvals.identity.people import ApproverSet, People
+from approvals.policy.policy import (
     Asking,
     Charter,
     DigestSchedule,
@@ -25,7 +26,6 @@ from approvals.policy import (
     Timeout,
     WhenTokenRevoked,
 )
-from approvals.risk import Risk
 
 PEOPLE = {
     "ana": ["T0LOCAL:U0ANA", "os:ana"],

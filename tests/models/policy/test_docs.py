@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.local.workspace.seed import default_seed
+from models.policy.file import check_policy, describe
 from models.policy.shapes import (
     AgentShape,
     ApproversShape,
@@ -21,7 +21,7 @@ from models.policy.shapes import (
     RuleShape,
     TimeoutShape,
 )
-from models.policy_file import check_policy, describe
+from sandbox.workspace.seed import default_seed
 from tests.models.policy.cases import MISTAKES
 from tests.models.policy.test_reading import BORROWED
 from tests.models.policy.test_remarks import REMARKS

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from models.policy.file import load_policy
 from models.policy.reading import LARGEST_FILE, Scalar, read_document
-from models.policy_file import load_policy
 from tests.models.policy.texts import BASE, changed, mistakes_in
 
 BORROWED = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.policy_file import check_policy, describe
+from models.policy.file import check_policy, describe
 from tests.models.policy.texts import BASE, changed
 
 SECOND_RULE = """\

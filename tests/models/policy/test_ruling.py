@@ -5,10 +5,10 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals.action import ProposedAction, Target
-from approvals.policy import rule_on
-from approvals.risk import Risk
-from models.policy_file import load_policy
+from approvals.change.action import ProposedAction, Target
+from approvals.change.risk import Risk
+from approvals.policy.policy import rule_on
+from models.policy.file import load_policy
 from tests.models.policy.documents import (
     AGENTS,
     CLAUSES,

@@ -1,6 +1,6 @@
 """A small policy as text, and the ways in which tests change it."""
 
-from models.policy_file import PolicyMistakes, load_policy
+from models.policy.file import PolicyMistakes, load_policy
 
 BASE = """\
 version: 1

@@ -1,0 +1,1 @@
+"""The audit trail: its events, and the chain that makes tampering evident."""

@@ -1,0 +1,1 @@
+"""What is to be done: the action that an agent wants, the plan that binds it, the difference that people review."""

@@ -1,0 +1,1 @@
+"""What people are shown: the review, outside text made visible, sentences, stories and the weekly digest."""

@@ -1,0 +1,1 @@
+"""How an approved change is carried out, at most once."""

@@ -1,0 +1,209 @@
+"""Start: the last check before a change may be sent, and the start record.
+
+Authority is asked for anew, before any lock. Then, under the start gate, the environment's lock and the rows' locks, the target's
+and the token's among them, everything is read in fresh statements and judged once more: pause, validity, revocation, today's
+policy, quorum, whether the environment is cleared and the target is free. Only then is the start record written. Checking the
+pause in the claiming statement instead was measured to let a start through after a committed pause.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from approvals.audit.events import NOTHING, Transition
+from approvals.change.image import image_hash
+from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
+from approvals.identity.people import Authority
+from approvals.identity.tokens import Token
+from approvals.policy.policy import groups_of
+from approvals.ports.clearance import Clearance, Obstacle
+from approvals.ports.directory import Directory
+from approvals.ports.policies import Policies
+from approvals.ports.store import Store, UnitOfWork
+from approvals.usecases.standing import bench_for, cancels_for_token, slack_accounts, voters_of
+from approvals.workflow.deciding import ruling_today
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
+from approvals.workflow.pause import open_pause_over
+from approvals.workflow.request import Bench, Request, State, check_quorum
+
+WAIT: Final = timedelta(seconds=5)
+"""How long a start waits whose target is taken, or whose approvers cannot be asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An execution after its start was judged, and its start record; None where it may not be sent now."""
+
+    execution: Execution
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A verdict: it may start later, and why not now."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What a start is judged on, as it stands once every lock is held."""
+
+    execution: Execution
+    request: Request
+    token: Token | None
+    is_free: bool
+    """Whether the target's lock is this execution's now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The check and the record."""
+
+    store: Store
+    policies: Policies
+    directory: Directory
+    clearance: Clearance
+
+    def __call__(
+        self,
+        execution: Execution,
+        request: Request,
+        *,
+        resource_version: str,
+        object_generation: int,
+        request_hash: str,
+        image: bytes,
+    ) -> Started:
+        """Return the execution armed, put back or voided, committed.
+
+        Args:
+            execution: Claimed by this worker, or waiting and unclaimed, as it was looked at.
+            request: What it carries out.
+            resource_version: Of the object, as it was just planned on.
+            object_generation: Likewise.
+            request_hash: Of the exact bytes that would be sent.
+            image: Of the whole target as the dry run just answered it.
+
+        Raises:
+            Clash: Another worker holds it by now.
+        """
+        authority = self._ask(request)
+        with self.store.writing() as uow:
+            rows = _locked(uow, execution, request)
+            bench, verdict = self._judged(uow, rows, authority)
+            if isinstance(verdict, Waits):
+                return _put_back(uow, rows.execution, verdict.message, now=bench.now)
+            if verdict is None:
+                uow.save_image(image_hash(image), image)
+                claimed = claim(rows.execution, now=bench.now) if rows.execution.state is Phase.QUEUED else NOTHING
+                verdict = claimed.then(
+                    arm(
+                        _execution_in(claimed) or rows.execution,
+                        resource_version=resource_version,
+                        object_generation=object_generation,
+                        request_hash=request_hash,
+                        image=image_hash(image),
+                        epoch=bench.epoch,
+                        now=bench.now,
+                    )
+                )
+            return _saved(uow, verdict, rows.execution)
+
+    def _judged(self, uow: UnitOfWork, rows: _Rows, authority: Authority) -> tuple[Bench, Transition | Waits | None]:
+        """Return the bench, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
+        policy = self.policies.current()
+        bench = bench_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
+        is_revoked = _is_revoked(rows.token) and cancels_for_token(policy, rows.request.agent)
+        obstacle = self.clearance.obstacle(rows.execution.environment)
+        return bench, _verdict(rows, bench, is_revoked=is_revoked, obstacle=obstacle)
+
+    def _ask(self, request: Request) -> Authority:
+        with self.store.reading() as reading:
+            voters, at = voters_of(reading, request.id), reading.now
+        groups = groups_of(ruling_today(request, self.policies.current()))
+        return self.directory.authority(accounts=slack_accounts(voters), groups=groups, at=at, anew=True)
+
+
+def _locked(uow: UnitOfWork, execution: Execution, request: Request) -> _Rows:
+    """Return the rows of a start, having taken every lock of it in the one order there is.
+
+    Raises:
+        Clash: Another worker holds it by now.
+    """
+    uow.lock_gate(exclusive=False)
+    uow.lock_environment(execution.environment)
+    held_request = uow.lock_request(request.id)
+    held = uow.lock_execution(execution.id)
+    if held is None or held_request is None or not _is_as_seen(held, execution):
+        raise Clash("Another worker holds it.")
+    # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
+    # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
+    is_free = uow.lock_target(held)
+    token = None if held_request.token is None else uow.lock_token(held_request.token)
+    return _Rows(execution=held, request=held_request, token=token, is_free=is_free)
+
+
+def _is_as_seen(held: Execution, execution: Execution) -> bool:
+    """Tell whether the row is still this worker's, or, where nobody has claimed it, as it was looked at."""
+    if execution.lease_until is None:
+        return held.revision == execution.revision
+    return held.generation == execution.generation
+
+
+def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datetime) -> Started:
+    """Return an execution that waits on, its target given back: told once for each reason, then only looked at later."""
+    uow.release_target(execution)
+    if execution.state is Phase.QUEUED and is_told(execution, message):
+        waits = execution
+    else:
+        transition = put_back(execution, now=now, wait=WAIT, message=message)
+        uow.save(transition)
+        waits = _execution_in(transition) or execution
+    uow.look_later(execution.id, now + WAIT, setbacks=1)
+    return Started(execution=waits, attempt=None)
+
+
+def _verdict(rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle | None) -> Transition | Waits | None:
+    """Return what stops the start, or lets it wait, or None."""
+    execution, request = rows.execution, rows.request
+    if request.state is not State.APPROVED:
+        return void(execution, Reason.CANCELLED, now=bench.now)
+    if bench.now >= execution.valid_until:
+        return void(execution, Reason.LAPSED, now=bench.now)
+    if open_pause_over(bench.pauses, request.place) is not None:
+        return void(execution, Reason.PAUSED, now=bench.now)
+    if is_revoked:
+        return void(execution, Reason.TOKEN_REVOKED, now=bench.now)
+    try:
+        check_quorum(request, bench)
+    except PolicyDenied:
+        return void(execution, Reason.POLICY, now=bench.now)
+    except NotEligible as error:
+        return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
+    except Unavailable as error:
+        return Waits(message=error.sentence)
+    if obstacle is not None:
+        return Waits(message=obstacle.sentence)
+    if not rows.is_free:
+        return Waits(message="Another change of the same target is under way.")
+    return None
+
+
+def _is_revoked(token: Token | None) -> bool:
+    return token is not None and token.revoked_at is not None
+
+
+def _saved(uow: UnitOfWork, transition: Transition, before: Execution) -> Started:
+    """Return an execution that was armed or voided, saved; one that may not start gives its target back."""
+    uow.save(transition)
+    attempt = next((noun for noun in transition.nouns if isinstance(noun, Attempt)), None)
+    started = Started(execution=_execution_in(transition) or before, attempt=attempt)
+    if attempt is None:
+        uow.release_target(started.execution)
+    return started
+
+
+def _execution_in(transition: Transition) -> Execution | None:
+    """Return the execution as a transition leaves it."""
+    return next((noun for noun in reversed(transition.nouns) if isinstance(noun, Execution)), None)

@@ -1,0 +1,1 @@
+"""How what agents and monitors send comes in."""

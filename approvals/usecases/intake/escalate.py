@@ -1,0 +1,505 @@
+"""Escalate: put an agent's plea before people, or refuse it.
+
+Scope, pause and every rule that denies come first, so that no agent can make us read or dry-run what it may not touch; then
+the cluster door previews the exact change, outside any transaction; then, in one transaction, everything is judged again on fresh
+reads and the question is stored with its ruling, its plan and the hash of what people will be shown. A refusal is stored
+too, so that the same key gets the same answer again.
+
+Whoever asks for an effect again, for the same person, while the question of it waits, is given that question: one effect rings
+people's phones once. The new key stands for it from then on. Another agent's question is never handed out (I16).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from approvals.change.plan import Bound, Plan, Preview, bind, bytes_of, check_changes, effect_key, fingerprint_of
+from approvals.change.risk import Risk
+from approvals.errors import (
+    Clash,
+    Forbidden,
+    KeyReused,
+    Malformed,
+    OutOfScope,
+    Paused,
+    PolicyDenied,
+    TooMany,
+    Unavailable,
+)
+from approvals.facts import facts_of
+from approvals.identity.people import Authority
+from approvals.identity.place import Place
+from approvals.identity.tokens import Token
+from approvals.policy.feasibility import DOUBT, Answerers, answerers
+from approvals.policy.policy import Policy, Ruling, rule_on
+from approvals.ports.cluster import Cluster
+from approvals.ports.directory import Directory
+from approvals.ports.ids import NewId
+from approvals.ports.journey import Journey, Milestone
+from approvals.ports.policies import Policies
+from approvals.ports.reading import Reading
+from approvals.ports.rows import Standing, StoredPlan, texts_of
+from approvals.ports.store import Store, UnitOfWork
+from approvals.presentation.review import Rendered, Renderer, review_of
+from approvals.usecases.standing import who_could_answer
+from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import Occasion, Verb
+from approvals.verbs.workload import counted
+from approvals.workflow.escalation import Escalation, Plea
+from approvals.workflow.pause import Pause, open_pause_over
+from approvals.workflow.request import (
+    LATELY,
+    Refusal,
+    Request,
+    State,
+    asked_again,
+    asked_before,
+    expire,
+    opened,
+    question_key,
+)
+
+TRIES: Final = 3
+"""How often it is tried to put a question whose key, or whose effect, somebody else puts at the same moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The request that an escalation became, made just now or found: under its key, or as the same question."""
+
+    request: Request
+    created: bool
+    bound: Bound | None = None
+    """The plan, where it was made just now."""
+    earlier: tuple[Request, ...] = ()
+    """Where it was made just now: what the same agent asked for the same effect lately, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An escalation that has passed the first look, with its preview: all that is needed to open it in a transaction."""
+
+    id: str
+    escalation: Escalation
+    verb: Verb
+    token: str | None
+    texts: Mapping[str, str]
+    asked_at: datetime
+    preview: Preview
+    authority: Authority
+    supersedes: str | None = None
+    chain: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """The verb. ``most_pending`` bounds how many questions one agent may have open at once (I13)."""
+
+    store: Store
+    policies: Policies
+    cluster: Cluster
+    directory: Directory
+    render: Renderer
+    new_id: NewId
+    journey: Journey
+    most_pending: int = 50
+
+    def __call__(self, escalation: Escalation, token: Token) -> Opened:
+        """Return the request that *escalation* became: pending, or refused with its reason.
+
+        Raises:
+            KeyReused: Its key stands for another body.
+            OutOfScope: Its key, or its effect, stands for what another token asked, where this one may not be used.
+            Malformed: Verb, parameters or a named limit are not known.
+            Unplannable: It cannot be previewed, or would change nothing.
+            TooMany: The agent has too many questions open.
+            Unavailable: The cluster or the store cannot be asked just now.
+        """
+        # No snapshot: key, pauses and rules are judged again in the transaction that opens the question.
+        with self.store.glancing() as reading:
+            standing = reading.standing(escalation.agent, escalation.idempotency_key)
+        if (found := _same(standing, escalation)) is not None:
+            return _told_again(found, token)
+        if standing.pending >= self.most_pending:
+            raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
+        asked_at = standing.now
+        verb = _checked_verb(escalation)
+        _check_limits(self.policies.current(), escalation)
+        try:
+            self._check_first(escalation, token, standing.pauses)
+        except Forbidden as refusal:
+            return self._refuse(escalation, token, refusal, asked_at)
+        draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
+        return self._open(draft, token)
+
+    def draft_again(self, request: Request, texts: Mapping[str, str], *, asked_at: datetime) -> Draft:
+        """Return the draft of what follows *request* after a drift: the same wish, planned on the target as it is now.
+
+        Raises:
+            Refused: It cannot follow: out of scope or denied by now, paused, or not plannable.
+        """
+        escalation = _wish_of(request)
+        with self.store.reading() as reading:
+            pauses = reading.pauses()
+        verb = _checked_verb(escalation)
+        self._check_first(escalation, None, pauses)
+        draft = self._draft(escalation, verb, token=request.token, texts=texts, asked_at=asked_at)
+        check_changes(draft.preview)
+        return replace(draft, supersedes=request.id, chain=request.chain + 1)
+
+    def open_in(
+        self, uow: UnitOfWork, draft: Draft, *, pauses: tuple[Pause, ...], token: Token | None = None
+    ) -> Opened:
+        """Store *draft* as a request, pending or refused, or find the question that waits for the same effect already.
+
+        Args:
+            uow: A transaction that holds the gate.
+            draft: What is asked.
+            pauses: The open ones.
+            token: What it was asked with; None where it follows a drift.
+        """
+        policy = self.policies.current()
+        escalation = draft.escalation
+        ruling = _ruling(policy, escalation, risk=draft.preview.evidence.risk)
+        could = answerers(ruling, draft.authority, now=uow.now)
+        refusal = _refusal(ruling, escalation, pauses, could)
+        if refusal is not None:
+            request = replace(
+                _refused(draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal),
+                supersedes=draft.supersedes,
+                chain=draft.chain,
+            )
+            uow.save(opened(request, plea=draft.texts, facts={}))
+            return Opened(request=request, created=True)
+        plan = _bound(draft, policy, ruling)
+        key = effect_key(plan.bound, draft.verb.effect_words)
+        asked = uow.effect_asked(
+            key,
+            question_key(agent=escalation.agent, on_behalf_of=_acted_for(ruling, escalation), effect_key=key),
+            since=draft.asked_at - LATELY,
+        )
+        if (found := _still_asked(uow, asked.question, lock=token is not None)) is not None:
+            return _joined(uow, found, escalation, token)
+        if not could.are_surely_enough(ruling.quorum):
+            plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
+        bound = facts_of(plan.bound)
+        data = bytes_of(bound)
+        fingerprint = fingerprint_of(data)
+        rendered = self.render(
+            review_of(
+                plan,
+                ruling,
+                fingerprint=fingerprint,
+                verb=draft.verb,
+                agent=escalation.agent,
+                environment=escalation.environment,
+                on_behalf_of=escalation.on_behalf_of,
+            )
+        )
+        request = _pending(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
+        earlier = _own(request, asked.lately)
+        uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
+        uow.save(opened(request, plea=draft.texts, facts={"bound": bound, "evidence": facts_of(plan.evidence)}))
+        return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
+
+    def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
+        policy = self.policies.current()
+        if token is not None:
+            _check_token(token, _place(escalation))
+        charter = policy.charters.get(escalation.agent)
+        if charter is None:
+            raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
+        charter.check(escalation.environment, escalation.action, escalation.on_behalf_of)
+        _check_pauses(pauses, escalation)
+        _check_ruling(_ruling(policy, escalation, risk=Risk.LOW))
+
+    def _draft(
+        self, escalation: Escalation, verb: Verb, *, token: str | None, texts: Mapping[str, str], asked_at: datetime
+    ) -> Draft:
+        request_id = self.new_id("esc")
+        preview = self.cluster.preview(
+            environment=escalation.environment,
+            agent=escalation.agent,
+            verb=verb,
+            action=escalation.action,
+            occasion=Occasion(escalation=request_id, at=asked_at),
+        )
+        self.journey.reached(Milestone.PLANNED, request_id)
+        ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
+        authority = who_could_answer(self.directory, ruling, at=asked_at)
+        return Draft(
+            id=request_id,
+            escalation=escalation,
+            verb=verb,
+            token=token,
+            texts=texts,
+            asked_at=asked_at,
+            preview=preview,
+            authority=authority,
+        )
+
+    def _open(self, draft: Draft, token: Token) -> Opened:
+        for _ in range(TRIES):
+            try:
+                with self.store.writing() as uow:
+                    made = self.open_in(uow, draft, pauses=uow.enter_gate(), token=token)
+            except Clash:
+                # Another insert of this key or of this question won. Where it was the key, its answer is the answer; where it
+                # was the question, it is there to be found now.
+                if (found := self._under_key(draft.escalation)) is not None:
+                    return _told_again(found, token)
+                continue
+            if made.created:
+                self.journey.reached(Milestone.OPENED, made.request.id)
+            return made
+        raise Unavailable("The same is being asked again and again just now; send it again.")
+
+    def _refuse(self, escalation: Escalation, token: Token, refusal: Forbidden, asked_at: datetime) -> Opened:
+        request = _refused(
+            self.new_id("esc"),
+            escalation,
+            self.policies.current(),
+            token=token.id,
+            asked_at=asked_at,
+            refusal=Refusal(code=refusal.code, sentence=refusal.sentence),
+        )
+        try:
+            with self.store.writing() as uow:
+                uow.save(opened(request, plea=texts_of(escalation.plea), facts={}))
+        except Clash:
+            if (found := self._under_key(escalation)) is None:
+                raise
+            return _told_again(found, token)
+        return Opened(request=request, created=True)
+
+    def _under_key(self, escalation: Escalation) -> Request | None:
+        with self.store.reading() as reading:
+            return _same(reading.standing(escalation.agent, escalation.idempotency_key), escalation)
+
+
+def earlier_asked(reading: Reading, request: Request) -> tuple[Request, ...]:
+    """Return what the same agent asked for the same effect lately, newest first: what it is told of the past (I16).
+
+    Only of the same environment, so that whoever may see *request* may see them: they are of the same namespace by their effect.
+    """
+    if request.effect_key is None:
+        return ()
+    return _own(request, reading.same_effect(request.effect_key, since=request.asked_at - LATELY))
+
+
+def _own(request: Request, same: tuple[Request, ...]) -> tuple[Request, ...]:
+    return tuple(
+        one
+        for one in asked_before(request, same)
+        if (one.agent, one.environment) == (request.agent, request.environment)
+    )
+
+
+def _same(standing: Standing, escalation: Escalation) -> Request | None:
+    """Return what stands under the key of *escalation*, if it came with the same body."""
+    if standing.asked is not None and standing.body_hash != escalation.body_hash:
+        raise KeyReused("That Idempotency-Key was used for another body.")
+    return standing.asked
+
+
+def _acted_for(ruling: Ruling, escalation: Escalation) -> str | None:
+    """Return the person the agent acts for: by whichever of their accounts, it is the same question."""
+    return None if escalation.on_behalf_of is None else ruling.people.person_of(escalation.on_behalf_of)
+
+
+def _still_asked(uow: UnitOfWork, found: Request | None, *, lock: bool) -> Request | None:
+    """Return the question of the same agent, for the same person, about the same effect, while it can be answered.
+
+    Args:
+        uow: The transaction. A question that silence has denied, before the sweep came by, is expired in it.
+        found: The question as it was seen.
+        lock: Whether the row is taken, so that it cannot be decided before the new key stands for it. Not where an execution
+            is locked already: requests come before executions.
+    """
+    if found is not None and lock:
+        found = uow.lock_request(found.id)
+    if found is None or found.state is not State.PENDING or found.deadline is None:
+        return None
+    if found.deadline <= uow.now:
+        uow.save(expire(found, now=uow.now, seen=found.id in uow.perhaps_shown([found.id])))
+        return None
+    return found
+
+
+def _joined(uow: UnitOfWork, found: Request, escalation: Escalation, token: Token | None) -> Opened:
+    """Return *found* as what *escalation* became, its key bound to it: deadline, texts and mentions stay as they are."""
+    if token is None or escalation.idempotency_key is None:
+        return Opened(request=found, created=False)
+    told = _told_again(found, token)
+    uow.save(
+        asked_again(found, key=escalation.idempotency_key, body_hash=escalation.body_hash, token=token.id, now=uow.now)
+    )
+    return told
+
+
+def _told_again(found: Request, token: Token) -> Opened:
+    """Return what was found, for whoever shows *token*: what another token asked only within its own scope (I16).
+
+    What this very token asked it is told as it was, a refusal because of its scope included.
+    """
+    if found.token != token.id:
+        _check_token(token, found.place)
+    return Opened(request=found, created=False)
+
+
+def _checked_verb(escalation: Escalation) -> Verb:
+    verb = verb_called(escalation.action.verb)
+    verb.check(escalation.action)
+    return verb
+
+
+def _check_limits(policy: Policy, escalation: Escalation) -> None:
+    for place, breach in enumerate(escalation.plea.breaches):
+        if breach.limit not in policy.limits:
+            raise Malformed("The policy names no such limit.", code="unknown_limit", field=f"/breaches/{place}/limit")
+
+
+def _check_token(token: Token, place: Place) -> None:
+    if not token.is_for_environment(place.environment):
+        raise OutOfScope("This token may not be used for that environment.", field="/environment")
+    if not token.is_for_namespace(place.namespace):
+        raise OutOfScope("This token may not be used for that namespace.", field="/action/target/namespace")
+
+
+def _place(escalation: Escalation) -> Place:
+    return Place(
+        agent=escalation.agent, environment=escalation.environment, namespace=escalation.action.target.namespace
+    )
+
+
+def _check_pauses(pauses: tuple[Pause, ...], escalation: Escalation) -> None:
+    if (pause := open_pause_over(pauses, _place(escalation))) is not None:
+        raise Paused(f"Paused ({pause.scope}): nothing new is taken on until two people resume it.")
+
+
+def _check_ruling(ruling: Ruling) -> None:
+    if not ruling.asks:
+        raise PolicyDenied(" ".join(ruling.reasons))
+
+
+def _ruling(policy: Policy, escalation: Escalation, *, risk: Risk) -> Ruling:
+    return rule_on(
+        policy,
+        agent=escalation.agent,
+        environment=escalation.environment,
+        action=escalation.action,
+        on_behalf_of=escalation.on_behalf_of,
+        risk=risk,
+        timeout=escalation.timeout,
+    )
+
+
+def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], could: Answerers) -> Refusal | None:
+    """Return why it is refused after all, judged on fresh reads, or None."""
+    try:
+        _check_pauses(pauses, escalation)
+        _check_ruling(ruling)
+    except Forbidden as refusal:
+        return Refusal(code=refusal.code, sentence=refusal.sentence)
+    if could.perhaps is not None and len(could.perhaps) < ruling.quorum:
+        # Never widened silently: a rule against self-approval must not turn into "anybody".
+        sentence = f"It takes {counted(ruling.quorum, 'approval')}, and {len(could.perhaps)} could be given."
+        return Refusal(code="no_eligible_approver", sentence=sentence)
+    return None
+
+
+def _bound(draft: Draft, policy: Policy, ruling: Ruling) -> Plan:
+    action = draft.escalation.action
+    account = policy.installation.executor(draft.escalation.agent, action.verb, action.target.namespace)
+    return bind(
+        draft.preview,
+        escalation=draft.id,
+        verb=action.verb,
+        target=action.target,
+        arguments=action.parameters,
+        executor=account.username,
+        valid_for=ruling.valid_for,
+    )
+
+
+def _pending(
+    draft: Draft,
+    policy: Policy,
+    ruling: Ruling,
+    rendered: Rendered,
+    *,
+    fingerprint: str,
+    effect_key: str,
+    now: datetime,
+) -> Request:
+    escalation = draft.escalation
+    return Request(
+        id=draft.id,
+        agent=escalation.agent,
+        environment=escalation.environment,
+        action=escalation.action,
+        on_behalf_of=escalation.on_behalf_of,
+        idempotency_key=escalation.idempotency_key,
+        body_hash=escalation.body_hash,
+        token=draft.token,
+        channel=policy.environments[escalation.environment].channel,
+        state=State.PENDING,
+        revision=1,
+        asked_at=draft.asked_at,
+        deadline=now + ruling.timeout,
+        ruling=ruling,
+        fingerprint=fingerprint,
+        effect_key=effect_key,
+        render_hash=rendered.hash,
+        shown_whole=rendered.whole,
+        breaches=escalation.plea.breaches,
+        confidence=escalation.plea.confidence,
+        supersedes=draft.supersedes,
+        chain=draft.chain,
+    )
+
+
+def _refused(
+    request_id: str, escalation: Escalation, policy: Policy, *, token: str | None, asked_at: datetime, refusal: Refusal
+) -> Request:
+    environment = policy.environments.get(escalation.environment)
+    return Request(
+        id=request_id,
+        agent=escalation.agent,
+        environment=escalation.environment,
+        action=escalation.action,
+        on_behalf_of=escalation.on_behalf_of,
+        idempotency_key=escalation.idempotency_key,
+        body_hash=escalation.body_hash,
+        token=token,
+        channel="" if environment is None else environment.channel,
+        state=State.REFUSED,
+        revision=1,
+        asked_at=asked_at,
+        deadline=None,
+        ruling=None,
+        fingerprint=None,
+        effect_key=None,
+        render_hash=None,
+        shown_whole=False,
+        breaches=escalation.plea.breaches,
+        confidence=escalation.plea.confidence,
+        refusal=refusal,
+        decided_at=asked_at,
+        outcome_code=refusal.code,
+    )
+
+
+def _wish_of(request: Request) -> Escalation:
+    """Return the escalation that would ask for the same again, without a key: nobody sent it."""
+    return Escalation(
+        agent=request.agent,
+        environment=request.environment,
+        action=request.action,
+        plea=Plea(rationale="", breaches=request.breaches, confidence=request.confidence),
+        on_behalf_of=request.on_behalf_of,
+        timeout=None if request.ruling is None else request.ruling.timeout,
+        idempotency_key=None,
+        body_hash=request.body_hash,
+    )

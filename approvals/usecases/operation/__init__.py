@@ -1,0 +1,1 @@
+"""What operators do: pause, resume, and put a policy in force."""

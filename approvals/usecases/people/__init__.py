@@ -1,0 +1,1 @@
+"""How people answer, and how silence, a withdrawal or a revoked token ends a question."""

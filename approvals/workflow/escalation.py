@@ -1,0 +1,52 @@
+"""Escalations: an agent's plea, as it came in. Everything in :class:`Plea` is the agent's word and trusted for nothing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from approvals.change.action import ProposedAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A claim that a limit was passed: the limit exists in the policy, the numbers are the agent's."""
+
+    limit: str
+    observed: Decimal
+    ceiling: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """A piece of evidence that the agent attached."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plea:
+    """Why the agent says it wants this."""
+
+    rationale: str
+    breaches: tuple[Breach, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
+    confidence: Decimal | None = None
+    """From 0 to 1, both included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """One agent's request to change one thing, before anybody has judged it."""
+
+    agent: str
+    environment: str
+    action: ProposedAction
+    plea: Plea
+    on_behalf_of: str | None = None
+    """The account of the person the agent acts for."""
+    timeout: timedelta | None = None
+    """How long the agent wants to wait; it may only shorten what the rule says."""
+    idempotency_key: str | None
+    """None for a successor that Countersign opened itself after a drift."""
+    body_hash: str

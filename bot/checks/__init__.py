@@ -1,0 +1,1 @@
+"""What the service checks at start and watches afterwards: channels, clusters, rights, people."""

@@ -1,0 +1,1 @@
+"""How a cluster is asked: connections, accounts, and what its answers mean."""

@@ -1,0 +1,1 @@
+"""What is planned, written and observed in a cluster."""

@@ -1,0 +1,1 @@
+"""What every call passes before anything is parsed: credential, size and rate."""

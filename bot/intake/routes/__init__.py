@@ -1,0 +1,1 @@
+"""The routes: escalations, alerts and health."""

@@ -1,0 +1,1 @@
+"""What makes one process run: service, scheduler, worker, thread pools."""

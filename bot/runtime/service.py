@@ -1,0 +1,86 @@
+"""The service: everything that runs in one process, started in order and stopped in order. :mod:`bot.app` puts it together.
+
+Before any door opens, what fell due while the process was down is expired: downtime never turns into time to approve. On
+the way down the doors close first, then the ticks end, then the threads; what was accepted is finished or still in its row.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from bot.runtime.pools import Pools
+from bot.runtime.scheduler import Scheduler
+
+log = structlog.get_logger(__name__)
+
+STARTING_SECONDS: Final = 15.0
+
+
+class Api(Protocol):
+    """The HTTP server of agents, monitors and, in HTTP mode, Slack."""
+
+    async def serve(self) -> None:
+        """Serve until it is told to stop."""
+        ...
+
+    should_exit: bool
+    """Set to end it."""
+
+
+class SlackDoor(Protocol):
+    """The approvers' door."""
+
+    async def open(self) -> None:
+        """Begin to take clicks."""
+        ...
+
+    async def close(self) -> None:
+        """Take none any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One process's work."""
+
+    api: Api
+    slack: SlackDoor
+    scheduler: Scheduler
+    pools: Pools
+    expire: Callable[[], object]
+    ready: Callable[[], Awaitable[None]]
+    """Is told when everything runs; the demo goes on from there."""
+
+    async def run(self, ended: asyncio.Event) -> None:
+        """Run until the process is told to end, by a signal or by *ended*."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(
+                NotImplementedError, ValueError
+            ):  # not in the main thread: whoever runs us stops us
+                loop.add_signal_handler(number, ended.set)
+        await self.run_until(ended)
+
+    async def run_until(self, ended: asyncio.Event) -> None:
+        """Run until *ended* is set, or the API's server ends by itself."""
+        expired = await asyncio.to_thread(self.expire)
+        log.info("service.expired_what_was_overdue", expired=expired)
+        api = asyncio.create_task(self.api.serve())
+        try:
+            await self.slack.open()
+            self.scheduler.start()
+            log.info("service.runs")
+            await self.ready()
+            await asyncio.wait({api, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            log.info("service.stops")
+            self.api.should_exit = True
+            await self.slack.close()
+            await asyncio.to_thread(self.scheduler.stop)
+            await api  # what was accepted is answered before the threads that answer it end
+            await asyncio.to_thread(self.pools.close)

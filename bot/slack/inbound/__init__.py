@@ -1,0 +1,1 @@
+"""What comes from Slack: connections, payloads, clicks, commands and forms."""

@@ -1,0 +1,1 @@
+"""The small parts that every message of Slack's is made of."""

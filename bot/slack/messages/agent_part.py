@@ -1,0 +1,85 @@
+"""The agent's words on a card: quoted, marked as untrusted, harmless, cut with a count. Nothing in here is ours to vouch for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from approvals.verbs.workload import counted
+from approvals.workflow.escalation import Breach
+from bot.slack.kit.blocks import Block, Element, line, quote, rich_text, words
+from bot.slack.kit.text import cut, quoted, visible, visible_line
+
+RATIONALE: Final = 900
+EXHIBITS: Final = 3
+EXHIBIT_TITLE: Final = 80
+EXHIBIT_TEXT: Final = 240
+CLAIMS: Final = 5
+NUMBER: Final = 24
+AGENT: Final = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What an agent said with one request."""
+
+    texts: Mapping[str, str]
+    """Its free texts, by name; an erased one is missing."""
+    breaches: tuple[Breach, ...]
+    confidence: Decimal | None
+
+
+def agent_block(said: Words, block_id: str) -> Block:
+    """Return the agent's words as one block: a title of ours, then only quotations."""
+    parts: list[Element] = [line(words("The agent says (untrusted, not part of what is approved)", italic=True))]
+    parts.append(quote(words(_rationale(said.texts))))
+    parts += [_claim(breach) for breach in said.breaches[:CLAIMS]]
+    if len(said.breaches) > CLAIMS:
+        parts.append(quote(words(counted(len(said.breaches) - CLAIMS, "more claim"))))
+    if said.confidence is not None:
+        parts.append(quote(words(f"It says that it is {_number(said.confidence)} sure, on a scale from 0 to 1.")))
+    parts += _exhibits(said.texts)
+    oddities = _oddities(said.texts)
+    if oddities:
+        parts.append(line(words(f"⚠️ {oddities}", bold=True)))
+    return rich_text(block_id, *parts)
+
+
+def _rationale(texts: Mapping[str, str]) -> str:
+    if "rationale" not in texts:
+        return "(erased)"
+    return quoted(texts["rationale"], RATIONALE)
+
+
+def _claim(breach: Breach) -> Element:
+    figures = f"{_number(breach.observed)} where the ceiling is {_number(breach.ceiling)}"
+    return quote(words(f"It claims that {visible_line(breach.limit, EXHIBIT_TITLE)} is passed: {figures}."))
+
+
+def _number(value: Decimal) -> str:
+    return cut(str(value), NUMBER)
+
+
+def _exhibits(texts: Mapping[str, str]) -> list[Element]:
+    count = sum(name.startswith("evidence ") and name.endswith(" title") for name in texts)
+    shown = [
+        quote(
+            words(f"{visible_line(texts[f'evidence {number} title'], EXHIBIT_TITLE) or '(untitled)'}: ", italic=True),
+            words(quoted(texts.get(f"evidence {number} text", "(erased)"), EXHIBIT_TEXT)),
+        )
+        for number in range(1, count + 1)
+        if f"evidence {number} title" in texts
+    ]
+    more = (
+        [] if len(shown) <= EXHIBITS else [quote(words(f"{counted(len(shown) - EXHIBITS, 'more piece')} of evidence"))]
+    )
+    return shown[:EXHIBITS] + more
+
+
+def _oddities(texts: Mapping[str, str]) -> str:
+    """Return what was odd about the agent's texts, in a sentence of ours, or nothing."""
+    seen = [visible(text) for text in texts.values()]
+    hidden, mixed = sum(one.hidden for one in seen), sum(one.mixed for one in seen)
+    found = [f"{counted(hidden, 'invisible, reordering or picture character')}, shown by number"] if hidden else []
+    found += [f"{counted(mixed, 'word')} of mixed alphabets"] if mixed else []
+    return f"Its text holds {' and '.join(found)}." if found else ""

@@ -1,0 +1,1 @@
+"""What waits to be shown: cards, thread lines and digests, as rows."""

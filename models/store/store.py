@@ -1,0 +1,75 @@
+"""The store: hands out looks and transactions; implements :class:`approvals.ports.store.Store`.
+
+What can be asked is :mod:`models.store.reading`, what can be changed :mod:`models.store.unit_of_work`. The application makes
+one store and
+passes it to every use case; it may be called from any thread.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from approvals.ports.store import Lane
+from models.engine.database import Database
+from models.store.clock import HostClock, StoreClock
+from models.store.journal import NewSalt
+from models.store.reading import SqlReading
+from models.store.unit_of_work import SqlUnitOfWork
+
+
+class SqlStore:
+    """Remembers everything in one database."""
+
+    def __init__(self, database: Database, *, host_clock: HostClock, new_salt: NewSalt) -> None:
+        """Keep where everything is.
+
+        Args:
+            database: The database, migrated.
+            host_clock: Returns the host's instant; it decides on SQLite only.
+            new_salt: Returns a fresh salt for each free text.
+        """
+        self.database = database
+        self._clock = StoreClock(host_clock)
+        self._new_salt = new_salt
+
+    @contextmanager
+    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
+        """Return a look at the store: one consistent snapshot.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.reading(lane) as connection:
+            yield SqlReading(connection, self._clock)
+
+    @contextmanager
+    def glancing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
+        """Return a look that is quicker and no snapshot: each answer is of its own instant.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.asking(lane) as connection:
+            yield SqlReading(connection, self._clock)
+
+    @contextmanager
+    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+        """Return a transaction: it commits when the block ends well, and changes nothing otherwise.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy; after a commit it may mean that the
+                reply was lost, so whoever asks again looks for its own work first.
+        """
+        with self.database.writing(lane) as connection:
+            unit = SqlUnitOfWork(connection, self._clock, self._new_salt)
+            yield unit
+            unit.finish(commit=True)
+
+    def last_served(self) -> tuple[datetime | None, datetime]:
+        """Return when a service last ran here, to within a few seconds, None where none ever has; and the instant of the look.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.database.reading(Lane.URGENT) as connection:
+            return self._clock.latest_tick(connection), self._clock.now(connection)
