@@ -10,9 +10,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# The floor of branch coverage over all packages; the court's own is 100.
+# The floor of branch coverage over all packages; that of the rules is 100.
 COVERAGE_FLOOR ?= 90
-# The least share of mutants that the court's tests must kill, in percent.
+# The least share of mutants that the tests of the rules must kill, in percent.
 MUTATION_FLOOR ?= 90
 # What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser, or talks over a socket.
 FAST := -m 'not (cluster or postgres or alertmanager or browser or door or slow)' \
@@ -33,14 +33,14 @@ demo: setup ## start the whole product with a Slack stand-in and an agent, print
 
 .PHONY: cluster
 cluster: ## build the real loopback cluster once, then start it
-	@$(PYTHON) -m devcluster build
-	@$(PYTHON) -m devcluster start
+	@$(PYTHON) -m sandbox.devcluster build
+	@$(PYTHON) -m sandbox.devcluster start
 
 # ----------------------------------------------------------------------------------------------------------- prove it
 
 .PHONY: test
 test: system-packages dev ## everything: system packages, cluster, check, the whole suite, coverage floors
-	@nice -n 19 $(PYTHON) -m devcluster build >.venv/cluster.log 2>&1 & build=$$!; \
+	@nice -n 19 $(PYTHON) -m sandbox.devcluster build >.venv/cluster.log 2>&1 & build=$$!; \
 	trap 'failed=$$?; kill $$build 2>/dev/null || :; (( failed == 0 )) || tail -n 5 .venv/cluster.log' EXIT; \
 	$(MAKE) --no-print-directory suite; \
 	wait $$build
@@ -52,7 +52,7 @@ suite: check
 	@CI=true $(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --format=total --include='approvals/*' --fail-under=100 >/dev/null \
-		|| { $(BIN)/coverage report --include='approvals/*'; echo 'The court must be covered whole, branches included.'; exit 1; }
+		|| { $(BIN)/coverage report --include='approvals/*'; echo 'The rules must be covered whole, branches included.'; exit 1; }
 	@$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
 .PHONY: test-fast
@@ -75,7 +75,7 @@ benchmark: dev ## print the ratios that the product is held to, on SQLite and Po
 	@$(BIN)/python -m benchmarks
 
 .PHONY: mutate
-mutate: dev ## change the court's rules on purpose and count how many changes its tests notice
+mutate: dev ## change the rules on purpose and count how many changes its tests notice
 	@$(BIN)/mutmut run
 	@$(BIN)/mutmut export-cicd-stats
 	@$(BIN)/python tools/mutation_score.py --floor $(MUTATION_FLOOR)

@@ -1,13 +1,13 @@
-"""``countersign``, and ``python -m bot``: the command line over the application."""
+"""``countersign``, and ``python -m bot``: the command line over the product."""
 
-from bot.app import Application
 from bot.cli.commands import build
+from bot.product import Product
 
 
 def main() -> None:
     """Run the command that was typed."""
-    application = Application()
-    build(lambda: application)()
+    product = Product()
+    build(lambda: product)()
 
 
 if __name__ == "__main__":

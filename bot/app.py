@@ -1,22 +1,18 @@
 """The application: the only module that names concrete classes. One page on which the whole machine can be seen.
 
-It is the desk of the command line, and what ``serve`` and the demo run. Each part is made when it is first asked for, so that
-a command which needs no Slack, no cluster or no database works without one.
+Each part is made when it is first asked for, so that a command which needs no Slack, no cluster or no database works without
+one. What ``serve`` runs over it is :mod:`bot.serving`; both together are :mod:`bot.product`.
 """
 
-import asyncio
 import hmac
-import logging
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from approvals.errors import Malformed, Refused
 from approvals.identity.people import Authority
@@ -32,7 +28,7 @@ from approvals.usecases.people.decide import Decide
 from approvals.usecases.people.revocations import FollowRevocations
 from approvals.verbs.workload import counted
 from bot import clock
-from bot.cli.desk import DemoWishes, Status, Where
+from bot.cli.desk import Status, Where
 from bot.cluster.client.connections import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import grants_of
@@ -40,7 +36,6 @@ from bot.cluster.rights.manifests import manifests, yaml_of
 from bot.files import read_whole
 from bot.health.clearances import STATEMENT, Clearances
 from bot.health.legs import Legs
-from bot.observe import logs
 from bot.observe.metrics import Metrics
 from bot.parts import Verbs
 from bot.policies import PolicyFile
@@ -58,9 +53,6 @@ from models.policy.file import LARGEST_FILE, PolicyMistakes, check_policy, descr
 from models.schema import revision as schema
 from models.store.heartbeats import Heartbeats
 from models.store.store import SqlStore
-
-if TYPE_CHECKING:
-    from bot.serving import Serving
 
 _WEEK: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
@@ -80,7 +72,7 @@ class Nobody:
 
 @dataclass
 class Application:
-    """The product, made from its settings; implements :class:`bot.cli.desk.Desk`."""
+    """The parts of the product, made from its settings."""
 
     given_settings: Settings | None = None
     """None for the environment's."""
@@ -211,25 +203,6 @@ class Application:
 
     # What the command line asks for.
 
-    def serve(self) -> int:
-        """Run the service until it is told to stop, and return the exit code."""
-        with self.serving() as serving:
-            if serving is None:
-                return 1
-            asyncio.run(serving.run(self.ready))
-        return 0
-
-    @contextmanager
-    def serving(self) -> "Iterator[Serving | None]":
-        """Give the service, checked and put together; None where something grave was found, which has been said."""
-        from bot.serving import Serving  # noqa: PLC0415 - the commands need neither web server nor scheduler
-
-        _ = self.store  # Before the lock, whose file stands beside the database: without one, nothing is left behind.
-        level = logging.WARNING if self.quiet else logging.INFO
-        logs.set_up(self.settings.secrets, pretty=sys.stderr.isatty(), level=level)
-        with Serving.over(self) as serving:
-            yield serving
-
     def required_slack(self) -> SlackSettings:
         """Return the settings of Slack.
 
@@ -239,12 +212,6 @@ class Application:
         if self.settings.slack is None:
             raise Malformed("Slack is not set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or SLACK_SIGNING_SECRET.")
         return self.settings.slack
-
-    def demo(self, wishes: DemoWishes) -> int:
-        """Run the demo until it is told to stop, and return the exit code."""
-        from sandbox.demo.show import show  # noqa: PLC0415 - only the demo needs the stand-ins
-
-        return show(wishes, make=Application)
 
     def check_policy(self, path: Path | None) -> Iterable[str]:
         """Return what the policy file says, in lines."""

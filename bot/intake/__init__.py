@@ -1,8 +1,6 @@
 """The agents' and alerts' door: HTTP on :mod:`uvicorn`, routes by FastAPI, strictness by us.
 
 A call goes :mod:`~bot.intake.http.wire` (sockets) -> :mod:`~bot.intake.gate.gate` (credential and size, before anything is
-parsed) -> a
-route (:mod:`~bot.intake.routes.escalations`, :mod:`~bot.intake.routes.alerts`, :mod:`~bot.intake.routes.health`) -> one use
-case in a worker thread.
+parsed) -> one of the routes (:mod:`~bot.intake.routes`) -> one use case in a worker thread.
 Whatever is refused on the way becomes a problem document in one place, the gate. :mod:`bot.app` makes the server.
 """

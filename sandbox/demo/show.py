@@ -15,19 +15,17 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from approvals.identity.tokens import TokenKind
 from bot import clock
 from bot.cli.desk import DemoWishes
 from bot.policies import read_policy
+from bot.product import Product
 from bot.settings import Settings, SlackSettings
 from sandbox.agent import Agent, Gone, Plea, demo_pleas
 from sandbox.demo.clusters import DemoCluster, a_cluster
 from sandbox.workspace import Workspace
-
-if TYPE_CHECKING:
-    from bot.app import Application
 
 POLICY: Final = Path(__file__).with_name("policy.yml")
 ENVIRONMENT: Final = "demo"
@@ -43,7 +41,7 @@ CHANGED_TO: Final = 4
 CARD_SECONDS: Final = 60.0
 FOLLOW_SECONDS: Final = 3600.0
 
-Make = Callable[[Settings], "Application"]
+Make = Callable[[Settings], Product]
 
 
 def show(wishes: DemoWishes, *, make: Make) -> int:
@@ -145,7 +143,7 @@ def _settings(folder: Path, cluster: DemoCluster, workspace: Workspace) -> Setti
     )
 
 
-def _agent_token(application: "Application") -> str:
+def _agent_token(application: Product) -> str:
     application.verbs.adopt(application.policies.current(), application.policies.text(), by=application.account)
     secret = clock.new_secret()
     application.admit().create(

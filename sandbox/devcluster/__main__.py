@@ -1,4 +1,4 @@
-"""The command line: ``python3 -m devcluster build | start | stop | status``.
+"""The command line: ``python3 -m sandbox.devcluster build | start | stop | status``.
 
 Standard library only, so that ``make cluster`` works before anything is installed.
 """
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python3 -m devcluster", description="A real Kubernetes control plane on loopback."
+        prog="python3 -m sandbox.devcluster", description="A real Kubernetes control plane on loopback."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("build", help="compile the programs into the cache, once").set_defaults(run=_build)

@@ -18,7 +18,7 @@ from sandbox.devcluster import cache, recipe, toolchain
 from sandbox.devcluster.errors import BuildError, NotBuilt
 
 #: The command that a message tells people to run when something needs the programs.
-COMMAND = "python3 -m devcluster build"
+COMMAND = "python3 -m sandbox.devcluster build"
 
 # Long enough to keep a CI log short, short enough that nobody thinks it hangs.
 _SIGN_OF_LIFE_SECONDS = 15.0

@@ -1,4 +1,4 @@
-"""What ``python3 -m devcluster status`` tells: which parts are up."""
+"""What ``python3 -m sandbox.devcluster status`` tells: which parts are up."""
 
 from collections.abc import Iterator
 from pathlib import Path

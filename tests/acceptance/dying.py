@@ -6,8 +6,8 @@ import sys
 
 import bot.serving
 from approvals.ports.journey import Milestone
-from bot.app import Application
 from bot.observe.metrics import Metrics
+from bot.product import Product
 
 
 def main(milestone: Milestone) -> int:
@@ -23,7 +23,7 @@ def main(milestone: Milestone) -> int:
             super().reached(reached, subject)
 
     vars(bot.serving)["Metrics"] = DyingMetrics
-    return Application().serve()
+    return Product().serve()
 
 
 if __name__ == "__main__":

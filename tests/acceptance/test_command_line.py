@@ -21,8 +21,8 @@ from approvals.presentation.wording import NO_TIME, UNKNOWN_FORM
 from approvals.usecases.aside import Aside
 from approvals.usecases.people.expire import Expire
 from bot import clock
-from bot.app import Application
 from bot.cli.commands import build
+from bot.product import Product
 from bot.settings import operator_name, read
 from models.engine.database import open_database
 from models.store.store import SqlStore
@@ -43,8 +43,8 @@ class Terminal:
 
     def types(self, *arguments: str, **changed: str) -> Said:
         """Run one command."""
-        application = Application(read({**self.settings, **changed}))
-        done = CliRunner().invoke(build(lambda: application), list(arguments))
+        product = Product(read({**self.settings, **changed}))
+        done = CliRunner().invoke(build(lambda: product), list(arguments))
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Said(code=done.exit_code, out=done.stdout, err=done.stderr)
 

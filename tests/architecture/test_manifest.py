@@ -129,7 +129,7 @@ def written():
 def _calls():
     """Return the Web API methods that the approvers' door calls, read from its source."""
     found = set()
-    for path in sorted((ROOT / "bot" / "slack").glob("*.py")):
+    for path in sorted((ROOT / "bot" / "slack").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and _is_method(node.attr):
                 found.add(node.attr)

@@ -260,7 +260,7 @@ def _bound_in(reading: Reading, request: Request) -> Bound | None:
 
 
 def body_hash_of(value: object) -> str:
-    """Return the hash of a body, as :func:`models.payloads.strict_json.parse` returned it; order of keys and blanks do not count."""
+    """Return the hash of a body that :func:`models.payloads.strict_json.parse` read; order of keys and blanks do not count."""
     return tagged_hash("countersign/body/1", encode(_canonical(value)))
 
 

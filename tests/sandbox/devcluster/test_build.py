@@ -174,7 +174,7 @@ def test_an_unknown_fault_is_shown_without_advice():
 
 def test_what_is_not_built_names_the_command(go, cache_root):
     """Whoever needs the programs is told the exact line to run."""
-    with pytest.raises(NotBuilt, match="run: python3 -m devcluster build"):
+    with pytest.raises(NotBuilt, match=r"run: python3 -m sandbox\.devcluster build"):
         build.programs()
 
     assert not cache_root.exists()

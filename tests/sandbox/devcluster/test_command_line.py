@@ -1,4 +1,4 @@
-"""What ``python3 -m devcluster`` says and returns, short of really starting a cluster."""
+"""What ``python3 -m sandbox.devcluster`` says and returns, short of really starting a cluster."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def test_a_build_that_is_told_to_end_takes_its_compiler_along(fake_go, cache_roo
     """SIGTERM, as from `make test` when it has failed already: nothing runs on, nothing half-made is kept."""
     fake_go.hold()
     build = subprocess.Popen(
-        [sys.executable, "-m", "devcluster", "build"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "sandbox.devcluster", "build"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     wait_until(fake_go.has_begun, what="the build begins")
 
@@ -68,7 +68,7 @@ def test_starting_what_is_not_built_names_the_command(fake_go, directory, capsys
     status = command_line.main(["start", "--dir", str(directory)])
 
     assert (status, directory.exists()) == (1, False)
-    assert "run: python3 -m devcluster build" in capsys.readouterr().err
+    assert "run: python3 -m sandbox.devcluster build" in capsys.readouterr().err
 
 
 def test_stopping_nothing_is_no_error(directory, capsys):

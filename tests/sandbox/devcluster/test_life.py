@@ -111,7 +111,7 @@ def test_a_cluster_that_lost_a_part_is_no_cluster(tmp_path):
 def test_the_command_line_starts_reports_and_stops(tmp_path, capsys):
     """The cluster of ``make cluster`` outlives the command, is found again, is not started twice, and stops."""
     directory = tmp_path / "cluster"
-    command = [sys.executable, "-m", "devcluster", "start", "--dir", str(directory)]
+    command = [sys.executable, "-m", "sandbox.devcluster", "start", "--dir", str(directory)]
 
     started = subprocess.run(command, cwd=SOURCE.parent, capture_output=True, text=True, check=True)
     state = _read(directory)
@@ -156,16 +156,14 @@ def test_a_part_that_cannot_start_is_shown_with_its_last_words(tmp_path, monkeyp
     """Whoever waits for the cluster gets the part's own complaint, not a time-out, and everything is ended."""
     broken = tmp_path / "programs"
     (broken / "bin").mkdir(parents=True)
-    original = sandbox.devcluster.build.programs()
+    original = devcluster.build.programs()
     for program in original.directory.glob("bin/*"):
         (broken / "bin" / program.name).symlink_to(program)
     (broken / "stages").symlink_to(original.directory / "stages")
     (broken / "bin" / "kube-apiserver").unlink()
     (broken / "bin" / "kube-apiserver").write_text("#!/bin/sh\necho cannot find my glasses >&2\nexit 3\n")
     (broken / "bin" / "kube-apiserver").chmod(0o755)
-    monkeypatch.setattr(
-        sandbox.devcluster.build, "programs", lambda: sandbox.devcluster.build.Programs(directory=broken)
-    )
+    monkeypatch.setattr(devcluster.build, "programs", lambda: devcluster.build.Programs(directory=broken))
 
     with pytest.raises(StartError) as refused:
         devcluster.start(tmp_path / "cluster")
