@@ -11,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from approvals.canonical import Value
 
 N = TypeVar("N")
+
+ADDED: Final[Mapping[str, bool]] = MappingProxyType({"added": True})
+"""Metadata of a field with a default that the first release did not have: facts from before may lack it, and no other field."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _PLAIN = frozenset({type(None), bool, int, str})
@@ -82,6 +86,11 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 @cache
+def _may_lack(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in fields(cast("Any", kind)) if field.metadata.get("added"))
+
+
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
@@ -119,8 +128,7 @@ def _fits(kind: Any, facts: Any) -> bool:
 
 def _build_plain(kind: Any, facts: Any) -> Any:
     if is_dataclass(kind):
-        hints = _hints(cast("type", kind))
-        return cast("type", kind)(**{name: _build(hints[name], facts[name]) for name in _names(cast("type", kind))})
+        return _build_noun(cast("type", kind), facts)
     if kind is datetime:
         return instant_of(facts)
     if kind is timedelta:
@@ -130,6 +138,13 @@ def _build_plain(kind: Any, facts: Any) -> Any:
     if issubclass(kind, StrEnum):
         return kind(facts)
     return _taken(kind, facts)
+
+
+def _build_noun(kind: type, facts: Any) -> Any:
+    hints, may_lack = _hints(kind), _may_lack(kind)
+    return kind(
+        **{name: _build(hints[name], facts[name]) for name in _names(kind) if name in facts or name not in may_lack}
+    )
 
 
 def _decimal(text: str) -> Decimal:

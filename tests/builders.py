@@ -31,22 +31,19 @@ from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.identity.people import ApproverSet, Authority, Membership, People, Standing
 from approvals.identity.tokens import Token, TokenKind, token_hash
+from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
     Asking,
-    Charter,
     DigestSchedule,
     Environment,
     Limit,
     Match,
     NamedCluster,
-    Owners,
     Policy,
     Rule,
-    Ruling,
     Timeout,
-    WhenTokenRevoked,
-    rule_on,
 )
+from approvals.policy.ruling import Ruling, rule_on
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Occasion, Verb
 from approvals.workflow.alert import Alert, AlertGroup, AlertState, Report

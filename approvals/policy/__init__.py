@@ -1,1 +1,5 @@
-"""Who must agree: the policy's values, the ruling on one request, and whether the people it needs exist."""
+"""Who must agree: the policy and its charters, the ruling on one request as a tree of clauses, and who may and could answer.
+
+Reading order: :mod:`charter`, :mod:`policy`, :mod:`clauses`, :mod:`ruling`; then :mod:`eligibility` (whose answer may count) and
+:mod:`feasibility` (whether enough people could answer at all). No vote is judged here.
+"""

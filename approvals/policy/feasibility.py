@@ -11,7 +11,7 @@ from typing import Final
 
 from approvals.errors import NotEligible, Unavailable
 from approvals.identity.people import Authority, check_standing
-from approvals.policy.policy import Panel, Ruling
+from approvals.policy.ruling import Panel, Ruling
 
 SEEN_WITHIN: Final = timedelta(hours=1)
 """How old what is known of somebody may be to be counted on; the end is included."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from approvals.change.plan import SHORT, Change, Plan, changes_of
 from approvals.change.risk import Risk
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Verb
 
 

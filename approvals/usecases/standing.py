@@ -6,8 +6,11 @@ from typing import Final
 
 from approvals.audit.events import Transition
 from approvals.identity.people import Authority, is_operator
+from approvals.policy.charter import WhenTokenRevoked
+from approvals.policy.eligibility import groups_of
 from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
-from approvals.policy.policy import Policy, Ruling, WhenTokenRevoked, groups_of
+from approvals.policy.policy import Policy
+from approvals.policy.ruling import Ruling
 from approvals.ports.directory import Directory
 from approvals.ports.reading import Reading
 from approvals.ports.store import UnitOfWork

@@ -7,8 +7,9 @@ and the policy in force (I10). The two are shown side by side wherever they diff
 from collections.abc import Iterable
 
 from approvals.identity.people import ApproverSet, People
-from approvals.policy.policy import Policy, Ruling, rule_on, stricter_of
-from approvals.workflow.request import Request, Vote
+from approvals.policy.policy import Policy
+from approvals.policy.ruling import Ruling, rule_on, stricter_of
+from approvals.workflow.request import Request, State, Vote
 
 Demands = tuple[
     bool, int, frozenset[tuple[ApproverSet, ...]], frozenset[str], frozenset[frozenset[str]], tuple[str, ...]
@@ -20,10 +21,10 @@ def ruling_today(request: Request, policy: Policy) -> Ruling:
     """Return what satisfies both the ruling that *request* was opened under and the policy in force (I10).
 
     Raises:
-        ValueError: The request was refused at intake and never had a ruling.
+        ValueError: The request was refused at intake: what the policy said of it then is nothing to decide by.
     """
-    if request.ruling is None:
-        raise ValueError("a refused request has no ruling")
+    if request.ruling is None or request.state is State.REFUSED:
+        raise ValueError("a refused request has no ruling to decide by")
     today = rule_on(
         policy,
         agent=request.agent,

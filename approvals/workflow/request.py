@@ -28,7 +28,8 @@ from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, S
 from approvals.facts import facts_of
 from approvals.identity.people import FRESH, REMEMBERED, Authority, is_operator
 from approvals.identity.place import Place
-from approvals.policy.policy import Ruling, check_eligible
+from approvals.policy.eligibility import check_eligible
+from approvals.policy.ruling import Ruling
 from approvals.workflow.escalation import Breach
 from approvals.workflow.execution import Execution, Phase, Reason, void
 from approvals.workflow.pause import Pause, open_pause_over, survives
@@ -82,7 +83,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One escalation's question. What depends on a plan is None where it was refused before one was made."""
+    """One escalation's question. Where it was refused, what depends on a plan is None."""
 
     id: str
     agent: str
@@ -101,6 +102,7 @@ class Request:
     """When it came in; a restart's timestamp is made of it, so it never changes."""
     deadline: datetime | None
     ruling: Ruling | None
+    """What the policy said, with the clauses that spoke; None where it was refused before the policy was asked."""
     fingerprint: str | None
     effect_key: str | None
     render_hash: str | None

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from approvals.change.plan import Bound, Change, Leaf, Redacted, changes_of
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from approvals.policy.policy import Charter, Environment, NamedCluster, Policy, Rule, WhenTokenRevoked
+from approvals.policy.charter import Charter, WhenTokenRevoked
+from approvals.policy.policy import Environment, NamedCluster, Policy, Rule
 from models.policy.fields import WEEKDAYS, duration_text
 from models.policy.overlap import asks_of, spoken_of
 

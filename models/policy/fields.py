@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from approvals.change.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
 from approvals.change.risk import Risk
 from approvals.identity.people import OPERATOR, SLACK_ACCOUNT
-from approvals.policy.policy import WhenTokenRevoked
+from approvals.policy.charter import WhenTokenRevoked
 from models.policy.mistakes import did_you_mean, quoted
 from models.policy.reading import UNSEEN, Scalar
 

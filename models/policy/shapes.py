@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from approvals.policy.policy import WhenTokenRevoked
+from approvals.policy.charter import WhenTokenRevoked
 from models.policy.fields import (
     MOST_VALIDITY,
     Account,

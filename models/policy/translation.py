@@ -5,15 +5,14 @@ from typing import Final
 
 from approvals.identity.accounts import Installation
 from approvals.identity.people import ApproverSet, is_operator
+from approvals.policy.charter import Charter, Owners
 from approvals.policy.policy import (
     Asking,
-    Charter,
     DigestSchedule,
     Environment,
     Limit,
     Match,
     NamedCluster,
-    Owners,
     Policy,
     Rule,
     Timeout,

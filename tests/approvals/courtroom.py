@@ -13,7 +13,8 @@ from approvals.canonical import decode, encode
 from approvals.errors import Clash, NotEligible, PolicyDenied
 from approvals.facts import noun_of
 from approvals.identity.people import Authority, Membership
-from approvals.policy.policy import Policy, Ruling, rule_on, stricter_of
+from approvals.policy.policy import Policy
+from approvals.policy.ruling import Ruling, rule_on, stricter_of
 from approvals.workflow.comparison import Comparison
 from approvals.workflow.execution import (
     TOKEN_LEEWAY,

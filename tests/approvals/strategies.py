@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from approvals.canonical import Value
 from approvals.change.action import Target
+from approvals.policy.clauses import Clause
 
 FEW = settings(max_examples=40)
 """For examples that are whole nouns: drawing one is most of the work."""
@@ -59,8 +60,23 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(kind)
     if not isinstance(kind, type) or not is_dataclass(kind):
         raise TypeError(f"no strategy for {kind}")
+    return _clauses() if kind is Clause else _nouns(kind)
+
+
+def _nouns(kind: type[Any], **instead: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for a *kind* of noun, with some fields drawn otherwise."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{field.name: anything(hints[field.name]) for field in fields(kind)})
+    names = (field.name for field in fields(kind))
+    return st.builds(kind, **{name: anything(hints[name]) for name in names if name not in instead}, **instead)
+
+
+def _clauses() -> st.SearchStrategy[Clause]:
+    """Return a strategy for trees of clauses, the one noun that is made of its own kind."""
+    return st.recursive(
+        _nouns(Clause, children=st.just(())),
+        lambda inner: _nouns(Clause, children=st.lists(inner, max_size=2).map(tuple)),
+        max_leaves=3,
+    )
 
 
 _ATOMS: st.SearchStrategy[Value] = st.one_of(

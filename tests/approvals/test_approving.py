@@ -8,7 +8,7 @@ import pytest
 from approvals.audit.events import ITSELF, NOTHING, Kind, Transition
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Settled, Stale, Unavailable
 from approvals.identity.people import FRESH, Authority, People
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer, Bench, Judged, Request, State, Via, Vote, judge
 from tests.approvals.judging import DUE, by, refusal, said, what

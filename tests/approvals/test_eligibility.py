@@ -8,7 +8,8 @@ import pytest
 
 from approvals.errors import NotEligible, Refused, Unavailable
 from approvals.identity.people import FRESH, REMEMBERED, Authority, Membership, People
-from approvals.policy.policy import Panel, Ruling, check_eligible, groups_of, in_any
+from approvals.policy.eligibility import check_eligible, groups_of, in_any
+from approvals.policy.ruling import Panel, Ruling
 from tests.builders import (
     ADA,
     BORIS,

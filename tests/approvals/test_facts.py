@@ -1,6 +1,6 @@
 """Facts: every noun has one plain form, and only that form is read back as the noun."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -12,13 +12,13 @@ from approvals.change.plan import Bound, Change, Evidence, Redacted
 from approvals.facts import facts_of, instant_of, instant_text, noun_of
 from approvals.identity.people import People
 from approvals.identity.tokens import Token
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.workflow.alert import Alert, AlertState
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.pause import Consent, Pause, Scope
 from approvals.workflow.request import Request, Vote
 from tests.approvals.strategies import FEW, INSTANTS, anything
-from tests.builders import ADA, HOUR, NOON, TICK, a_change, a_pause, an_approver_set
+from tests.builders import ADA, HOUR, NOON, TICK, a_change, a_pause, a_ruling, an_approver_set
 
 NOUNS = (Alert, Attempt, Bound, Consent, Evidence, Execution, Pause, Request, Ruling, Token, Vote)
 
@@ -142,6 +142,20 @@ def test_a_missing_field_is_refused():
 
     with pytest.raises(KeyError):
         noun_of(Change, {key: value for key, value in facts.items() if key != "after"})
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Ruling)])
+def test_only_a_field_that_came_later_may_be_missing(name):
+    """A ruling of the first release has no tree and is read; one that lacks the people it asks is not read as asking nobody."""
+    facts = facts_of(a_ruling())
+    assert isinstance(facts, dict)
+    lacking = {key: value for key, value in facts.items() if key != name}
+
+    if name == "tree":
+        assert noun_of(Ruling, lacking) == replace(a_ruling(), tree=None)
+    else:
+        with pytest.raises(KeyError):
+            noun_of(Ruling, lacking)
 
 
 @pytest.mark.parametrize("value", [None, True, False, 0, 1, "1", "", Redacted(mac="1")], ids=repr)

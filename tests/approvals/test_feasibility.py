@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from approvals.errors import NotEligible
 from approvals.identity.people import FRESH, Authority, People
+from approvals.policy.eligibility import check_eligible
 from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, Answerers, answerers
-from approvals.policy.policy import Panel, Ruling, check_eligible
+from approvals.policy.ruling import Panel, Ruling
 from tests.builders import (
     ADA,
     BORIS,

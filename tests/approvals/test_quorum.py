@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, PolicyDenied, Unavailable
 from approvals.identity.people import Authority, People
-from approvals.policy.policy import Panel, Ruling
+from approvals.policy.ruling import Panel, Ruling
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer, Judged, Request, State, Vote, check_quorum, judge, missing_approvals
 from tests.approvals.judging import by, what

@@ -11,7 +11,7 @@ from approvals.change.plan import bound_bytes, fingerprint_of
 from approvals.change.risk import Risk
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.identity.accounts import Installation, ServiceAccount
-from approvals.policy.policy import Panel
+from approvals.policy.ruling import Panel
 from approvals.ports.rows import plea_among, texts_of
 from approvals.presentation.review import Review, review_of
 from approvals.verbs.registry import verb_called

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from approvals.change.risk import Risk
 from approvals.errors import Refused
 from approvals.identity.people import FRESH, People
-from approvals.policy.policy import Panel, Ruling, check_eligible, stricter_of
+from approvals.policy.eligibility import check_eligible
+from approvals.policy.ruling import Panel, Ruling, stricter_of
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, BORIS, CHEN, DINA, ELI, MINUTE, NOON, a_ruling, an_approver_set, an_authority
 
@@ -46,6 +47,7 @@ def test_what_satisfies_both_takes_the_stricter_of_everything():
         valid_for=5 * MINUTE,
         conflicted=frozenset({CHEN, DINA, ELI}),
         people=first.people.merged_with(second.people),
+        tree=first.tree,
     )
 
 

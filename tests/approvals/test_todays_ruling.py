@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from approvals.identity.people import People
-from approvals.policy.policy import Panel
+from approvals.policy.ruling import Panel
 from approvals.workflow.deciding import counted_as_one, demands_of, may_count, ruling_today
 from approvals.workflow.request import State
 from tests.builders import (
@@ -28,9 +28,10 @@ BY_GROUP = an_approver_set("group", accounts=(), groups=(GROUP,))
 
 
 def test_a_request_that_was_refused_has_no_ruling():
-    """What never was a question is decided by nothing."""
-    with pytest.raises(ValueError, match="no ruling"):
-        ruling_today(a_request(state=State.REFUSED, ruling=None), a_policy())
+    """What never was a question is decided by nothing, whatever the policy said of it."""
+    for ruling in (None, a_ruling()):
+        with pytest.raises(ValueError, match="no ruling"):
+            ruling_today(a_request(state=State.REFUSED, ruling=ruling), a_policy())
 
 
 def test_it_is_the_stricter_of_both():

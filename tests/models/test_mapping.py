@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from approvals.change.action import Target
 from approvals.change.plan import Evidence
+from approvals.policy.clauses import Clause
 from models.engine.columns import TEXT
 from models.engine.database import open_database
 from models.store.mapping import SHAPES, Shape, evidence_of, evidence_text
@@ -47,8 +48,19 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(kind)
     assert isinstance(kind, type), kind
     assert is_dataclass(kind), kind
+    if kind is Clause:
+        leaf = nouns(kind, children=st.just(()))
+        return st.recursive(
+            leaf, lambda inner: nouns(kind, children=st.lists(inner, max_size=2).map(tuple)), max_leaves=3
+        )
+    return nouns(kind)
+
+
+def nouns(kind: type[Any], **instead: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for a *kind* of noun, with some fields drawn otherwise."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{field.name: anything(hints[field.name]) for field in fields(kind)})
+    names = (field.name for field in fields(kind))
+    return st.builds(kind, **{name: anything(hints[name]) for name in names if name not in instead}, **instead)
 
 
 @pytest.mark.parametrize("kind", SHAPES, ids=lambda kind: kind.__name__)

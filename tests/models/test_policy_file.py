@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation
 from approvals.identity.people import ApproverSet, People
+from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
     Asking,
-    Charter,
     DigestSchedule,
     Environment,
     Limit,
     Match,
     NamedCluster,
-    Owners,
     Policy,
     Rule,
     Timeout,
-    WhenTokenRevoked,
 )
 from models.policy.file import PolicyMistake, PolicyMistakes, load_policy
 from tests.models.policy.cases import MISTAKES

@@ -9,6 +9,7 @@ from approvals.change.plan import bound_of, fingerprint_of
 from approvals.errors import Clash, KeyReused, Malformed, OutOfScope, TooMany, Unavailable, Unplannable
 from approvals.facts import facts_of
 from approvals.identity.tokens import created
+from approvals.policy.policy import Match
 from approvals.ports.journey import Milestone
 from approvals.usecases.intake.escalate import Opened
 from approvals.workflow.pause import Scope, ScopeKind
@@ -23,6 +24,8 @@ from tests.builders import (
     a_charter,
     a_denial,
     a_policy,
+    a_rule,
+    a_ruling,
     a_target,
     a_token,
     an_action,
@@ -76,10 +79,30 @@ def test_the_whole_story_of_a_question(world, instant):
     assert world.request(request) == request
     ((kind, actor, data),) = story(world, request)
     assert (kind, actor) == ("request.opened", "agent:scaler")
-    assert (data["request"], set(data)) == (facts_of(request), {"request", "bound", "evidence"})
+    assert (data["request"], set(data)) == (facts_of(request), {"request", "bound", "evidence", "clauses"})
     assert data["bound"] == facts_of(bound_of(plan.bound))
     assert texts["rationale"] == "p99 is 4.1 s against an objective of 1 s"
     assert (asked_of(world), world.cluster.sent, world.cluster.minted) == (1, [], [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "state"),
+    [((a_rule(),), State.PENDING), ((a_rule(), a_denial(verbs=frozenset({"scale"}))), State.REFUSED)],
+)
+def test_a_question_keeps_the_tree_of_its_ruling(rules, state, make_world):
+    """Asked or refused: the row keeps the clauses that spoke, the event of the asking those that did not, too, and why not."""
+    restarts = a_rule("restarts", match=Match(verbs=frozenset({"restart"})))
+    policy = a_policy(rules=(*rules, restarts))
+    world = make_world(policy)
+
+    request = world.asks().request
+
+    whole = a_ruling(policy)
+    kept = world.request(request)
+    ((_, _, data),) = story(world, request)
+    assert (request.state, kept.ruling) == (state, whole.kept())
+    assert data["clauses"] == facts_of(whole.tree)
+    assert [one.name for one in kept.ruling.tree.children] == [rule.name for rule in rules]
 
 
 def test_one_key_is_one_question(world, instant):
@@ -213,8 +236,10 @@ def test_what_is_out_of_scope_is_refused_unseen(changed, code, world):
     """Nothing is read from the cluster for what an agent may not touch; the refusal is stored and written down (I18)."""
     request = world.asks(**changed).request
 
-    assert (request.state, request.outcome_code, request.ruling, request.deadline) == (State.REFUSED, code, None, None)
-    assert story(world, request)[0][0] == "request.refused"
+    assert (request.state, request.outcome_code, request.deadline) == (State.REFUSED, code, None)
+    assert (request.ruling.asks, request.ruling.rules) == (False, ("built-in",))
+    ((kind, _, data),) = story(world, request)
+    assert (kind, data["request"]["refusal"]["code"], set(data)) == ("request.refused", code, {"request", "clauses"})
     assert asked_of(world) == 0
 
 
@@ -231,7 +256,8 @@ def test_a_token_may_be_narrower_than_the_charter(scope, world):
     fitting = a_token(environments=frozenset({"prod-eu-1"}), namespaces=frozenset({"shop"}))
     allowed = world.escalate(an_escalation(idempotency_key="key-2"), fitting).request
 
-    assert (narrow.state, narrow.outcome_code) == (State.REFUSED, "out_of_scope")
+    assert (narrow.state, narrow.outcome_code, narrow.ruling) == (State.REFUSED, "out_of_scope", None)
+    assert set(story(world, narrow)[0][2]) == {"request"}
     assert allowed.state is State.PENDING
 
 
@@ -255,6 +281,7 @@ def test_a_pause_refuses_before_the_cluster_is_asked(world):
     request = world.asks().request
 
     assert (request.outcome_code, asked_of(world)) == ("paused", 0)
+    assert request.ruling is None
     assert request.refusal.sentence == "Paused (all): nothing new is taken on until two people resume it."
 
 
@@ -268,7 +295,7 @@ def test_a_pause_that_comes_while_it_is_planned_refuses_it(world):
 
     request = world.restarted(journey=Pauses()).asks().request
 
-    assert (request.state, request.outcome_code) == (State.REFUSED, "paused")
+    assert (request.state, request.outcome_code, request.ruling.asks) == (State.REFUSED, "paused", True)
     assert kinds(world, request) == ["request.refused"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.facts import facts_of
 from approvals.identity.tokens import created
-from approvals.policy.policy import WhenTokenRevoked
+from approvals.policy.charter import WhenTokenRevoked
 from approvals.ports.journey import Milestone
 from approvals.usecases.people.revocations import BATCH, Followed
 from approvals.workflow.execution import Phase, Reason

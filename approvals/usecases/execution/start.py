@@ -15,7 +15,7 @@ from approvals.change.image import image_hash
 from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.identity.people import Authority
 from approvals.identity.tokens import Token
-from approvals.policy.policy import groups_of
+from approvals.policy.eligibility import groups_of
 from approvals.ports.clearance import Clearance, Obstacle
 from approvals.ports.directory import Directory
 from approvals.ports.policies import Policies

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from approvals.canonical import Value
 from approvals.change.plan import Bound, Plan, Preview, bind, bytes_of, check_changes, effect_key, fingerprint_of
 from approvals.change.risk import Risk
 from approvals.errors import (
@@ -31,8 +32,10 @@ from approvals.facts import facts_of
 from approvals.identity.people import Authority
 from approvals.identity.place import Place
 from approvals.identity.tokens import Token
+from approvals.policy.clauses import MOST_SKIPPED
 from approvals.policy.feasibility import DOUBT, Answerers, answerers
-from approvals.policy.policy import Policy, Ruling, rule_on
+from approvals.policy.policy import Policy
+from approvals.policy.ruling import Ruling, rule_on
 from approvals.ports.cluster import Cluster
 from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
@@ -126,10 +129,13 @@ class Escalate:
         asked_at = standing.now
         verb = _checked_verb(escalation)
         _check_limits(self.policies.current(), escalation)
+        ruling = None
         try:
-            self._check_first(escalation, token, standing.pauses)
+            _check_token(token, _place(escalation))
+            ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
+            self._check_first(escalation, standing.pauses, ruling)
         except Forbidden as refusal:
-            return self._refuse(escalation, token, refusal, asked_at)
+            return self._refuse(escalation, token, refusal, asked_at, ruling=ruling)
         draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
         return self._open(draft, token)
 
@@ -143,7 +149,7 @@ class Escalate:
         with self.store.reading() as reading:
             pauses = reading.pauses()
         verb = _checked_verb(escalation)
-        self._check_first(escalation, None, pauses)
+        self._check_first(escalation, pauses, _ruling(self.policies.current(), escalation, risk=Risk.LOW))
         draft = self._draft(escalation, verb, token=request.token, texts=texts, asked_at=asked_at)
         check_changes(draft.preview)
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
@@ -166,11 +172,19 @@ class Escalate:
         refusal = _refusal(ruling, escalation, pauses, could)
         if refusal is not None:
             request = replace(
-                _refused(draft.id, escalation, policy, token=draft.token, asked_at=draft.asked_at, refusal=refusal),
+                _refused(
+                    draft.id,
+                    escalation,
+                    policy,
+                    token=draft.token,
+                    asked_at=draft.asked_at,
+                    refusal=refusal,
+                    ruling=ruling,
+                ),
                 supersedes=draft.supersedes,
                 chain=draft.chain,
             )
-            uow.save(opened(request, plea=draft.texts, facts={}))
+            uow.save(opened(request, plea=draft.texts, facts=_explanation(ruling)))
             return Opened(request=request, created=True)
         plan = _bound(draft, policy, ruling)
         key = effect_key(plan.bound, draft.verb.effect_words)
@@ -200,19 +214,17 @@ class Escalate:
         request = _pending(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
         earlier = _own(request, asked.lately)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
-        uow.save(opened(request, plea=draft.texts, facts={"bound": bound, "evidence": facts_of(plan.evidence)}))
+        explained = {"bound": bound, "evidence": facts_of(plan.evidence), **_explanation(ruling)}
+        uow.save(opened(request, plea=draft.texts, facts=explained))
         return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
 
-    def _check_first(self, escalation: Escalation, token: Token | None, pauses: tuple[Pause, ...]) -> None:
-        policy = self.policies.current()
-        if token is not None:
-            _check_token(token, _place(escalation))
-        charter = policy.charters.get(escalation.agent)
+    def _check_first(self, escalation: Escalation, pauses: tuple[Pause, ...], ruling: Ruling) -> None:
+        charter = self.policies.current().charters.get(escalation.agent)
         if charter is None:
             raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
         charter.check(escalation.environment, escalation.action, escalation.on_behalf_of)
         _check_pauses(pauses, escalation)
-        _check_ruling(_ruling(policy, escalation, risk=Risk.LOW))
+        _check_ruling(ruling)
 
     def _draft(
         self, escalation: Escalation, verb: Verb, *, token: str | None, texts: Mapping[str, str], asked_at: datetime
@@ -255,7 +267,12 @@ class Escalate:
             return made
         raise Unavailable("The same is being asked again and again just now; send it again.")
 
-    def _refuse(self, escalation: Escalation, token: Token, refusal: Forbidden, asked_at: datetime) -> Opened:
+    def _refuse(
+        self, escalation: Escalation, token: Token, refusal: Forbidden, asked_at: datetime, *, ruling: Ruling | None
+    ) -> Opened:
+        # Of a question that a pause keeps out, the effect is not known, and so not what the policy would ask of it. Where the
+        # token may not be used, what the policy says of that place is not for who shows it.
+        denying = None if ruling is None or ruling.asks else ruling
         request = _refused(
             self.new_id("esc"),
             escalation,
@@ -263,10 +280,11 @@ class Escalate:
             token=token.id,
             asked_at=asked_at,
             refusal=Refusal(code=refusal.code, sentence=refusal.sentence),
+            ruling=denying,
         )
         try:
             with self.store.writing() as uow:
-                uow.save(opened(request, plea=texts_of(escalation.plea), facts={}))
+                uow.save(opened(request, plea=texts_of(escalation.plea), facts=_explanation(denying)))
         except Clash:
             if (found := self._under_key(escalation)) is None:
                 raise
@@ -395,6 +413,13 @@ def _ruling(policy: Policy, escalation: Escalation, *, risk: Risk) -> Ruling:
     )
 
 
+def _explanation(ruling: Ruling | None) -> dict[str, Value]:
+    """Return what the event of the asking keeps of *ruling*: its tree with what did not speak of it, and why not."""
+    if ruling is None or ruling.tree is None:
+        return {}
+    return {"clauses": facts_of(ruling.tree.kept(skipped=MOST_SKIPPED))}
+
+
 def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], could: Answerers) -> Refusal | None:
     """Return why it is refused after all, judged on fresh reads, or None."""
     try:
@@ -448,7 +473,7 @@ def _pending(
         revision=1,
         asked_at=draft.asked_at,
         deadline=now + ruling.timeout,
-        ruling=ruling,
+        ruling=ruling.kept(),
         fingerprint=fingerprint,
         effect_key=effect_key,
         render_hash=rendered.hash,
@@ -461,7 +486,14 @@ def _pending(
 
 
 def _refused(
-    request_id: str, escalation: Escalation, policy: Policy, *, token: str | None, asked_at: datetime, refusal: Refusal
+    request_id: str,
+    escalation: Escalation,
+    policy: Policy,
+    *,
+    token: str | None,
+    asked_at: datetime,
+    refusal: Refusal,
+    ruling: Ruling | None,
 ) -> Request:
     environment = policy.environments.get(escalation.environment)
     return Request(
@@ -478,7 +510,7 @@ def _refused(
         revision=1,
         asked_at=asked_at,
         deadline=None,
-        ruling=None,
+        ruling=None if ruling is None else ruling.kept(),
         fingerprint=None,
         effect_key=None,
         render_hash=None,

@@ -15,7 +15,8 @@ from typing import Final
 from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Refused, Settled, Unavailable
 from approvals.identity.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
-from approvals.policy.policy import Policy, in_any
+from approvals.policy.eligibility import in_any
+from approvals.policy.policy import Policy
 from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
 from approvals.ports.policies import Policies

@@ -12,7 +12,7 @@ from approvals.audit.events import AuditEvent, Kind, Transition, request_stream
 from approvals.change.plan import bound_of
 from approvals.errors import Clash, Missing, Refused, Unavailable
 from approvals.identity.people import Authority, is_operator
-from approvals.policy.policy import groups_of
+from approvals.policy.eligibility import groups_of
 from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
 from approvals.ports.journey import Journey, Milestone

@@ -12,8 +12,10 @@ from typing import Final
 
 from approvals.change.risk import Risk
 from approvals.identity.people import Authority
+from approvals.policy.charter import Charter
 from approvals.policy.feasibility import answerers
-from approvals.policy.policy import Charter, Policy, Rule, Ruling, asked_by
+from approvals.policy.policy import Policy, Rule
+from approvals.policy.ruling import Ruling, asked_by
 from approvals.ports.directory import Directory
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store

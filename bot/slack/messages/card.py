@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from approvals.change.plan import SHORT, Change
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.presentation.review import Review
 from approvals.workflow.deciding import demands_of
 from approvals.workflow.execution import Execution

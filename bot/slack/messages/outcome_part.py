@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.deciding import counted_as_one
 from approvals.workflow.execution import Execution, Phase, seen_phase

@@ -11,7 +11,8 @@ from typing import Final
 
 from approvals.audit.events import Kind
 from approvals.change.plan import Change, Plan, bound_of, fingerprint_of
-from approvals.policy.policy import Policy, Ruling
+from approvals.policy.policy import Policy
+from approvals.policy.ruling import Ruling
 from approvals.ports.policies import Policies
 from approvals.ports.reading import Reading
 from approvals.presentation.review import Review, review_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.identity.people import People
-from approvals.policy.policy import Owners
+from approvals.policy.charter import Owners
 from approvals.ports.store import Lane
 from approvals.workflow.request import State
 from bot.slack.inbound.acting import Acting

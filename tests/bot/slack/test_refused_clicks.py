@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.policy.policy import Owners
+from approvals.policy.charter import Owners
 from approvals.workflow.request import Answer, State, Via
 from bot.slack.inbound.listeners import UNKNOWN
 from sandbox.workspace import default_seed

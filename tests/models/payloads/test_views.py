@@ -9,7 +9,7 @@ import pytest
 from approvals.change.action import ProposedAction, Target
 from approvals.change.plan import Bound, Change, PatchType, Redacted, Resource, Step
 from approvals.change.risk import Risk
-from approvals.policy.policy import Ruling
+from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.request import Refusal, Request, State

@@ -12,19 +12,17 @@ from hypothesis import strategies as st
 from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation
 from approvals.identity.people import ApproverSet, People
+from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
     Asking,
-    Charter,
     DigestSchedule,
     Environment,
     Limit,
     Match,
     NamedCluster,
-    Owners,
     Policy,
     Rule,
     Timeout,
-    WhenTokenRevoked,
 )
 
 PEOPLE = {

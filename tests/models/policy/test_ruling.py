@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from approvals.change.action import ProposedAction, Target
 from approvals.change.risk import Risk
-from approvals.policy.policy import rule_on
+from approvals.policy.ruling import rule_on
 from models.policy.file import load_policy
 from tests.models.policy.documents import (
     AGENTS,
