@@ -14,9 +14,12 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COVERAGE_FLOOR ?= 90
 # The least share of mutants that the tests of the rules must kill, in percent.
 MUTATION_FLOOR ?= 90
+# One worker more than there are cores: at any time some test waits for a server or for a deadline.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+SPREAD = --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 # What the inner loop leaves out: whatever starts a cluster, a database server, Alertmanager or a browser, or talks over a socket.
 FAST := -m 'not (cluster or postgres or alertmanager or browser or door or slow)' \
-	$(addprefix --ignore=tests/,acceptance benchmarks bot/cluster bot/intake sandbox devcluster)
+	$(addprefix --ignore=tests/,acceptance benchmarks bot/cluster bot/intake sandbox)
 
 .PHONY: help
 help: ## list the targets
@@ -45,11 +48,14 @@ test: system-packages dev ## everything: system packages, cluster, check, the wh
 	$(MAKE) --no-print-directory suite; \
 	wait $$build
 
-# The cluster's programs may still be compiling: whoever needs them comes last and waits.
+# The check runs beside the tests and ends them when it fails. The cluster's programs may still be compiling: whoever
+# needs them comes last then, and waits.
 .PHONY: suite
-suite: check
+suite: dev
 	@$(BIN)/coverage erase
-	@CI=true $(BIN)/coverage run -m pytest
+	@CI=true $(BIN)/coverage run -m pytest $(SPREAD) & tests=$$!; \
+	$(MAKE) --no-print-directory check || { kill $$tests; exit 1; }; \
+	wait $$tests
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --format=total --include='approvals/*' --fail-under=100 >/dev/null \
 		|| { $(BIN)/coverage report --include='approvals/*'; echo 'The rules must be covered whole, branches included.'; exit 1; }
@@ -57,10 +63,7 @@ suite: check
 
 .PHONY: test-fast
 test-fast: dev ## the inner loop: no cluster, no database server, no browser, no sockets (T="-k name" narrows it)
-	@half() { $(BIN)/pytest -q --durations=0 --durations-min=2 $(FAST) "$$@" $(T) || (( $$? == 5 )); }; \
-	half tests/bot tests/usecases & other=$$!; \
-	half --ignore=tests/bot --ignore=tests/usecases; \
-	wait $$other
+	@$(BIN)/pytest -q --durations=0 --durations-min=2 --numprocesses=$(shell nproc) $(FAST) $(T) || (( $$? == 5 ))
 
 .PHONY: check
 check: dev ## format, lint, types, import contracts
