@@ -149,7 +149,7 @@ class Agent:
                 self._say(f"agent: {escalation}: {answer['status']}{carried}")
             if answer["status"] in _OVER or (answer.get("execution") or {}).get("effect") in {
                 "verified",
-                "failed_rollout",
+                "failed",
             }:
                 return
 

@@ -26,7 +26,7 @@ class Milestone(StrEnum):
     SENDING = "sending"
     REPLIED = "replied"
     OUTCOME = "outcome"
-    ROLLING = "rolling"
+    IN_PROGRESS = "in_progress"
     EFFECT = "effect"
     CARD_POSTING = "card_posting"
     CARD_SENT = "card_sent"

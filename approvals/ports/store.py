@@ -97,7 +97,7 @@ class UnitOfWork(Reading, Protocol):
         """Have nobody look any more at the others that have ended on the same target; nothing told of them changes."""
         ...
 
-    def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:
+    def lock_in_progress(self, execution: Execution) -> tuple[Execution, ...]:
         """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
         ...
 

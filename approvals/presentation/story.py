@@ -10,6 +10,7 @@ from typing import Any, Final
 from approvals.audit.events import ITSELF, Kind
 from approvals.change.plan import Change, Leaf, Redacted, json_text
 from approvals.facts import noun_of
+from approvals.verbs.verb import Effect
 from approvals.verbs.workload import counted
 from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED
 
@@ -205,14 +206,16 @@ _WHY_VOID: Final = {
     "person": "the policy says otherwise by now which person this is",
 }
 
-_EFFECTS: Final = {
-    "rolling": "Under way.",
-    "verified": "Done.",
+_EFFECTS: Final[Mapping[str | None, str]] = {
+    "rolling": "Under way.",  # events never change: this and the next are what the first releases called it
     "failed_rollout": "Failed.",
-    "timed_out": "Not finished in time.",
-    "overtaken": "Overtaken.",
-    "differs": "Otherwise than approved.",
-    "undone": "Changed by somebody else since.",
+    Effect.IN_PROGRESS: "Under way.",
+    Effect.VERIFIED: "Done.",
+    Effect.FAILED: "Failed.",
+    Effect.TIMED_OUT: "Not finished in time.",
+    Effect.OVERTAKEN: "Overtaken.",
+    Effect.DIFFERS: "Otherwise than approved.",
+    Effect.UNDONE: "Changed by somebody else since.",
 }
 
 _TELLERS: Final[Mapping[str, Teller]] = {

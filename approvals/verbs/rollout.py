@@ -51,7 +51,7 @@ def replaced(workload: Mapping[str, Any]) -> Progress:
         return waiting
     pods, kept = _pods(workload), held_back(workload)
     if kept and kept == pods.wanted:
-        return _progress(workload, Effect.ROLLING, "Its partition keeps every pod as it is: none is replaced.")
+        return _progress(workload, Effect.IN_PROGRESS, "Its partition keeps every pod as it is: none is replaced.")
     is_new = pods.updated >= pods.wanted - kept and pods.old <= kept
     if is_new and _is_full(pods) and _is_current(workload, kept):
         return _progress(workload, Effect.VERIFIED, _all_replaced(pods, kept))
@@ -59,15 +59,15 @@ def replaced(workload: Mapping[str, Any]) -> Progress:
         return failed
     if is_paused(workload):
         held = "Its rollouts are paused: no pod is replaced until somebody resumes them."
-        return _progress(workload, Effect.ROLLING, held)
+        return _progress(workload, Effect.IN_PROGRESS, held)
     if replaces_only_what_is_deleted(workload):
         held = "It replaces pods only when somebody deletes them."
-        return _progress(workload, Effect.ROLLING, held)
+        return _progress(workload, Effect.IN_PROGRESS, held)
     if pods.old <= kept:
-        return _progress(workload, Effect.ROLLING, _ready(workload, pods))
+        return _progress(workload, Effect.IN_PROGRESS, _ready(workload, pods))
     left = "1 old one is left" if pods.old == 1 else f"{pods.old} old ones are left"
     made = f"{pods.updated} of {counted(pods.wanted - kept, 'pod')} replaced"
-    return _progress(workload, Effect.ROLLING, f"{made}, at least {pods.surely_new} of them ready; {left}.")
+    return _progress(workload, Effect.IN_PROGRESS, f"{made}, at least {pods.surely_new} of them ready; {left}.")
 
 
 def numbered(workload: Mapping[str, Any]) -> Progress:
@@ -88,7 +88,7 @@ def numbered(workload: Mapping[str, Any]) -> Progress:
     # Where old pods are left, what has failed is the rollout of a newer template, maybe hours ago: the controller was measured to
     # keep saying so while a scale goes well.
     beside = "" if failed is None else f" {_FAILED_BESIDE}"
-    return _progress(workload, Effect.ROLLING, f"{_missing(workload, pods)}{beside}")
+    return _progress(workload, Effect.IN_PROGRESS, f"{_missing(workload, pods)}{beside}")
 
 
 _FAILED_BESIDE: Final = "Beside that, its rollout of a newer template made no progress within its own deadline."
@@ -128,10 +128,10 @@ def _is_current(workload: Mapping[str, Any], kept: int) -> bool:
 
 def _unseen(workload: Mapping[str, Any]) -> Progress | None:
     if is_being_deleted(workload):
-        return _progress(workload, Effect.ROLLING, "It is being deleted.")
+        return _progress(workload, Effect.IN_PROGRESS, "It is being deleted.")
     status = workload.get("status") or {}
     if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
-        return _progress(workload, Effect.ROLLING, "The controller has not seen the change yet.")
+        return _progress(workload, Effect.IN_PROGRESS, "The controller has not seen the change yet.")
     return None
 
 
@@ -143,7 +143,7 @@ def _failed(workload: Mapping[str, Any]) -> Progress | None:
     )
     if not exceeded:
         return None
-    return _progress(workload, Effect.FAILED_ROLLOUT, "The rollout made no progress within its own deadline.")
+    return _progress(workload, Effect.FAILED, "The rollout made no progress within its own deadline.")
 
 
 def _pods(workload: Mapping[str, Any]) -> _Pods:

@@ -88,9 +88,9 @@ class Landed(StrEnum):
 class Effect(StrEnum):
     """How far the cluster has carried out what was written."""
 
-    ROLLING = "rolling"
+    IN_PROGRESS = "in_progress"
     VERIFIED = "verified"
-    FAILED_ROLLOUT = "failed_rollout"
+    FAILED = "failed"
     TIMED_OUT = "timed_out"
     OVERTAKEN = "overtaken"
     """A newer change of the same target was applied before this one had finished: neither done nor failed."""

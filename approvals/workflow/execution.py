@@ -5,8 +5,8 @@
     queued -> claimed -> armed -> sending -> applied | rejected | unknown
     claimed | armed -> voided(reason)      armed -> claimed (arm again)      sending -> claimed (that attempt did not land)
     unknown -> applied | claimed | voided(never landed) | abandoned(by a person)
-    effect, apart: rolling -> verified | failed_rollout | timed_out | overtaken | differs | undone
-    late truth: timed_out | failed_rollout -> verified | differs | undone    timed_out -> failed_rollout    verified -> undone
+    effect, apart: in_progress -> verified | failed | timed_out | overtaken | differs | undone
+    late truth: timed_out | failed -> verified | differs | undone    timed_out -> failed    verified -> undone
 
 *Armed* is the start record: it, and then *sending*, are committed before a byte is written to the cluster. A lost reply is
 *unknown*: it is read back, never resent blindly. Each write to the row names the lease's *generation*, so a worker that was
@@ -184,7 +184,7 @@ class Execution:
     @property
     def is_over(self) -> bool:
         """Whether it has ended: only a late look at its effect may find something new."""
-        return self.state in _OVER or (self.state is Phase.APPLIED and self.effect not in {None, Effect.ROLLING})
+        return self.state in _OVER or (self.state is Phase.APPLIED and self.effect not in {None, Effect.IN_PROGRESS})
 
     @property
     def is_watched(self) -> bool:
@@ -386,9 +386,13 @@ def applied(
 def _landed_as(found: Comparison, *, read_back: bool) -> tuple[Effect, Reason | None, str]:
     """Return what is made of a comparison: only what certainly came with our own write is a failure of it."""
     if found.is_as_planned:
-        return Effect.ROLLING, None, "Applied; the reply was lost and it was read back." if read_back else "Applied."
+        return (
+            Effect.IN_PROGRESS,
+            None,
+            "Applied; the reply was lost and it was read back." if read_back else "Applied.",
+        )
     if found.came_with_it:
-        return Effect.FAILED_ROLLOUT, Reason.DRIFT, "The cluster changed something else with it than was approved."
+        return Effect.FAILED, Reason.DRIFT, "The cluster changed something else with it than was approved."
     many = "1 field differs" if len(found.differences) == 1 else f"{len(found.differences)} fields differ"
     sentence = f"{many} from what was approved; whether that came with our write or since cannot be told."
     return Effect.DIFFERS, None, f"The reply was lost. {sentence}" if read_back else sentence
@@ -521,7 +525,7 @@ def set_back(
     if execution.state in {Phase.QUEUED, Phase.CLAIMED, Phase.ARMED} and now >= execution.valid_until:
         return void(execution, Reason.LAPSED, now=now, attempt=unsent)
     if execution.state is Phase.APPLIED:
-        blind = Progress(effect=Effect.ROLLING, sentence=message)
+        blind = Progress(effect=Effect.IN_PROGRESS, sentence=message)
         return followed(execution, blind, now=now, look_again=wait, is_seen=False)
     if execution.state in {Phase.QUEUED, Phase.UNKNOWN} and is_told(execution, message):
         return None
@@ -623,12 +627,12 @@ def followed(
         raise Clash("The effect has ended.", code="execution_moved")
     effect, sentence = progress.effect, progress.sentence
     is_believed = sentence == execution.message or execution.waits >= MOST_WAITS
-    is_doubted = not is_seen or (effect is Effect.FAILED_ROLLOUT and not is_believed)
+    is_doubted = not is_seen or (effect is Effect.FAILED and not is_believed)
     if is_doubted:
-        effect = Effect.ROLLING
+        effect = Effect.IN_PROGRESS
     has_moved = is_seen and execution.pace not in {"", progress.pace}
     at_deadline = execution.effect_deadline is not None and now >= execution.effect_deadline
-    if effect is Effect.ROLLING and at_deadline and not (has_moved and now < _last_look(execution, now)):
+    if effect is Effect.IN_PROGRESS and at_deadline and not (has_moved and now < _last_look(execution, now)):
         effect = Effect.TIMED_OUT
         sentence = f"{'Not finished when we stopped looking.' if is_seen else 'Not followed to its end.'} {sentence}"
     is_news = effect is not execution.effect or is_doubted is not execution.doubted
@@ -667,8 +671,8 @@ def _watched_until(effect: Effect, execution: Execution, now: datetime) -> datet
 
 
 _LATER_TRUTHS: Final[Mapping[Effect, frozenset[Effect]]] = {
-    Effect.TIMED_OUT: frozenset({Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.DIFFERS, Effect.UNDONE}),
-    Effect.FAILED_ROLLOUT: frozenset({Effect.VERIFIED, Effect.DIFFERS, Effect.UNDONE}),
+    Effect.TIMED_OUT: frozenset({Effect.VERIFIED, Effect.FAILED, Effect.DIFFERS, Effect.UNDONE}),
+    Effect.FAILED: frozenset({Effect.VERIFIED, Effect.DIFFERS, Effect.UNDONE}),
     Effect.VERIFIED: frozenset({Effect.UNDONE}),
 }
 """What a look after the end may still find. A rollout that had failed may go on once its quota is raised."""

@@ -91,7 +91,7 @@ class ExecutionView(Shape):
     effect: Annotated[
         Effect | None,
         Field(
-            description="What has become of what was applied: rolling, verified, failed_rollout, timed_out, overtaken by a newer "
+            description="What has become of what was applied: in_progress, verified, failed, timed_out, overtaken by a newer "
             "change, undone by somebody else since, or differs: otherwise than approved, whether with the write or since cannot "
             "be told."
         ),

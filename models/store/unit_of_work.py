@@ -91,7 +91,7 @@ _END_WATCHES: Final = Prepared(
     )
     .values(watch_at=null())
 )
-_LOCK_ROLLING: Final = EXECUTION.prepared(
+_LOCK_IN_PROGRESS: Final = EXECUTION.prepared(
     UNDER_WAY_ON.where(
         executions.c.state == literal_column("'applied'"), executions.c.id != bindparam("the_execution", type_=TEXT)
     ).with_for_update()
@@ -233,11 +233,11 @@ class SqlUnitOfWork(SqlReading):
         }
         _END_WATCHES.run(self.connection, row)
 
-    def lock_rolling(self, execution: Execution) -> tuple[Execution, ...]:
+    def lock_in_progress(self, execution: Execution) -> tuple[Execution, ...]:
         """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
         found = self._all(
             EXECUTION,
-            _LOCK_ROLLING,
+            _LOCK_IN_PROGRESS,
             cluster_uid=execution.cluster_uid,
             object_uid=execution.object_uid,
             the_execution=execution.id,

@@ -158,7 +158,7 @@ def test_a_rollout_that_fails_is_said_to_have_failed(office: Office, screen: Scr
 
     expect(screen.card(escalation)).to_contain_text("Applied, and it did not turn out as approved.")
     expect(screen.card(escalation)).not_to_contain_text("Applied and done.")
-    assert office.agent.wait_for_effect(escalation, "failed_rollout")["status"] == "approved"
+    assert office.agent.wait_for_effect(escalation, "failed")["status"] == "approved"
 
 
 def test_an_operator_denies_beside_the_running_service(office: Office, screen: Screen):

@@ -361,11 +361,11 @@ def test_any_day_of_the_week_can_be_the_digests(weekday, day):
     ("execution", "counted"),
     [
         ({"state": Phase.VOIDED, "reason": Reason.DRIFT}, {"before": 1}),
-        ({"state": Phase.APPLIED, "effect": Effect.FAILED_ROLLOUT, "reason": Reason.DRIFT}, {"with": 1}),
+        ({"state": Phase.APPLIED, "effect": Effect.FAILED, "reason": Reason.DRIFT}, {"with": 1}),
         ({"state": Phase.APPLIED, "effect": Effect.DIFFERS}, {"unknown": 1}),
         ({"state": Phase.UNKNOWN, "drift": (Change(path="/x", before=1, after=2),)}, {"unknown": 1}),
         ({"state": Phase.APPLIED, "effect": Effect.UNDONE}, {"since": 1}),
-        ({"state": Phase.APPLIED, "effect": Effect.FAILED_ROLLOUT}, {}),
+        ({"state": Phase.APPLIED, "effect": Effect.FAILED}, {}),
         ({"state": Phase.VOIDED, "reason": Reason.PAUSED}, {}),
     ],
 )

@@ -114,7 +114,7 @@ MOVES: Mapping[str, tuple[Callable[[Execution], Transition | None], frozenset[Ph
 def test_a_move_is_allowed_from_its_states_and_a_clash_from_all_others(name, phase):
     """The state machine as a table: what is not drawn cannot happen, and whoever tries is told that it has moved on."""
     move, allowed = MOVES[name]
-    effect = Effect.ROLLING if phase is Phase.APPLIED else None
+    effect = Effect.IN_PROGRESS if phase is Phase.APPLIED else None
 
     if phase in allowed:
         assert move(held(phase, effect=effect)) is not None
@@ -278,7 +278,7 @@ def test_what_is_over_and_what_can_be_stopped(phase, effect):
 
     assert one.is_over == (
         phase in {Phase.REJECTED, Phase.VOIDED, Phase.ABANDONED}
-        or (phase is Phase.APPLIED and effect not in {None, Effect.ROLLING})
+        or (phase is Phase.APPLIED and effect not in {None, Effect.IN_PROGRESS})
     )
     assert one.can_still_be_stopped == (phase in {Phase.QUEUED, Phase.CLAIMED})
 

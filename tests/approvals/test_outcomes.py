@@ -55,11 +55,11 @@ def telling(transition: Transition, *approvers: str) -> Transition:
 @pytest.mark.parametrize(
     ("comparison", "read_back", "effect", "reason", "message"),
     [
-        (None, False, Effect.ROLLING, None, "Applied."),
-        (Comparison(), False, Effect.ROLLING, None, "Applied."),
-        (Comparison(), True, Effect.ROLLING, None, "Applied; the reply was lost and it was read back."),
-        (Comparison(differences=OTHERWISE, came_with_it=True), False, Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT),
-        (Comparison(came_with_it=True, is_unlike=True), False, Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT),
+        (None, False, Effect.IN_PROGRESS, None, "Applied."),
+        (Comparison(), False, Effect.IN_PROGRESS, None, "Applied."),
+        (Comparison(), True, Effect.IN_PROGRESS, None, "Applied; the reply was lost and it was read back."),
+        (Comparison(differences=OTHERWISE, came_with_it=True), False, Effect.FAILED, Reason.DRIFT, WITH_IT),
+        (Comparison(came_with_it=True, is_unlike=True), False, Effect.FAILED, Reason.DRIFT, WITH_IT),
         (Comparison(differences=OTHERWISE), False, Effect.DIFFERS, None, f"1 field differs {SINCE}"),
         (Comparison(differences=OTHERWISE * 2), False, Effect.DIFFERS, None, f"2 fields differ {SINCE}"),
         (Comparison(differences=OTHERWISE), True, Effect.DIFFERS, None, f"The reply was lost. 1 field differs {SINCE}"),
@@ -104,8 +104,8 @@ def test_what_landed_is_applied_and_followed_from_there(phase, comparison, read_
     )
     closed = sent(fate=Fate.APPLIED, http_status=200, audit_id="audit-1")
     expected = moved(Kind.EXECUTION_APPLIED, after, closed)
-    assert transition == (expected if effect is Effect.ROLLING else telling(expected, ADA))
-    assert after.is_over is (effect is not Effect.ROLLING)
+    assert transition == (expected if effect is Effect.IN_PROGRESS else telling(expected, ADA))
+    assert after.is_over is (effect is not Effect.IN_PROGRESS)
 
 
 def test_approvers_are_told_once():
@@ -132,7 +132,7 @@ def test_approvers_are_told_once():
 
 
 @pytest.mark.parametrize(
-    ("with_it", "effect", "reason"), [(True, Effect.FAILED_ROLLOUT, Reason.DRIFT), (False, Effect.DIFFERS, None)]
+    ("with_it", "effect", "reason"), [(True, Effect.FAILED, Reason.DRIFT), (False, Effect.DIFFERS, None)]
 )
 def test_what_the_first_look_finds_ends_the_effect(with_it, effect, reason):
     """Where the target could not be seen with the answer, whoever follows makes the same check."""
@@ -302,33 +302,33 @@ def test_every_reason_has_a_sentence():
 
 def rolling(**changed: Any) -> Execution:
     """Return an applied execution whose effect is under way until a quarter past noon."""
-    return held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 15 * MINUTE, landed_at=NOON, **changed)
+    return held(Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOON + 15 * MINUTE, landed_at=NOON, **changed)
 
 
 def look(
-    one: Execution, effect: Effect = Effect.ROLLING, sentence: str = "3 of 6 pods ready.", now=NOW
+    one: Execution, effect: Effect = Effect.IN_PROGRESS, sentence: str = "3 of 6 pods ready.", now=NOW
 ) -> Transition | None:
     """Return what one look changes."""
     return followed(one, Progress(effect=effect, sentence=sentence), now=now, look_again=WAIT)
 
 
-@pytest.mark.parametrize("effect", [Effect.ROLLING, Effect.VERIFIED])
+@pytest.mark.parametrize("effect", [Effect.IN_PROGRESS, Effect.VERIFIED])
 def test_a_look_that_sees_something_new_is_written_down(effect):
     """Another effect, or the same with another number of pods, is a new revision and an event."""
     watched = NOW + UNDO_WATCH if effect is Effect.VERIFIED else None
     after = freed(rolling(), effect=effect, message="3 of 6 pods ready.", due_at=NOW + WAIT, watched_until=watched)
 
     assert look(rolling(), effect) == moved(Kind.EXECUTION_EFFECT, after)
-    assert after.is_over is (effect is not Effect.ROLLING)
+    assert after.is_over is (effect is not Effect.IN_PROGRESS)
 
 
 def test_a_failure_is_believed_when_it_is_seen_twice():
     """The first look at it may still be at the old rollout's condition; the same seen again ends it."""
     once = freed(rolling(), message="No progress.", doubted=True, waits=5, due_at=NOW + WAIT)
-    twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED_ROLLOUT, watched_until=NOON + LONGEST_WATCH)
+    twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED, watched_until=NOON + LONGEST_WATCH)
 
-    assert look(rolling(), Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
-    assert look(once, Effect.FAILED_ROLLOUT, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
+    assert look(rolling(), Effect.FAILED, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
+    assert look(once, Effect.FAILED, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
 
 
 def test_a_look_that_sees_nothing_new_writes_nothing():
@@ -341,7 +341,7 @@ def test_a_look_that_sees_nothing_new_writes_nothing():
 @pytest.mark.parametrize(
     ("now", "effect", "message"),
     [
-        (NOON + 15 * MINUTE - TICK, Effect.ROLLING, "3 of 6 pods ready."),
+        (NOON + 15 * MINUTE - TICK, Effect.IN_PROGRESS, "3 of 6 pods ready."),
         (NOON + 15 * MINUTE, Effect.TIMED_OUT, "Not finished when we stopped looking. 3 of 6 pods ready."),
         (NOON + 16 * MINUTE, Effect.TIMED_OUT, "Not finished when we stopped looking. 3 of 6 pods ready."),
     ],
@@ -355,7 +355,7 @@ def test_an_effect_is_followed_until_its_deadline(now, effect, message):
     assert (transition.nouns[0].effect, transition.nouns[0].message) == (effect, message)
     for ended, one in (
         (Effect.VERIFIED, rolling()),
-        (Effect.FAILED_ROLLOUT, rolling(message="3 of 6 pods ready.")),
+        (Effect.FAILED, rolling(message="3 of 6 pods ready.")),
     ):
         done = look(one, ended, now=now)
         assert done is not None
@@ -367,10 +367,10 @@ def test_an_effect_without_a_deadline_goes_on():
     transition = look(replace(rolling(), effect_deadline=None), now=NOON + 24 * 60 * MINUTE)
 
     assert transition is not None
-    assert transition.nouns[0].effect is Effect.ROLLING
+    assert transition.nouns[0].effect is Effect.IN_PROGRESS
 
 
-@pytest.mark.parametrize("effect", [Effect.VERIFIED, Effect.FAILED_ROLLOUT, Effect.TIMED_OUT, Effect.OVERTAKEN])
+@pytest.mark.parametrize("effect", [Effect.VERIFIED, Effect.FAILED, Effect.TIMED_OUT, Effect.OVERTAKEN])
 def test_an_effect_that_has_ended_stays_ended(effect):
     """Two workers look at once; the slower one, who saw less, cannot set the outcome back."""
     with pytest.raises(Clash) as refused:
@@ -382,7 +382,7 @@ def test_an_effect_that_has_ended_stays_ended(effect):
 DAY = 24 * 60 * MINUTE
 
 
-def moves(one: Execution, minute: int, pace: str, effect: Effect = Effect.ROLLING) -> Execution:
+def moves(one: Execution, minute: int, pace: str, effect: Effect = Effect.IN_PROGRESS) -> Execution:
     """Return an execution after a look at it so many minutes past noon that knew this of its pods."""
     progress = Progress(effect=effect, sentence=f"{pace} of 500 pods ready.", pace=pace)
     transition = followed(one, progress, now=NOON + minute * MINUTE, look_again=WAIT)
@@ -394,7 +394,7 @@ def test_what_moves_is_followed_for_a_day_at_most():
     one = moves(rolling(), 1, "0")
     for minute in range(2, 24 * 60):
         one = moves(one, minute, str(minute))
-        assert one.effect is Effect.ROLLING, minute
+        assert one.effect is Effect.IN_PROGRESS, minute
 
     assert moves(one, 24 * 60, "1440").effect is Effect.TIMED_OUT
     assert moves(one, 24 * 60 - 1, "1439", Effect.VERIFIED).effect is Effect.VERIFIED
@@ -405,7 +405,7 @@ def test_what_has_stood_still_for_a_quarter_of_an_hour_is_timed_out():
     one = moves(moves(rolling(), 1, "0"), 14, "1")
 
     assert one.effect_deadline == NOON + 29 * MINUTE
-    assert [moves(one, minute, "1").effect for minute in (28, 29)] == [Effect.ROLLING, Effect.TIMED_OUT]
+    assert [moves(one, minute, "1").effect for minute in (28, 29)] == [Effect.IN_PROGRESS, Effect.TIMED_OUT]
     assert moves(one, 29, "2").effect_deadline == NOON + 44 * MINUTE
 
 
@@ -418,10 +418,10 @@ def correct(one: Execution, effect: Effect, now=NOW) -> Transition | None:
     ("told", "found", "watched_until"),
     [
         (Effect.TIMED_OUT, Effect.VERIFIED, NOW + UNDO_WATCH),
-        (Effect.TIMED_OUT, Effect.FAILED_ROLLOUT, NOON + DAY),
+        (Effect.TIMED_OUT, Effect.FAILED, NOON + DAY),
         (Effect.TIMED_OUT, Effect.UNDONE, None),
-        (Effect.FAILED_ROLLOUT, Effect.VERIFIED, NOW + UNDO_WATCH),
-        (Effect.FAILED_ROLLOUT, Effect.UNDONE, None),
+        (Effect.FAILED, Effect.VERIFIED, NOW + UNDO_WATCH),
+        (Effect.FAILED, Effect.UNDONE, None),
         (Effect.VERIFIED, Effect.UNDONE, None),
     ],
 )
@@ -436,10 +436,10 @@ def test_a_late_truth_corrects_what_was_told(told, found, watched_until):
 @pytest.mark.parametrize(
     ("told", "found"),
     [
-        (Effect.TIMED_OUT, Effect.ROLLING),
-        (Effect.FAILED_ROLLOUT, Effect.FAILED_ROLLOUT),
-        (Effect.VERIFIED, Effect.ROLLING),
-        (Effect.VERIFIED, Effect.FAILED_ROLLOUT),
+        (Effect.TIMED_OUT, Effect.IN_PROGRESS),
+        (Effect.FAILED, Effect.FAILED),
+        (Effect.VERIFIED, Effect.IN_PROGRESS),
+        (Effect.VERIFIED, Effect.FAILED),
     ],
 )
 def test_pods_that_come_and_go_later_correct_nothing(told, found):

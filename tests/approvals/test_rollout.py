@@ -8,7 +8,7 @@ from approvals.verbs.rollout import numbered, replaced
 from approvals.verbs.verb import Effect
 from tests.builders import a_workload
 
-ROLLING, VERIFIED, FAILED = Effect.ROLLING, Effect.VERIFIED, Effect.FAILED_ROLLOUT
+ROLLING, VERIFIED, FAILED = Effect.IN_PROGRESS, Effect.VERIFIED, Effect.FAILED
 STALLED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 NOT_SEEN = "The controller has not seen the change yet."
 STUCK = "The rollout made no progress within its own deadline."

@@ -241,9 +241,9 @@ TOLD: list[tuple[AuditEvent, str]] = [
             f"{word} 6 of 6.",
         )
         for effect, word in (
-            (Effect.ROLLING, "Under way."),
+            (Effect.IN_PROGRESS, "Under way."),
             (Effect.VERIFIED, "Done."),
-            (Effect.FAILED_ROLLOUT, "Failed."),
+            (Effect.FAILED, "Failed."),
             (Effect.TIMED_OUT, "Not finished in time."),
             (Effect.DIFFERS, "Otherwise than approved."),
             (Effect.UNDONE, "Changed by somebody else since."),
@@ -352,7 +352,7 @@ def test_nobodys_words_are_in_any_sentence():
 def test_a_look_that_braces_cannot_format_is_harmless():
     """A sentence that holds braces is told as it is, not taken for a template."""
     done = followed(
-        over(Phase.APPLIED, effect=Effect.ROLLING),
+        over(Phase.APPLIED, effect=Effect.IN_PROGRESS),
         Progress(effect=Effect.VERIFIED, sentence="{name}"),
         now=NOON,
         look_again=MINUTE,

@@ -79,14 +79,14 @@ def test_what_was_not_sent_ends_with_its_approval(phase, attempt, early):
 
 def test_a_rollout_that_cannot_be_looked_at_is_followed_to_its_deadline():
     """It neither failed nor finished by not being seen; at the deadline it is said that it was not followed."""
-    one = held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOW + TICK)
+    one = held(Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOW + TICK)
 
     waits = back(one)
     ended = back(one, now=NOW + TICK)
 
     assert waits is not None
     assert ended is not None
-    assert (waits.nouns[0].effect, waits.nouns[0].message) == (Effect.ROLLING, WHY)
+    assert (waits.nouns[0].effect, waits.nouns[0].message) == (Effect.IN_PROGRESS, WHY)
     assert (ended.nouns[0].effect, ended.nouns[0].message) == (Effect.TIMED_OUT, f"Not followed to its end. {WHY}")
 
 
@@ -134,11 +134,11 @@ def test_waits_grow_from_seconds_to_minutes(count, seconds):
 def test_a_rollout_of_a_day_has_a_bounded_number_of_lines():
     """Pods that come and go every second are no events: a line comes when a quarter more time has passed."""
     one = held(
-        Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + EFFECT_DEADLINE, landed_at=NOON, due_at=NOON
+        Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOON + EFFECT_DEADLINE, landed_at=NOON, due_at=NOON
     )
     told = []
     for second in range(int(EFFECT_DEADLINE.total_seconds())):
-        progress = Progress(effect=Effect.ROLLING, sentence=f"{second} of 500 pods ready.")
+        progress = Progress(effect=Effect.IN_PROGRESS, sentence=f"{second} of 500 pods ready.")
         transition = followed(one, progress, now=NOON + second * SECOND, look_again=SECOND)
         if transition is not None:
             (one,) = transition.nouns
@@ -150,10 +150,10 @@ def test_a_rollout_of_a_day_has_a_bounded_number_of_lines():
 
 def test_a_failure_that_comes_and_goes_is_believed_at_last():
     """Seen at every second look for ever it is one; and each doubt that is gone again is told, so none is remembered."""
-    one = held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 60 * MINUTE, due_at=NOON, waits=0)
+    one = held(Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOON + 60 * MINUTE, due_at=NOON, waits=0)
     events = 0
     for second in range(1000):
-        effect = Effect.FAILED_ROLLOUT if second % 2 else Effect.ROLLING
+        effect = Effect.FAILED if second % 2 else Effect.IN_PROGRESS
         transition = followed(
             one, Progress(effect=effect, sentence=effect.value), now=NOON + second * SECOND, look_again=SECOND
         )
@@ -162,23 +162,23 @@ def test_a_failure_that_comes_and_goes_is_believed_at_last():
         if one.is_over:
             break
 
-    assert (one.effect, events) == (Effect.FAILED_ROLLOUT, 2 * MOST_WAITS + 2)
+    assert (one.effect, events) == (Effect.FAILED, 2 * MOST_WAITS + 2)
 
 
 def test_a_doubt_that_is_gone_is_not_remembered():
     """A failure counts where two looks running saw it, and not where a good one lay between them."""
-    one = held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + 60 * MINUTE, due_at=NOON)
-    for effect in (Effect.FAILED_ROLLOUT, Effect.ROLLING, Effect.FAILED_ROLLOUT):
+    one = held(Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOON + 60 * MINUTE, due_at=NOON)
+    for effect in (Effect.FAILED, Effect.IN_PROGRESS, Effect.FAILED):
         transition = followed(one, Progress(effect=effect, sentence=effect.value), now=NOON, look_again=SECOND)
         assert transition is not None
         (one,) = transition.nouns
 
-    assert (one.effect, one.doubted) == (Effect.ROLLING, True)
+    assert (one.effect, one.doubted) == (Effect.IN_PROGRESS, True)
 
 
 def test_a_newer_change_ends_the_watch_over_an_older_one():
     """Neither done nor failed: nobody can tell its effect apart any more, and the newer one is named."""
-    one = held(Phase.APPLIED, effect=Effect.ROLLING, effect_deadline=NOON + EFFECT_DEADLINE)
+    one = held(Phase.APPLIED, effect=Effect.IN_PROGRESS, effect_deadline=NOON + EFFECT_DEADLINE)
 
     transition = overtaken(one, by="esc_2", now=NOW)
 

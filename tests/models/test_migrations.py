@@ -111,6 +111,38 @@ def test_what_was_asked_before_gets_its_place(empty_url, empty):
     assert [tuple(one) for one in found] == [("esc_1", "shop"), ("esc_2", "")]
 
 
+def test_an_effect_is_called_what_fits_any_change(empty_url, empty):
+    """Every row of the release before bears the new word, whatever else stands in it, and the old one where it is taken back."""
+    upgrade(empty_url, revision="0011")
+    told = (None, "rolling", "verified", "failed_rollout", "timed_out", "overtaken", "differs", "undone")
+    with empty.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO plans (fingerprint, bound, evidence) VALUES ('f', 'b', '{}')")
+        for number, effect in enumerate(told):
+            connection.exec_driver_sql(
+                f"""INSERT INTO escalations (id, agent, environment, action, body_hash, channel, state, revision, asked_at,
+                shown_whole, breaches, decided_at, decided_by, chain)
+                VALUES ('esc_{number}', 'scaler', 'prod-eu-1', '{{}}', 'b', '', 'refused', 1, 0, false, '[]', 0, '[]', 1)"""
+            )
+            word = "NULL" if effect is None else f"'{effect}'"
+            connection.exec_driver_sql(
+                f"""INSERT INTO executions (id, escalation, step, state, revision, agent, environment, namespace,
+                cluster_uid, object_uid, fingerprint, valid_until, due_at, generation, attempts, rounds, effect, message)
+                VALUES ('exe_{number}', 'esc_{number}', 0, 'applied', 1, 'scaler', 'prod-eu-1', 'shop', 'c', 'o', 'f', 0, 0,
+                0, 0, 0, {word}, '')"""
+            )
+
+    def effects() -> list[str | None]:
+        with empty.reading() as connection:
+            return list(connection.execute(text("SELECT effect FROM executions ORDER BY id")).scalars())
+
+    upgrade(empty_url)
+    after = effects()
+    downgrade(empty_url, revision="0011")
+
+    assert after == [None, "in_progress", "verified", "failed", "timed_out", "overtaken", "differs", "undone"]
+    assert effects() == list(told)
+
+
 def test_the_migrated_tables_are_those_of_the_code(empty_url, empty):
     """No column, key, index or reference is in one and not in the other; nor is any check."""
     upgrade(empty_url)

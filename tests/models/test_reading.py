@@ -216,7 +216,7 @@ def test_in_play_is_what_is_not_over(store):
     nothing = in_play(store)
     ask(store, 1, environment="asked")
     ask(store, 2, environment="denied", state=State.DENIED, decided_at=now_of(store))
-    states = (("queued", Phase.QUEUED, None), ("rolling", Phase.APPLIED, Effect.ROLLING))
+    states = (("queued", Phase.QUEUED, None), ("rolling", Phase.APPLIED, Effect.IN_PROGRESS))
     over = (("done", Phase.APPLIED, Effect.VERIFIED), ("voided", Phase.VOIDED, None))
     for number, (environment, state, effect) in enumerate((*states, *over), start=3):
         request = approved(store, ask(store, number, environment="decided"))
@@ -310,7 +310,7 @@ def test_due_executions_are_those_a_worker_may_take(store):
         {"due_at": now + HOUR},
         {"due_at": now - HOUR, "state": Phase.CLAIMED, "lease_until": now + HOUR},
         {"due_at": now - HOUR, "state": Phase.VOIDED, "message": "Denied."},
-        {"due_at": now - 2 * HOUR, "state": Phase.APPLIED, "effect": Effect.ROLLING},
+        {"due_at": now - 2 * HOUR, "state": Phase.APPLIED, "effect": Effect.IN_PROGRESS},
     ]
     for one, change in zip(queued, changes, strict=True):
         put(store, replace(one, revision=2, **change))

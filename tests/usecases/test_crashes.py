@@ -132,7 +132,7 @@ POINTS = {
     Milestone.SENDING: (1, 2, 1),
     Milestone.REPLIED: (1, 1, 1),
     Milestone.OUTCOME: (1, 1, 1),
-    Milestone.ROLLING: (1, 1, 1),
+    Milestone.IN_PROGRESS: (1, 1, 1),
     Milestone.EFFECT: (1, 1, 1),
 }
 """Where the process dies, and then: start records, sends that were written down, and writes that reached the cluster."""

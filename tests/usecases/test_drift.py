@@ -258,7 +258,7 @@ TELLS_NOTHING = {
         "What was approved is not stored as it was approved, so nothing can be read back against it.",
     ),
     Milestone.OUTCOME: (
-        (Phase.APPLIED, Effect.ROLLING),
+        (Phase.APPLIED, Effect.IN_PROGRESS),
         "How far it is cannot be told. Its plan is not stored as it was approved.",
     ),
 }

@@ -92,7 +92,7 @@ def test_a_cluster_that_cannot_be_asked_ends_no_rollout(world, instant):
     look_again(world, instant)
 
     told = "How far it is cannot be told. The cluster does not answer."
-    assert (execution.effect, execution.message) == (Effect.ROLLING, told)
+    assert (execution.effect, execution.message) == (Effect.IN_PROGRESS, told)
     assert execution_of(world, request).effect is Effect.VERIFIED
 
 
@@ -105,8 +105,8 @@ def test_a_target_that_goes_while_it_rolls_out_has_failed(world, instant):
     look_again(world, instant)
 
     execution = execution_of(world, request)
-    assert once is Effect.ROLLING
-    assert (execution.effect, execution.message) == (Effect.FAILED_ROLLOUT, "The target is gone.")
+    assert once is Effect.IN_PROGRESS
+    assert (execution.effect, execution.message) == (Effect.FAILED, "The target is gone.")
 
 
 def test_somebody_elses_number_is_said(world, instant):
@@ -137,7 +137,7 @@ def test_what_holds_a_rollout_up_is_said(world, instant):
 
     execution = execution_of(world, request)
     told = "3 of 6 pods ready. The namespace's quota few leaves no room for more pods."
-    assert (execution.effect, execution.message) == (Effect.ROLLING, told)
+    assert (execution.effect, execution.message) == (Effect.IN_PROGRESS, told)
 
 
 def test_a_rollout_is_given_up_at_its_deadline(world, instant):
@@ -192,7 +192,7 @@ def test_a_healthy_rollout_may_take_its_time(world, instant):
         world.cluster.checkout()["status"]["availableReplicas"] = minute // 4
         instant.pass_by(MINUTE)
         world.execute()
-        assert execution_of(world, request).effect is Effect.ROLLING
+        assert execution_of(world, request).effect is Effect.IN_PROGRESS
     finish(world)
     instant.pass_by(MINUTE)
     world.execute()
@@ -321,7 +321,7 @@ def test_a_reason_that_cannot_be_read_costs_the_reason_alone(world, instant, fau
     finish(world)
     look_again(world, instant)
 
-    assert (standing.effect, standing.doubted, world.cluster.asked_around > 0) == (Effect.ROLLING, False, True)
+    assert (standing.effect, standing.doubted, world.cluster.asked_around > 0) == (Effect.IN_PROGRESS, False, True)
     assert execution_of(world, request).effect is Effect.VERIFIED
 
 

@@ -62,7 +62,7 @@ def test_what_came_with_our_write_is_drift_on_either_road(world, approved, lost)
 
     world.execute()
 
-    assert ended(world, approved) == (Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT, (NEW_IMAGE,))
+    assert ended(world, approved) == (Effect.FAILED, Reason.DRIFT, WITH_IT, (NEW_IMAGE,))
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "read back"])
@@ -99,9 +99,9 @@ def test_who_could_not_look_at_first_makes_the_same_check(world, approved, insta
     world.cluster.down = False
     world.execute()
 
-    assert (unseen.effect, unseen.compared) == (Effect.ROLLING, False)
+    assert (unseen.effect, unseen.compared) == (Effect.IN_PROGRESS, False)
     effect, _, _, drift = ended(world, approved)
-    assert (effect, drift) == (Effect.DIFFERS if since else Effect.FAILED_ROLLOUT, (NEW_IMAGE,))
+    assert (effect, drift) == (Effect.DIFFERS if since else Effect.FAILED, (NEW_IMAGE,))
 
 
 def test_what_the_server_and_its_controllers_move_is_no_drift(world, approved):
@@ -212,7 +212,7 @@ def test_an_image_that_was_changed_in_the_database_is_not_compared_with(world, a
     instant.pass_by(MINUTE)
     world.execute()
 
-    assert (unseen.effect, unseen.compared) == (Effect.ROLLING, False)
+    assert (unseen.effect, unseen.compared) == (Effect.IN_PROGRESS, False)
     assert ended(world, approved) == (Effect.DIFFERS, None, NOT_COMPARED, ())
 
 
@@ -242,4 +242,4 @@ def test_a_restart_is_compared_as_well(world):
 
     world.execute()
 
-    assert ended(world, request) == (Effect.FAILED_ROLLOUT, Reason.DRIFT, WITH_IT, (NEW_IMAGE,))
+    assert ended(world, request) == (Effect.FAILED, Reason.DRIFT, WITH_IT, (NEW_IMAGE,))

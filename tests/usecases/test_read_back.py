@@ -468,4 +468,4 @@ def test_a_reply_that_is_not_as_planned_is_no_success(world, approved):
 
     execution = execution_of(world, approved)
     told = (Phase.APPLIED, Reason.DRIFT, "The cluster changed something else with it than was approved.")
-    assert (stands(world, approved), execution.effect) == (told, Effect.FAILED_ROLLOUT)
+    assert (stands(world, approved), execution.effect) == (told, Effect.FAILED)

@@ -147,7 +147,7 @@ def test_a_lock_for_writing_is_none_for_watching(rolling):
     """The target is free as soon as nothing of the change can land any more, however long it rolls out."""
     execution = execution_under(rolling, "first")
 
-    assert (execution.state, execution.effect, held_targets(rolling)) == (Phase.APPLIED, Effect.ROLLING, [])
+    assert (execution.state, execution.effect, held_targets(rolling)) == (Phase.APPLIED, Effect.IN_PROGRESS, [])
 
 
 def test_the_way_back_starts_at_once(rolling):
@@ -158,7 +158,7 @@ def test_the_way_back_starts_at_once(rolling):
 
     first, second = execution_under(rolling, "first"), execution_of(rolling, back)
     told = f"{back.id}, a newer change of the same target, was applied before it had finished."
-    assert (second.state, second.effect) == (Phase.APPLIED, Effect.ROLLING)
+    assert (second.state, second.effect) == (Phase.APPLIED, Effect.IN_PROGRESS)
     assert (first.state, first.effect, first.message) == (Phase.APPLIED, Effect.OVERTAKEN, told)
     assert rolling.cluster.checkout()["spec"]["replicas"] == 2
 
@@ -179,7 +179,7 @@ def test_a_newer_change_that_did_not_land_ends_no_watch(reply, rolling, instant)
 
     rolling.execute()
 
-    assert execution_under(rolling, "first").effect is Effect.ROLLING
+    assert execution_under(rolling, "first").effect is Effect.IN_PROGRESS
 
 
 def test_a_newer_change_that_is_read_back_overtakes_as_well(rolling):
@@ -203,4 +203,4 @@ def test_what_rolls_out_elsewhere_is_not_overtaken(rolling):
     rolling.execute()
 
     assert execution_under(rolling, "other").state is Phase.APPLIED
-    assert execution_under(rolling, "first").effect is Effect.ROLLING
+    assert execution_under(rolling, "first").effect is Effect.IN_PROGRESS

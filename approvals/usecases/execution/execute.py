@@ -522,7 +522,7 @@ class Execute:
 
     def _follow(self, execution: Execution) -> None:
         """Look at the effect once, and write down what is new about it."""
-        self.journey.reached(Milestone.ROLLING, execution.id)
+        self.journey.reached(Milestone.IN_PROGRESS, execution.id)
         with self.store.reading() as reading:
             bound = _stored_bound(reading, execution)
             attempt = reading.last_attempt(execution.id)
@@ -543,7 +543,7 @@ class Execute:
         """Return how far the effect is and, where nobody has compared the whole target yet, how it compares."""
         seen = self._observe(execution, bound)
         if seen is None:
-            return Progress(effect=Effect.FAILED_ROLLOUT, sentence="The target is gone."), None
+            return Progress(effect=Effect.FAILED, sentence="The target is gone."), None
         comparison = None
         if not execution.compared:
             is_answered = attempt.http_status is not None
@@ -562,7 +562,7 @@ class Execute:
         """
         yardstick = verb_called(bound.verb).yardstick
         is_still = progress.pace == execution.pace and not execution.is_watched
-        is_asked = progress.effect is not Effect.UNDONE and (is_still or progress.effect is Effect.FAILED_ROLLOUT)
+        is_asked = progress.effect is not Effect.UNDONE and (is_still or progress.effect is Effect.FAILED)
         if not yardstick.looks_around or not is_asked:
             return yardstick.standstill(seen, (), ())
         try:
@@ -684,7 +684,7 @@ def _settled(uow: UnitOfWork, before: Execution, after: Execution) -> Execution:
     the same target, whose effect nobody can tell apart any more.
     """
     if after.state is Phase.APPLIED and before.state is not Phase.APPLIED:
-        for older in uow.lock_rolling(after):
+        for older in uow.lock_in_progress(after):
             uow.save(overtaken(older, by=after.escalation, now=uow.now))
         # What it has changed would look like somebody's undoing of what was done before.
         uow.end_watches(after)

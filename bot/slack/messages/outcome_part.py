@@ -28,9 +28,9 @@ _CARRIED_OUT: Final[Mapping[Phase, str]] = {
 }
 
 _EFFECTS: Final[Mapping[Effect, str]] = {
-    Effect.ROLLING: "▶️ Applied; the cluster is carrying it out.",
+    Effect.IN_PROGRESS: "▶️ Applied; the cluster is carrying it out.",
     Effect.VERIFIED: "✅ Applied and done.",
-    Effect.FAILED_ROLLOUT: "❌ Applied, and it did not turn out as approved.",
+    Effect.FAILED: "❌ Applied, and it did not turn out as approved.",
     Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
     Effect.OVERTAKEN: "↪️ Applied, and overtaken by a newer change.",
     Effect.DIFFERS: "⚠️ Applied, and the target is otherwise than approved.",
@@ -167,7 +167,7 @@ def outcome_line(request: Request, *, named: bool) -> str:
 def execution_line(execution: Execution, *, bold: bool = False) -> str:
     """Return, as markup, how far an approved change has been carried out; *bold* on a card, plain in a notification."""
     phase = seen_phase(execution)
-    words = _EFFECTS[execution.effect or Effect.ROLLING] if phase is Phase.APPLIED else _CARRIED_OUT[phase]
+    words = _EFFECTS[execution.effect or Effect.IN_PROGRESS] if phase is Phase.APPLIED else _CARRIED_OUT[phase]
     return f"{f'*{words}*' if bold else words} {said(execution.message)}".rstrip()
 
 

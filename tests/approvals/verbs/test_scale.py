@@ -225,7 +225,7 @@ def test_the_effect_is_the_rollout_to_the_approved_number():
         effect=Effect.VERIFIED, sentence="All 6 pods ready.", pace="4/6/6/6/6/"
     )
     assert SCALE.yardstick.progress(bound(), now(6, generation=5)) == Progress(
-        effect=Effect.ROLLING, sentence="The controller has not seen the change yet.", pace="4/6/6/6/6/"
+        effect=Effect.IN_PROGRESS, sentence="The controller has not seen the change yet.", pace="4/6/6/6/6/"
     )
     assert SCALE.yardstick.progress(bound(), now(7)) == Progress(
         effect=Effect.UNDONE, sentence="Somebody else has set it to 7 pods since."

@@ -299,7 +299,7 @@ class Stage:
             now = self.observe(plan)
             assert now is not None
             seen.append(verb_called(plan.bound.verb).yardstick.progress(plan.bound, now))
-            return seen[-1].effect is not Effect.ROLLING
+            return seen[-1].effect is not Effect.IN_PROGRESS
 
         wait_until(has_ended, what="the rollout ends", within_s=within_s, every_s=0.03)
         return replace(seen[-1], pace="")

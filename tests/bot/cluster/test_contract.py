@@ -287,7 +287,7 @@ def test_a_rollout_that_cannot_finish_is_said_to_have_failed(stage):
 
     assert (reply.came, reply.as_planned) == (Came.APPLIED, True)
     assert stage.follow(plan) == Progress(
-        effect=Effect.FAILED_ROLLOUT, sentence="The rollout made no progress within its own deadline."
+        effect=Effect.FAILED, sentence="The rollout made no progress within its own deadline."
     )
 
 

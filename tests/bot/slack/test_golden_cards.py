@@ -122,7 +122,7 @@ REQUEST_CARDS = {
                 an_execution(phase, id=f"exe_{number}", escalation=f"esc_{number}", effect=effect, message=message)
                 for number, (phase, effect, message) in enumerate(
                     (
-                        (Phase.APPLIED, Effect.ROLLING, "2 of 6 pods ready. A quota keeps new pods out."),
+                        (Phase.APPLIED, Effect.IN_PROGRESS, "2 of 6 pods ready. A quota keeps new pods out."),
                         (Phase.UNKNOWN, None, "The cluster's answer to the write was lost."),
                         (Phase.QUEUED, None, ""),
                         (Phase.CLAIMED, None, ""),
@@ -158,13 +158,13 @@ REQUEST_CARDS = {
     "approved-armed": (_executed(Phase.ARMED), a_review(), Occasion.UPDATE),
     "approved-sending": (_executed(Phase.SENDING), a_review(), Occasion.UPDATE),
     "approved-rolling": (
-        _executed(Phase.APPLIED, Effect.ROLLING, "4 of 6 pods ready."),
+        _executed(Phase.APPLIED, Effect.IN_PROGRESS, "4 of 6 pods ready."),
         a_review(),
         Occasion.UPDATE,
     ),
     "approved-done": (_executed(Phase.APPLIED, Effect.VERIFIED, "All 6 pods ready."), a_review(), Occasion.UPDATE),
     "approved-failed": (
-        _executed(Phase.APPLIED, Effect.FAILED_ROLLOUT, "The rollout made no progress within its own deadline."),
+        _executed(Phase.APPLIED, Effect.FAILED, "The rollout made no progress within its own deadline."),
         a_review(),
         Occasion.UPDATE,
     ),

@@ -210,7 +210,7 @@ def test_an_execution_shows_how_far_it_is():
         fingerprint="f" * 64,
         valid_until=NOON + timedelta(minutes=15),
         due_at=NOON,
-        effect=Effect.ROLLING,
+        effect=Effect.IN_PROGRESS,
         message="4 of 6 pods ready.",
     )
     drift = (
@@ -226,7 +226,7 @@ def test_an_execution_shows_how_far_it_is():
     assert sent(rolling)["version"] == 9
     assert sent(rolling)["execution"] == {
         "status": "applied",
-        "effect": "rolling",
+        "effect": "in_progress",
         "reason": None,
         "message": "4 of 6 pods ready.",
         "drift": [],
