@@ -15,6 +15,7 @@ from approvals.policy.clauses import (
     Outcome,
     Relation,
     built_in,
+    in_order,
     predicate,
     sentence_of,
 )
@@ -86,5 +87,5 @@ class Charter:
 def _left_out(name: str, subject: str, value: str, included: frozenset[str]) -> Clause:
     return built_in(
         name,
-        predicate(subject, value, Relation.NONE_OF, tuple(sorted(included)), holds=value not in included),
+        predicate(subject, value, Relation.NONE_OF, in_order(included), holds=value not in included),
     )

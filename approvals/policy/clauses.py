@@ -8,6 +8,7 @@ what is said and what was judged cannot part. Which clauses there are is :mod:`a
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, assert_never
 
 MOST_SKIPPED: Final = 100
@@ -82,6 +83,7 @@ class Predicate:
         return self.result is Truth.TRUE
 
 
+@lru_cache(4096)
 def predicate(
     subject: str, value: str | int, relation: Relation, wanted: tuple[str | int, ...], *, holds: bool
 ) -> Predicate:
@@ -120,7 +122,9 @@ class Clause:
     @property
     def deciding(self) -> tuple["Clause", ...]:
         """The leaves by which it came to what it concludes, in order."""
-        return tuple(leaf for leaf in self.leaves if leaf.outcome is self.outcome)
+        if not self.children:
+            return (self,)
+        return tuple(leaf for child in self.children if child.outcome is self.outcome for leaf in child.deciding)
 
     def kept(self, *, skipped: int) -> "Clause":
         """Return it with at most so many *skipped* children, the first ones, beside each that spoke; the rest is counted."""
@@ -133,6 +137,21 @@ class Clause:
                     continue
             children.append(child.kept(skipped=skipped))
         return replace(self, children=tuple(children), left_out=self.left_out + len(self.children) - len(children))
+
+
+@lru_cache(4096)
+def misfit(kind: ClauseKind, name: str, found: Predicate) -> Clause:
+    """Return the clause called *name* that did not speak because of what was *found*.
+
+    Most clauses of a long policy do not speak, and the same few values are looked at again and again: each is made once.
+    """
+    return Clause(kind=kind, name=name, outcome=Outcome.SKIPPED, predicates=(found,))
+
+
+@lru_cache(1024)
+def in_order(words: frozenset[str]) -> tuple[str, ...]:
+    """Return *words* as a predicate names them; the lists of a policy are put in order once."""
+    return tuple(sorted(words))
 
 
 def joined(kind: ClauseKind, name: str, children: tuple[Clause, ...]) -> Clause:
@@ -202,9 +221,6 @@ _BUILT_IN_SENTENCES: Final = {
 
 def built_in(name: str, found: Predicate) -> Clause:
     """Return the denial called *name*, which speaks where *found* holds."""
-    return Clause(
-        kind=ClauseKind.BUILT_IN,
-        name=name,
-        outcome=Outcome.DENIED if found.holds else Outcome.SKIPPED,
-        predicates=(found,),
-    )
+    if found.holds:
+        return Clause(kind=ClauseKind.BUILT_IN, name=name, outcome=Outcome.DENIED, predicates=(found,))
+    return misfit(ClauseKind.BUILT_IN, name, found)

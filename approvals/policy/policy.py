@@ -5,8 +5,8 @@ asks about
 is denied, and no rule can let anything run without a person.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -16,7 +16,7 @@ from approvals.change.risk import Risk
 from approvals.identity.accounts import OURS, Installation
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.charter import Charter
-from approvals.policy.clauses import Clause, ClauseKind, Outcome, Predicate, Relation, predicate
+from approvals.policy.clauses import Clause, ClauseKind, Outcome, Predicate, Relation, in_order, predicate
 
 PROTECTED_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "countersign"})
 """No rule can open these: the cluster's own, and ours. See :func:`is_protected`."""
@@ -81,13 +81,39 @@ class Match:
     kinds: frozenset[str] | None = None
     names: frozenset[str] | None = None
 
+    looks: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
+    """What it looks at, in order: name of the value, and the patterns that it may fit."""
+
+    def __post_init__(self) -> None:
+        """Put what it looks at in order once; it is asked at every question and every answer."""
+        named = (
+            ("agent", self.agents),
+            ("environment", self.environments),
+            ("namespace", self.namespaces),
+            ("verb", self.verbs),
+            ("kind", self.kinds),
+            ("name", self.names),
+        )
+        looks = tuple((subject, patterns) for subject, patterns in named if patterns is not None)
+        object.__setattr__(self, "looks", looks)
+
     def takes(self, agent: str, environment: str, action: ProposedAction) -> bool:
         """Tell whether the rule speaks of this action."""
-        return all(found.holds for found in self.predicates(agent, environment, action))
+        return self.predicates(values_of(agent, environment, action))[1]
 
-    def predicates(self, agent: str, environment: str, action: ProposedAction) -> tuple[Predicate, ...]:
-        """Return what the rule looks at in this action, in order, up to the first thing that does not fit; any is no look."""
-        return tuple(_until_one_fails(self._fields(agent, environment, action)))
+    def predicates(self, values: Mapping[str, str]) -> tuple[tuple[Predicate, ...], bool]:
+        """Return what the rule looks at in *values*, and whether all of it fits.
+
+        It ends with the first thing that does not. What may be anything is not looked at.
+        """
+        looked_at: list[Predicate] = []
+        for subject, patterns in self.looks:
+            value = values[subject]
+            fits = _takes(patterns, value)
+            looked_at.append(predicate(subject, value, Relation.ONE_OF, in_order(patterns), holds=fits))
+            if not fits:
+                return tuple(looked_at), False
+        return tuple(looked_at), True
 
     def can_take(self, agent: str, environment: str, namespace: str, verb: str) -> bool:
         """Tell whether the rule speaks of some target there, whatever its kind and name."""
@@ -98,28 +124,18 @@ class Match:
             and _takes(self.verbs, verb)
         )
 
-    def _fields(
-        self, agent: str, environment: str, action: ProposedAction
-    ) -> tuple[tuple[str, frozenset[str] | None, str], ...]:
-        target = action.target
-        return (
-            ("agent", self.agents, agent),
-            ("environment", self.environments, environment),
-            ("namespace", self.namespaces, target.namespace),
-            ("verb", self.verbs, action.verb),
-            ("kind", self.kinds, target.kind),
-            ("name", self.names, target.name),
-        )
 
-
-def _until_one_fails(fields: tuple[tuple[str, frozenset[str] | None, str], ...]) -> Iterator[Predicate]:
-    for subject, patterns, value in fields:
-        if patterns is None:
-            continue
-        found = predicate(subject, value, Relation.ONE_OF, tuple(sorted(patterns)), holds=_takes(patterns, value))
-        yield found
-        if not found.holds:
-            return
+def values_of(agent: str, environment: str, action: ProposedAction) -> Mapping[str, str]:
+    """Return what rules look at, by name."""
+    target = action.target
+    return {
+        "agent": agent,
+        "environment": environment,
+        "namespace": target.namespace,
+        "verb": action.verb,
+        "kind": target.kind,
+        "name": target.name,
+    }
 
 
 def _takes(patterns: frozenset[str] | None, value: str) -> bool:
@@ -163,10 +179,10 @@ class Rule:
     reason: str = ""
     """Why it denies, in the policy's words."""
 
-    def clause(self, agent: str, environment: str, action: ProposedAction) -> Clause:
-        """Return what the rule says of this action: that it denies, asks, or does not speak of it."""
-        looked_at = self.match.predicates(agent, environment, action)
-        if all(found.holds for found in looked_at):
+    def clause(self, values: Mapping[str, str]) -> Clause:
+        """Return what the rule says of :func:`values_of` an action: that it denies, asks, or does not speak of it."""
+        looked_at, speaks = self.match.predicates(values)
+        if speaks:
             return replace(self.spoken(), predicates=looked_at)
         return Clause(kind=ClauseKind.RULE, name=self.name, outcome=Outcome.SKIPPED, predicates=looked_at)
 

@@ -6,9 +6,11 @@ one that every rule accepts. A ruling carries the tree of clauses that it was ma
 in flight, can only make it stricter (:func:`stricter_of`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain
+from typing import Final
 
 from approvals.change.action import ProposedAction
 from approvals.change.risk import Risk
@@ -26,12 +28,13 @@ from approvals.policy.clauses import (
     Predicate,
     Relation,
     built_in,
+    in_order,
     joined,
     predicate,
     reasons_of,
     rules_of,
 )
-from approvals.policy.policy import PROTECTED_NAMESPACES, Policy, Rule, Timeout, is_protected
+from approvals.policy.policy import PROTECTED_NAMESPACES, Policy, Rule, Timeout, is_protected, values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +93,16 @@ def rule_on(
         timeout: How long the agent wants to wait, if it says so.
     """
     charter = policy.charters.get(agent)
-    first = tuple(_until_denied(_built_in(policy, agent, charter, environment, action, on_behalf_of)))
+    # Intake asks the charter first of all; here it is asked again, so that one narrowed since then takes effect.
+    chartered = () if charter is None else charter.clauses(environment, action, on_behalf_of)
+    first = tuple(_until_denied(chain(_built_in(policy, agent, charter, environment, action), chartered)))
     if charter is None or first[-1].outcome is Outcome.DENIED:
         return _denied(policy, first, risk=risk)
+    values = values_of(agent, environment, action)
     speaking: list[Rule] = []
     clauses: list[Clause] = []
     for rule in policy.rules:
-        clause = rule.clause(agent, environment, action)
+        clause = rule.clause(values)
         clauses.append(clause)
         if clause.outcome is not Outcome.SKIPPED:
             speaking.append(rule)
@@ -109,33 +115,31 @@ def rule_on(
     return _explained(demands, (*first, *clauses, *_timeout_clauses(speaking, timeout)))
 
 
+_PROTECTED: Final = in_order(PROTECTED_NAMESPACES | {f"{OURS}-*"})
+
+
 def _built_in(
     policy: Policy,
     agent: str,
     charter: Charter | None,
     environment: str,
     action: ProposedAction,
-    on_behalf_of: str | None,
 ) -> Iterator[Clause]:
     """Yield what no rule can lift, in the order in which it is looked at."""
     namespace = action.target.namespace
-    protected = tuple(sorted(PROTECTED_NAMESPACES | {f"{OURS}-*"}))
     yield built_in(
-        PROTECTED, predicate("namespace", namespace, Relation.ONE_OF, protected, holds=is_protected(namespace))
+        PROTECTED, predicate("namespace", namespace, Relation.ONE_OF, _PROTECTED, holds=is_protected(namespace))
     )
-    known = tuple(sorted(policy.charters))
+    known = tuple(policy.charters)
     yield built_in(NO_CHARTER, predicate("agent", agent, Relation.NONE_OF, known, holds=charter is None))
     known = tuple(policy.environments)
     yield built_in(
         NO_ENVIRONMENT,
         predicate("environment", environment, Relation.NONE_OF, known, holds=environment not in policy.environments),
     )
-    if charter is not None:
-        # Intake asks the charter first of all; here it is asked again, so that one narrowed since then takes effect.
-        yield from charter.clauses(environment, action, on_behalf_of)
 
 
-def _until_denied(clauses: Iterator[Clause]) -> Iterator[Clause]:
+def _until_denied(clauses: Iterable[Clause]) -> Iterator[Clause]:
     for clause in clauses:
         yield clause
         if clause.outcome is Outcome.DENIED:
