@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import decision, idle, intake, pausing, refusals, spending, sweep
+from benchmarks import decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, show
 from benchmarks.places import Place, file_system_of, postgresql_place, scratch, sqlite_place
 from tests.fixtures.postgres import BINARIES, PACKAGE
@@ -34,6 +34,7 @@ class Part(StrEnum):
     REFUSALS = "refusals"
     SWEEP = "sweep"
     PAUSING = "pausing"
+    START = "start"
     IDLE = "idle"
 
 
@@ -82,6 +83,7 @@ def _measured(
         Part.REFUSALS: lambda place: refusals.measure(place, refusals.Sizes(repetitions=repetitions), said),
         Part.SWEEP: lambda place: sweep.measure(place, sweep.Sizes(repetitions=repetitions, many=pending), said),
         Part.PAUSING: lambda place: pausing.measure(place, pausing.Sizes(repetitions=repetitions), said),
+        Part.START: lambda place: start.measure(place, start.Sizes(), folder / "compiled", said),
     }
     for part, measure in ways.items():
         if part in parts:

@@ -2,57 +2,49 @@
 
 Each part is made when it is first asked for, so that a command which needs no Slack, no cluster or no database works without
 one. What ``serve`` runs over it is :mod:`bot.serving`; both together are :mod:`bot.product`.
+
+Imports stand where the part is made: whoever stops something at night does not wait for libraries that a pause does not use.
 """
 
-import hmac
-from collections.abc import Awaitable, Callable, Iterable
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from hashlib import sha256
-from importlib.metadata import version
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from approvals.errors import Malformed, Refused
-from approvals.identity.people import Authority
-from approvals.identity.tokens import Token
-from approvals.policy.policy import Policy
-from approvals.ports.clearance import Obstacle
-from approvals.ports.directory import Directory
-from approvals.presentation.digest import WeeklyDigest, summarise
-from approvals.usecases.execution.abandon import Abandon
-from approvals.usecases.intake.admit import Admit
-from approvals.usecases.operation.pause import EngagePause, Resume
-from approvals.usecases.people.decide import Decide
-from approvals.usecases.people.revocations import FollowRevocations
-from approvals.verbs.workload import counted
 from bot import clock
-from bot.cli.desk import Status, Where
-from bot.cluster.client.connections import Source
-from bot.cluster.door import KubernetesCluster
-from bot.cluster.rights.access import grants_of
-from bot.cluster.rights.manifests import manifests, yaml_of
-from bot.files import read_whole
-from bot.health.clearances import STATEMENT, Clearances
-from bot.health.legs import Legs
-from bot.observe.metrics import Metrics
-from bot.parts import Verbs
-from bot.policies import PolicyFile
-from bot.runtime.mishaps import LoggedMishaps
-from bot.service_status import service_status
-from bot.settings import Settings, SlackSettings, from_environment, operator_name
-from bot.slack.messages.review_part import render_review
-from bot.slack.workspace.clients import ASKING_SECONDS, client
-from bot.slack.workspace.directory import SlackDirectory
-from models.audit.book import AuditBook
-from models.engine.database import Database, address, open_database
-from models.outbox.cards import Cards
-from models.outbox.thread_lines import ThreadLines
-from models.policy.file import LARGEST_FILE, PolicyMistakes, check_policy, describe
-from models.schema import revision as schema
-from models.store.heartbeats import Heartbeats
-from models.store.store import SqlStore
+from bot.settings import Settings, from_environment, operator_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+    from approvals.identity.people import Authority
+    from approvals.identity.tokens import Token
+    from approvals.policy.policy import Policy
+    from approvals.ports.clearance import Obstacle
+    from approvals.ports.directory import Directory
+    from approvals.presentation.digest import WeeklyDigest
+    from approvals.usecases.execution.abandon import Abandon
+    from approvals.usecases.intake.admit import Admit
+    from approvals.usecases.operation.pause import EngagePause, Resume
+    from approvals.usecases.people.decide import Decide
+    from approvals.usecases.people.revocations import FollowRevocations
+    from bot.cli.desk import Status, Where
+    from bot.cluster.client.sources import Source
+    from bot.cluster.door import KubernetesCluster
+    from bot.health.clearances import Clearances
+    from bot.health.legs import Legs
+    from bot.parts import Verbs
+    from bot.policies import PolicyFile
+    from bot.settings import SlackSettings
+    from models.audit.book import AuditBook
+    from models.engine.database import Database
+    from models.store.store import SqlStore
 
 _WEEK: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
@@ -66,6 +58,8 @@ class Nobody:
 
     def authority(self, **asked: object) -> Authority:
         """Return what is known: nothing."""
+        from approvals.identity.people import Authority
+
         del asked
         return Authority(standings={}, groups={})
 
@@ -94,11 +88,15 @@ class Application:
     @cached_property
     def policies(self) -> PolicyFile:
         """The policy in force."""
+        from bot.policies import PolicyFile
+
         return PolicyFile(self.settings.policy)
 
     @cached_property
     def database(self) -> Database:
         """The database, not yet looked at."""
+        from models.engine.database import open_database
+
         try:
             return open_database(self.settings.database_url)
         except ValueError as error:
@@ -109,6 +107,9 @@ class Application:
     @cached_property
     def store(self) -> SqlStore:
         """The store, its schema checked."""
+        from models.schema import revision as schema
+        from models.store.store import SqlStore
+
         if not schema.is_current(self.database):
             raise Refused("The database is not at this version's schema. Run: countersign db upgrade", code="schema")
         if (table := schema.lack(self.database)) is not None:
@@ -125,6 +126,9 @@ class Application:
         slack = self.settings.slack
         if slack is None:
             return Nobody()
+        from bot.slack.workspace.clients import ASKING_SECONDS, client
+        from bot.slack.workspace.directory import SlackDirectory
+
         web = client(slack.bot_token, slack.api_url, timeout_seconds=ASKING_SECONDS)
         team = next(iter(sorted(self.policies.current().teams)), "")
         return SlackDirectory(web, team=team)
@@ -132,6 +136,10 @@ class Application:
     @cached_property
     def cluster(self) -> KubernetesCluster:
         """The way to every environment's cluster."""
+        from importlib.metadata import version
+
+        from bot.cluster.door import KubernetesCluster
+
         door = KubernetesCluster(
             self._sources,
             installation=self.policies.current().installation,
@@ -145,6 +153,8 @@ class Application:
 
     def _take_down(self, source: Source, wrong: Obstacle | None) -> None:
         """Let nothing start in a cluster that is not what the policy says, and let it again once it is."""
+        from bot.health.clearances import STATEMENT
+
         for environment in self.policies.current().environments_in(source.cluster):
             if wrong is None:
                 self.clearances.release(environment, holder=STATEMENT)
@@ -167,11 +177,16 @@ class Application:
 
     def source(self, policy: Policy, cluster: str) -> Source:
         """Return where the bot's own account at one of the policy's clusters comes from."""
+        from bot.cluster.client.sources import Source
+
         context = policy.clusters[cluster].context or self.settings.kube_context
         return Source(kubeconfig=self.settings.kubeconfig, context=context, cluster=cluster)
 
     def _mac_key(self) -> bytes:
         """Return the key of the hashes that stand for hidden values: derived from a secret that no database holds."""
+        import hmac
+        from hashlib import sha256
+
         slack = self.settings.slack
         secret = clock.new_key() if slack is None else slack.bot_token.encode()
         return hmac.new(secret, b"countersign/hidden-values/1", sha256).digest()
@@ -179,16 +194,25 @@ class Application:
     @cached_property
     def clearances(self) -> Clearances:
         """Where changes may start now: nowhere, until its checks have passed."""
+        from bot.health.clearances import Clearances
+
         return Clearances(now=clock.utc_now)
 
     @cached_property
     def legs(self) -> Legs:
         """What the service stands on."""
+        from bot.health.legs import Legs
+
         return Legs(now=clock.utc_now)
 
     @cached_property
     def verbs(self) -> Verbs:
         """Every use case."""
+        from bot.observe.metrics import Metrics
+        from bot.parts import Verbs
+        from bot.runtime.mishaps import LoggedMishaps
+        from bot.slack.messages.review_part import render_review
+
         return Verbs(
             store=self.store,
             policies=self.policies,
@@ -215,6 +239,10 @@ class Application:
 
     def check_policy(self, path: Path | None) -> Iterable[str]:
         """Return what the policy file says, in lines."""
+        from approvals.verbs.workload import counted
+        from bot.files import read_whole
+        from models.policy.file import LARGEST_FILE, PolicyMistakes, check_policy, describe
+
         file = path or self.settings.policy
         try:
             checked = check_policy(read_whole(file, most=LARGEST_FILE))
@@ -229,6 +257,9 @@ class Application:
 
     def manifests(self, environment: str) -> str:
         """Return the Kubernetes manifests of the cluster that one environment is in, as YAML: whichever it is, the same."""
+        from bot.cluster.rights.access import grants_of
+        from bot.cluster.rights.manifests import manifests, yaml_of
+
         policy = self.policies.current()
         if environment not in policy.environments:
             raise Malformed(f"The policy has no environment called {environment}.", code="unknown_environment")
@@ -254,6 +285,8 @@ class Application:
 
     def where(self) -> Where:
         """Return which database it is, and when a service last ran on it."""
+        from bot.cli.desk import Where
+
         served_at, now = self.store.last_served()
         return Where(place=self.database.place, served_at=served_at, now=now)
 
@@ -275,6 +308,13 @@ class Application:
 
     def status(self) -> Status:
         """Return how things stand."""
+        from bot.cli.desk import Status
+        from bot.service_status import service_status
+        from models.outbox.cards import Cards
+        from models.outbox.thread_lines import ThreadLines
+        from models.schema import revision as schema
+        from models.store.heartbeats import Heartbeats
+
         with self.store.reading() as reading:
             epoch, pauses, counts = reading.epoch(), reading.pauses(), reading.waiting()
             refused = reading.refused_lately(since=reading.now - _DAY, limit=MOST_MONITORS)
@@ -310,10 +350,14 @@ class Application:
 
     def book(self) -> AuditBook:
         """Return the audit trail."""
+        from models.audit.book import AuditBook
+
         return AuditBook(self.store.database)
 
     def digests(self) -> tuple[WeeklyDigest, ...]:
         """Return, for each environment, the digest of the seven days up to now."""
+        from approvals.presentation.digest import summarise
+
         book = self.book()
         with self.store.reading() as reading:
             end = reading.now
@@ -326,7 +370,9 @@ class Application:
 
     def upgrade(self) -> str:
         """Bring the database's schema up to date and return what was done, in a sentence."""
-        from models.schema import migrate  # noqa: PLC0415 - the service never loads Alembic
+        from models.engine.database import address
+        from models.schema import migrate
+        from models.schema import revision as schema
 
         owner, restricted = self.settings.migration_database_url, self.settings.database_url
         try:

@@ -5,14 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-import structlog
-
 from approvals.errors import Malformed
 from approvals.policy.policy import Policy
 from bot.files import read_whole
+from models.engine.logs import Logger
 from models.policy.file import LARGEST_FILE, PolicyMistakes, load_policy
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class PolicyFile:

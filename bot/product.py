@@ -1,8 +1,5 @@
 """The product: the application, the service that runs over it, and the demo. The command line and the demo begin here."""
 
-import asyncio
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,7 +8,6 @@ from typing import TYPE_CHECKING
 from approvals.errors import Refused
 from bot.app import Application
 from bot.cli.desk import DemoWishes
-from bot.observe import logs
 
 if TYPE_CHECKING:
     from bot.serving import Serving
@@ -25,13 +21,19 @@ class Product(Application):
         with self.serving() as serving:
             if serving is None:
                 return 1
+            import asyncio  # noqa: PLC0415 - as below
+
             asyncio.run(serving.run(self.ready))
         return 0
 
     @contextmanager
     def serving(self) -> "Iterator[Serving | None]":
         """Give the service, checked and put together; None where something grave was found, which has been said."""
-        from bot.serving import Serving  # noqa: PLC0415 - the commands need neither web server nor scheduler
+        import logging  # noqa: PLC0415 - the commands need neither web server, scheduler nor log
+        import sys  # noqa: PLC0415
+
+        from bot.observe import logs  # noqa: PLC0415
+        from bot.serving import Serving  # noqa: PLC0415
 
         _ = self.store  # Before the lock, whose file stands beside the database: without one, nothing is left behind.
         level = logging.WARNING if self.quiet else logging.INFO

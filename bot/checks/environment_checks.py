@@ -11,7 +11,7 @@ from functools import partial
 
 from approvals.policy.policy import Policy
 from bot.checks.checking import Check, Found
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.rights.access import Grant, grants_of
 from bot.cluster.rights.checks import Finding as ClusterFinding
 from bot.health.clearances import CHANNEL_CHECKS, FIRST_CHECKS

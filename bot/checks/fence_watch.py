@@ -16,7 +16,7 @@ from typing import Final
 from approvals.policy.policy import Policy
 from bot.checks.checking import Cadence, Check
 from bot.checks.environment_checks import FindIn, cluster_checks
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.health.clearances import FENCES
 from bot.health.legs import Part
 

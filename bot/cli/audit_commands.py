@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,10 +11,11 @@ from approvals.audit.events import Sealed, Verdict, request_stream, verify
 from approvals.canonical import NotCanonical, Value, decode
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
-from approvals.presentation.story import drift_lines, sentence_of
 from bot.cli.desk import Desk
 from bot.cli.output import REFUSED, answering, say
-from models.audit.book import Told
+
+if TYPE_CHECKING:
+    from models.audit.book import Told
 
 _TEXTS_BEGIN: Final = 23
 """Under the sentence that they belong to, to the right of its instant."""
@@ -79,7 +80,9 @@ def _verdict_text(verdict: Verdict, *, head: str | None, unsealed: int) -> str:
     return f"{anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
 
 
-def _tell(told: Told) -> None:
+def _tell(told: "Told") -> None:
+    from approvals.presentation.story import drift_lines, sentence_of  # noqa: PLC0415 - only a story needs its words
+
     record = told.record
     at = instant_text(record.at)[:19].replace("T", " ")
     say(f"{at}Z  {sentence_of(record.kind, record.actor, record.data, name=lambda actor: actor)}")

@@ -25,10 +25,7 @@ from approvals.presentation.wording import (
     stop_of,
     unpaused,
 )
-from approvals.usecases.people.decide import Given
-from approvals.verbs.workload import counted
 from approvals.workflow.pause import Pause, Scope, ScopeKind
-from approvals.workflow.request import Answer, Via
 from bot.cli import audit_commands, digest_commands, token_commands
 from bot.cli.desk import DemoWishes, Desk, Where
 from bot.cli.output import answering, moment, say, table
@@ -169,6 +166,9 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
     @answering
     def deny(escalation: Annotated[str, typer.Argument(help="The escalation's id.")], reason: Reason) -> None:
         """Deny an escalation that waits, or that is approved and has not started."""
+        from approvals.usecases.people.decide import Given  # noqa: PLC0415
+        from approvals.workflow.request import Answer, Via  # noqa: PLC0415 - the other commands need no escalation
+
         at = desk()
         given = Given(
             request=escalation, account=at.account, answer=Answer.DENY, via=Via.CLI, fingerprint=None, reason=reason
@@ -272,6 +272,8 @@ def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
 
 
 def _pause(at: Desk, stop: Stop) -> None:
+    from approvals.verbs.workload import counted  # noqa: PLC0415 - the other commands need no workload
+
     engaged = at.engage_pause()(stop.scope, account=at.account, duration=stop.duration, reason=stop.reason)
     say(
         f"Paused {_scope(engaged.pause.scope)}{' already,' if engaged.already else ''} as {engaged.pause.id}."

@@ -1,21 +1,25 @@
 """The desk: what the commands need from the application, as one protocol. Each part is opened only when it is asked for."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Protocol
+from __future__ import annotations
 
-from approvals.identity.tokens import Token
-from approvals.presentation.digest import WeeklyDigest
-from approvals.usecases.execution.abandon import Abandon
-from approvals.usecases.intake.admit import Admit
-from approvals.usecases.operation.pause import EngagePause, Resume
-from approvals.usecases.people.decide import Decide
-from approvals.usecases.people.revocations import FollowRevocations
-from approvals.workflow.monitor import RefusedDeliveries
-from approvals.workflow.pause import Pause
-from models.audit.book import AuditBook
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from approvals.identity.tokens import Token
+    from approvals.presentation.digest import WeeklyDigest
+    from approvals.usecases.execution.abandon import Abandon
+    from approvals.usecases.intake.admit import Admit
+    from approvals.usecases.operation.pause import EngagePause, Resume
+    from approvals.usecases.people.decide import Decide
+    from approvals.usecases.people.revocations import FollowRevocations
+    from approvals.workflow.monitor import RefusedDeliveries
+    from approvals.workflow.pause import Pause
+    from models.audit.book import AuditBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from approvals.presentation.digest import DRIFTS, WeeklyDigest
 from bot.cli.desk import Desk
 from bot.cli.output import answering, fail, moment, say, table
+
+if TYPE_CHECKING:
+    from approvals.presentation.digest import WeeklyDigest
 
 
 def build(desk: Callable[[], Desk]) -> Callable[..., None]:
@@ -29,7 +31,9 @@ def build(desk: Callable[[], Desk]) -> Callable[..., None]:
     return digest
 
 
-def _show(digest: WeeklyDigest) -> None:
+def _show(digest: "WeeklyDigest") -> None:
+    from approvals.presentation.digest import DRIFTS  # noqa: PLC0415 - the other commands need no digest
+
     say(f"{digest.environment}: {moment(digest.start)} to {moment(digest.end)}")
     rows = [("asked", str(digest.asked)), *((f"  {state}", str(number)) for state, number in digest.outcomes.items())]
     rows += [("expired and shown to nobody", str(digest.unseen))]

@@ -26,8 +26,9 @@ from bot.cluster.client import asking, identities, paths
 from bot.cluster.client.answers import describe
 from bot.cluster.client.asking import Declined
 from bot.cluster.client.calls import Client, Identity, Times
-from bot.cluster.client.connections import Connections, Source
+from bot.cluster.client.connections import Connections
 from bot.cluster.client.identities import Cache, Minted
+from bot.cluster.client.sources import Source
 from bot.cluster.execution import executor
 from bot.cluster.execution.interpreter import Interpreter
 from bot.cluster.execution.observer import observe, surroundings

@@ -14,9 +14,9 @@ from enum import StrEnum
 from threading import Lock
 from typing import Final
 
-import structlog
+from models.engine.logs import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class Part(StrEnum):

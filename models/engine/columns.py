@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Dialect, Integer, LargeBinary, Text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,7 +49,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 INSTANT: Final = Instant()
-TEXT: Final = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
 NUMBER: Final = BigInteger()
 SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 """A number that the engine hands out: SQLite does so only for its own INTEGER."""

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
 
 from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
@@ -26,6 +25,7 @@ from approvals.canonical import Value
 from approvals.errors import Missing
 from approvals.ports.store import Lane
 from models.engine.columns import INSTANT, NUMBER, TEXT, instant_at
+from models.engine.logs import Logger
 from models.engine.prepared import Prepared, together
 from models.engine.statements import insert_unless_taken
 from models.engine.turns import Turns
@@ -33,7 +33,7 @@ from models.store.store import SqlStore
 from models.store.tables import Precedence, Subject, cards, message_refs
 from models.store.unit_of_work import SqlUnitOfWork
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(minutes=5)
 """The longest pause between two tries to show one card."""

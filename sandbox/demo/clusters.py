@@ -20,7 +20,8 @@ from approvals.errors import Malformed
 from approvals.policy.policy import Policy
 from bot import clock
 from bot.cluster.client.asking import Declined
-from bot.cluster.client.connections import Source, Unusable
+from bot.cluster.client.connections import Unusable
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant, grants_of
 from bot.cluster.rights.fences import Manifest

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import utc_now
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import grants_of
 from bot.cluster.rights.install import Administrator

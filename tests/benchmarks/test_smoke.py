@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks import decision, idle, intake, pausing, refusals, spending, sweep
+from benchmarks import decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, measured_text, show
 from benchmarks.places import POSTGRESQL, SQLITE, Place, postgresql_place, sqlite_place
 from benchmarks.timing import Spread, compared, percentile, spread_of
@@ -69,6 +69,15 @@ def test_the_idle_service_is_weighed_in_a_process_of_its_own(tmp_path):
     assert (memory.unit, memory.at_most) == ("MB", 180.0)
     assert memory.measured.middle > 20
     assert never.measured == Spread(least=0.0, middle=0.0, most=0.0)
+
+
+@pytest.mark.slow
+def test_the_start_of_a_command_is_weighed_by_its_processor_time(place: Place, tmp_path):
+    """Each command runs to its end in a process of its own, and a bar stands beside it."""
+    found = list(start.measure(place, start.Sizes(starts=1), tmp_path, quiet))
+
+    assert [(one.what, one.at_most) for one in found] == [("countersign --help", 0.25), ("countersign status", 0.6)]
+    assert all(0 < one.measured.middle < 60 for one in found)
 
 
 def test_a_spread_is_least_median_and_most():

@@ -10,7 +10,7 @@ from approvals.errors import Unavailable
 from approvals.policy.policy import NamedCluster
 from bot.checks.checking import FIRST_WAIT_SECONDS, Checking
 from bot.checks.fence_watch import WATCHED, FenceWatch
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant, grants_of
 from bot.cluster.rights.checks import Finding

@@ -12,7 +12,7 @@ from typing import Any
 from approvals.audit.events import verify
 from approvals.ports.journey import Journey
 from bot.clock import new_id, new_salt, utc_now
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.slack.messages.review_part import render_review
 from models.audit.book import AuditBook

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Final
@@ -24,6 +23,7 @@ from approvals.errors import Unavailable
 from bot.cluster.client.calls import Endpoint, Identity, can_be_token
 from bot.cluster.client.kubeconfig import what_is_ignored, what_lacks, why_no_pod, why_unusable
 from bot.cluster.client.plugins import LONGEST_PLUGIN, load_bounded
+from bot.cluster.client.sources import Source
 
 _READ_ANEW_AFTER: Final = 60.0
 """Seconds: kubelet replaces a pod's token long before it ends, and plugins' tokens live for minutes at least."""
@@ -46,24 +46,6 @@ _TOO_SLOW_WORDS: Final = (
     f"the program that its user names (exec) did not end within {LONGEST_PLUGIN:g} seconds: see whether it waits for somebody to"
     " log in, or for a network"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where the bot's own account at a cluster comes from."""
-
-    kubeconfig: Path | None
-    """None for the service account of the pod that the bot runs in."""
-    context: str | None = None
-    """The kubeconfig's context; None for the one that it calls current."""
-    cluster: str = "main"
-    """What the policy calls it. Two names are two clusters, however they are reached."""
-
-    def __str__(self) -> str:
-        """Return it in words for the operator."""
-        if self.kubeconfig is None:
-            return "the pod's service account"
-        return f"{self.kubeconfig} (context {self.context or 'as the file says'})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 from approvals.identity.accounts import ServiceAccount
 from bot.cluster.client import asking, paths
 from bot.cluster.client.calls import Client, Times
-from bot.cluster.client.connections import Source, read_identity
+from bot.cluster.client.connections import read_identity
+from bot.cluster.client.sources import Source
 
 _APPLY: Final = "application/apply-patch+yaml"
 _MANAGER: Final = "countersign-demo"

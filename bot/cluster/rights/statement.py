@@ -12,7 +12,7 @@ from typing import Final
 
 from approvals.errors import Unavailable
 from approvals.ports.clearance import Obstacle
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 
 _SHOWN: Final = 8
 """How many characters of a uid people see."""

@@ -16,8 +16,8 @@ from approvals.change.plan import Bound, envelope
 from approvals.facts import instant_text
 from approvals.identity.accounts import ServiceAccount
 from bot.cluster.client.calls import Endpoint, Identity, Times
-from bot.cluster.client.connections import Source
 from bot.cluster.client.identities import Minted
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from tests.bot.cluster.scripted import Answer, Outcome, Received, Script, Server, Silence, serving, status
 from tests.builders import CLUSTER_UID, INSTALLATION, NOON, a_plan, a_workload, an_executor, scale_of

@@ -18,7 +18,7 @@ from approvals.ports.cluster import Came, Reply
 from approvals.verbs.registry import verb_called
 from approvals.verbs.standstill import standstill
 from approvals.verbs.verb import Effect, Occasion, Progress
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant
 from bot.cluster.rights.manifests import manifests

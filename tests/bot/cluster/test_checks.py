@@ -6,7 +6,7 @@ import pytest
 
 from approvals.errors import Unavailable
 from approvals.identity.accounts import ServiceAccount
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant
 from bot.cluster.rights.checks import Finding

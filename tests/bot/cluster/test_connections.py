@@ -9,8 +9,9 @@ from kubernetes.config import incluster_config
 from approvals.errors import Unavailable
 from bot.cluster.client import plugins
 from bot.cluster.client.calls import Endpoint, Identity
-from bot.cluster.client.connections import Connections, Source, Unusable, read_identity
+from bot.cluster.client.connections import Connections, Unusable, read_identity
 from bot.cluster.client.kubeconfig import LARGEST_KUBECONFIG
+from bot.cluster.client.sources import Source
 from tests.bot.cluster.backstage import kubeconfig
 
 

@@ -7,7 +7,7 @@ import pytest
 from approvals.errors import Forbidden, Unavailable
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Occasion
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, kubeconfig, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status

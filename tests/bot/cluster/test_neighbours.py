@@ -9,7 +9,7 @@ import pytest
 from approvals.identity import accounts
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
 from bot.cluster.client.answers import Answer
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.rights.access import Grant, grants_of
 from bot.cluster.rights.install import Administrator
 from bot.cluster.rights.manifests import manifests

@@ -6,7 +6,7 @@ import pytest
 
 from approvals.errors import Unavailable
 from approvals.ports.clearance import Obstacle
-from bot.cluster.client.connections import Source
+from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.statement import Misstated, Statement
 from sandbox.cluster import StandIn
