@@ -78,7 +78,10 @@ class Reading(Protocol):
         ...
 
     def same_effect(self, effect_key: str, *, since: datetime) -> tuple[Request, ...]:
-        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most."""
+        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most.
+
+        Those that cannot be read are left out: they tell of the past, and must not keep a new question from people.
+        """
         ...
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
@@ -186,7 +189,10 @@ class Reading(Protocol):
         ...
 
     def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
-        """Return alerts of one group, at most *limit*: those that burn first, the latest start first."""
+        """Return alerts of one group, at most *limit*: those that burn first, the latest start first.
+
+        Those that cannot be read are left out; the group's own numbers count them.
+        """
         ...
 
     def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
@@ -198,7 +204,7 @@ class Reading(Protocol):
         ...
 
     def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
-        """Return what monitors were refused after *since*, the latest first, at most *limit* rows."""
+        """Return what monitors were refused after *since*, the latest first, at most *limit* rows that can be read."""
         ...
 
     def policy_text(self, version: str) -> str | None:

@@ -98,7 +98,10 @@ class UnitOfWork(Reading, Protocol):
         ...
 
     def lock_in_progress(self, execution: Execution) -> tuple[Execution, ...]:
-        """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
+        """Return, locked, the other executions that have landed on the same target and whose effect is still followed.
+
+        One that cannot be read is left out: it must not keep what has just landed from being written down.
+        """
         ...
 
     def save(self, transition: Transition) -> None:

@@ -80,6 +80,13 @@ class WeeklyDigest:
         return None if not self.asked else self.outcomes.get(State.EXPIRED.value, 0) / self.asked
 
 
+def duration_told(length: timedelta) -> str:
+    """Return how long something took in two units at most, such as ``1 h 4 min``, ``2 min 5 s`` or ``9 s``."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
 def summarise(
     records: Iterable[Record], *, environment: str, start: datetime, end: datetime, head: Head | None
 ) -> WeeklyDigest:

@@ -6,20 +6,16 @@ It is looked at again by growing waits. They are not kept over a restart: then e
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from approvals.errors import is_outage
 from approvals.ports.journey import Mishaps
-from approvals.workflow.execution import LONGEST_WAIT, wait_after_setback
+from approvals.workflow.execution import LONGEST_WAIT
+from approvals.workflow.retries import Retries
 
 FIRST_WAIT: Final = timedelta(seconds=5)
 """How long a row is left aside at first; each time in a row twice as long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
-    count: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +24,11 @@ class Aside:
 
     sweep: str
     mishaps: Mishaps
-    _left: dict[str, _Left] = field(default_factory=dict, init=False)
+    _left: Retries = field(default_factory=partial(Retries, first=FIRST_WAIT, longest=LONGEST_WAIT), init=False)
 
     def waiting(self, now: datetime) -> frozenset[str]:
         """Return the ids of rows that are not to be looked at again yet."""
-        return frozenset(subject for subject, left in self._left.items() if now < left.until)
+        return self._left.waiting(now)
 
     def deal_with(self, subject: str, work: Callable[[], None], *, now: datetime) -> bool:
         """Do *work* on one row; return whether it went well. If not, the row is left aside, and somebody is told.
@@ -45,10 +41,8 @@ class Aside:
         except Exception as error:
             if is_outage(error):
                 raise
-            count = 1 + (self._left[subject].count if subject in self._left else 0)
-            wait = wait_after_setback(count, first=FIRST_WAIT, longest=LONGEST_WAIT)
-            self._left[subject] = _Left(count=count, until=now + wait)
+            self._left.after_failure(subject, now=now)
             self.mishaps.happened(self.sweep, subject, error)
             return False
-        self._left.pop(subject, None)
+        self._left.after_success(subject)
         return True

@@ -544,8 +544,13 @@ def abandon(execution: Execution, attempt: Attempt | None, *, now: datetime, act
     Raises:
         Clash: It is known, or a worker is finding it out.
     """
-    if execution.state is not Phase.SENDING or (execution.lease_until is not None and now < execution.lease_until):
-        _expect(execution, Phase.UNKNOWN)
+    _expect(execution, Phase.SENDING, Phase.UNKNOWN)
+    if execution.state is Phase.SENDING and execution.lease_until is not None and now < execution.lease_until:
+        until = f"{execution.lease_until:%Y-%m-%d %H:%M:%S} UTC"
+        raise Clash(
+            f"It is sending, and whether it landed is still being found out. Try again after {until}.",
+            code="not_unknown",
+        )
     over = _ended(execution, Phase.ABANDONED, None, "A person has looked at the target and closed this.")
     moved = _moved(Kind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
     event = replace(moved.events[0], private={"reason": reason})
@@ -577,9 +582,16 @@ def void(
     closed = None
     if attempt is not None:
         closed = replace(attempt, fate=Fate.NEVER_LANDED if reason is Reason.NEVER_LANDED else Fate.NOT_SENT)
-    over = replace(_ended(execution, Phase.VOIDED, reason, message or VOID_SENTENCES[reason]), drift=drift)
+    over = replace(_ended(execution, Phase.VOIDED, reason, message or _why_void(execution, reason)), drift=drift)
     told = approvers if drift else ()
     return _moved(Kind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed, approvers=told)
+
+
+def _why_void(execution: Execution, reason: Reason) -> str:
+    """Return the sentence; where the approval ran out, also what it waited for last: else the end would hide the cause."""
+    if reason is Reason.LAPSED and execution.waits > 0 and execution.message:
+        return f"{VOID_SENTENCES[reason]} It waited: {execution.message}"
+    return VOID_SENTENCES[reason]
 
 
 VOID_SENTENCES: Final[Mapping[Reason, str]] = {
@@ -753,11 +765,6 @@ def leaves_within(attempt: Attempt) -> timedelta:
 def wait_after_unsent(attempt: Attempt) -> timedelta:
     """Return how long after a start of which nothing left the next one is made: each is told in the thread (I13)."""
     return UNSENT_WAIT * (1 << min(attempt.number - 1, UNSENT_DOUBLINGS))
-
-
-def wait_after_setback(count: int, *, first: timedelta, longest: timedelta) -> timedelta:
-    """Return how long an execution waits after *count* looks in a row, from 1, that could not be finished."""
-    return min(longest, first * (1 << min(count - 1, 30)))
 
 
 def seen_phase(execution: Execution) -> Phase:

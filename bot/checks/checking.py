@@ -17,6 +17,7 @@ import structlog
 
 from approvals.errors import Unavailable
 from approvals.ports.clearance import Obstacle
+from approvals.workflow.retries import growing_wait
 from bot.health.clearances import NOT_CHECKED, NOT_SEEN, Clearances
 from bot.health.legs import Legs, Part
 
@@ -46,6 +47,11 @@ class Cadence:
     them. None where a pass counts until something else is found."""
     at_once: int = AT_ONCE
     """Checks that run side by side."""
+
+    def wait_after(self, failures: int) -> float:
+        """Return how many seconds it is waited after so many looks in a row that did not pass."""
+        first, longest = timedelta(seconds=FIRST_WAIT_SECONDS), timedelta(seconds=self.longest_wait_seconds)
+        return growing_wait(failures, first=first, longest=longest).total_seconds()
 
 
 HOURLY: Final = Cadence()
@@ -224,8 +230,8 @@ class Checking:
         """Plan the next look and return whether this one still says something: the check may be another one by now."""
         one.is_running = False
         one.failures = 0 if passed else one.failures + 1
-        wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(one.failures - 1, 16), self._cadence.longest_wait_seconds)
-        one.due = self._monotonic() + (self._cadence.again_seconds if passed else wait)
+        wait = self._cadence.again_seconds if passed else self._cadence.wait_after(one.failures)
+        one.due = self._monotonic() + wait
         return self._planned.get(one.check.name) is one
 
 

@@ -51,4 +51,6 @@ def _show(digest: "WeeklyDigest") -> None:
 
 
 def _text(duration: timedelta | None) -> str:
-    return "-" if duration is None else f"{duration.total_seconds():.0f} s"
+    from approvals.presentation.digest import duration_told  # noqa: PLC0415 - likewise
+
+    return "-" if duration is None else duration_told(duration)

@@ -6,14 +6,19 @@ knows no rows. :mod:`bot.slack` has both; what a message is, is their affair.
 Of a message that did not arrive there are five kinds. Whatever the workspace does not name as final means again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from approvals.ports.reading import Reading
 
+log = structlog.get_logger(__name__)
+
+M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)
 
@@ -112,6 +117,9 @@ class Painter(Protocol[M_co]):
 class Undelivered(Exception):
     """It was not delivered; the sentence says why, in words for the audit trail and the operator."""
 
+    wait: timedelta | None = None
+    """How long the workspace asks us to wait, if it says so."""
+
     def __init__(self, reason: str) -> None:
         """Keep the reason: Slack's error code, or a few words of ours."""
         super().__init__(reason)
@@ -169,3 +177,26 @@ class Poster(Protocol[M_contra]):
             Later, Gone, Stuck, Rejected, Uncertain: It was not delivered, or may have been.
         """
         ...
+
+
+def post_plainer(poster: Poster[M], channel: str, messages: Iterable[M], *, pace: Pace) -> str:
+    """Return the timestamp of the first of *messages* that the workspace takes.
+
+    Args:
+        poster: Sends them.
+        channel: ``TEAM:CHANNEL``.
+        messages: Each plainer than the one before; one is drawn only where the workspace does not accept those before it.
+        pace: On whose account they go out.
+
+    Raises:
+        Later, Gone, Stuck, Uncertain: The first that was neither taken nor rejected met this; a plainer one would, too.
+        Rejected: None of them is acceptable, or there is none.
+    """
+    last = Rejected("not_drawn")
+    for message in messages:
+        try:
+            return poster.post(channel, message, pace=pace)
+        except Rejected as error:
+            log.warning("message.rejected", channel=channel, reason=error.reason)
+            last = error
+    raise last

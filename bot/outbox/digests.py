@@ -6,9 +6,10 @@ for its shape goes out plainer. Both go by the policy in force at that moment, s
 new policy brings counts within a minute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -20,7 +21,8 @@ from approvals.policy.policy import Environment
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store
 from approvals.presentation.digest import Head, WeeklyDigest, last_due, summarise, week_before, week_name
-from bot.outbox.delivery import Detail, Later, Poster, Rejected, Undelivered
+from approvals.workflow.retries import Retries
+from bot.outbox.delivery import Detail, Pace, Poster, Undelivered, post_plainer
 from models.audit.book import AuditBook
 from models.outbox.digests import Digests
 
@@ -37,17 +39,6 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Again:
-    """When one digest is tried again, and how often it has failed."""
-
-    at: datetime
-    failures: int
-
-
-_NEVER: Final = _Again(at=datetime.min.replace(tzinfo=UTC), failures=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DigestPost(Generic[M]):
     """Posts digests."""
 
@@ -61,7 +52,7 @@ class DigestPost(Generic[M]):
     failed: Callable[[str], None]
     """Is told when one could not be made."""
     _posting: Lock = field(default_factory=Lock, init=False)
-    _again: dict[str, "_Again"] = field(default_factory=dict, init=False)
+    _again: Retries = field(default_factory=partial(Retries, first=FIRST_WAIT, longest=LONGEST_WAIT), init=False)
 
     def catch_up(self) -> None:
         """Post every digest that is due and does not stand in its channel."""
@@ -101,7 +92,7 @@ class DigestPost(Generic[M]):
         head = self.book.head()
         if (
             head is None
-            or now < self._again.get(week, _NEVER).at
+            or week in self._again.waiting(now)
             or self.digests.was_posted(week=week, channel=environment.channel)
             or not self._began_before(due)
         ):
@@ -118,38 +109,26 @@ class DigestPost(Generic[M]):
             begun = self.digests.begin(week=week, channel=environment.channel, head=head)
         except Settled:
             return  # Another process posted it meanwhile.
-        wait = None
-        for detail in Detail:
-            message = self._drawn(digest, environment, detail, replaces=begun.interrupted_at is not None)
-            if message is None:
-                continue
-            try:
-                ts = self.poster.post(environment.channel, message)
-            except Undelivered as error:
-                log.warning("digest.not_posted", week=week, reason=error.reason)
-                if isinstance(error, Rejected):
-                    continue
-                wait = error.wait if isinstance(error, Later) else None
-                break
-            self.digests.posted(begun, ts)
-            self._again.pop(week, None)
-            return
-        self._later(week, wait, now)
-
-    def _drawn(self, digest: WeeklyDigest, environment: Environment, detail: Detail, *, replaces: bool) -> M | None:
-        """Return the message in that much detail, or None where it cannot be drawn so: a plainer one may be."""
+        messages = self._drawn(digest, environment, replaces=begun.interrupted_at is not None)
         try:
-            return self.draw(digest, environment, replaces, detail)
-        except Exception:
-            log.exception("digest.not_drawn", environment=environment.name, detail=detail.name)
-            self.failed("digests")
-            return None
+            ts = post_plainer(self.poster, environment.channel, messages, pace=Pace.DECISION)
+        except Undelivered as error:
+            log.warning("digest.not_posted", week=week, reason=error.reason)
+            self._again.after_failure(week, now=now, at_least=error.wait or timedelta(0))
+            return
+        self.digests.posted(begun, ts)
+        self._again.after_success(week)
 
-    def _later(self, week: str, asked: timedelta | None, now: datetime) -> None:
-        failures = self._again.get(week, _NEVER).failures + 1
-        wait = asked or timedelta(0)
-        growing = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
-        self._again[week] = _Again(at=now + max(wait, growing), failures=failures)
+    def _drawn(self, digest: WeeklyDigest, environment: Environment, *, replaces: bool) -> Iterator[M]:
+        """Give the message, each time plainer; one that cannot be drawn is left out, as a plainer one may be."""
+        for detail in Detail:
+            try:
+                message = self.draw(digest, environment, replaces, detail)
+            except Exception:
+                log.exception("digest.not_drawn", environment=environment.name, detail=detail.name)
+                self.failed("digests")
+            else:
+                yield message
 
     def _began_before(self, due: datetime) -> bool:
         """Tell whether anything was on record when the digest was due: a new installation does not begin with one."""

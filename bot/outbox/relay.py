@@ -26,7 +26,6 @@ from bot.outbox.delivery import (
     Detail,
     Drawn,
     Gone,
-    Later,
     NoSubject,
     NotAsApproved,
     Occasion,
@@ -243,8 +242,7 @@ class Relay(Generic[M]):
     def _refused(self, task: Task, error: Undelivered, *, updated: int = 0) -> int | None:
         """Write down that it comes again; return None where it must be a plainer message, else what was updated already."""
         log.warning("card.refused", subject=task.subject, channel=task.channel, reason=error.reason)
-        wait = error.wait if isinstance(error, Later) else None
-        self._cards.failed(task, reason=error.reason, permanent=False, wait=wait)
+        self._cards.failed(task, reason=error.reason, permanent=False, wait=error.wait)
         return None if isinstance(error, Rejected) else updated
 
     def _threads(self) -> list[list[Line]]:
@@ -300,8 +298,7 @@ class Relay(Generic[M]):
             log.warning("thread.refused", subject=first.subject, channel=first.channel, reason=error.reason)
             return None
         except Undelivered as error:  # Told twice is better than never.
-            wait = error.wait if isinstance(error, Later) else None
-            self._lines.failed(first, permanent=False, wait=wait)
+            self._lines.failed(first, permanent=False, wait=error.wait)
         else:
             for line in lines:
                 self._lines.posted(line, ts)

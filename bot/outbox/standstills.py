@@ -6,7 +6,6 @@ comes again, with growing waits, and what Slack does not take for its shape goes
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
@@ -14,8 +13,9 @@ import structlog
 
 from approvals.errors import is_outage
 from approvals.policy.policy import Policy
+from approvals.workflow.retries import Retries
 from bot.health.clearances import Clearances
-from bot.outbox.delivery import Detail, Later, Pace, Poster, Rejected, Undelivered
+from bot.outbox.delivery import Detail, Pace, Poster, Undelivered, post_plainer
 
 log = structlog.get_logger(__name__)
 
@@ -27,14 +27,6 @@ LONGEST_WAIT: Final = timedelta(minutes=10)
 """How long it is waited after a post that did not go through: doubled each time."""
 
 M = TypeVar("M")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Again:
-    """When an environment's notice is tried again, and how often it has failed."""
-
-    at: datetime
-    failures: int
 
 
 class Standstills(Generic[M]):
@@ -67,7 +59,7 @@ class Standstills(Generic[M]):
         self._now = now
         self._failed = failed
         self._said: dict[str, str] = {}
-        self._again: dict[str, _Again] = {}
+        self._again = Retries(first=FIRST_WAIT, longest=LONGEST_WAIT)
 
     def __call__(self) -> None:
         """Say what has changed."""
@@ -80,7 +72,7 @@ class Standstills(Generic[M]):
                 # One environment's notice that cannot be made must not cost the others theirs; it is tried again.
                 log.exception("standstill.failed", environment=name)
                 self._failed("standstills")
-                self._later(name, self._now())
+                self._again.after_failure(name, now=self._now())
 
     def _look(self, name: str, channel: str) -> None:
         holds = self._clearances.holds(name)
@@ -92,26 +84,14 @@ class Standstills(Generic[M]):
             del self._said[name]
 
     def _say(self, channel: str, environment: str, why: str | None, now: datetime) -> bool:
-        again = self._again.get(environment)
-        if (again is not None and now < again.at) or not self._poster.may_post(channel, Pace.INFORMATION):
+        if environment in self._again.waiting(now) or not self._poster.may_post(channel, Pace.INFORMATION):
             return False
-        wait = None
-        for detail in (Detail.FULL, Detail.LINE):
-            try:
-                self._poster.post(channel, self._draw(environment, why, detail), pace=Pace.INFORMATION)
-            except Undelivered as error:
-                log.warning("standstill.not_said", environment=environment, why=error.reason)
-                wait = error.wait if isinstance(error, Later) else None
-                if isinstance(error, Rejected):
-                    continue
-                break
-            self._again.pop(environment, None)
-            return True
-        self._later(environment, now, wait)
-        return False
-
-    def _later(self, environment: str, now: datetime, wait: timedelta | None = None) -> None:
-        again = self._again.get(environment)
-        failures = 0 if again is None else again.failures
-        growing = min(FIRST_WAIT * 2 ** min(failures, 10), LONGEST_WAIT)
-        self._again[environment] = _Again(at=now + max(wait or growing, growing), failures=failures + 1)
+        messages = (self._draw(environment, why, detail) for detail in (Detail.FULL, Detail.LINE))
+        try:
+            post_plainer(self._poster, channel, messages, pace=Pace.INFORMATION)
+        except Undelivered as error:
+            log.warning("standstill.not_said", environment=environment, why=error.reason)
+            self._again.after_failure(environment, now=now, at_least=error.wait or timedelta(0))
+            return False
+        self._again.after_success(environment)
+        return True

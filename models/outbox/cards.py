@@ -24,6 +24,7 @@ from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Missing
 from approvals.ports.store import Lane
+from approvals.workflow.retries import growing_wait
 from models.engine.columns import INSTANT, NUMBER, TEXT, instant_at
 from models.engine.logs import Logger
 from models.engine.prepared import Prepared, together
@@ -412,7 +413,7 @@ class Cards:
 
 def backoff(failures: int, *, longest: timedelta = LONGEST_WAIT) -> timedelta:
     """Return how long to wait after one more failure: a second, doubled each time, five minutes at most unless said."""
-    return min(timedelta(seconds=2 ** min(failures, 16)), longest)
+    return growing_wait(failures + 1, first=timedelta(seconds=1), longest=longest)
 
 
 def _queues(connection: Any, look: int) -> Iterator[tuple[int, int, str, str]]:

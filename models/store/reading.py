@@ -98,13 +98,12 @@ PAUSES_ABOUT: Final = PAUSE.prepared(
     )
     .order_by(pauses.c.engaged_at, pauses.c.id)
 )
-RESUMES_DUE: Final = (
+_RESUMES_DUE: Final = Prepared(
     select(pauses.c.id)
     .where(pauses.c.ended_epoch.is_(None), pauses.c.asked_at.is_(None), pauses.c.ask_at <= _NOW)
     .order_by(pauses.c.ask_at)
     .limit(_LIMIT)
 )
-_RESUMES_DUE: Final = Prepared(RESUMES_DUE)
 _PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _KEY))
 _CONSENTS: Final = CONSENT.prepared(
     CONSENT.select().where(resume_consents.c.pause == _KEY).order_by(resume_consents.c.at)
@@ -455,7 +454,7 @@ class SqlReading:
     def _ids_in(
         self, asked: Select[Any], limit: int, environments: frozenset[str], namespaces: frozenset[str]
     ) -> tuple[list[str], str | None]:
-        """Return the first *limit* ids of *asked* in some places; and the last id seen, where one look does not see them all."""
+        """Return the first *limit* ids of *asked* in some places; and where to go on, where one look does not see them all."""
         seen = asked.limit(MOST_PASSED).subquery()
         places = [
             column.in_(sorted(names))
@@ -464,7 +463,10 @@ class SqlReading:
         ]
         inside = select(seen.c.id).where(*places).order_by(seen.c.id.desc()).limit(limit)
         count, last = self.connection.execute(select(func.count(), func.min(seen.c.id))).one()
-        return list(self.connection.scalars(inside)), str(last) if count == MOST_PASSED else None
+        ids = list(self.connection.scalars(inside))
+        further = asked.where(escalations.c.id < last).limit(1) if count == MOST_PASSED else None
+        after = None if further is None else self.connection.scalar(further)
+        return ids, None if after is None else _between(str(last), str(after))
 
     def standing(self, agent: str, key: str | None) -> Standing:
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
@@ -489,12 +491,15 @@ class SqlReading:
         )
         return EffectAsked(
             question=next((REQUEST.noun_of(row) for row in waiting.rows), None),
-            lately=tuple(REQUEST.noun_of(row) for row in lately.rows),
+            lately=_readable(REQUEST, lately.rows),
         )
 
     def same_effect(self, effect_key: str, *, since: datetime) -> tuple[Request, ...]:
-        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most."""
-        return self._all(REQUEST, _SAME_EFFECT, key=effect_key, since=since)
+        """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most.
+
+        Those that cannot be read are left out.
+        """
+        return self._readable(REQUEST, _SAME_EFFECT, key=effect_key, since=since)
 
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
@@ -623,8 +628,11 @@ class SqlReading:
         return self._one(ALERT_GROUP, _GROUP, key=group_id)
 
     def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
-        """Return alerts of one group, at most *limit*: those that burn first, the latest start first."""
-        return self._all(ALERT, _ALERTS_IN, key=group_id, limit=limit)
+        """Return alerts of one group, at most *limit*: those that burn first, the latest start first.
+
+        Those that cannot be read are left out.
+        """
+        return self._readable(ALERT, _ALERTS_IN, key=group_id, limit=limit)
 
     def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
         """Return what one monitor was refused last, as it is told in *channel*."""
@@ -635,8 +643,8 @@ class SqlReading:
         return self._one(REFUSED_DELIVERIES, _REFUSED_CALLED, key=refused_id)
 
     def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
-        """Return what monitors were refused after *since*, the latest first."""
-        return self._all(REFUSED_DELIVERIES, _REFUSED_LATELY, since=since, limit=limit)
+        """Return what monitors were refused after *since*, the latest first; what cannot be read is left out."""
+        return self._readable(REFUSED_DELIVERIES, _REFUSED_LATELY, since=since, limit=limit)
 
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
@@ -668,6 +676,12 @@ class SqlReading:
 
     def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))
+
+
+def _between(upper: str, lower: str) -> str:
+    """Return what sorts behind *lower* and not behind *upper*, and tells no more of either than it must: no hidden id."""
+    differs = next(place for place, (one, other) in enumerate(zip(upper, lower, strict=True)) if one != other)
+    return upper[: differs + 1].ljust(len(upper), "0")
 
 
 def _readable(shape: Shape[N], rows: Iterable[Any]) -> tuple[N, ...]:

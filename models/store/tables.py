@@ -299,7 +299,6 @@ executions = Table(
     UniqueConstraint("escalation", "step"),
     _known("state", Phase),
     _known("effect", Effect),
-    _partial("ix_executions_look_at", "look_at", where="look_at IS NOT NULL"),
     _partial("ix_executions_due", "look_at", where="look_at IS NOT NULL AND setbacks = 0"),
     _partial("ix_executions_due_again", "look_at", where="look_at IS NOT NULL AND setbacks > 0"),
     _partial("ix_executions_target", "cluster_uid", "object_uid", where="look_at IS NOT NULL"),

@@ -234,8 +234,11 @@ class SqlUnitOfWork(SqlReading):
         _END_WATCHES.run(self.connection, row)
 
     def lock_in_progress(self, execution: Execution) -> tuple[Execution, ...]:
-        """Return, locked, the other executions that have landed on the same target and whose effect is still followed."""
-        found = self._all(
+        """Return, locked, the other executions that have landed on the same target and whose effect is still followed.
+
+        Those that cannot be read are left out.
+        """
+        found = self._readable(
             EXECUTION,
             _LOCK_IN_PROGRESS,
             cluster_uid=execution.cluster_uid,

@@ -18,6 +18,7 @@ from approvals.presentation.digest import (
     Head,
     Record,
     WeeklyDigest,
+    duration_told,
     last_due,
     summarise,
     week_before,
@@ -381,3 +382,12 @@ def test_targets_that_are_otherwise_than_approved_are_counted_apart(execution, c
 
     assert digest.drift == counted
     assert set(digest.drift) <= set(DRIFTS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (125, "2 min 5 s"), (3600, "1 h 0 min"), (90061, "25 h 1 min")],
+)
+def test_a_duration_is_told_in_two_units_at_most(seconds, said):
+    """The same in Slack and at the command line: nobody divides 3,840 seconds at night."""
+    assert duration_told(timedelta(seconds=seconds)) == said

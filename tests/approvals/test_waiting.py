@@ -21,7 +21,6 @@ from approvals.workflow.execution import (
     overtaken,
     put_back,
     set_back,
-    wait_after_setback,
 )
 from tests.approvals.executions import NOW, WAIT, freed, held, moved, sent
 from tests.builders import MINUTE, NOON, TICK, an_execution
@@ -121,14 +120,6 @@ def test_reasons_that_alternate_are_told_thirty_times():
 def test_a_first_wait_is_always_told():
     """What was never told to wait has nothing on record, whatever its sentence is."""
     assert [is_told(held(Phase.QUEUED, waits=waits), "before") for waits in (0, 1)] == [False, True]
-
-
-@pytest.mark.parametrize(("count", "seconds"), [(1, 5), (2, 10), (4, 40), (7, 300), (10_000, 300)])
-def test_waits_grow_from_seconds_to_minutes(count, seconds):
-    """Twice the last, up to the longest."""
-    waited = wait_after_setback(count, first=5 * SECOND, longest=5 * MINUTE)
-
-    assert waited == seconds * SECOND
 
 
 def test_a_rollout_of_a_day_has_a_bounded_number_of_lines():

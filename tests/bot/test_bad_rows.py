@@ -9,15 +9,20 @@ from sqlalchemy import text
 import approvals.usecases.people.expire
 import approvals.usecases.people.revocations
 from approvals.audit.events import verify
-from approvals.errors import Garbled, Unavailable
+from approvals.errors import Garbled, Malformed, Unavailable
+from approvals.identity.tokens import TokenKind
 from approvals.policy.policy import Environment
 from approvals.usecases.aside import FIRST_WAIT, Aside
+from approvals.workflow.execution import Phase
 from approvals.workflow.pause import Scope, ScopeKind
-from approvals.workflow.request import State
+from approvals.workflow.request import Answer, State
 from bot.intake.routes.escalations import look_in
 from bot.intake.routes.listing import page_for
+from bot.outbox.delivery import Drawn, Occasion
 from bot.outbox.digests import DigestPost
 from bot.runtime.mishaps import LoggedMishaps
+from bot.slack.messages.painter import SlackPainter
+from bot.slack.messages.review_part import render_review
 from models.audit.book import AuditBook
 from models.audit.sealer import Sealer
 from models.outbox.digests import Digests
@@ -25,7 +30,18 @@ from models.outbox.policy_redraws import PolicyRedraws
 from models.outbox.redraws import Redraws
 from models.store.store import SqlStore
 from tests.bot.test_digests import FakePoster
-from tests.builders import ADA, HOUR, MINUTE, a_policy, a_target, a_token, a_workload, an_action, an_environment
+from tests.builders import (
+    ADA,
+    CHANNEL,
+    HOUR,
+    MINUTE,
+    a_policy,
+    a_target,
+    a_token,
+    a_workload,
+    an_action,
+    an_environment,
+)
 from tests.fakes.mishaps import Unlucky
 from tests.usecases.looks import execution_of, tamper
 from tests.world import FixedPolicies, HandClock, World
@@ -52,6 +68,19 @@ def ask(world, name):
     workload["metadata"]["uid"] = f"uid-of-{name}"
     world.cluster.objects["Deployment", "shop", name] = workload
     return world.pending(name, action=an_action(target=a_target(name=name), replicas=6))
+
+
+def a_monitor(world, name):
+    """Return a monitor's new token."""
+    return world.admit.create(
+        f"cst_{name}",
+        kind=TokenKind.ALERTMANAGER,
+        holder=name,
+        environments=["prod-eu-1"],
+        namespaces=(),
+        good_for=timedelta(days=1),
+        by="os:olga",
+    )
 
 
 def spoil(world, *requests):
@@ -136,10 +165,52 @@ def test_a_pause_stops_beside_an_execution_that_cannot_be_read(world):
     assert world.cluster.sent == []
 
 
-def wanted(world):
+def test_a_change_lands_beside_a_rollout_that_cannot_be_read(world):
+    """That it has landed is written down at once: an older change of the same target has no say in it."""
+    bad = world.answers(ask(world, "one")).request
+    world.execute()
+    tamper(world, "UPDATE executions SET reason = 'no such reason' WHERE escalation = :id", id=bad.id)
+    good = world.answers(world.pending("again", action=an_action(target=a_target(name="one"), replicas=2))).request
+
+    world.execute()
+
+    assert execution_of(world, good).state is Phase.APPLIED
+
+
+def test_a_question_is_asked_and_shown_beside_an_earlier_one_that_cannot_be_read(world):
+    """What was asked for the same effect before is told of as far as it can be read."""
+    world = World(world.store, render=render_review)
+    bad, good = (world.answers(ask(world, key), answer=Answer.DENY).request for key in ("one", "two"))
+    spoil(world, bad)
+
+    again = world.asks("again", action=bad.action)
+    drawn = Drawn(subject=again.request.id, kind="request", channel=CHANNEL, revision=1)
+    with world.store.reading() as reading:
+        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+
+    assert (again.created, again.earlier) == (True, ())
+    assert [block for block in card.blocks if block["block_id"].startswith("earlier")] == []
+    assert [one.id for one in world.asks("and-again", action=good.action).earlier] == [good.id]
+
+
+def test_refused_deliveries_are_told_beside_a_row_that_cannot_be_read(world):
+    """Whoever looks how things stand is told of the other monitors."""
+    for name in ("am-1", "am-2"):
+        world.admit.record_refusal(a_monitor(world, name), Malformed("No.", code="not_json"))
+    tamper(world, "UPDATE refused_deliveries SET codes = '{' WHERE monitor = 'am-1'")
+
+    with world.store.reading() as reading:
+        found = reading.refused_lately(since=reading.now - HOUR, limit=9)
+
+    assert [one.monitor for one in found] == ["am-2"]
+
+
+def wanted(world, kind="request"):
     """Return by subject which revision of each card is to be shown."""
     with world.store.database.reading() as connection:
-        return dict(connection.execute(text("SELECT subject, wanted FROM cards WHERE kind = 'request'")).all())
+        return dict(
+            connection.execute(text("SELECT subject, wanted FROM cards WHERE kind = :kind"), {"kind": kind}).all()
+        )
 
 
 def test_cards_are_drawn_again_beside_one_whose_request_cannot_be_read(world):

@@ -21,16 +21,22 @@ from models.outbox.redraws import OLDER
 from models.store.mapping import REQUEST
 from models.store.reading import (
     AGENT_IN_PLAY,
+    ALERTS_IN,
     DUE_AGAIN,
     DUE_EXECUTIONS,
     HELD_BACK,
+    LAST_ALERT,
+    LAST_REFUSED,
+    OPEN_GROUP,
     OVERDUE,
     PLACE_IN_PLAY,
     QUESTION_ASKED,
     QUESTIONS_UNDER,
+    REQUEST_BY_KEY,
     REVOKED_WITH_QUESTIONS,
     SAME_EFFECT,
     STOPPABLE_UNDER_REVOKED,
+    UNDER_WAY_ON,
     WATCHES_DUE,
 )
 from models.store.store import SqlStore
@@ -142,6 +148,25 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
     assert f"Index Scan using {index}" in plan.replace("Only ", "")
     assert "Sort" not in plan
     assert "Seq Scan on escalations" not in plan
+
+
+ONES = {
+    "the question under a key": (REQUEST_BY_KEY, "sqlite_autoindex_idempotency_keys_1"),
+    "what is under way on a target": (UNDER_WAY_ON, "ix_executions_target"),
+    "the last time of an alert": (LAST_ALERT, "uq_alerts_time"),
+    "the open group": (OPEN_GROUP, "uq_alert_groups_open"),
+    "the alerts of a group": (ALERTS_IN, "ix_alerts_alert_group_state_starts_at"),
+    "what a monitor was refused": (LAST_REFUSED, "ix_refused_deliveries_environment_monitor_channel_since"),
+}
+
+
+@pytest.mark.parametrize(("question", "index"), ONES.values(), ids=ONES.keys())
+def test_what_is_asked_of_one_reads_no_other(sqlite_store, question, index):
+    """A call, a start or a delivery looks its own rows up, however many others there are."""
+    plan = sqlite_plan(sqlite_store, question)
+
+    assert f"INDEX {index}" in plan
+    assert "SCAN" not in plan.replace("SCALAR", "")
 
 
 SHOWN, TO_POST, TO_REDRAW = range(3)

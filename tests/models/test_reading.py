@@ -282,6 +282,27 @@ def test_a_narrowed_page_decodes_what_it_shows(store, monkeypatch):
     assert (rest.requests, len(decoded)) == ((inside[0],), 4)
 
 
+def test_a_cursor_is_no_id_of_what_a_token_may_not_see(store, monkeypatch):
+    """It leads past what lies outside, and tells neither its id nor, where nothing is left behind it, that there is any (I16)."""
+    with_grounds(store)
+    inside = ask(store, 1_111_111)
+    outside = [
+        ask(store, n, action=an_action(target=a_target(namespace="pay"))) for n in (2_222_222, 3_333_333, 4_444_444)
+    ]
+    asked = {"state": None, "limit": 1, "environments": frozenset(), "namespaces": frozenset({"shop"})}
+
+    with store.reading() as reading:
+        monkeypatch.setattr(models.store.reading, "MOST_PASSED", 2)
+        first = reading.requests_of("scaler", cursor=None, **asked)
+        second = reading.requests_of("scaler", cursor=first.next_cursor, **asked)
+        monkeypatch.setattr(models.store.reading, "MOST_PASSED", 4)
+        all_at_once = reading.requests_of("scaler", cursor=None, **asked)
+
+    assert first == Page(requests=(), next_cursor=f"esc_{3_000_000:026d}")
+    assert first.next_cursor not in {one.id for one in outside}
+    assert second == all_at_once == Page(requests=(inside,), next_cursor=None)
+
+
 def test_votes_are_the_live_ones_in_order(store):
     """A voided vote stays on record and is not among them; a person's new one takes its place."""
     with_grounds(store)

@@ -103,14 +103,15 @@ def test_it_starts_once_the_environment_is_cleared(world, approved, instant):
 
 
 def test_it_lapses_with_its_approval(world, approved, instant):
-    """An approval is no better for having waited."""
+    """An approval is no better for having waited, and its end says for what it waited."""
     shut(world)
     look(world, approved)
     instant.pass_by(15 * MINUTE)
 
     world.execute()
 
-    assert stands(world, approved) == (Phase.VOIDED, Reason.LAPSED, "The approval lapsed before it could start.")
+    lapsed = "The approval lapsed before it could start. It waited: Its checks have not passed yet."
+    assert stands(world, approved) == (Phase.VOIDED, Reason.LAPSED, lapsed)
     assert (world.cluster.minted, world.cluster.sent) == ([], [])
 
 

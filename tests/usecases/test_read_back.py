@@ -30,7 +30,6 @@ LOST_TO_A_WEBHOOK = Reply(came=Came.LOST, status=500, message=NO_CERTAINTY)
 CONFLICT = Reply(came=Came.CONFLICT, status=409, message="Somebody was faster.")
 ALL = Scope(kind=ScopeKind.ALL)
 MAY_LAND = "It may still land; the target stays locked until it no longer can."
-OVERWRITTEN = "It may have landed and been overwritten; a person must look."
 TOKEN_DEAD = timedelta(minutes=10, seconds=61 + 30)
 """From minting until no API server takes the token any more and no call under way can still be let in."""
 
@@ -118,6 +117,11 @@ def test_the_first_copy_lands_after_the_read(world, approved, instant):
     assert (attempt_of(world, approved).sends, generation, replicas(world)) == (2, 5, 6)
 
 
+def closing(request):
+    """Return what tells a person to look, and how to close it then."""
+    return f"A person must look at it, and then close this: countersign abandon {request.id} --reason ..."
+
+
 def test_what_may_have_been_overwritten_is_a_persons_to_judge(world, approved, instant):
     """No mark and a moved object prove nothing: its target stays locked, nothing is sent again, until a person closes it."""
     world.cluster.replies = [LOST]
@@ -134,8 +138,9 @@ def test_what_may_have_been_overwritten_is_a_persons_to_judge(world, approved, i
     instant.pass_by(timedelta(seconds=5))
     world.execute()
 
-    assert unknown == (Phase.UNKNOWN, None, OVERWRITTEN)
-    assert waits == (Phase.QUEUED, None, "Another change of the same target is under way.")
+    assert unknown == (Phase.UNKNOWN, None, f"It may have landed and been overwritten. {closing(approved)}")
+    landed = f"It is not known yet whether {approved.id}, another change of the same target, has landed."
+    assert waits == (Phase.QUEUED, None, landed)
     assert (closed.state, closed) == (Phase.ABANDONED, execution_of(world, approved))
     assert (execution_of(world, second).state, replicas(world)) == (Phase.APPLIED, 9)
     assert story(world, approved)[-1][:2] == ("execution.abandoned", "os:olga")
@@ -158,20 +163,23 @@ def test_only_what_is_unknown_can_be_closed_by_a_person(world):
 
 
 def test_a_send_that_no_worker_holds_any_more_can_be_closed(world, approved, instant):
-    """The process died on it and nobody reads it back: once its lease has ended, a person may look and give the target back."""
+    """The process died on it: before its lease has ended a person is told when, and from then on may give the target back."""
     world.cluster.replies = [LOST]
     crash_at(world, Milestone.REPLIED)
-    with pytest.raises(Clash, match="sending"):
+    with pytest.raises(Clash, match="sending") as refusal:
         world.abandon(approved.id, account="os:olga", reason="Too early.")
+    ends = f"{execution_of(world, approved).lease_until:%Y-%m-%d %H:%M:%S} UTC"
     instant.pass_by(LEASE)
 
     closed = world.abandon(approved.id, account="os:olga", reason="It runs with 3.")
 
+    told = f"It is sending, and whether it landed is still being found out. Try again after {ends}."
+    assert (refusal.value.code, refusal.value.sentence) == ("not_unknown", told)
     assert (closed.state, held_targets(world)) == (Phase.ABANDONED, [])
 
 
 def test_the_target_is_gone_at_the_read(world, approved, instant):
-    """It stays unknown and locked."""
+    """It stays unknown and locked, and says what a person can do about that."""
     world.cluster.replies = [LOST]
     crash_at(world, Milestone.REPLIED)
     world.cluster.objects.clear()
@@ -179,7 +187,7 @@ def test_the_target_is_gone_at_the_read(world, approved, instant):
 
     world.execute()
 
-    gone = "The target is gone; whether the write landed cannot be told."
+    gone = f"The target is gone, so nothing can tell whether the write landed. {closing(approved)}"
     assert stands(world, approved) == (Phase.UNKNOWN, None, gone)
     assert held_targets(world) == [execution_of(world, approved).id]
 

@@ -16,7 +16,6 @@ from tests.usecases.looks import execution_of, held_targets, kinds, stands
 
 ALL = Scope(kind=ScopeKind.ALL)
 NINE = an_action(replicas=9)
-WAITS = "Another change of the same target is under way."
 
 
 def deny(world, request):
@@ -92,8 +91,13 @@ def lost(world):
     return request
 
 
+def waits_for(request):
+    """Return the reason of a change that waits for one of which nobody knows whether it landed."""
+    return f"It is not known yet whether {request.id}, another change of the same target, has landed."
+
+
 def test_what_may_have_landed_keeps_its_target(world, instant):
-    """Another change of the same target waits, with its reason, and takes its turn when a person has closed the first."""
+    """Another change of the same target waits, names what it waits for, and takes its turn when a person has closed that."""
     first = lost(world)
     second = world.answers(world.pending("second", action=NINE)).request
     world.execute()
@@ -103,21 +107,22 @@ def test_what_may_have_landed_keeps_its_target(world, instant):
     instant.pass_by(timedelta(seconds=5))
     world.execute()
 
-    assert waiting == (Phase.QUEUED, None, WAITS)
+    assert waiting == (Phase.QUEUED, None, waits_for(first))
     assert execution_of(world, second).state is Phase.APPLIED
     assert world.cluster.checkout()["spec"]["replicas"] == 9
 
 
 def test_a_change_whose_turn_does_not_come_lapses(world, instant):
-    """Waiting for a target does not lengthen an approval (T-TIME-07); and however long it waits, it is one event."""
-    lost(world)
+    """Waiting for a target does not lengthen an approval (T-TIME-07); it is one event, and its end still says for what."""
+    first = lost(world)
     second = world.answers(world.pending("second", action=NINE)).request
 
     for _ in range(181):
         world.execute()
         instant.pass_by(timedelta(seconds=5))
 
-    assert stands(world, second) == (Phase.VOIDED, Reason.LAPSED, "The approval lapsed before it could start.")
+    lapsed = f"The approval lapsed before it could start. It waited: {waits_for(first)}"
+    assert stands(world, second) == (Phase.VOIDED, Reason.LAPSED, lapsed)
     assert kinds(world, second)[3:] == [
         "execution.queued",
         "execution.claimed",

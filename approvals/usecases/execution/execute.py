@@ -60,11 +60,11 @@ from approvals.workflow.execution import (
     unknown,
     void,
     wait_after_loss,
-    wait_after_setback,
     wait_after_unsent,
 )
 from approvals.workflow.pause import survives
 from approvals.workflow.request import CHAIN_LIMIT, Request, State, supersede
+from approvals.workflow.retries import growing_wait
 
 LATER: Final = timedelta(seconds=5)
 """How long an execution waits that cannot go on just now; each time in a row twice as long."""
@@ -427,7 +427,7 @@ class Execute:
             self._still_unknown(execution, attempt, error.sentence)
             return
         if seen is None:
-            message = "The target is gone; whether the write landed cannot be told."
+            message = f"The target is gone, so nothing can tell whether the write landed. {_closing(execution)}"
             self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
             return
         landed = verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen)
@@ -456,7 +456,7 @@ class Execute:
                 again = self._move(execution, lambda one, uow: not_landed(one, attempt, now=uow.now, message=message))
                 self._carry_on(again)
             case Landed.CANNOT_TELL:
-                message = "It may have landed and been overwritten; a person must look."
+                message = f"It may have landed and been overwritten. {_closing(execution)}"
                 found = self._compared(execution, attempt, bound, seen, is_answered=False)
                 drift = () if found is None else found.told
                 self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON, drift=drift)
@@ -698,7 +698,7 @@ def _setback_of(error: Exception, execution: Execution | None, *, count: int) ->
     first = FOLLOW if execution is not None and execution.state is Phase.APPLIED else LATER
     back = SetBack(error=error, wait=first, count=count)
     longest = LONGEST_WAIT if back.is_fault else LONGEST_OUTAGE_WAIT
-    return replace(back, wait=wait_after_setback(count, first=first, longest=longest))
+    return replace(back, wait=growing_wait(count, first=first, longest=longest))
 
 
 def _wait(uow: UnitOfWork, execution_id: str, back: SetBack) -> None:
@@ -796,6 +796,11 @@ def _next_watch(execution: Execution, *, now: datetime) -> datetime | None:
     """Return when an execution that has ended is looked at again; None where that is no use any more."""
     at = now + (WATCH if execution.effect is Effect.VERIFIED else LATE)
     return at if execution.watched_until is not None and at <= execution.watched_until else None
+
+
+def _closing(execution: Execution) -> str:
+    """Return, as sentences, what ends an outcome that no read will tell: until then nobody else may change its target."""
+    return f"A person must look at it, and then close this: countersign abandon {execution.escalation} --reason ..."
 
 
 def _approvers(reading: Reading, execution: Execution) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ class _Rows:
     execution: Execution
     request: Request
     token: Token | None
-    is_free: bool
-    """Whether the target's lock is this execution's now."""
+    taken: str | None
+    """Which other execution keeps the target's lock, in a sentence; None where it is this execution's now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +139,9 @@ def _locked(uow: UnitOfWork, execution: Execution, request: Request) -> _Rows:
         raise Clash("Another worker holds it.")
     # Either of these may have to wait for seconds, on a neighbour that gives the target back or on a revocation. The
     # instant and all that is judged at it come after: else it could start past its validity, or on a dead token.
-    is_free = uow.lock_target(held)
+    taken = None if uow.lock_target(held) else _who_has_the_target(uow, held)
     token = None if held_request.token is None else uow.lock_token(held_request.token)
-    return _Rows(execution=held, request=held_request, token=token, is_free=is_free)
+    return _Rows(execution=held, request=held_request, token=token, taken=taken)
 
 
 def _is_as_seen(held: Execution, execution: Execution) -> bool:
@@ -185,9 +185,23 @@ def _verdict(rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle 
         return Waits(message=error.sentence)
     if obstacle is not None:
         return Waits(message=obstacle.sentence)
-    if not rows.is_free:
-        return Waits(message="Another change of the same target is under way.")
+    if rows.taken is not None:
+        return Waits(message=rows.taken)
     return None
+
+
+def _who_has_the_target(uow: UnitOfWork, execution: Execution) -> str:
+    """Return, as a sentence, which other execution keeps the target from *execution*: only its end lets this one start."""
+    others = [one for one in uow.under_way_on(execution.cluster_uid, execution.object_uid) if one.id != execution.id]
+    for one in others:
+        if one.state in {Phase.SENDING, Phase.UNKNOWN}:
+            return f"It is not known yet whether {one.escalation}, another change of the same target, has landed."
+    for state in (Phase.ARMED, Phase.CLAIMED):
+        for one in others:
+            if one.state is state:
+                return f"{one.escalation}, another change of the same target, is starting."
+    # Its holder has given it back between the two statements.
+    return "Another change of the same target was under way."
 
 
 def _is_revoked(token: Token | None) -> bool:

@@ -26,7 +26,7 @@ from bot.slack.kit.blocks import (
 )
 from bot.slack.kit.limits import HEADER, MESSAGE_CHARACTERS
 from bot.slack.kit.message import Message, characters
-from bot.slack.kit.text import cut, quoted, visible_line
+from bot.slack.kit.text import cut, escaped, quoted, visible_line
 
 ALERTS: Final = 10
 """How many alerts of a group its card shows at most: those that burn first, as many as one message has room for."""
@@ -38,6 +38,10 @@ SHOWN_OF_MANY: Final = 4
 """How many of one among several."""
 
 NAME: Final = 80
+
+NAMED: Final = 3
+"""How many names of alerts a locked phone is told."""
+
 VALUE: Final = 300
 VALUE_OF_MANY: Final = 160
 
@@ -66,12 +70,10 @@ def alert_message(
 def _drawn(
     group: AlertGroup, shown: Sequence[tuple[Alert, Texts]], revision: int, held_back: HeldBack | None
 ) -> Message:
-    firing = group.state is AlertState.FIRING
-    what = f"{counted(group.firing, 'alert')} firing" if firing and group.total > 1 else _one(group)
-    title = f"{'🔔' if firing else '✅'} {what} · {group.environment}"
+    title = f"{'🔔' if group.state is AlertState.FIRING else '✅'} {_what(group)} · {group.environment}"
     said = [part for alert, texts in shown for part in (_alone(texts) if group.total == 1 else _among(alert, texts))]
     return Message(
-        text=f"{what} in {escaped_line(group.environment)}. For information; there is nothing to decide.",
+        text=f"{_firing_or_over(group)}.{_named_by_monitor(shown)} For information; there is nothing to decide.",
         blocks=(
             header(f"title:{revision}", cut(title, HEADER)),
             markup(f"status:{revision}", f"{_since(group, shown)} For information: there is nothing to decide."),
@@ -87,6 +89,25 @@ def _drawn(
     )
 
 
+def alert_line(group: AlertGroup) -> str:
+    """Return, as markup, what is known of a group without a word of the monitor's."""
+    return f"{_firing_or_over(group)} ({escaped_line(group.id)}). For information; there is nothing to decide."
+
+
+def _firing_or_over(group: AlertGroup) -> str:
+    return f"{_what(group)} in {escaped_line(group.environment)}"
+
+
+def _named_by_monitor(shown: Sequence[tuple[Alert, Texts]]) -> str:
+    """Return what the monitor calls those that are shown, for a locked phone: without a name, one alarm is like any other."""
+    named = dict.fromkeys(visible_line(texts.get(_ALERT_NAME, ""), NAME) for _, texts in shown)
+    names = [escaped(one) for one in named if one]
+    if not names:
+        return ""
+    more = f" and {counted(len(names) - NAMED, 'other name')}" if len(names) > NAMED else ""
+    return f" The monitor says: {', '.join(names[:NAMED])}{more}."
+
+
 def _held_back(held_back: HeldBack | None, revision: int) -> list[Block]:
     """Return what is counted instead of shown: nothing that a monitor said is left out without a word."""
     if held_back is None:
@@ -98,12 +119,12 @@ def _held_back(held_back: HeldBack | None, revision: int) -> list[Block]:
 
 def refused_message(refused: RefusedDeliveries, *, revision: int) -> Message:
     """Return the card that tells people that deliveries of a monitor do not get through."""
-    monitor, environment = escaped_line(refused.monitor), escaped_line(refused.environment)
+    monitor = escaped_line(refused.monitor)
     times = counted(refused.count, "delivery").replace("deliverys", "deliveries")
     causes = ", ".join(f"{escaped_line(code)} ({number})" for code, number in refused.codes.items())
-    cures = "".join(f" {_CURES[code]}" for code in refused.codes if code in _CURES)
+    cures = "".join(f" {cure}" for cure in dict.fromkeys(_CURES[code] for code in refused.codes if code in _CURES))
     return Message(
-        text=f"Deliveries of the monitor {monitor} for {environment} are refused: alerts may be missing here.",
+        text=refused_line(refused),
         blocks=(
             header(f"title:{revision}", cut(f"⚠️ Alerts may be missing · {refused.environment}", HEADER)),
             markup(
@@ -117,6 +138,12 @@ def refused_message(refused: RefusedDeliveries, *, revision: int) -> Message:
     )
 
 
+def refused_line(refused: RefusedDeliveries) -> str:
+    """Return, as markup, the same in one sentence."""
+    monitor, environment = escaped_line(refused.monitor), escaped_line(refused.environment)
+    return f"Deliveries of the monitor {monitor} for {environment} are refused: alerts may be missing here."
+
+
 _CURES: Final = {
     "too_large": "Let it send less at once: max_alerts on its receiver.",
     "too_many_calls": "Let it send less often: group_by, group_interval and repeat_interval of its route.",
@@ -128,9 +155,9 @@ _CURES: Final = {
 }
 
 
-def _one(group: AlertGroup) -> str:
+def _what(group: AlertGroup) -> str:
     if group.state is AlertState.FIRING:
-        return "Alert firing"
+        return f"{counted(group.firing, 'alert')} firing" if group.total > 1 else "Alert firing"
     return "Alert resolved" if group.total == 1 else f"All {group.total} alerts resolved"
 
 
@@ -189,7 +216,9 @@ def _ordered(texts: Texts) -> list[tuple[str, str]]:
     return sorted(texts.items(), key=lambda pair: (first.get(pair[0], len(first)), pair[0]))
 
 
-_FIRST: Final = ("label alertname", "annotation summary", "annotation description", "label severity", "label namespace")
+_ALERT_NAME: Final = "label alertname"
+
+_FIRST: Final = (_ALERT_NAME, "annotation summary", "annotation description", "label severity", "label namespace")
 
 
 def _named(name: str) -> str:

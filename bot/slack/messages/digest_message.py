@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from approvals.presentation.digest import DRIFTS, WeeklyDigest
+from approvals.presentation.digest import DRIFTS, WeeklyDigest, duration_told
 from approvals.verbs.workload import counted
 from bot.outbox.delivery import Detail
 from bot.slack.kit.blocks import Block, Element, context, header, markup, table, words
@@ -103,14 +103,7 @@ def _drifts(digest: WeeklyDigest) -> str:
 def _pace(digest: WeeklyDigest) -> str:
     if digest.median is None or digest.p95 is None:
         return "nobody decided anything"
-    return f"median {_duration(digest.median)}, 95 of 100 within {_duration(digest.p95)}"
-
-
-def _duration(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"median {duration_told(digest.median)}, 95 of 100 within {duration_told(digest.p95)}"
 
 
 def _head(digest: WeeklyDigest) -> str:
@@ -120,5 +113,18 @@ def _head(digest: WeeklyDigest) -> str:
 
 
 def _in_words(digest: WeeklyDigest) -> str:
-    counts = (f"{digest.outcomes.get(state, 0)} {state}" for state in ("approved", "denied", "expired"))
-    return ", ".join(counts)
+    """Return every outcome that there was, so that the counts add up here too."""
+    counts = [f"{digest.outcomes.get(state, 0)} {state}" for state in ("approved", "denied", "expired")]
+    return ", ".join([*counts, *(f"{count} {_IN_WORDS.get(state, state)}" for state, count in _others(digest))])
+
+
+_IN_WORDS: Final = {
+    "cancelled": "taken back or cancelled",
+    "superseded": "void",
+    "pending": "still waiting",
+}
+
+
+def _others(digest: WeeklyDigest) -> list[tuple[str, int]]:
+    told = {"approved", "denied", "expired"}
+    return [(state, count) for state, count in digest.outcomes.items() if state not in told and count]

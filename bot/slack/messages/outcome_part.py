@@ -22,7 +22,7 @@ _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
     Phase.REJECTED: "❌ Failed: Countersign changed nothing.",
-    Phase.UNKNOWN: "⚠️ It is not known whether it landed; Countersign is finding out.",
+    Phase.UNKNOWN: "⚠️ It is not known yet whether it landed.",
     Phase.VOIDED: "⛔ Not carried out: Countersign changed nothing.",
     Phase.ABANDONED: "⚠️ Closed without knowing whether it landed.",
 }

@@ -27,7 +27,14 @@ from bot.slack.messages.agent_part import Words
 from bot.slack.messages.alert_message import ALERTS, alert_message, refused_message
 from bot.slack.messages.card import NEVER, Standing, approvers, outcome_card, request_card, without_words
 from bot.slack.messages.pause_message import Notice, pause_message
-from bot.slack.messages.plain_message import plain_lines, plain_pause, plain_request, plain_subject
+from bot.slack.messages.plain_message import (
+    plain_alert,
+    plain_lines,
+    plain_pause,
+    plain_refused,
+    plain_request,
+    plain_subject,
+)
 from bot.slack.messages.review_part import draw_review
 from bot.slack.messages.thread_message import thread_message
 
@@ -187,7 +194,7 @@ def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     if group is None:
         return _refused_deliveries(reading, drawn)
     if drawn.detail is Detail.LINE:
-        return plain_subject(group.id)
+        return plain_alert(group)
     full = drawn.detail is Detail.FULL
     shown = [(alert, reading.texts(alert.id) if full else {}) for alert in reading.alerts_in(group.id, limit=ALERTS)]
     held_back = reading.held_back(drawn.channel, besides=group.id)
@@ -199,7 +206,7 @@ def _refused_deliveries(reading: Reading, drawn: Drawn) -> Message:
     if refused is None:
         raise NoSubject(drawn.subject)
     if drawn.detail is Detail.LINE:
-        return plain_subject(refused.id)
+        return plain_refused(refused)
     return refused_message(refused, revision=drawn.revision)
 
 

@@ -4,6 +4,12 @@ They go out where Slack refuses the whole message for its shape, where our own l
 it fails. Nobody approves what is not shown, so none has a button; silence denies as ever.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
+from approvals.audit.events import Kind
+from approvals.workflow.alert import AlertGroup
+from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Pause
 from approvals.workflow.request import Request, State
 from bot.outbox.delivery import Told
@@ -11,6 +17,7 @@ from bot.slack.kit.blocks import escaped_line, utc_text
 from bot.slack.kit.limits import TEXT_CHARACTERS
 from bot.slack.kit.message import Message
 from bot.slack.kit.text import cut
+from bot.slack.messages.alert_message import alert_line, refused_line
 from bot.slack.messages.outcome_part import short_outcome
 from bot.slack.messages.pause_message import scope_words, within_words
 
@@ -41,6 +48,16 @@ def plain_pause(pause: Pause) -> Message:
     )
 
 
+def plain_alert(group: AlertGroup) -> Message:
+    """Return the line of a group of alerts, without a word of the monitor's."""
+    return _line(f"{alert_line(group)} {_not_shown(group.id)}")
+
+
+def plain_refused(refused: RefusedDeliveries) -> Message:
+    """Return the line of a monitor whose deliveries do not get through."""
+    return _line(f"{refused_line(refused)} {_not_shown(refused.id)}")
+
+
 def plain_subject(subject: str) -> Message:
     """Return the line of which nothing but the id of its subject can be said."""
     return _line(f"{subject}: {_not_shown(subject)}{_deny(subject)}")
@@ -49,8 +66,41 @@ def plain_subject(subject: str) -> Message:
 def plain_lines(told: tuple[Told, ...]) -> Message:
     """Return the line that stands for some events in the thread under a card."""
     subject = told[0].subject if told else ""
-    kinds = ", ".join(dict.fromkeys(escaped_line(one.kind) for one in told))
-    return _line(f"{kinds}. {_not_shown(subject)}")
+    happened = " ".join(dict.fromkeys(_happened(one.kind) for one in told))
+    return _line(f"{happened} {_not_shown(subject)}")
+
+
+def _happened(kind: str) -> str:
+    """Return what an event of a kind is, whatever it holds: that may be what could not be shown."""
+    return _HAPPENED.get(kind) or f"Something happened that has no words here ({escaped_line(kind)})."
+
+
+_HAPPENED: Final[Mapping[str, str]] = {
+    Kind.REQUEST_OPENED: "It was asked.",
+    Kind.REQUEST_REFUSED: "It was refused at once.",
+    Kind.REQUEST_ASKED_AGAIN: "The agent asked for the same again.",
+    Kind.REQUEST_VOTED: "Somebody answered it.",
+    Kind.REQUEST_VOTE_VOIDED: "An answer does not count any more.",
+    Kind.REQUEST_APPROVED: "It was approved.",
+    Kind.REQUEST_DENIED: "It was denied.",
+    Kind.REQUEST_EXPIRED: "It expired: silence denies.",
+    Kind.REQUEST_CANCELLED: "It was cancelled.",
+    Kind.REQUEST_SUPERSEDED: "It is void, because the target changed.",
+    Kind.REQUEST_TOKEN_REVOKED: "The token it was asked with was revoked.",
+    Kind.ANSWER_REFUSED: "Somebody's answer did not count.",
+    Kind.EXECUTION_QUEUED: "It is queued to be carried out.",
+    Kind.EXECUTION_CLAIMED: "A worker took it on.",
+    Kind.EXECUTION_ARMED: "It is about to be sent to the cluster.",
+    Kind.EXECUTION_SENDING: "It is being sent to the cluster.",
+    Kind.EXECUTION_APPLIED: "It was applied; how that turned out is on the card.",
+    Kind.EXECUTION_REJECTED: "The cluster refused it.",
+    Kind.EXECUTION_UNKNOWN: "It is not known whether it took effect.",
+    Kind.EXECUTION_STILL_UNKNOWN: "It is still not known whether it took effect.",
+    Kind.EXECUTION_VOIDED: "It was not carried out.",
+    Kind.EXECUTION_RETRIED: "It is not carried out yet, and is tried again.",
+    Kind.EXECUTION_ABANDONED: "It was closed without knowing whether it took effect.",
+    Kind.EXECUTION_EFFECT: "What became of it has changed; the card says how it stands.",
+}
 
 
 def _not_shown(subject: str) -> str:

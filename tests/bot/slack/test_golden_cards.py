@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.audit.events import Kind
 from approvals.change.plan import Change, Redacted
 from approvals.change.risk import Risk
 from approvals.facts import facts_of
@@ -25,7 +26,14 @@ from bot.slack.messages.buttons import APPROVE, DENY, Asked
 from bot.slack.messages.card import outcome_card, without_words
 from bot.slack.messages.digest_message import digest_message
 from bot.slack.messages.pause_message import Notice, pause_message
-from bot.slack.messages.plain_message import plain_lines, plain_pause, plain_request, plain_subject
+from bot.slack.messages.plain_message import (
+    plain_alert,
+    plain_lines,
+    plain_pause,
+    plain_refused,
+    plain_request,
+    plain_subject,
+)
 from bot.slack.messages.thread_message import thread_message
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, short_fingerprint
 from tests.builders import (
@@ -344,14 +352,15 @@ def test_every_kind_of_cut_is_said():
     assert [kind for number, kind in enumerate(Cut) if str(77_700 + number) not in said] == []
 
 
+REFUSED = RefusedDeliveries(
+    id="refused_1", environment="prod-eu-1", monitor="prometheus", channel=CHANNEL, follows="", token="tok",
+    codes={"too_large": 3, "unheard_of": 1}, since=NOON, last_at=NOON + MINUTE,
+)  # fmt: skip
+
+
 def test_the_card_of_refused_deliveries(golden):
     """People hear that alarms may be missing: whose, why, and what helps."""
-    refused = RefusedDeliveries(
-        id="refused_1", environment="prod-eu-1", monitor="prometheus", channel=CHANNEL, follows="", token="tok",
-        codes={"too_large": 3, "unheard_of": 1}, since=NOON, last_at=NOON + MINUTE,
-    )  # fmt: skip
-
-    message = checked(refused_message(refused, revision=1))
+    message = checked(refused_message(REFUSED, revision=1))
 
     golden("alert-deliveries-refused.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []
@@ -452,7 +461,8 @@ PLAIN = {
     "pause": plain_pause(a_pause()),
     "pause-ended": plain_pause(replace(a_pause(), ended_at=NOON, ended_epoch=2)),
     "nothing-but-its-id": plain_subject("esc_01JD0000000000000000000001"),
-    "an-alert": plain_subject("alert_01JD0000000000000000000001"),
+    "an-alert": plain_alert(an_alert_group()),
+    "refused-deliveries": plain_refused(REFUSED),
     "a-thread": plain_lines(
         (Told(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
     ),
@@ -485,6 +495,53 @@ def test_an_alert_says_how_many_more_wait(golden):
 
     golden("alert-held-back.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []
+
+
+def test_a_locked_phone_is_told_which_alerts():
+    """Each name once, three at most, as the monitor's words; a mention in one is text, and who gives none gets no gap."""
+    group = an_alert_group(firing=9, total=9)
+    names = ["High", "High", "<!channel> *Disk*", "", "Third", "Fourth", "Fifth"]
+
+    text = alert_message(group, [(an_alert(), {"label alertname": name}) for name in names], revision=1).text
+    nameless = alert_message(group, [(an_alert(), {})], revision=1).text
+
+    assert text == (
+        "9 alerts firing in prod-eu-1. The monitor says: High, &lt;!channel&gt; *Disk*, Third and 2 other names."
+        " For information; there is nothing to decide."
+    )
+    assert nameless == "9 alerts firing in prod-eu-1. For information; there is nothing to decide."
+
+
+def test_a_cure_is_said_once():
+    """Two causes that have the same cure do not make it longer."""
+    refused = replace(REFUSED, codes={"missing_field": 1, "wrong_type": 2})
+
+    said = json.dumps(refused_message(refused, revision=1).blocks)
+
+    assert said.count("has no list of alerts") == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in Kind if kind.partition(".")[0] in {"request", "answer", "execution"}]
+)
+def test_a_plain_thread_line_has_words_for_whatever_happens(kind):
+    """No reader at night is shown a name out of the record."""
+    said = plain_lines((Told(subject="esc_1", kind=kind, actor=ADA, data={}, texts={}),)).text
+
+    assert (kind in said, "_" in said.replace("esc_1", "")) == (False, False)
+
+
+@pytest.mark.parametrize("detail", [Detail.REVIEWED, Detail.LINE])
+def test_the_counts_of_a_digest_without_its_table_add_up(detail):
+    """What was taken back, void or still waiting is told too, where a line stands for the table."""
+    outcomes = {"approved": 7, "denied": 2, "expired": 3, "cancelled": 1, "superseded": 4, "pending": 5}
+    digest = _digest(asked=22, outcomes=outcomes)
+
+    message = digest_message(digest, zone="Europe/Berlin", detail=detail)
+
+    told = json.dumps(message.blocks, ensure_ascii=False) if detail is Detail.REVIEWED else message.text
+    counts = "7 approved, 2 denied, 3 expired, 1 taken back or cancelled, 4 void, 5 still waiting."
+    assert counts in told
 
 
 def test_a_digest_without_its_table(golden):
