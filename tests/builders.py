@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from approvals.audit.events import AuditEvent, Transition
 from approvals.change.action import Argument, ProposedAction, Target
 from approvals.change.diff import changes_between
 from approvals.change.image import image_of
@@ -51,6 +52,8 @@ from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.workflow.execution import Attempt, Execution, Phase
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from approvals.workflow.request import Answer, Ballot, Bench, Request, State, Via, Vote
+
+N = TypeVar("N")
 
 TEAM = "T0COUNTERSIGN"
 ADA, BORIS, CHEN, DINA, ELI = (f"{TEAM}:{user}" for user in ("U0ADA", "U0BORIS", "U0CHEN", "U0DINA", "U0ELI"))
@@ -349,6 +352,12 @@ def a_request(policy: Policy | None = None, **changed: Any) -> Request:
         confidence=Decimal("0.8"),
     )
     return replace(request, **changed)
+
+
+def about(kind: type[N], *, nouns: tuple[object, ...], events: tuple[AuditEvent, ...]) -> Transition[N]:
+    """Return the transition whose main noun is the last one of that *kind*."""
+    noun = next(one for one in reversed(nouns) if isinstance(one, kind))
+    return Transition(noun=noun, nouns=nouns, events=events)
 
 
 def a_vote(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Vote:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from approvals.canonical import Value, decode, encode, tagged_hash
 from approvals.facts import instant_text
@@ -92,19 +92,38 @@ class AuditEvent:
         object.__setattr__(self, "private", {name: masked(text) for name, text in self.private.items()})
 
 
+N = TypeVar("N")
+N_co = TypeVar("N_co", covariant=True)
+M = TypeVar("M")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class Transition(Generic[N_co]):
     """New states and the events that explain them: saved together or not at all."""
 
+    noun: N_co
+    """What it is about, as it is afterwards."""
     nouns: tuple[Any, ...]
+    """Everything that is otherwise afterwards, the noun among it where that is."""
     events: tuple[AuditEvent, ...]
 
-    def then(self, other: "Transition") -> "Transition":
-        """Return both, this one first."""
-        return Transition(nouns=self.nouns + other.nouns, events=self.events + other.events)
+    def then(self, other: "Transition[M]") -> "Transition[M]":
+        """Return both, this one first; it is about what the *other* is about."""
+        return Transition(noun=other.noun, nouns=self.nouns + other.nouns, events=self.events + other.events)
+
+    def beside(self, other: "Transition[object]") -> "Transition[N_co]":
+        """Return both, this one first; it is still about what this one is about."""
+        return Transition(noun=self.noun, nouns=self.nouns + other.nouns, events=self.events + other.events)
 
 
-NOTHING: Final = Transition(nouns=(), events=())
+def changed(noun: N, *events: AuditEvent) -> Transition[N]:
+    """Return the transition that changes *noun* alone."""
+    return Transition(noun=noun, nouns=(noun,), events=events)
+
+
+def unchanged(noun: N) -> Transition[N]:
+    """Return the transition that leaves *noun* as it is, and tells nothing."""
+    return Transition(noun=noun, nouns=(), events=())
 
 
 def request_stream(escalation: str) -> str:

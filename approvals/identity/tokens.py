@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from approvals.audit.events import AuditEvent, Kind, Transition, agent_stream
+from approvals.audit.events import AuditEvent, Kind, Transition, agent_stream, changed
 from approvals.errors import Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -63,12 +63,12 @@ def token_hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def created(token: Token) -> Transition:
+def created(token: Token) -> Transition[Token]:
     """Return the transition that makes *token* valid."""
-    return Transition(nouns=(token,), events=(_event(Kind.TOKEN_CREATED, token, token.created_by, token.created_at),))
+    return changed(token, _event(Kind.TOKEN_CREATED, token, token.created_by, token.created_at))
 
 
-def revoke(token: Token, *, now: datetime, by: str) -> Transition:
+def revoke(token: Token, *, now: datetime, by: str) -> Transition[Token]:
     """Return the transition that ends *token*.
 
     Raises:
@@ -77,7 +77,7 @@ def revoke(token: Token, *, now: datetime, by: str) -> Transition:
     if token.revoked_at is not None:
         raise Settled("That token is revoked already.")
     revoked = replace(token, revoked_at=now, revision=token.revision + 1)
-    return Transition(nouns=(revoked,), events=(_event(Kind.TOKEN_REVOKED, revoked, by, now),))
+    return changed(revoked, _event(Kind.TOKEN_REVOKED, revoked, by, now))
 
 
 def _event(kind: Kind, token: Token, actor: str, at: datetime) -> AuditEvent:

@@ -104,7 +104,7 @@ class UnitOfWork(Reading, Protocol):
         """
         ...
 
-    def save(self, transition: Transition) -> None:
+    def save(self, transition: Transition[object]) -> None:
         """Take down the new nouns and their events, to be written before anything else is asked or the block ends.
 
         Where a noun is not at the revision before the new one, because somebody was faster, the writing raises

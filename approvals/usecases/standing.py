@@ -69,7 +69,7 @@ def cancels_for_token(policy: Policy, agent: str) -> bool:
     return charter is None or charter.when_token_revoked is WhenTokenRevoked.CANCEL
 
 
-def save_stopping(uow: UnitOfWork, transition: Transition) -> None:
+def save_stopping(uow: UnitOfWork, transition: Transition[object]) -> None:
     """Save *transition* and give back the targets of the executions that it ends.
 
     One that was armed and never sent goes back to queued or claimed: stopped there, it may still hold its target.

@@ -241,7 +241,7 @@ def queued(
     fingerprint: str,
     valid_until: datetime,
     now: datetime,
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition that queues a freshly approved change."""
     execution = Execution(
         id=execution_id,
@@ -261,7 +261,7 @@ def queued(
     return _moved(Kind.EXECUTION_QUEUED, execution, now=now)
 
 
-def claim(execution: Execution, *, now: datetime) -> Transition:
+def claim(execution: Execution, *, now: datetime) -> Transition[Execution]:
     """Return the transition by which a worker takes a queued execution, or one whose lease has lapsed.
 
     What was armed and never sent is claimed to be armed again; what may have been sent keeps its state and only
@@ -290,7 +290,7 @@ def arm(
     image: str | None = None,
     epoch: int,
     now: datetime,
-) -> Transition:
+) -> Transition[Execution]:
     """Return the start record: from its commit on, the change may be sent.
 
     Raises:
@@ -314,7 +314,7 @@ def arm(
 
 def sending(
     execution: Execution, attempt: Attempt, *, token_id: str | None, token_expires_at: datetime, now: datetime
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition committed right before the bytes go out, the first time or again.
 
     It also writes down the token that was minted for the send: its id and its end, never the token. What is sent again is
@@ -348,7 +348,7 @@ def applied(
     comparison: Comparison | None,
     read_back: bool,
     approvers: tuple[str, ...] = (),
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition for a write that took effect; where it is as planned, its effect is followed from here on.
 
     Args:
@@ -400,7 +400,7 @@ def _landed_as(found: Comparison, *, read_back: bool) -> tuple[Effect, Reason | 
 
 def found_different(
     execution: Execution, comparison: Comparison, *, now: datetime, approvers: tuple[str, ...]
-) -> Transition:
+) -> Transition[Execution]:
     """Return what the first look at the whole target makes of an effect that is followed, where it is not as planned.
 
     Raises:
@@ -432,7 +432,7 @@ def rejected(
     http_status: int | None,
     audit_id: str | None,
     message: str,
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition for a write that the API server refused."""
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.REJECTED, http_status=http_status, audit_id=audit_id)
@@ -449,7 +449,7 @@ def unknown(
     look_again: timedelta,
     drift: tuple[Change, ...] = (),
     approvers: tuple[str, ...] = (),
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition for a write of which it is not known whether it landed. Its target stays locked.
 
     It is news once for each reason: what became of the *attempt* tells, since the execution is *sending* again by the time
@@ -474,7 +474,7 @@ def unknown(
     return _moved(kind, lost, now=now, attempt=closed, approvers=told)
 
 
-def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition:
+def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message: str) -> Transition[Execution]:
     """Return the transition for a write that provably did not land: it is planned anew, at most :data:`ROUNDS` times."""
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.NOT_LANDED)
@@ -485,7 +485,9 @@ def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message
     return _moved(Kind.EXECUTION_RETRIED, again, now=now, attempt=closed)
 
 
-def disarm(execution: Execution, attempt: Attempt, *, now: datetime, wait: timedelta, message: str) -> Transition:
+def disarm(
+    execution: Execution, attempt: Attempt, *, now: datetime, wait: timedelta, message: str
+) -> Transition[Execution]:
     """Return the transition for a start of which no byte left: the execution waits and starts over while the approval lasts."""
     _expect(execution, Phase.ARMED, Phase.SENDING)
     closed = replace(attempt, fate=Fate.NOT_SENT)
@@ -493,7 +495,7 @@ def disarm(execution: Execution, attempt: Attempt, *, now: datetime, wait: timed
     return _moved(Kind.EXECUTION_RETRIED, waiting, now=now, attempt=closed)
 
 
-def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition:
+def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition[Execution]:
     """Return the transition by which an execution that cannot start just now waits for its turn."""
     _expect(execution, Phase.QUEUED, Phase.CLAIMED)
     return _moved(Kind.EXECUTION_RETRIED, _waiting(execution, now=now, wait=wait, message=message), now=now)
@@ -506,7 +508,7 @@ def is_told(execution: Execution, message: str) -> bool:
 
 def set_back(
     execution: Execution, attempt: Attempt | None, *, now: datetime, wait: timedelta, message: str
-) -> Transition | None:
+) -> Transition[Execution] | None:
     """Return what a look that could not be finished makes of an execution; None where nothing new is to be told.
 
     What was not sent waits and lapses with its approval. What may have been sent is unknown, and its target stays locked. What
@@ -536,7 +538,9 @@ def set_back(
     return put_back(execution, now=now, wait=wait, message=message)
 
 
-def abandon(execution: Execution, attempt: Attempt | None, *, now: datetime, actor: str, reason: str) -> Transition:
+def abandon(
+    execution: Execution, attempt: Attempt | None, *, now: datetime, actor: str, reason: str
+) -> Transition[Execution]:
     """Return the transition by which a person gives up on an outcome that nothing can tell; the target is free again.
 
     The event tells of the start record *attempt* where that can be read.
@@ -554,7 +558,7 @@ def abandon(execution: Execution, attempt: Attempt | None, *, now: datetime, act
     over = _ended(execution, Phase.ABANDONED, None, "A person has looked at the target and closed this.")
     moved = _moved(Kind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
     event = replace(moved.events[0], private={"reason": reason})
-    return Transition(nouns=moved.nouns, events=(event,))
+    return replace(moved, events=(event,))
 
 
 def void(
@@ -567,7 +571,7 @@ def void(
     message: str = "",
     drift: tuple[Change, ...] = (),
     approvers: tuple[str, ...] = (),
-) -> Transition:
+) -> Transition[Execution]:
     """Return the transition by which an execution ends without having touched the cluster.
 
     Where the target is no longer what was approved, *drift* says in what, and the *approvers* are told.
@@ -615,7 +619,7 @@ VOID_SENTENCES: Final[Mapping[Reason, str]] = {
 
 def followed(
     execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta, is_seen: bool = True
-) -> Transition | None:
+) -> Transition[Execution] | None:
     """Return what one look at the effect changes, or None where nothing worth writing down does.
 
     What moves is followed on, a day at most: it is timed out once it has stood still for :data:`EFFECT_DEADLINE`.
@@ -690,7 +694,9 @@ _LATER_TRUTHS: Final[Mapping[Effect, frozenset[Effect]]] = {
 """What a look after the end may still find. A rollout that had failed may go on once its quota is raised."""
 
 
-def corrected(execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta) -> Transition | None:
+def corrected(
+    execution: Execution, progress: Progress, *, now: datetime, look_again: timedelta
+) -> Transition[Execution] | None:
     """Return what a look at an effect that has ended corrects, or None where it stays as it was told.
 
     Args:
@@ -727,7 +733,7 @@ def _is_time_for_a_line(execution: Execution, now: datetime) -> bool:
     return now - execution.due_at >= (execution.due_at - execution.landed_at) / FEWER_LINES
 
 
-def overtaken(execution: Execution, *, by: str, now: datetime) -> Transition:
+def overtaken(execution: Execution, *, by: str, now: datetime) -> Transition[Execution]:
     """Return the transition that ends the watch over a rollout, because the escalation *by* has changed the same target since.
 
     Raises:
@@ -851,7 +857,7 @@ def _moved(
     actor: str = ITSELF,
     attempt: Attempt | None = None,
     approvers: tuple[str, ...] = (),
-) -> Transition:
+) -> Transition[Execution]:
     data: dict[str, Value] = {"execution": facts_of(execution)}
     nouns: tuple[object, ...] = (execution,)
     if attempt is not None:
@@ -860,4 +866,4 @@ def _moved(
     if approvers:
         data["approvers"] = list(approvers)
     event = AuditEvent(kind=kind, stream=request_stream(execution.escalation), actor=actor, at=now, data=data)
-    return Transition(nouns=nouns, events=(event,))
+    return Transition(noun=execution, nouns=nouns, events=(event,))

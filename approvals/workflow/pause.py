@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from approvals.audit.events import NOTHING, PAUSE_STREAM, AuditEvent, Kind, Transition
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition, changed, unchanged
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -123,7 +123,7 @@ def survives(pauses: Iterable[Pause], place: Place, *, epoch: int) -> bool:
     )
 
 
-def engage(pause: Pause, *, reason: str) -> Transition:
+def engage(pause: Pause, *, reason: str) -> Transition[Pause]:
     """Return the transition that engages *pause*."""
     event = AuditEvent(
         kind=Kind.PAUSE_ENGAGED,
@@ -133,10 +133,12 @@ def engage(pause: Pause, *, reason: str) -> Transition:
         data={"pause": facts_of(pause)},
         private={"reason": reason} if reason else {},
     )
-    return Transition(nouns=(pause,), events=(event,))
+    return changed(pause, event)
 
 
-def engage_again(pause: Pause, *, ask_at: datetime | None, reason: str, known_reason: str, now: datetime) -> Transition:
+def engage_again(
+    pause: Pause, *, ask_at: datetime | None, reason: str, known_reason: str, now: datetime
+) -> Transition[Pause]:
     """Return what it changes that whoever engaged *pause* asks for the same stop again: nothing, unless more is wanted (I14).
 
     It never weakens. The later of both instants says when to ask for the resume, and a wish without one says never; a
@@ -152,7 +154,7 @@ def engage_again(pause: Pause, *, ask_at: datetime | None, reason: str, known_re
     prolonged = _is_later(ask_at, pause.ask_at)
     said = "" if reason == known_reason else reason
     if not prolonged and not said:
-        return NOTHING
+        return unchanged(pause)
     again = replace(pause, revision=pause.revision + 1)
     if prolonged:
         again = replace(again, ask_at=ask_at, asked_at=None)
@@ -164,7 +166,7 @@ def engage_again(pause: Pause, *, ask_at: datetime | None, reason: str, known_re
         data={"pause": facts_of(again)},
         private={"reason": said} if said else {},
     )
-    return Transition(nouns=(again,), events=(event,))
+    return changed(again, event)
 
 
 def _is_later(wanted: datetime | None, standing: datetime | None) -> bool:
@@ -173,7 +175,7 @@ def _is_later(wanted: datetime | None, standing: datetime | None) -> bool:
 
 def consent_to_end(
     pause: Pause, consent: Consent, *, agreed: frozenset[str], next_epoch: int, reason: str
-) -> Transition:
+) -> Transition[Pause]:
     """Return what one more agreement changes: it is written down, and the second person's ends the pause.
 
     Args:
@@ -197,10 +199,11 @@ def consent_to_end(
         data={"consent": facts_of(consent), "pause_id": pause.id},
         private={"reason": reason} if reason else {},
     )
-    given = Transition(nouns=(consent,), events=(said,))
+    given = changed(consent, said)
     if len(persons) < RESUMERS:
         seen = replace(pause, revision=pause.revision + 1)
-        return Transition(nouns=(consent, seen), events=(replace(said, data={**said.data, "pause": facts_of(seen)}),))
+        told = replace(said, data={**said.data, "pause": facts_of(seen)})
+        return Transition(noun=seen, nouns=(consent, seen), events=(told,))
     ended = replace(pause, ended_at=consent.at, ended_epoch=next_epoch, revision=pause.revision + 1)
     end = AuditEvent(
         kind=Kind.PAUSE_ENDED,
@@ -209,13 +212,13 @@ def consent_to_end(
         at=consent.at,
         data={"pause": facts_of(ended), "persons": sorted(persons)},
     )
-    return given.then(Transition(nouns=(ended,), events=(end,)))
+    return given.then(changed(ended, end))
 
 
-def ask_for_resume(pause: Pause, *, now: datetime) -> Transition:
+def ask_for_resume(pause: Pause, *, now: datetime) -> Transition[Pause]:
     """Return the transition that asks people to resume *pause*, whose duration is over; it goes on meanwhile."""
     asked = replace(pause, asked_at=now, revision=pause.revision + 1)
     event = AuditEvent(
         kind=Kind.PAUSE_RESUME_ASKED, stream=PAUSE_STREAM, actor="countersign", at=now, data={"pause": facts_of(asked)}
     )
-    return Transition(nouns=(asked,), events=(event,))
+    return changed(asked, event)

@@ -20,7 +20,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from approvals.audit.events import ITSELF, NOTHING, AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, changed, request_stream, unchanged
 from approvals.canonical import Value, encode, tagged_hash
 from approvals.change.action import ProposedAction
 from approvals.change.plan import is_short_of
@@ -208,7 +208,7 @@ class Bench:
 class Judged:
     """What an answer led to: the transition, and a sentence for the person who gave it."""
 
-    transition: Transition
+    transition: Transition[Request]
     request: Request
     sentence: str
     counted: bool = True
@@ -217,7 +217,7 @@ class Judged:
     """How many more approvals are needed."""
 
 
-def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Value]) -> Transition:
+def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Value]) -> Transition[Request]:
     """Return the transition that puts a new question, or records that it was refused.
 
     Args:
@@ -226,10 +226,8 @@ def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Val
         facts: What else explains it, such as the plan's bound bytes and the breaches.
     """
     kind = Kind.REQUEST_REFUSED if request.state is State.REFUSED else Kind.REQUEST_OPENED
-    return Transition(
-        nouns=(request,),
-        events=(_event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea),),
-    )
+    told = _event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea)
+    return changed(request, told)
 
 
 def question_key(*, agent: str, on_behalf_of: str | None, effect_key: str) -> str:
@@ -241,7 +239,7 @@ def question_key(*, agent: str, on_behalf_of: str | None, effect_key: str) -> st
     return tagged_hash("countersign/question/1", encode([agent, on_behalf_of or "", effect_key]))
 
 
-def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: datetime) -> Transition:
+def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: datetime) -> Transition[BoundKey]:
     """Return the transition that lets another idempotency key stand for *request*; nothing else of it changes.
 
     Args:
@@ -256,7 +254,7 @@ def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: 
     told = _event(
         Kind.REQUEST_ASKED_AGAIN, request, actor=f"agent:{request.agent}", at=now, data=data, with_request=False
     )
-    return Transition(nouns=(bound,), events=(told,))
+    return changed(bound, told)
 
 
 def asked_before(request: Request, same: Iterable[Request]) -> tuple[Request, ...]:
@@ -331,7 +329,7 @@ def _approve_again(
     if not missing:
         return _approved(request, ballot, bench, kept, _fallen(request, voided, bench))
     return Judged(
-        transition=NOTHING,
+        transition=unchanged(request),
         request=request,
         sentence=f"Your approval counted already. {missing} more needed.",
         counted=False,
@@ -339,7 +337,9 @@ def _approve_again(
     )
 
 
-def _approved(request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote, ...], cast: Transition) -> Judged:
+def _approved(
+    request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote, ...], cast: Transition[Request]
+) -> Judged:
     approved = replace(
         request,
         state=State.APPROVED,
@@ -351,7 +351,7 @@ def _approved(request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote,
     )
     end = _event(Kind.REQUEST_APPROVED, approved, actor=ballot.account, at=bench.now)
     return Judged(
-        transition=cast.then(Transition(nouns=(approved,), events=(end,))),
+        transition=cast.then(changed(approved, end)),
         request=approved,
         sentence="Approved. Countersign carries it out as soon as it may start.",
     )
@@ -375,13 +375,13 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     end = _event(Kind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
     stop = _stop(bench, Reason.DENIED, actor=ballot.account)
     return Judged(
-        transition=cast.then(Transition(nouns=(denied,), events=(end,))).then(stop),
+        transition=cast.then(changed(denied, end)).beside(stop),
         request=denied,
         sentence="Denied. Nothing will run.",
     )
 
 
-def expire(request: Request, *, now: datetime, seen: bool) -> Transition:
+def expire(request: Request, *, now: datetime, seen: bool) -> Transition[Request]:
     """Return the transition by which silence denies.
 
     Args:
@@ -404,10 +404,10 @@ def expire(request: Request, *, now: datetime, seen: bool) -> Transition:
         decided_at=now,
         outcome_code="expired" if seen else EXPIRED_UNSEEN,
     )
-    return Transition(nouns=(expired,), events=(_event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now),))
+    return changed(expired, _event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now))
 
 
-def cancel(request: Request, bench: Bench, *, actor: str) -> Transition:
+def cancel(request: Request, bench: Bench, *, actor: str) -> Transition[Request]:
     """Return the transition by which the agent takes its request back.
 
     Raises:
@@ -417,7 +417,7 @@ def cancel(request: Request, bench: Bench, *, actor: str) -> Transition:
     return _cancelled(request, bench, "cancelled", Reason.CANCELLED, actor=actor, data={})
 
 
-def cancel_for_token(request: Request, bench: Bench) -> Transition:
+def cancel_for_token(request: Request, bench: Bench) -> Transition[Request]:
     """Return the transition that ends a question whose token was revoked: nobody's denial, and not the agent's wish.
 
     Raises:
@@ -428,7 +428,7 @@ def cancel_for_token(request: Request, bench: Bench) -> Transition:
     return _cancelled(request, bench, TOKEN_REVOKED, Reason.TOKEN_REVOKED, actor=ITSELF, data=data)
 
 
-def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> Transition:
+def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> Transition[Request]:
     """Return the transition that marks an open question as asked with a token that was revoked since.
 
     Raises:
@@ -441,21 +441,21 @@ def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> T
     flagged = replace(request, revision=request.revision + 1, token_revoked_at=revoked_at)
     data = {"token_id": request.token}
     told = _event(Kind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=bench.now, data=data)
-    return Transition(nouns=(flagged,), events=(told,))
+    return changed(flagged, told)
 
 
 def _cancelled(
     request: Request, bench: Bench, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
-) -> Transition:
+) -> Transition[Request]:
     _check_deniable(request, bench)
     cancelled = replace(
         request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code=code
     )
     end = _event(Kind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now, data=data)
-    return Transition(nouns=(cancelled,), events=(end,)).then(_stop(bench, reason, actor=actor))
+    return changed(cancelled, end).beside(_stop(bench, reason, actor=actor))
 
 
-def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition:
+def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition[Request]:
     """Return the transition by which a drifted request gives way to *successor*, or to nothing where the chain is full.
 
     Raises:
@@ -470,7 +470,7 @@ def supersede(request: Request, *, successor: str | None, now: datetime) -> Tran
         superseded_by=successor,
         outcome_code="drift",
     )
-    return Transition(nouns=(superseded,), events=(_event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now),))
+    return changed(superseded, _event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now))
 
 
 def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
@@ -605,7 +605,7 @@ def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
 
 def _cast(
     request: Request, vote: Vote, voided: tuple[Vote, ...], bench: Bench, ballot: Ballot, *, with_request: bool = False
-) -> Transition:
+) -> Transition[Request]:
     """Return the votes' part of a transition: those that fell, then the new one.
 
     It carries the request where no other event of the transition tells its new revision.
@@ -619,13 +619,14 @@ def _cast(
         private={"reason": ballot.reason} if ballot.reason else {},
         with_request=with_request,
     )
-    own = Transition(nouns=(request,) if with_request else (), events=())
-    return own.then(_fallen(request, voided, bench)).then(Transition(nouns=(vote,), events=(said,)))
+    own = changed(request) if with_request else unchanged(request)
+    return own.beside(_fallen(request, voided, bench)).beside(changed(vote, said))
 
 
-def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transition:
+def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transition[Request]:
     """Return the transition that writes down which votes do not count any more."""
     return Transition(
+        noun=request,
         nouns=voided,
         events=tuple(
             _event(
@@ -641,9 +642,9 @@ def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transit
     )
 
 
-def _stop(bench: Bench, reason: Reason, *, actor: str) -> Transition:
+def _stop(bench: Bench, reason: Reason, *, actor: str) -> Transition[Execution] | Transition[None]:
     if bench.execution is None:
-        return NOTHING
+        return unchanged(None)
     return void(bench.execution, reason, now=bench.now, actor=actor)
 
 

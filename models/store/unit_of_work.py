@@ -249,7 +249,7 @@ class SqlUnitOfWork(SqlReading):
             self._marks.stood(one)
         return found
 
-    def save(self, transition: Transition) -> None:
+    def save(self, transition: Transition[object]) -> None:
         """Take down the new nouns and their events: written, all in one go, before anything else is asked or it ends.
 
         Where a noun is not at the revision before the new one, the writing raises :class:`approvals.errors.Clash`.

@@ -165,7 +165,7 @@ class Courtroom:
             execution=self.execution,
         )
 
-    def save(self, transition: Transition) -> None:
+    def save(self, transition: Transition[Any]) -> None:
         """Write nouns and events down together; a noun must follow from the one that stands."""
         for noun in transition.nouns:
             key = key_of(noun)

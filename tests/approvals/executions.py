@@ -11,6 +11,7 @@ from tests.builders import (
     ESCALATION,
     MINUTE,
     NOON,
+    about,
     an_attempt,
     an_execution,
 )
@@ -42,7 +43,7 @@ def sent(**changed: Any) -> Attempt:
     return replace(record, **changed)
 
 
-def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **event: Any) -> Transition:
+def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **event: Any) -> Transition[Execution]:
     """Return the transition to *execution* that one event at :data:`NOW` tells whole."""
     nouns = {"execution": execution} if attempt is None else {"execution": execution, "attempt": attempt}
     said = AuditEvent(
@@ -52,7 +53,7 @@ def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **ev
         at=NOW,
         data={name: facts_of(noun) for name, noun in nouns.items()},
     )
-    return Transition(nouns=tuple(nouns.values()), events=(replace(said, **event),))
+    return about(Execution, nouns=tuple(nouns.values()), events=(replace(said, **event),))
 
 
 def leased(execution: Execution, **changed: Any) -> Execution:

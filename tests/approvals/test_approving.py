@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import ITSELF, NOTHING, Kind, Transition
+from approvals.audit.events import ITSELF, Kind, unchanged
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Settled, Stale, Unavailable
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.ruling import Ruling
@@ -32,6 +32,7 @@ from tests.builders import (
     a_ruling,
     a_standing,
     a_vote,
+    about,
     an_approver_set,
     an_asking,
     an_authority,
@@ -65,7 +66,8 @@ def test_the_one_approval_that_is_needed_approves():
 
     after = approved(a_request(), ADA)
     assert judged == Judged(
-        transition=Transition(
+        transition=about(
+            Request,
             nouns=(the_vote(), after),
             events=(
                 said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "looks right"}),
@@ -85,8 +87,8 @@ def test_the_first_of_two_waits_for_the_second():
 
     after = by(2, revision=2)
     assert judged == Judged(
-        transition=Transition(
-            nouns=(after, the_vote()), events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), request=after),)
+        transition=about(
+            Request, nouns=(after, the_vote()), events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), request=after),)
         ),
         request=after,
         sentence="Your approval counts. 1 more needed before anything runs.",
@@ -102,7 +104,8 @@ def test_the_second_of_two_approves_and_both_are_named():
     judged = judge(by(2), a_ballot(), a_bench(by(2), votes=(earlier,)))
 
     after = approved(by(2), BORIS, ADA)
-    assert judged.transition == Transition(
+    assert judged.transition == about(
+        Request,
         nouns=(the_vote(), after),
         events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote()), said(Kind.REQUEST_APPROVED, ADA, request=after)),
     )
@@ -136,7 +139,7 @@ def test_one_person_counts_once(account):
     judged = judge(request, a_ballot(account), bench)
 
     assert judged == Judged(
-        transition=NOTHING,
+        transition=unchanged(request),
         request=request,
         sentence="Your approval counted already. 1 more needed.",
         counted=False,
@@ -185,7 +188,8 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
 
     after = approved(by(2), ADA, BORIS)
     assert judged == Judged(
-        transition=Transition(
+        transition=about(
+            Request,
             nouns=(fallen, after),
             events=(
                 said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
@@ -204,7 +208,8 @@ def voided(why: str, vote: Vote, bench: Bench, request: Request) -> None:
     fallen, after = replace(vote, voided_at=NOON, voided_why=why), replace(request, revision=2)
     new = the_vote(epoch=bench.epoch)
     assert judged == Judged(
-        transition=Transition(
+        transition=about(
+            Request,
             nouns=(after, fallen, new),
             events=(
                 said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
@@ -268,7 +273,8 @@ def test_a_persons_fallen_vote_gives_way_to_a_new_one():
 
     fallen, new = replace(old, voided_at=NOON, voided_why="paused"), the_vote(epoch=2)
     after = approved(a_request(), ADA)
-    assert judged.transition == Transition(
+    assert judged.transition == about(
+        Request,
         nouns=(fallen, new, after),
         events=(
             said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind
 from approvals.facts import facts_of
 from approvals.workflow.request import (
     LATELY,
@@ -16,7 +16,7 @@ from approvals.workflow.request import (
     earlier_of,
     question_key,
 )
-from tests.builders import BORIS, CHEN, MINUTE, NOON, a_request
+from tests.builders import BORIS, CHEN, MINUTE, NOON, a_request, about
 
 TICK = MINUTE / 60 / 1_000_000
 NOW = a_request(id="esc_now")
@@ -28,7 +28,8 @@ def test_another_key_is_bound_and_nothing_else_changes():
     """The event names key, body and token, so that the trail rebuilds what the key stands for."""
     bound = BoundKey(agent="scaler", key="key-2", escalation=NOW.id, body_hash="d", bound_at=NOON)
 
-    assert asked_again(NOW, key="key-2", body_hash="d", token="tok_2", now=NOON) == Transition(
+    assert asked_again(NOW, key="key-2", body_hash="d", token="tok_2", now=NOON) == about(
+        BoundKey,
         nouns=(bound,),
         events=(
             AuditEvent(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from approvals.audit.events import (
     GENESIS,
     ITSELF,
-    NOTHING,
     AuditEvent,
     Beside,
     Fault,
@@ -23,8 +22,10 @@ from approvals.audit.events import (
     body_hash,
     body_of,
     chain_hash,
+    changed,
     private_digest,
     request_stream,
+    unchanged,
     verify,
 )
 from approvals.canonical import NotCanonical, decode, encode
@@ -346,13 +347,21 @@ def test_an_anchor_that_was_met_stands_beside_a_later_fault():
 
 
 def test_two_transitions_are_one_commit():
-    """What is joined is saved together, the first first; joining nothing changes nothing."""
-    one = Transition(nouns=(1,), events=(an_event(),))
-    other = Transition(nouns=(2, a_pause()), events=(an_event(actor=ITSELF),))
+    """What is joined is saved together, the first first; what it is about afterwards is said by how it is joined."""
+    one = changed(1, an_event())
+    other = Transition(noun=2, nouns=(2, a_pause()), events=(an_event(actor=ITSELF),))
 
-    assert one.then(other) == Transition(nouns=(1, 2, a_pause()), events=(an_event(), an_event(actor=ITSELF)))
-    assert NOTHING.then(one) == one.then(NOTHING) == one
-    assert Transition(nouns=(), events=()) == NOTHING
+    both = Transition(noun=2, nouns=(1, 2, a_pause()), events=(an_event(), an_event(actor=ITSELF)))
+    assert one.then(other) == both
+    assert one.beside(other) == replace(both, noun=1)
+
+
+def test_what_changes_nothing_joins_without_a_trace():
+    """It says of what nothing is changed, and neither saves nor tells anything."""
+    one = changed(1, an_event())
+
+    assert unchanged(1) == Transition(noun=1, nouns=(), events=())
+    assert unchanged(0).then(one) == one.beside(unchanged(0)) == one
 
 
 def test_an_event_may_say_nothing_beside_its_kind():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition
+from approvals.audit.events import ITSELF, AuditEvent, Kind
 from approvals.errors import Late, NotEligible, Settled, Stale, Unavailable
 from approvals.facts import facts_of
 from approvals.identity.people import Authority, People
@@ -29,6 +29,7 @@ from tests.builders import (
     a_ruling,
     a_standing,
     a_vote,
+    about,
     an_authority,
     an_execution,
 )
@@ -63,7 +64,8 @@ def test_one_denial_denies():
 
     after = denied(by(2))
     assert judged == Judged(
-        transition=Transition(
+        transition=about(
+            Request,
             nouns=(the_vote(), after),
             events=(
                 said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "not tonight"}),
@@ -106,7 +108,8 @@ def test_who_has_approved_may_still_say_no(account):
         the_vote(person=f"{ADA}+{BORIS}"),
         denied(by(2)),
     )
-    assert judged.transition == Transition(
+    assert judged.transition == about(
+        Request,
         nouns=(fallen, vote, after),
         events=(
             said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
@@ -137,7 +140,8 @@ def test_an_approved_change_can_be_denied_until_it_is_armed(phase):
         reason=Reason.DENIED,
         message="Denied before it started.",
     )
-    assert judged.transition == Transition(
+    assert judged.transition == about(
+        Request,
         nouns=(the_vote(), after, stopped),
         events=(
             said(Kind.REQUEST_VOTED, ADA, vote=the_vote()),

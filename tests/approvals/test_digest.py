@@ -44,7 +44,7 @@ def read(event: AuditEvent, sequence: int = 1) -> Record:
     )
 
 
-def told(transition: Transition) -> list[Record]:
+def told(transition: Transition[Any]) -> list[Record]:
     """Return the events of *transition* as a reader meets them."""
     return [read(event) for event in transition.events]
 

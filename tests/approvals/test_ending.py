@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind
 from approvals.errors import Late, Refused, Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import CHAIN_LIMIT, Refusal, State, cancel, expire, mention, opened, supersede
+from approvals.workflow.request import CHAIN_LIMIT, Refusal, Request, State, cancel, expire, mention, opened, supersede
 from tests.approvals.judging import DUE, STREAM, said, what
-from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_pause, a_request, a_vote, an_execution
+from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_pause, a_request, a_vote, about, an_execution
 
 AGENT = "agent:scaler"
 
@@ -20,7 +20,8 @@ def test_a_question_opens_with_everything_that_explains_it():
     """The event holds the request and the facts it rests on; the agent's words stand beside the chain."""
     transition = opened(a_request(), plea={"rationale": "p99 is 4.1 s"}, facts={"bound": {"schema": 1}})
 
-    assert transition == Transition(
+    assert transition == about(
+        Request,
         nouns=(a_request(),),
         events=(
             AuditEvent(
@@ -41,8 +42,8 @@ def test_a_refused_question_is_written_down_as_that():
 
     transition = opened(request, plea={}, facts={})
 
-    assert transition == Transition(
-        nouns=(request,), events=(said(Kind.REQUEST_REFUSED, AGENT, at=NOON - MINUTE, request=request),)
+    assert transition == about(
+        Request, nouns=(request,), events=(said(Kind.REQUEST_REFUSED, AGENT, at=NOON - MINUTE, request=request),)
     )
 
 
@@ -56,8 +57,8 @@ def test_silence_denies_from_the_deadline_on(now):
     """T-TIME-01: at the deadline and at any time after it, the request expires, by nobody."""
     after = replace(a_request(), state=State.EXPIRED, revision=2, decided_at=now, outcome_code="expired")
 
-    assert expire(a_request(), now=now, seen=True) == Transition(
-        nouns=(after,), events=(said(Kind.REQUEST_EXPIRED, "countersign", at=now, request=after),)
+    assert expire(a_request(), now=now, seen=True) == about(
+        Request, nouns=(after,), events=(said(Kind.REQUEST_EXPIRED, "countersign", at=now, request=after),)
     )
     assert after.decided_by == ()
 
@@ -89,8 +90,8 @@ def test_an_agent_takes_its_question_back():
     """The request ends by the agent's own word; the votes given so far stay on record."""
     after = replace(a_request(), state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="cancelled")
 
-    assert cancel(a_request(), a_bench(votes=(a_vote(),), pauses=(a_pause(),)), actor=AGENT) == Transition(
-        nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, AGENT, request=after),)
+    assert cancel(a_request(), a_bench(votes=(a_vote(),), pauses=(a_pause(),)), actor=AGENT) == about(
+        Request, nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, AGENT, request=after),)
     )
 
 
@@ -107,7 +108,8 @@ def test_an_agent_takes_back_what_was_approved_and_not_armed(phase):
         reason=Reason.CANCELLED,
         message="Taken back by the agent before it started.",
     )
-    assert cancel(request, a_bench(execution=execution), actor=AGENT) == Transition(
+    assert cancel(request, a_bench(execution=execution), actor=AGENT) == about(
+        Request,
         nouns=(after, stopped),
         events=(
             said(Kind.REQUEST_CANCELLED, AGENT, request=after),
@@ -146,8 +148,8 @@ def test_a_drifted_request_gives_way(successor):
     request = a_request(state=State.APPROVED, decided_at=NOON, decided_by=(ADA,), revision=5)
 
     after = replace(request, state=State.SUPERSEDED, revision=6, superseded_by=successor, outcome_code="drift")
-    assert supersede(request, successor=successor, now=NOON + MINUTE) == Transition(
-        nouns=(after,), events=(said(Kind.REQUEST_SUPERSEDED, "countersign", at=NOON + MINUTE, request=after),)
+    assert supersede(request, successor=successor, now=NOON + MINUTE) == about(
+        Request, nouns=(after,), events=(said(Kind.REQUEST_SUPERSEDED, "countersign", at=NOON + MINUTE, request=after),)
     )
 
 

@@ -53,7 +53,7 @@ from tests.builders import (
     an_execution,
 )
 
-MOVES: Mapping[str, tuple[Callable[[Execution], Transition | None], frozenset[Phase]]] = {
+MOVES: Mapping[str, tuple[Callable[[Execution], Transition[Execution] | None], frozenset[Phase]]] = {
     "claim": (
         lambda one: claim(one, now=NOW),
         frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED, Phase.SENDING, Phase.UNKNOWN}),

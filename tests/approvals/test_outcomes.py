@@ -45,7 +45,7 @@ WITH_IT = "The cluster changed something else with it than was approved."
 SINCE = "from what was approved; whether that came with our write or since cannot be told."
 
 
-def telling(transition: Transition, *approvers: str) -> Transition:
+def telling(transition: Transition[Execution], *approvers: str) -> Transition[Execution]:
     """Return the same transition with an event that tells these people."""
     (event,) = transition.events
     return replace(transition, events=(replace(event, data={**event.data, "approvers": list(approvers)}),))
@@ -307,7 +307,7 @@ def rolling(**changed: Any) -> Execution:
 
 def look(
     one: Execution, effect: Effect = Effect.IN_PROGRESS, sentence: str = "3 of 6 pods ready.", now=NOW
-) -> Transition | None:
+) -> Transition[Execution] | None:
     """Return what one look changes."""
     return followed(one, Progress(effect=effect, sentence=sentence), now=now, look_again=WAIT)
 
@@ -409,7 +409,7 @@ def test_what_has_stood_still_for_a_quarter_of_an_hour_is_timed_out():
     assert moves(one, 29, "2").effect_deadline == NOON + 44 * MINUTE
 
 
-def correct(one: Execution, effect: Effect, now=NOW) -> Transition | None:
+def correct(one: Execution, effect: Effect, now=NOW) -> Transition[Execution] | None:
     """Return what a look after the end changes."""
     return corrected(one, Progress(effect=effect, sentence="Said late.", pace="6/6"), now=now, look_again=WAIT)
 

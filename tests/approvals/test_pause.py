@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit.events import NOTHING, AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind, unchanged
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -26,7 +26,7 @@ from approvals.workflow.pause import (
     scope_of,
     survives,
 )
-from tests.builders import ADA, BORIS, MINUTE, NOON, TICK, a_pause
+from tests.builders import ADA, BORIS, MINUTE, NOON, TICK, a_pause, about
 
 ALL = Scope(kind=ScopeKind.ALL)
 SCALER = Scope(kind=ScopeKind.AGENT, name="scaler")
@@ -167,7 +167,8 @@ def test_engaging_is_written_down_whole(reason, private):
     """The event holds the pause; the person's words stand beside the chain."""
     pause = a_pause(SHOP, ask_at=LATER)
 
-    assert engage(pause, reason=reason) == Transition(
+    assert engage(pause, reason=reason) == about(
+        Pause,
         nouns=(pause,),
         events=(
             AuditEvent(
@@ -197,7 +198,7 @@ def test_engaging_again_is_written_down_whole():
         data={"pause": facts_of(again)},
         private={"reason": "again"},
     )
-    assert transition == Transition(nouns=(again,), events=(event,))
+    assert transition == about(Pause, nouns=(again,), events=(event,))
 
 
 def test_engaging_again_at_the_same_time_is_nothing():
@@ -210,7 +211,7 @@ def test_engaging_again_at_the_same_time_is_nothing():
         for reason in ("", "once")
     ]
 
-    assert asked == [NOTHING] * 6
+    assert asked == [unchanged(pause)] * 6
 
 
 def a_consent(account: str = ADA, person: str | None = None, **changed: Any) -> Consent:
@@ -227,7 +228,8 @@ def test_the_first_agreement_is_noted_and_ends_nothing(reason, private):
     transition = consent_to_end(a_pause(), consent, agreed=frozenset(), next_epoch=2, reason=reason)
 
     seen = a_pause(revision=2)
-    assert transition == Transition(
+    assert transition == about(
+        Pause,
         nouns=(consent, seen),
         events=(
             AuditEvent(
@@ -250,7 +252,8 @@ def test_the_second_persons_agreement_ends_it_in_the_next_epoch(reason, private)
     transition = consent_to_end(a_pause(), consent, agreed=frozenset({ADA}), next_epoch=2, reason=reason)
 
     over = a_pause(revision=2, ended_at=LATER, ended_epoch=2)
-    assert transition == Transition(
+    assert transition == about(
+        Pause,
         nouns=(consent, over),
         events=(
             AuditEvent(
@@ -294,7 +297,8 @@ def test_a_duration_only_asks():
 
     transition = ask_for_resume(a_pause(ask_at=NOON), now=NOON + TICK)
 
-    assert transition == Transition(
+    assert transition == about(
+        Pause,
         nouns=(asked,),
         events=(
             AuditEvent(

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import Kind, Transition
+from approvals.audit.events import Kind
 from approvals.errors import Late, Settled
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import State, cancel_for_token, flag_for_token
+from approvals.workflow.request import Request, State, cancel_for_token, flag_for_token
 from tests.approvals.judging import DUE, said, what
-from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_request, an_execution
+from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_request, about, an_execution
 
 TOKEN = "tok_01JD0000000000000000000000"
 BEFORE = NOON - MINUTE
@@ -21,8 +21,8 @@ def test_t_auth_04_a_question_ends_with_its_token():
     """T-AUTH-04: it is cancelled with a code of its own, by the product itself, with nobody's name to it."""
     after = replace(a_request(), state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="token_revoked")
 
-    assert cancel_for_token(a_request(), a_bench()) == Transition(
-        nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),)
+    assert cancel_for_token(a_request(), a_bench()) == about(
+        Request, nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),)
     )
     assert after.decided_by == ()
 
@@ -40,7 +40,8 @@ def test_t_auth_04_what_was_approved_and_not_armed_ends_with_its_token(phase):
         reason=Reason.TOKEN_REVOKED,
         message="The token it was asked with was revoked before it started.",
     )
-    assert cancel_for_token(request, a_bench(execution=execution)) == Transition(
+    assert cancel_for_token(request, a_bench(execution=execution)) == about(
+        Request,
         nouns=(after, stopped),
         events=(
             said(Kind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),
@@ -62,8 +63,10 @@ def test_t_auth_04_a_flagged_question_stays_open_and_says_so(request_, execution
     """T-AUTH-04: nothing of it changes but that it remembers when its token was revoked; what was approved still runs."""
     after = replace(request_, revision=2, token_revoked_at=BEFORE)
 
-    assert flag_for_token(request_, a_bench(execution=execution), revoked_at=BEFORE) == Transition(
-        nouns=(after,), events=(said(Kind.REQUEST_TOKEN_REVOKED, "countersign", request=after, token_id=TOKEN),)
+    assert flag_for_token(request_, a_bench(execution=execution), revoked_at=BEFORE) == about(
+        Request,
+        nouns=(after,),
+        events=(said(Kind.REQUEST_TOKEN_REVOKED, "countersign", request=after, token_id=TOKEN),),
     )
 
 

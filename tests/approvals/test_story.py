@@ -75,7 +75,7 @@ def told(event: AuditEvent) -> str:
     return sentence_of(event.kind, event.actor, event.data, name=lambda actor: f"@{actor.split(':')[-1]}")
 
 
-def last(transition: Transition | None) -> AuditEvent:
+def last(transition: Transition[Any] | None) -> AuditEvent:
     """Return the last event of *transition*."""
     assert transition is not None
     return transition.events[-1]
@@ -86,7 +86,7 @@ def plain(kind: Kind, actor: str = ITSELF, **data: Any) -> AuditEvent:
     return AuditEvent(kind=kind, stream=request_stream(ESCALATION), actor=actor, at=NOON, data=data)
 
 
-def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, **bench: Any) -> Transition:
+def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, **bench: Any) -> Transition[Any]:
     """Return the transition of one answer, reasoned in free text."""
     seat = a_bench(request, **bench)
     via = Via.CLI if account.startswith("os:") else Via.SLACK

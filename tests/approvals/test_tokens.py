@@ -5,12 +5,12 @@ from hashlib import sha256
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind, Transition
+from approvals.audit.events import AuditEvent, Kind
 from approvals.errors import Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
-from approvals.identity.tokens import created, revoke, token_hash
-from tests.builders import HOUR, NOON, TICK, a_token
+from approvals.identity.tokens import Token, created, revoke, token_hash
+from tests.builders import HOUR, NOON, TICK, a_token, about
 
 
 def test_a_token_is_kept_by_its_hash():
@@ -55,7 +55,8 @@ def test_a_revoked_token_is_not_good():
 
 def test_a_new_token_is_written_down():
     """By whom, for whom and until when; the agent's own stream tells it."""
-    assert created(a_token()) == Transition(
+    assert created(a_token()) == about(
+        Token,
         nouns=(a_token(),),
         events=(
             AuditEvent(
@@ -73,7 +74,8 @@ def test_a_revocation_is_written_down():
     """The token ends at that instant, at a new revision, by whoever revoked it."""
     after = replace(a_token(), revoked_at=NOON + HOUR, revision=2)
 
-    assert revoke(a_token(), now=NOON + HOUR, by="os:otto") == Transition(
+    assert revoke(a_token(), now=NOON + HOUR, by="os:otto") == about(
+        Token,
         nouns=(after,),
         events=(
             AuditEvent(

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import update
 
-from approvals.audit.events import Transition
 from approvals.change.action import ProposedAction
 from approvals.change.plan import bound_bytes, fingerprint_of
 from approvals.identity.tokens import Token, created
@@ -15,7 +14,7 @@ from approvals.ports.store import Store
 from approvals.workflow.execution import Execution, Phase
 from approvals.workflow.request import Refusal, Request, State, opened
 from models.store.tables import clock_floor
-from tests.builders import MINUTE, a_plan, a_policy, a_request, a_token, an_action, an_execution
+from tests.builders import MINUTE, a_plan, a_policy, a_request, a_token, about, an_action, an_execution
 
 REASON = "p99 is 4.1 s"
 
@@ -125,4 +124,4 @@ def queue(store: Store, request: Request, *, state: Phase = Phase.QUEUED) -> Exe
 def put(store: Store, *nouns: object) -> None:
     """Save *nouns* without events."""
     with store.writing() as uow:
-        uow.save(Transition(nouns=nouns, events=()))
+        uow.save(about(object, nouns=nouns, events=()))

@@ -118,7 +118,7 @@ def test_a_transaction_is_one_redraw(store, cards):
     assert (task.wanted, task.shown, task.closed) == (4, 1, True)
 
 
-def carry_on(store, execution: Execution, move: Callable[..., Transition]) -> Execution:
+def carry_on(store, execution: Execution, move: Callable[..., Transition[Execution]]) -> Execution:
     """Save what *move* makes of an execution, its row locked, as a worker does; return it as it then is."""
     with store.writing() as uow:
         held = uow.lock_execution(execution.id)

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, text
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, changed
 from approvals.errors import Clash
 from approvals.identity.tokens import Token, revoke
 from approvals.workflow.execution import Execution
@@ -18,7 +18,7 @@ from models.audit.sealer import Sealer
 from models.engine.database import open_database
 from models.store.store import SqlStore
 from models.store.tables import events
-from tests.builders import ADA, BORIS, MINUTE, NOON, a_token, a_vote
+from tests.builders import ADA, BORIS, MINUTE, NOON, a_token, a_vote, about
 from tests.fixtures.stores import a_store
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds
 from tests.waiting import wait_for_waiter
@@ -100,7 +100,7 @@ def test_two_votes_see_each_other(store, round_):
             standing = uow.votes(request.id)
             cast = a_vote(account, id=f"vote_{account[-5:]}", escalation=request.id, at=now)
             seen = replace(held, revision=held.revision + 1)
-            uow.save(Transition(nouns=(seen, cast), events=(told(PAUSE_STREAM),)))
+            uow.save(about(object, nouns=(seen, cast), events=(told(PAUSE_STREAM),)))
             return len(standing)
 
     counts = at_once(lambda: vote(ADA), lambda: vote(BORIS))
@@ -232,7 +232,7 @@ def test_a_claim_waits_for_a_pause_and_finds_it_voided(postgres_store):
             claim = pool.submit(_claim, postgres_store, execution.id)
             wait_for_waiter(postgres_store)
             voided = replace(held, revision=2, message="Paused.", due_at=held.due_at + MINUTE)
-            pause.save(Transition(nouns=(voided,), events=()))
+            pause.save(changed(voided))
         seen = claim.result(10)
 
     assert seen == voided

@@ -9,9 +9,9 @@ from approvals.audit.events import (
     PAUSE_STREAM,
     AuditEvent,
     Kind,
-    Transition,
     body_hash,
     body_of,
+    changed,
     private_digest,
     request_stream,
 )
@@ -100,7 +100,7 @@ def test_a_story_is_told_with_what_stands_beside_it(store):
         private={"reason": "checkout is on fire"},
     )
     with store.writing() as uow:
-        uow.save(Transition(nouns=(pause,), events=(engaged,)))
+        uow.save(changed(pause, engaged))
         uow.record(SAID)
 
     (told,) = AuditBook(store.database).story(PAUSE_STREAM)

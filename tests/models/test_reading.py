@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import models.store.reading
-from approvals.audit.events import AuditEvent, Kind, Transition, agent_stream, request_stream
+from approvals.audit.events import AuditEvent, Kind, agent_stream, request_stream
 from approvals.errors import Clash
 from approvals.ports.rows import Grounds, Page, Question, Said, Standing
 from approvals.verbs.verb import Effect
@@ -29,6 +29,7 @@ from tests.builders import (
     a_target,
     a_token,
     a_vote,
+    about,
     an_action,
     an_alert,
     an_alert_group,
@@ -420,7 +421,7 @@ def test_an_alert_is_told_apart_by_what_its_sender_keeps(store):
     )
     told = told_of_alert(new, a_report(), token=token.id, now=NOON)
     with store.writing() as uow:
-        uow.save(Transition(nouns=(group, old, new, double), events=(told,)))
+        uow.save(about(object, nouns=(group, old, new, double), events=(told,)))
 
     with store.reading() as reading:
         found = (

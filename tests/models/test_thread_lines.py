@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, changed, request_stream
 from approvals.facts import facts_of
 from approvals.workflow.alert import AlertState, told_of_group
 from models.audit.book import record_of
@@ -141,7 +141,7 @@ def test_what_informs_is_told_last(store, lines):
     over = an_alert_group(AlertState.RESOLVED, revision=2)
     with store.writing() as uow:
         event = told_of_group(over, token=token.id, now=uow.now, counts={})
-        uow.save(Transition(nouns=(over,), events=(event,)))
+        uow.save(changed(over, event))
     request = ask(store)
     post_cards(store)
 
@@ -174,7 +174,7 @@ def test_a_pause_is_told_in_every_channel_it_is_shown_in(store, lines):
         private={"reason": "fire"},
     )
     with store.writing() as uow:
-        uow.save(Transition(nouns=(pause,), events=(engaged,)))
+        uow.save(changed(pause, engaged))
     post_cards(store)
     both = lines.waiting(limit=10)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import Transition
+from approvals.audit.events import changed
 from approvals.errors import Clash
 from approvals.ports.store import Lane
 from approvals.workflow.execution import Phase
 from approvals.workflow.pause import scope_of
-from tests.builders import ADA, HOUR, MINUTE, a_pause, a_vote
+from tests.builders import ADA, HOUR, MINUTE, a_pause, a_vote, about
 from tests.models.records import approved, ask, now_of, put, queue, with_grounds
 
 
@@ -35,7 +35,7 @@ def test_a_unit_that_is_left_changes_nothing(store):
     def leave() -> None:
         with store.writing() as uow:
             uow.raise_epoch()
-            uow.save(Transition(nouns=(a_pause(engaged_at=uow.now),), events=()))
+            uow.save(about(object, nouns=(a_pause(engaged_at=uow.now),), events=()))
             raise Interrupted
 
     with pytest.raises(Interrupted):
@@ -54,7 +54,7 @@ def test_a_swallowed_refusal_is_not_committed(store):
     def go_on() -> None:
         with store.writing() as uow:
             uow.raise_epoch()
-            uow.save(Transition(nouns=(stale,), events=()))
+            uow.save(changed(stale))
             with suppress(Clash):
                 uow.epoch()
 
@@ -145,7 +145,7 @@ def test_the_deadline_is_judged_by_the_units_own_instant(store, host_clock):
     with store.writing() as uow:
         judged_at = uow.now
         host_clock.at = judged_at + 2 * HOUR
-        uow.save(Transition(nouns=(decided,), events=()))
+        uow.save(changed(decided))
 
     with store.reading() as reading:
         assert (judged_at + MINUTE < request.deadline, reading.request(request.id)) == (True, decided)

@@ -5,13 +5,24 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import Transition
 from approvals.errors import Clash
 from approvals.workflow.alert import AlertState
 from approvals.workflow.execution import Fate, Phase
 from approvals.workflow.request import State
 from models.engine.faults import Inconsistent
-from tests.builders import ADA, BORIS, HOUR, MINUTE, a_pause, a_token, a_vote, an_alert, an_alert_group, an_attempt
+from tests.builders import (
+    ADA,
+    BORIS,
+    HOUR,
+    MINUTE,
+    a_pause,
+    a_token,
+    a_vote,
+    about,
+    an_alert,
+    an_alert_group,
+    an_attempt,
+)
 from tests.models.records import approved, ask, now_of, put, queue, refused, with_grounds
 
 
@@ -106,7 +117,7 @@ def test_a_write_names_the_revision_before_it(store, by):
     def write_over() -> None:
         with store.writing() as uow:
             uow.raise_epoch()
-            uow.save(Transition(nouns=(moved(request, State.APPROVED, by=by),), events=()))
+            uow.save(about(object, nouns=(moved(request, State.APPROVED, by=by),), events=()))
 
     with pytest.raises(Clash) as refused_:
         write_over()

@@ -33,7 +33,7 @@ class Abandon:
                 raise Clash(f"Its outcome is not unknown: it is {held.state.value}.", code="not_unknown")
             transition = abandon(held, _attempt_of(uow, held), now=uow.now, actor=account, reason=storable(reason))
             uow.save(transition)
-            over = next(noun for noun in transition.nouns if isinstance(noun, Execution))
+            over = transition.noun
             uow.release_target(over)
         return over
 

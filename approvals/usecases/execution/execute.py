@@ -112,7 +112,7 @@ class SetBack:
         return not is_outage(self.error)
 
 
-Move = Callable[[Execution, UnitOfWork], Transition]
+Move = Callable[[Execution, UnitOfWork], Transition[Execution]]
 """Makes one transition of an execution whose row is locked."""
 
 
@@ -712,16 +712,16 @@ def _why(error: Exception, execution: Execution) -> str:
     return f"How far it is cannot be told. {told}" if execution.state is Phase.APPLIED else told
 
 
-def _saved(uow: UnitOfWork, transition: Transition) -> Execution:
+def _saved(uow: UnitOfWork, transition: Transition[Execution]) -> Execution:
     uow.save(transition)
-    return next(noun for noun in transition.nouns if isinstance(noun, Execution))
+    return transition.noun
 
 
-def _attempt_of(transition: Transition) -> Attempt:
+def _attempt_of(transition: Transition[Execution]) -> Attempt:
     return next(noun for noun in transition.nouns if isinstance(noun, Attempt))
 
 
-def _ended(uow: UnitOfWork, transition: Transition) -> Execution:
+def _ended(uow: UnitOfWork, transition: Transition[Execution]) -> Execution:
     over = _saved(uow, transition)
     uow.release_target(over)
     return over
@@ -772,7 +772,7 @@ def _held_up(uow: UnitOfWork, execution: Execution, attempt: Attempt, obstacle: 
 
 def _seen(
     execution: Execution, progress: Progress, comparison: Comparison | None, uow: UnitOfWork
-) -> Transition | None:
+) -> Transition[Execution] | None:
     """Return what one look at the effect changes: a target that is not as planned, else how far the effect is."""
     if progress.effect is Effect.UNDONE and _is_ours_to_tell_apart(execution, uow):
         return None
@@ -811,7 +811,7 @@ def _approvers(reading: Reading, execution: Execution) -> tuple[str, ...]:
 
 def _after(
     execution: Execution, attempt: Attempt, reply: Reply, uow: UnitOfWork, comparison: Comparison | None
-) -> Transition:
+) -> Transition[Execution]:
     """Return what a reply makes of an execution. Once bytes were sent twice, only a read can tell what a no means."""
     now = uow.now
     resent = attempt.sends > 1

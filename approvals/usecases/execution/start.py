@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from approvals.audit.events import NOTHING, Transition
+from approvals.audit.events import Transition, unchanged
 from approvals.change.image import image_hash
 from approvals.errors import Clash, NotEligible, PolicyDenied, Unavailable
 from approvals.identity.people import Authority
@@ -96,10 +96,14 @@ class Start:
                 return _put_back(uow, rows.execution, verdict.message, now=bench.now)
             if verdict is None:
                 uow.save_image(image_hash(image), image)
-                claimed = claim(rows.execution, now=bench.now) if rows.execution.state is Phase.QUEUED else NOTHING
+                claimed = (
+                    claim(rows.execution, now=bench.now)
+                    if rows.execution.state is Phase.QUEUED
+                    else unchanged(rows.execution)
+                )
                 verdict = claimed.then(
                     arm(
-                        _execution_in(claimed) or rows.execution,
+                        claimed.noun,
                         resource_version=resource_version,
                         object_generation=object_generation,
                         request_hash=request_hash,
@@ -108,9 +112,11 @@ class Start:
                         now=bench.now,
                     )
                 )
-            return _saved(uow, verdict, rows.execution)
+            return _saved(uow, verdict)
 
-    def _judged(self, uow: UnitOfWork, rows: _Rows, authority: Authority) -> tuple[Bench, Transition | Waits | None]:
+    def _judged(
+        self, uow: UnitOfWork, rows: _Rows, authority: Authority
+    ) -> tuple[Bench, Transition[Execution] | Waits | None]:
         """Return the bench, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
         policy = self.policies.current()
         bench = bench_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
@@ -159,12 +165,14 @@ def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datet
     else:
         transition = put_back(execution, now=now, wait=WAIT, message=message)
         uow.save(transition)
-        waits = _execution_in(transition) or execution
+        waits = transition.noun
     uow.look_later(execution.id, now + WAIT, setbacks=1)
     return Started(execution=waits, attempt=None)
 
 
-def _verdict(rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle | None) -> Transition | Waits | None:
+def _verdict(
+    rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle | None
+) -> Transition[Execution] | Waits | None:
     """Return what stops the start, or lets it wait, or None."""
     execution, request = rows.execution, rows.request
     if request.state is not State.APPROVED:
@@ -208,16 +216,11 @@ def _is_revoked(token: Token | None) -> bool:
     return token is not None and token.revoked_at is not None
 
 
-def _saved(uow: UnitOfWork, transition: Transition, before: Execution) -> Started:
+def _saved(uow: UnitOfWork, transition: Transition[Execution]) -> Started:
     """Return an execution that was armed or voided, saved; one that may not start gives its target back."""
     uow.save(transition)
     attempt = next((noun for noun in transition.nouns if isinstance(noun, Attempt)), None)
-    started = Started(execution=_execution_in(transition) or before, attempt=attempt)
+    started = Started(execution=transition.noun, attempt=attempt)
     if attempt is None:
         uow.release_target(started.execution)
     return started
-
-
-def _execution_in(transition: Transition) -> Execution | None:
-    """Return the execution as a transition leaves it."""
-    return next((noun for noun in reversed(transition.nouns) if isinstance(noun, Execution)), None)

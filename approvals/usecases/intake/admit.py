@@ -111,7 +111,7 @@ class Admit:
                 raise Missing("There is no such token.")
             transition = revoke(token, now=uow.now, by=by)
             uow.save(transition)
-        return next(noun for noun in transition.nouns if isinstance(noun, Token))
+        return transition.noun
 
     def record_refusal(self, token: Token, refusal: Refused) -> None:
         """Write down that an authenticated call was refused, without what it said; of a monitor's, people are told.
@@ -150,15 +150,15 @@ class Admit:
                 return
 
     def _write(self, uow: UnitOfWork, token: Token, *, code: str, field: str | None, channel: str) -> None:
-        nouns: tuple[RefusedDeliveries, ...] = ()
+        told: RefusedDeliveries | None = None
         if token.kind is TokenKind.ALERTMANAGER:
             (environment,) = token.environments
             last = uow.last_refused(environment, token.holder, channel)
             new_id = self.new_id("refused")
-            nouns = (refused(last, new_id=new_id, token=token, channel=channel, code=code, now=uow.now),)
+            told = refused(last, new_id=new_id, token=token, channel=channel, code=code, now=uow.now)
         data: dict[str, Value] = {"token": token.id, "code": code, "field": field}
-        if nouns:
-            data["refused_deliveries"] = facts_of(nouns[0])
+        if told is not None:
+            data["refused_deliveries"] = facts_of(told)
         event = AuditEvent(
             kind=Kind.INTAKE_REFUSED,
             stream=agent_stream(token.holder),
@@ -166,7 +166,7 @@ class Admit:
             at=uow.now,
             data=data,
         )
-        uow.save(Transition(nouns=nouns, events=(event,)))
+        uow.save(Transition(noun=token, nouns=() if told is None else (told,), events=(event,)))
 
     def record_strangers(self, counts: dict[str, int]) -> None:
         """Write down, as one event, how many unauthenticated calls were refused, by ``code source``."""

@@ -112,7 +112,7 @@ class _Taking:
             self.cuts[groups[0]].append(delivery.cut)
         nouns = self._groups()
         alerts = sorted(self.alerts, key=lambda one: (one.id, one.revision))
-        self.uow.save(Transition(nouns=(*nouns, *alerts), events=tuple(self.events)))
+        self.uow.save(Transition(noun=nouns, nouns=(*nouns, *alerts), events=tuple(self.events)))
         counted = sum(self.counts.values(), Counter[str]())
         return Noticed(
             new=counted["new"],

@@ -195,7 +195,7 @@ class Resume:
         )
         consent = Consent(pause=pause_id, person=person, account=account, at=now)
         transition = consent_to_end(pause, consent, agreed=agreed, next_epoch=uow.epoch() + 1, reason=reason)
-        after = next(noun for noun in transition.nouns if isinstance(noun, Pause))
+        after = transition.noun
         if not after.is_open and uow.raise_epoch() != after.ended_epoch:
             # The gate is held exclusively, so it cannot be. If it were, votes would be judged by an epoch that was never
             # in force, and those of before the end could count (I4): nothing is kept, and the pause goes on.
@@ -296,7 +296,7 @@ def _engaged_again(uow: UnitOfWork, pause: Pause, ask_at: datetime | None, reaso
     known = uow.texts(pause.id).get("reason", "")
     transition = engage_again(pause, ask_at=ask_at, reason=reason, known_reason=known, now=uow.now)
     uow.save(transition)
-    return next((noun for noun in transition.nouns if isinstance(noun, Pause)), pause)
+    return transition.noun
 
 
 def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:

@@ -35,4 +35,4 @@ class Cancel:
             bench = bench_for(uow, request, policy=self.policies.current(), authority=NOBODY, execution=execution)
             transition = cancel(request, bench, actor=f"agent:{request.agent}")
             save_stopping(uow, transition)
-        return next(noun for noun in transition.nouns if isinstance(noun, Request))
+        return transition.noun

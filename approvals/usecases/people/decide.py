@@ -22,7 +22,7 @@ from approvals.ports.store import Lane, Store, UnitOfWork
 from approvals.presentation.wording import storable
 from approvals.usecases.standing import NOBODY, bench_for, save_stopping, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
-from approvals.workflow.execution import queued
+from approvals.workflow.execution import Execution, queued
 from approvals.workflow.request import Answer, Ballot, Judged, Request, State, Via, judge
 
 ROUNDS: Final = 3
@@ -128,7 +128,7 @@ class Decide:
             uow.save(self._queued(judged.request, plan, now=bench.now))
         return judged
 
-    def _queued(self, request: Request, plan: StoredPlan | None, *, now: datetime) -> Transition:
+    def _queued(self, request: Request, plan: StoredPlan | None, *, now: datetime) -> Transition[Execution]:
         if plan is None or request.valid_until is None:
             raise Missing("The plan of this request is not stored.")
         bound = bound_of(plan.bound)
