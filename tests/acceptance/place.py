@@ -72,6 +72,20 @@ class Place:
                 "UPDATE executions SET lease_until = 0, due_at = 0, look_at = 0 WHERE lease_until IS NOT NULL"
             )
 
+    def wait_for_leg(self, part: str, of: str, state: str, code: str = "", *, within_s: float) -> None:
+        """Return once the service has written down that a leg is so, which is where ``status`` reads it.
+
+        The row is asked, not the command: to start a process twice a second takes a core from the service that is waited for.
+        """
+        what = f"{part} {of} is {state} ({code or 'whatever the code'})"
+        wait_until(lambda: (state, code) in self._leg(part, of), what=what, within_s=within_s, every_s=0.1)
+
+    def _leg(self, part: str, of: str) -> set[tuple[str, str]]:
+        with closing(sqlite3.connect(self.database)) as connection:
+            rows = connection.execute("SELECT legs FROM heartbeats").fetchall()
+        legs = [one for (text,) in rows for one in json.loads(text) if (one["part"], one["of"]) == (part, of)]
+        return {(leg["state"], code) for leg in legs for code in ("", leg["code"])}
+
     @property
     def database(self) -> Path:
         """The database's file."""

@@ -63,7 +63,7 @@ def test_with_a_cluster_down_at_the_start_the_rest_goes_on(new_place: NewPlace, 
         wait_until(lambda: code_of(service, "cluster") == "refused", what="the cluster is missed", within_s=40.0)
         ready = readiness(service)
         paused = place.run("pause", "all", "--reason", "to see that it works")
-        wait_until(lambda: _clusters_said_to_fail(place), what="status tells it", within_s=30.0)
+        place.wait_for_leg("cluster", "demo", "failing", "refused", within_s=30.0)
         (line,) = _clusters_said_to_fail(place)
         with urlopen(f"{service.address}/metrics", timeout=10) as answer:
             figures = answer.read().decode()

@@ -17,7 +17,6 @@ from tests.acceptance.conftest import NewPlace
 from tests.acceptance.ground import Ground
 from tests.acceptance.place import Place
 from tests.acceptance.town import Town, a_town
-from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +39,12 @@ def taken_out(place: Place, leg: str, code: str) -> str:
     def lines() -> list[str]:
         return [" ".join(line.split()) for line in place.run("status").out.splitlines()]
 
-    def told() -> str:
-        return next((line for line in lines() if line.startswith(f"{leg} demo failing ({code})")), "")
-
     with place.serving():
-        wait_until(told, what=f"{leg} is told to be {code}", within_s=40.0, every_s=0.5)
-        assert any(line.startswith(f"environment demo failing ({code})") for line in lines()), lines()
-        return told()
+        place.wait_for_leg(leg, "demo", "failing", code, within_s=40.0)
+        place.wait_for_leg("environment", "demo", "failing", code, within_s=10.0)
+        said = lines()
+    assert any(line.startswith(f"environment demo failing ({code})") for line in said), said
+    return next((line for line in said if line.startswith(f"{leg} demo failing ({code})")), "")
 
 
 def test_a_good_place_serves_and_stops_in_good_order(new_place: NewPlace, settings: dict[str, str]):
@@ -232,15 +230,18 @@ def test_a_fence_that_falls_while_it_serves_is_seen(new_place: NewPlace, ground:
         return [one for one in said if one.startswith(beginning)]
 
     with place.serving():
-        wait_until(lambda: lines("environment demo good"), what="changes may start", within_s=40.0, every_s=0.5)
+        place.wait_for_leg("environment", "demo", "good", within_s=40.0)
+        assert lines("environment demo good")
         ground.admin.call("DELETE", _POLICY)
         try:
-            wait_until(lambda: lines("fences demo failing"), what="the fence is missed", within_s=60.0, every_s=0.5)
+            place.wait_for_leg("fences", "demo", "failing", within_s=60.0)
+            place.wait_for_leg("environment", "demo", "failing", "fence_missing", within_s=10.0)
             (fallen,), held = lines("fences demo"), lines("environment demo failing (fence_missing)")
         finally:
             made = {"metadata": {"name": binding["metadata"]["name"]}, "spec": binding["spec"]}
             ground.admin.create(_POLICY.rpartition("/")[0], made)
-        wait_until(lambda: lines("environment demo good"), what="changes may start again", within_s=60.0, every_s=0.5)
+        place.wait_for_leg("environment", "demo", "good", within_s=60.0)
+        assert lines("environment demo good")
 
     assert held
     assert (
