@@ -1,51 +1,63 @@
 """Canonical bytes: one value, one encoding, so that a hash of it means something.
 
-The encoding is length-framed and typed, so no two different values share bytes (actor ``a`` with action
-``bc`` is not ``ab`` with ``c``), and it has no floating-point numbers, so none can enter a fingerprint. It
-is written down for auditors in ``docs/audit-format.md``; what is stored is hashed as stored, never re-encoded.
+The encoding is RFC 8785, the JSON Canonicalization Scheme, so anybody's tools can make and check it: no blanks, keys in the
+order of their UTF-16 units, text in UTF-8 with the shortest escapes. Of its numbers only whole ones within plus or minus
+2^53 - 1 are taken, those that every reader of JSON keeps exactly, so no floating-point number can enter a hash. Values nest at
+most 64 deep.
 
-::
-
-    none            n
-    false, true     f  t
-    integer         i<decimal>;
-    text            s<number of UTF-8 bytes>:<bytes>
-    list            l<number of items>:<items>
-    mapping         m<number of entries>:<key as text><value> ...     keys in the order of their UTF-8 bytes
-
-Integers lie within 127 bits and a sign, and values nest at most 64 deep, so that reading hostile bytes is cheap and every
-value that can be written can be read.
+A hash is the SHA-256 of one such object. The object says what it is: its member ``tag`` names the kind of hash and its version,
+so an object of one kind is never taken for one of another. The tags are listed for auditors in ``docs/audit-format.md``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 Value: TypeAlias = "bool | int | str | Sequence[Value] | Mapping[str, Value] | None"
 
-_MOST_BITS: Final = 127
-_LONGEST_NUMBER: Final = len(str(-(2**_MOST_BITS)))
-_DEEPEST: Final = 64
+LARGEST: Final = 2**53 - 1
+"""The largest whole number, either way: beyond it readers that keep numbers as doubles take two numbers for one."""
 
-_LISTS: Final = (list, tuple)
-_MAPPINGS: Final = (dict, Mapping)
-"""The one that most are first: asking what else is a mapping takes longer than all the rest."""
+DEEPEST: Final = 64
+"""How deep values nest at most, so that reading hostile bytes is cheap and what can be written can be read."""
+
+_LISTS: Final = frozenset({list, tuple})
+_NESTING: Final = _LISTS | {dict}
+_LEAVES: Final = frozenset({str, bool, type(None)})
+_TEXTS: Final = frozenset({str})
+_BEYOND_16_BITS: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+"""The first bytes of characters of more than 16 bits. Only with one of them can the order of UTF-16 units differ from that of
+characters, which is Python's."""
+
+_FORM: Final = {"ensure_ascii": False, "check_circular": False, "separators": (",", ":")}
+_SORTING: Final = json.JSONEncoder(**_FORM, sort_keys=True)  # type: ignore[arg-type]  # each by its name
+_KEEPING: Final = json.JSONEncoder(**_FORM)  # type: ignore[arg-type]  # as above
 
 
 class NotCanonical(ValueError):
     """A value has no canonical form, or bytes are not the canonical form of any value."""
 
 
+class TooLarge(NotCanonical):
+    """A whole number lies beyond :data:`LARGEST`."""
+
+
 def encode(value: Value) -> bytes:
     """Return the canonical bytes of *value*.
 
     Raises:
-        NotCanonical: It holds a type outside the grammar (a float, say), text that is not valid Unicode or too large an
-            integer, or it nests too deep.
+        TooLarge: It holds a whole number beyond :data:`LARGEST`.
+        NotCanonical: It holds another type (a float, say) or text that is not valid Unicode, or it nests too deep.
     """
-    parts: list[bytes] = []
-    _write(value, parts, 0)
-    return b"".join(parts)
+    try:
+        if _is_plain(value):
+            data = _SORTING.encode(value).encode()
+            if not any(first in data for first in _BEYOND_16_BITS):
+                return data
+        return _KEEPING.encode(_in_order(value)).encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("text holds a lone surrogate") from error
 
 
 def decode(data: bytes) -> Value:
@@ -54,130 +66,103 @@ def decode(data: bytes) -> Value:
     Raises:
         NotCanonical: *data* is not exactly one value in canonical form.
     """
-    value, end = _read(data, 0, 0)
-    if end != len(data) or encode(value) != data:
+    try:
+        value: Value = _READER.decode(data.decode())
+    except NotCanonical:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("the bytes are no JSON text") from error
+    if encode(value) != data:
         raise NotCanonical("the bytes are not one value in canonical form")
     return value
 
 
-def tagged_hash(tag: str, *parts: bytes) -> str:
-    """Return the SHA-256, in hex, of *parts* under a domain *tag*, each framed by its length."""
-    digest = sha256()
-    for part in (tag.encode(), *parts):
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.hexdigest()
+def tagged(tag: str, members: Mapping[str, Value]) -> bytes:
+    """Return the canonical bytes of one object: *members*, none of which is called ``tag``, and *tag* beside them."""
+    if "tag" in members:
+        raise NotCanonical("the tag is no member's to give")
+    return encode({**members, "tag": tag})
 
 
-def _write(value: Value, parts: list[bytes], depth: int) -> None:
-    _check_depth(depth)
-    if isinstance(value, str):  # First, because most are.
-        parts.append(_text(value))
-    elif value is None:
-        parts.append(b"n")
-    elif isinstance(value, bool):
-        parts.append(b"t" if value else b"f")
-    elif isinstance(value, int):
-        parts.append(_integer(value))
-    elif isinstance(value, _LISTS):
-        parts.append(b"l%d:" % len(value))
-        for inner in value:
-            _write(inner, parts, depth + 1)
-    elif isinstance(value, _MAPPINGS):
-        parts.append(b"m%d:" % len(value))
-        for key in _in_order(value):
-            parts.append(_text(key))
-            _write(value[key], parts, depth + 1)
-    else:
-        raise NotCanonical(f"{type(value).__name__} has no canonical form")
+def hash_of(data: bytes) -> str:
+    """Return the SHA-256 of *data*, as 64 lower-case hex digits."""
+    return sha256(data).hexdigest()
 
 
-def _check_depth(depth: int) -> None:
-    if depth > _DEEPEST:
-        raise NotCanonical(f"a value nests more than {_DEEPEST} deep")
+def tagged_hash(tag: str, **members: Value) -> str:
+    """Return the hash of the object of these *members* and its *tag*."""
+    return hash_of(tagged(tag, members))
 
 
-def _integer(value: int) -> bytes:
-    if value.bit_length() > _MOST_BITS:
-        raise NotCanonical(f"an integer has more than {_MOST_BITS} bits")
-    return b"i%d;" % value
+def _is_plain(value: Value) -> bool:
+    """Tell whether *value* is made of exactly the types that Python's own encoder writes in canonical form, given sorted keys.
+
+    Each container is looked at as a whole, since asking each value in turn takes several times as long as encoding it.
+    """
+    level: list[Any] = [[value]]
+    for _ in range(DEEPEST + 1):
+        below: list[Any] = []
+        if not all(_holds_plain(container, below) for container in level):
+            return False
+        if not below:
+            return True
+        level = below
+    if any(level):
+        raise NotCanonical(f"a value nests more than {DEEPEST} deep")
+    return True
 
 
-def _in_order(keys: Iterable[object]) -> list[str]:
-    """Return the keys in the order of their UTF-8 bytes, which is that of their characters."""
-    found: list[str] = []
-    for key in keys:
-        if not isinstance(key, str):
-            raise NotCanonical("a key must be text")
-        found.append(key)
-    found.sort()
-    return found
+def _holds_plain(container: Any, below: list[Any]) -> bool:
+    """Tell the same of what one container holds, and add the containers in it to *below*."""
+    if type(container) is dict:
+        if not _TEXTS.issuperset(map(type, container)):
+            return False
+        container = container.values()
+    if _LEAVES.issuperset(map(type, container)):
+        return True
+    for one in container:
+        kind = type(one)
+        if kind in _NESTING:
+            below.append(one)
+        elif kind is int:
+            _check_number(one)
+        elif kind not in _LEAVES:
+            return False
+    return True
 
 
-def _text(value: str) -> bytes:
-    try:
-        data = value.encode()
-    except UnicodeEncodeError as error:
-        raise NotCanonical("text holds a lone surrogate") from error
-    return b"s%d:%s" % (len(data), data)
+def _check_number(number: int) -> None:
+    if not -LARGEST <= number <= LARGEST:
+        raise TooLarge("a whole number lies beyond 2^53 - 1")
 
 
-def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
-    _check_depth(depth)
-    match data[at : at + 1]:
-        case b"n":
-            return None, at + 1
-        case b"f":
-            return False, at + 1
-        case b"t":
-            return True, at + 1
-        case b"i":
-            return _read_number(data, at + 1, b";")
-        case b"s":
-            return _read_text(data, at)
-        case b"l":
-            return _read_list(data, at, depth)
-        case b"m":
-            return _read_mapping(data, at, depth)
-        case _:
-            raise NotCanonical(f"no value starts at byte {at}")
+def _in_order(value: Value, depth: int = 0) -> Any:
+    """Return *value* made of plain types alone, its keys in the order of their UTF-16 units."""
+    if depth > DEEPEST:
+        raise NotCanonical(f"a value nests more than {DEEPEST} deep")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        _check_number(value)
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_in_order(inner, depth + 1) for inner in value]
+    if isinstance(value, Mapping):
+        return {str.__str__(key): _in_order(value[key], depth + 1) for key in sorted(value, key=_units)}
+    raise NotCanonical(f"{type(value).__name__} has no canonical form")
 
 
-def _read_number(data: bytes, at: int, end: bytes) -> tuple[int, int]:
-    stop = data.find(end, at, at + _LONGEST_NUMBER + 1)
-    if stop == -1:
-        raise NotCanonical(f"a number at byte {at} does not end")
-    try:
-        return int(data[at:stop]), stop + 1
-    except ValueError as error:
-        raise NotCanonical(f"no number at byte {at}") from error
+def _units(key: object) -> bytes:
+    """Return the UTF-16 units of a key, in the order of which keys stand."""
+    if not isinstance(key, str):
+        raise NotCanonical("a key must be text")
+    return key.encode("utf-16-be", errors="surrogatepass")
 
 
-def _read_text(data: bytes, at: int) -> tuple[str, int]:
-    length, start = _read_number(data, at + 1, b":")
-    if length < 0 or start + length > len(data):
-        raise NotCanonical(f"the text at byte {at} is cut off")
-    try:
-        return data[start : start + length].decode(), start + length
-    except UnicodeDecodeError as error:
-        raise NotCanonical(f"the text at byte {at} is not UTF-8") from error
+def _refused(text: str) -> NoReturn:
+    raise NotCanonical(f"{text[:20]} is no whole number")
 
 
-def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Value], int]:
-    count, at = _read_number(data, at + 1, b":")
-    items: list[Value] = []
-    for _ in range(count):
-        item, at = _read(data, at, depth + 1)
-        items.append(item)
-    return items, at
-
-
-def _read_mapping(data: bytes, at: int, depth: int) -> tuple[dict[str, Value], int]:
-    count, at = _read_number(data, at + 1, b":")
-    entries: dict[str, Value] = {}
-    for _ in range(count):
-        key, at = _read(data, at, depth + 1)
-        if not isinstance(key, str):
-            raise NotCanonical(f"a key before byte {at} is not text")
-        entries[key], at = _read(data, at, depth + 1)
-    return entries, at
+_READER: Final = json.JSONDecoder(parse_float=_refused, parse_constant=_refused)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to the programs that the whole test suite starts by itself: PostgreSQL, Alertmanager, Chromium with fonts, curl.
+# Sees to the programs that the whole test suite starts by itself: PostgreSQL, Alertmanager, Chromium with fonts, curl, jq.
 #
 # As root on Debian it installs what is missing. Anywhere else it prints the line to run and fails: it never guesses
 # another system's package names. Called by `make test`; running Countersign needs none of this.
@@ -14,6 +14,7 @@ readonly NEEDED=(
     prometheus-alertmanager:/usr/bin/prometheus-alertmanager
     chromium:/usr/bin/chromium
     curl:/usr/bin/curl
+    jq:/usr/bin/jq
     fonts-liberation:/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf
     fonts-noto-color-emoji:/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
 )

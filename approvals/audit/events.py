@@ -3,21 +3,29 @@
 A state changes only as a :class:`Transition`: the new nouns together with the events that explain them, saved in one
 commit, so an unaudited change cannot be expressed. Each event is a row of its stream, its body canonical bytes; a seal links
 every row, across streams, into one gap-free chain. The format is described for auditors in ``docs/audit-format.md``. Free
-text stands beside the chain, salted; the chain holds its digest, so the text can be erased and the chain still verifies.
+text stands beside the chain, salted; the chain holds its hash, so the text can be erased and the chain still verifies.
+
+Events from before RFC 8785 are in :mod:`approvals.framed`. Their chain ended when ``countersign db upgrade`` sealed it; the event
+``chain.begun`` names its head, and from there on every record is of the form that is written now.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 
-from approvals.canonical import Value, decode, encode, tagged_hash
+from approvals import framed
+from approvals.canonical import NotCanonical, Value, decode, hash_of, tagged, tagged_hash
 from approvals.facts import instant_text
 from approvals.masking import masked
 
-VERSION: Final = 1
+EVENT: Final = "countersign/event/2"
+"""The tag of an event's body."""
+
+SEAL: Final = "countersign/seal/2"
+"""The tag of a seal's object."""
+
 GENESIS: Final = "0" * 64
 """The chain hash before the first seal."""
 
@@ -72,6 +80,7 @@ class Kind(StrEnum):
     INTAKE_REFUSED = "intake.refused"
     INTAKE_REFUSALS = "intake.refusals_counted"
     CLOCK_STEPPED_BACK = "clock.stepped_back"
+    CHAIN_BEGUN = "chain.begun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,43 +150,69 @@ POLICY_STREAM: Final = "policy"
 INTAKE_STREAM: Final = "intake"
 DELIVERY_STREAM: Final = "delivery"
 ALERT_STREAM: Final = "alert"
+CHAIN_STREAM: Final = "chain"
 
 
-def private_digest(salt: str, text: str) -> str:
-    """Return the digest by which the chain remembers a text that stands beside it."""
-    return tagged_hash("countersign/private/1", salt.encode(), text.encode())
+def private_hash(salt: str, text: str) -> str:
+    """Return the hash by which the chain remembers a text that stands beside it."""
+    return tagged_hash("countersign/private/2", salt=salt, text=text)
 
 
-def body_of(event: AuditEvent, *, sequence: int, digests: Mapping[str, str]) -> bytes:
+def body_of(event: AuditEvent, *, sequence: int, private: Mapping[str, str]) -> bytes:
     """Return the canonical bytes of *event* at its place in its stream: what is stored and hashed.
 
     Args:
         event: What happened.
         sequence: Its place in its stream, from 1.
-        digests: For each private text, its :func:`private_digest`.
+        private: For each private text, its :func:`private_hash`.
     """
-    return encode(
+    return tagged(
+        EVENT,
         {
-            "version": VERSION,
             "kind": event.kind.value,
             "stream": event.stream,
             "sequence": sequence,
             "actor": event.actor,
             "at": instant_text(event.at),
             "data": event.data,
-            "private": digests,
-        }
+            "private": private,
+        },
     )
 
 
 def body_hash(body: bytes) -> str:
-    """Return the SHA-256, in hex, of an event's stored bytes."""
-    return sha256(body).hexdigest()
+    """Return the hash of an event's stored bytes."""
+    return hash_of(body)
+
+
+def seal_bytes(previous: str, *, number: int, stream: str, sequence: int, hashed: str) -> bytes:
+    """Return the canonical bytes of the seal with that global *number*, from 1, over the event whose body hash is *hashed*."""
+    return tagged(
+        SEAL, {"previous": previous, "number": number, "stream": stream, "sequence": sequence, "hash": hashed}
+    )
 
 
 def chain_hash(previous: str, *, number: int, stream: str, sequence: int, hashed: str) -> str:
-    """Return the chain hash of the seal with that global *number*, from 1, over the event whose body hash is *hashed*."""
-    return tagged_hash("countersign/seal/1", previous.encode(), encode([number, stream, sequence, hashed]))
+    """Return the hash of those bytes, which the next seal links to."""
+    return hash_of(seal_bytes(previous, number=number, stream=stream, sequence=sequence, hashed=hashed))
+
+
+def framed_seal_bytes(previous: str, *, number: int, stream: str, sequence: int, hashed: str) -> bytes:
+    """Return the bytes whose hash the same seal was before RFC 8785."""
+    return framed.tagged("countersign/seal/1", previous.encode(), framed.encode([number, stream, sequence, hashed]))
+
+
+def facts_of_body(body: bytes) -> Mapping[str, Value]:
+    """Return what an event's stored bytes say, of whichever form they are.
+
+    Raises:
+        approvals.canonical.NotCanonical: They are no event.
+    """
+    is_framed = framed.is_framed(body)
+    facts = framed.decode(body) if is_framed else decode(body)
+    if isinstance(facts, dict) and (facts.get("version") == 1 if is_framed else facts.pop("tag", None) == EVENT):
+        return facts
+    raise NotCanonical("the bytes are no event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +224,13 @@ class Beside:
     """Empty where it is gone, which no text survives."""
     text: str
 
-    def is_as_written(self, digests: Value) -> bool:
-        """Tell whether it is the text that was digested, *digests* being what the event says of its private texts."""
-        digest = digests.get(self.name) if isinstance(digests, dict) else None
-        return digest == private_digest(self.salt, self.text)
+    def is_as_written(self, facts: Mapping[str, Value]) -> bool:
+        """Tell whether it is the text that was hashed, *facts* being what the event says."""
+        hashes = facts.get("private")
+        hashed = hashes.get(self.name) if isinstance(hashes, dict) else None
+        if "version" in facts:  # Only events from before RFC 8785 have one.
+            return hashed == framed.tagged_hash("countersign/private/1", self.salt.encode(), self.text.encode())
+        return hashed == private_hash(self.salt, self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +279,13 @@ def verify(records: Iterable[Sealed], *, head: str | None = None) -> Verdict:
     """
     previous, checked, anchored = GENESIS, 0, None
     last: dict[str, int] = {}
+    was_framed = False
     for record in records:
+        is_framed = framed.is_framed(record.body)
         why = _fault_of(record, previous=previous, number=checked + 1, sequence=last.get(record.stream, 0) + 1)
+        if why is None and is_framed is not was_framed and checked:
+            why = _fault_between(record, was_framed=was_framed, number=checked, head=previous)
+        was_framed = is_framed
         if why is not None:
             fault = Fault(number=record.number, stream=record.stream, sequence=record.sequence, why=why)
             return Verdict(checked=checked, head=previous, fault=fault, anchored_at=anchored)
@@ -253,6 +296,12 @@ def verify(records: Iterable[Sealed], *, head: str | None = None) -> Verdict:
     return Verdict(checked=checked, head=previous, fault=None, anchored_at=anchored)
 
 
+def seal_of(record: Sealed, *, previous: str) -> bytes:
+    """Return the bytes whose hash is the record's chain hash, *previous* being that of the seal before."""
+    made = framed_seal_bytes if framed.is_framed(record.body) else seal_bytes
+    return made(previous, number=record.number, stream=record.stream, sequence=record.sequence, hashed=record.hashed)
+
+
 def _fault_of(record: Sealed, *, previous: str, number: int, sequence: int) -> str | None:
     if record.number != number:
         return f"seal {number} is missing"
@@ -260,20 +309,33 @@ def _fault_of(record: Sealed, *, previous: str, number: int, sequence: int) -> s
         return f"event {sequence} of the stream is missing"
     if body_hash(record.body) != record.hashed:
         return "the event's bytes are not those that were hashed"
-    expected = chain_hash(previous, number=number, stream=record.stream, sequence=record.sequence, hashed=record.hashed)
-    if expected != record.chain:
+    if hash_of(seal_of(record, previous=previous)) != record.chain:
         return "the seal does not follow from the one before"
-    body = facts_in(record.body)
-    if (body.get("stream"), body.get("sequence")) != (record.stream, record.sequence):
+    facts = facts_in(record.body)
+    if (facts.get("stream"), facts.get("sequence")) != (record.stream, record.sequence):
         return "the event's bytes name another place than the one it stands in"
-    changed = next((one for one in record.beside if not one.is_as_written(body.get("private"))), None)
+    changed = next((one for one in record.beside if not one.is_as_written(facts)), None)
     return None if changed is None else f"the {changed.name} beside the event is not what was written"
 
 
-def facts_in(data: bytes) -> Mapping[str, Value]:
-    """Return the event's facts; none where the bytes are no event."""
+def _fault_between(record: Sealed, *, was_framed: bool, number: int, head: str) -> str | None:
+    """Return what is wrong with the record at which the form changes: only an upgrade does that, naming what it sealed."""
+    if not was_framed:
+        return "an event of the form before stands in the chain that followed it"
+    facts = facts_in(record.body)
+    if (facts.get("kind"), facts.get("data")) == (Kind.CHAIN_BEGUN.value, chain_begun(number=number, head=head)):
+        return None
+    return "a new chain begins here without naming the head of the one before"
+
+
+def chain_begun(*, number: int, head: str) -> Mapping[str, Value]:
+    """Return the data of the event that begins a chain: the seal that the one before ended with."""
+    return {"follows": {"number": number, "chain": head}}
+
+
+def facts_in(body: bytes) -> Mapping[str, Value]:
+    """Return what an event's stored bytes say; nothing where they are no event."""
     try:
-        body = decode(data)
-    except ValueError:
+        return facts_of_body(body)
+    except NotCanonical:
         return {}
-    return body if isinstance(body, dict) else {}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from approvals import framed
 from approvals.canonical import tagged_hash
 from approvals.change.diff import Mac, Path, is_secret, item_keys, pointer, substance
 from approvals.change.plan import Change, Leaf, Redacted, json_text
@@ -50,7 +51,12 @@ def image_of(thing: Mapping[str, Any], *, mac: Mac) -> bytes:
 
 def image_hash(image: bytes) -> str:
     """Return the hash under which an image is kept and a start record names it."""
-    return tagged_hash("countersign/image/1", image)
+    return tagged_hash("countersign/image/2", image=image.decode())
+
+
+def is_image(image: bytes, hashed: str) -> bool:
+    """Tell whether *image* is the one that a start record names by its hash, made as now or before RFC 8785."""
+    return hashed in {image_hash(image), framed.tagged_hash("countersign/image/1", image)}
 
 
 def deviations(image: bytes, thing: Mapping[str, Any], *, mac: Mac) -> tuple[Change, ...]:

@@ -7,21 +7,27 @@ enter a fingerprint, so unrelated churn leaves it alone while any change of subs
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from approvals.canonical import Value, decode, encode, tagged_hash
+from approvals import framed
+from approvals.canonical import NotCanonical, TooLarge, Value, decode, hash_of, tagged, tagged_hash
 from approvals.change.action import Argument, Target
 from approvals.change.risk import Risk
 from approvals.errors import Unplannable
 from approvals.facts import facts_of, noun_of
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""The version of what a plan is made of. Raise it with every change of :class:`Bound` or of what it holds."""
+
+FINGERPRINT: Final = "countersign/fingerprint/2"
+"""The tag of a fingerprint's object, which is a bound plan and this."""
+
 SHORT: Final = 12
 """How many hex digits of a fingerprint people see, and buttons carry."""
 
@@ -133,12 +139,36 @@ class Plan:
 
 def bound_bytes(bound: Bound) -> bytes:
     """Return the canonical bytes of *bound*: what is stored, hashed and later executed from."""
-    return bytes_of(facts_of(bound))
+    return bytes_of(bound_facts(bound))
 
 
-def bytes_of(bound: Value) -> bytes:
-    """Return the same for a bound plan's facts."""
-    return encode(bound)
+def bound_facts(bound: Bound) -> Mapping[str, Value]:
+    """Return *bound* as plain values, without the tag."""
+    return cast("Mapping[str, Value]", facts_of(bound))
+
+
+def bytes_of(bound: Mapping[str, Value]) -> bytes:
+    """Return the same for a bound plan's facts.
+
+    Raises:
+        Unplannable: It holds a number or a text that no hash can hold.
+    """
+    with _hashable():
+        return tagged(FINGERPRINT, bound)
+
+
+@contextmanager
+def _hashable() -> Iterator[None]:
+    """Refuse a plan that no hash can speak of, since a target holds what others wrote into it."""
+    try:
+        yield
+    except TooLarge as error:
+        raise Unplannable(
+            "It would touch a whole number beyond 2^53 - 1, which not every reader of JSON keeps as it is.",
+            code="number_too_large",
+        ) from error
+    except NotCanonical as error:
+        raise Unplannable("It would touch a text that is not valid Unicode.", code="not_unicode") from error
 
 
 @lru_cache(REMEMBERED)
@@ -148,12 +178,17 @@ def bound_of(data: bytes) -> Bound:
     Raises:
         ValueError, TypeError, KeyError: *data* is not the bytes of one.
     """
-    return noun_of(Bound, decode(data))
+    if framed.is_framed(data):
+        return noun_of(Bound, framed.decode(data))
+    facts = decode(data)
+    if not isinstance(facts, dict) or facts.pop("tag", None) != FINGERPRINT:
+        raise ValueError("no bound plan")
+    return noun_of(Bound, facts)
 
 
 def fingerprint_of(data: bytes) -> str:
     """Return the fingerprint, 64 hex digits, of a bound plan's canonical bytes."""
-    return tagged_hash("countersign/fingerprint/1", data)
+    return framed.tagged_hash("countersign/fingerprint/1", data) if framed.is_framed(data) else hash_of(data)
 
 
 def effect_keys(bound: Bound, words: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -180,15 +215,19 @@ def effect_key(bound: Bound, words: Mapping[str, str | None]) -> str:
     """Return the one key of a plan's whole effect: the hash of its :func:`effect_keys`.
 
     A plan whose only changes are marks of ours has the effect of leaving its workload as it is, and a key of that.
+
+    Raises:
+        Unplannable: It holds a number or a text that no hash can hold.
     """
-    keys = effect_keys(bound, words) or (_effect_key(bound, "", None),)
-    return tagged_hash("countersign/effects/1", encode(list(keys)))
+    with _hashable():
+        keys = effect_keys(bound, words) or (_effect_key(bound, "", None),)
+    return tagged_hash("countersign/effects/2", effects=keys)
 
 
 def _effect_key(bound: Bound, field: str, wanted: Value) -> str:
     target = bound.target
-    workload: Value = [target.namespace, target.kind, target.name]
-    return tagged_hash("countersign/effect/2", encode([bound.cluster_uid, workload, field, wanted]))
+    workload: Value = {"namespace": target.namespace, "kind": target.kind, "name": target.name}
+    return tagged_hash("countersign/effect/3", cluster=bound.cluster_uid, workload=workload, field=field, wanted=wanted)
 
 
 def json_text(value: object) -> str:
@@ -205,7 +244,7 @@ def envelope(step: Step, resource_version: str) -> bytes:
 
 def bytes_hash(data: bytes) -> str:
     """Return the SHA-256, in hex, by which an attempt remembers the bytes it sent."""
-    return sha256(data).hexdigest()
+    return hash_of(data)
 
 
 def bind(

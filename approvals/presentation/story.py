@@ -253,4 +253,5 @@ _TELLERS: Final[Mapping[str, Teller]] = {
     Kind.ALERT_RESOLVED: _plain("The alert has resolved."),
     Kind.ALERT_GROUP_CHANGED: _group_changed,
     Kind.ALERT_GROUP_RESOLVED: _group_resolved,
+    Kind.CHAIN_BEGUN: _plain("An upgrade sealed the trail so far; this one goes on from its head."),
 }

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Final
 
 from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, changed, request_stream, unchanged
-from approvals.canonical import Value, encode, tagged_hash
+from approvals.canonical import Value, tagged_hash
 from approvals.change.action import ProposedAction
 from approvals.change.plan import is_short_of
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
@@ -236,7 +236,7 @@ def question_key(*, agent: str, on_behalf_of: str | None, effect_key: str) -> st
     The person is told by all of their accounts, where the policy maps several
     (:meth:`approvals.identity.people.People.person_of`).
     """
-    return tagged_hash("countersign/question/1", encode([agent, on_behalf_of or "", effect_key]))
+    return tagged_hash("countersign/question/2", agent=agent, on_behalf_of=on_behalf_of, effect=effect_key)
 
 
 def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: datetime) -> Transition[BoundKey]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from approvals.audit.events import Sealed, Verdict, request_stream, verify
-from approvals.canonical import NotCanonical, Value, decode
+from approvals.audit.events import GENESIS, Sealed, Verdict, facts_in, request_stream, seal_of, verify
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
 from bot.cli.desk import Desk
@@ -57,8 +56,10 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
     @answering
     def export() -> None:
         """Write every sealed event as JSON Lines to standard output."""
+        previous = GENESIS
         for sealed in desk().book().sealed():
-            typer.echo(_json_line(sealed))
+            typer.echo(_json_line(sealed, previous=previous))
+            previous = sealed.chain
 
     return audit
 
@@ -100,16 +101,20 @@ def _in_reading_order(named: tuple[str, str]) -> tuple[bool, str, bool]:
     return of.startswith("evidence"), of, part == "text"
 
 
-def _json_line(sealed: Sealed) -> str:
-    """Return one event as a line: its decoded body, and all that a verifier needs. Private texts stay where they are."""
+def _json_line(sealed: Sealed, *, previous: str) -> str:
+    """Return one event as a line: all that a verifier needs, and what the event says. Private texts stay where they are.
+
+    The bytes that were hashed stand in it as text, so that ``jq -j .body`` or ``.seal`` and ``sha256sum`` verify it.
+    """
     return json.dumps(
         {
             "number": sealed.number,
             "stream": sealed.stream,
             "sequence": sealed.sequence,
-            "event": _event(sealed.body),
-            "body_hex": sealed.body.hex(),
+            "event": facts_in(sealed.body) or None,
+            "body": _text(sealed.body),
             "hash": sealed.hashed,
+            "seal": _text(seal_of(sealed, previous=previous)),
             "chain": sealed.chain,
         },
         separators=(",", ":"),
@@ -117,9 +122,9 @@ def _json_line(sealed: Sealed) -> str:
     )
 
 
-def _event(body: bytes) -> Value:
-    """Return an event's decoded body; None where it cannot be decoded, as after somebody changed it."""
+def _text(data: bytes) -> str | None:
+    """Return hashed bytes as the text that they are; None where they are none, as after somebody changed them."""
     try:
-        return decode(body)
-    except NotCanonical:
+        return data.decode()
+    except UnicodeDecodeError:
         return None

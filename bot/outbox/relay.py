@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar, cast
 
 import structlog
 
-from approvals.canonical import decode
+from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
 from approvals.errors import Unavailable
 from approvals.ports.journey import Journey, Milestone
@@ -346,5 +346,5 @@ def _occasion(task: Task) -> Occasion:
 
 
 def _event(line: Line) -> Told:
-    body = cast("JsonObject", decode(line.body))
+    body = cast("JsonObject", facts_of_body(line.body))
     return Told(subject=line.subject, kind=body["kind"], actor=body["actor"], data=body["data"], texts=line.texts)

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, LargeBinary, and_, bindparam, cast, exists, func, select
 
-from approvals.audit.events import ITSELF, Beside, Sealed, facts_in
-from approvals.canonical import decode
+from approvals.audit.events import ITSELF, Beside, Sealed, facts_of_body
 from approvals.facts import instant_of
 from approvals.presentation.digest import UNREADABLE, Head, Record
 from models.engine.columns import NUMBER, TEXT
@@ -183,7 +182,7 @@ def _record_or_none(body: bytes) -> Record | None:
 
 def record_of(body: bytes) -> Record:
     """Return the event whose stored bytes these are."""
-    facts: Any = decode(body)
+    facts: Any = facts_of_body(body)
     return Record(
         stream=facts["stream"],
         sequence=facts["sequence"],
@@ -221,11 +220,11 @@ def _sealed(row: Any, beside: tuple[Beside, ...]) -> Sealed:
 
 def _told(row: Any, beside: tuple[Beside, ...]) -> Told:
     body = bytes(row.body)
-    digests = facts_in(body).get("private")
+    facts = facts_of_body(body)
     return Told(
         record=record_of(body),
         number=row.number,
         body=body,
-        texts={one.name: one.text for one in beside if one.is_as_written(digests)},
-        altered=tuple(one.name for one in beside if not one.is_as_written(digests)),
+        texts={one.name: one.text for one in beside if one.is_as_written(facts)},
+        altered=tuple(one.name for one in beside if not one.is_as_written(facts)),
     )

@@ -252,7 +252,8 @@ def _json(value: object) -> str:
 
 
 def _hash(kind: str, text: str) -> str:
-    return tagged_hash(f"countersign/alert/{kind}/1", text.encode(errors="surrogatepass"))
+    # As JSON, since it may hold half characters, which no canonical text does.
+    return tagged_hash(f"countersign/alert/{kind}/2", json=json.dumps(text))
 
 
 def _counted(numbers: Mapping[Cut, int]) -> dict[str, int]:

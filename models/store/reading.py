@@ -7,7 +7,7 @@ from typing import Any, Final, assert_never, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
-from approvals.canonical import decode
+from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
 from approvals.errors import Garbled
 from approvals.identity.tokens import Token
@@ -695,7 +695,7 @@ def _readable(shape: Shape[N], rows: Iterable[Any]) -> tuple[N, ...]:
 
 def _said(body: bytes, name: str, text: str) -> Said:
     with garbled("events"):
-        event = cast("JsonObject", decode(bytes(body)))
+        event = cast("JsonObject", facts_of_body(bytes(body)))
         return Said(kind=event["kind"], actor=event["actor"], name=name, text=text)
 
 

@@ -1,7 +1,8 @@
 """A second verifier of the audit trail, written from ``docs/audit-format.md`` alone; it shares no code with the product.
 
-It reads SQLite's three tables with the bare driver, or an export from whichever database; it has a decoder of its own, and can be
-run by whoever does not believe us: ``python tests/acceptance/second_verifier.py FILE.db|EXPORT.jsonl [HEAD]``.
+It reads SQLite's three tables with the bare driver, or an export from whichever database, and both forms of the chain. It has
+encoders of its own, and can be run by whoever does not believe us:
+``python tests/acceptance/second_verifier.py FILE.db|EXPORT.jsonl [HEAD]``.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+LARGEST = 2**53 - 1
 MOST_BITS = 127
 DEEPEST = 64
 QUERY = """
@@ -40,8 +42,8 @@ class Row(NamedTuple):
     hash: str
     texts: tuple[tuple[str, str, str], ...] = ()
     """Name, salt and text of what stands beside the event and was not erased."""
-    told: tuple[Any, ...] = ()
-    """What an export shows to be the event, beside its bytes."""
+    shown: tuple[Any, Any] | None = None
+    """What an export shows to be the event, and the bytes of its seal."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,53 @@ class NotCanonical(ValueError):
     """The bytes are not the one encoding of a value."""
 
 
-# Encoding.
+# RFC 8785, of which the trail needs no floating-point numbers.
+
+ESCAPES = {0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
+ESCAPED = {code: f"\\u{code:04x}" for code in range(0x20)} | ESCAPES
 
 
 def encoded(value: Any, depth: int = 0) -> bytes:
     """Return the one encoding of *value*."""
+    if depth > DEEPEST:
+        raise NotCanonical("nested too deep")
+    if value is None or value is True or value is False:
+        return {None: b"null", True: b"true", False: b"false"}[value]
+    if isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise NotCanonical("too large an integer")
+        return b"%d" % value
+    if isinstance(value, str):
+        return f'"{value.translate(ESCAPED)}"'.encode()
+    if isinstance(value, list):
+        return b"[" + b",".join(encoded(item, depth + 1) for item in value) + b"]"
+    if isinstance(value, dict):
+        entries = sorted(value.items(), key=lambda entry: entry[0].encode("utf-16-be"))
+        return b"{" + b",".join(encoded(k) + b":" + encoded(v, depth + 1) for k, v in entries) + b"}"
+    raise NotCanonical("there are no floating-point numbers")
+
+
+def decoded(data: bytes) -> Any:
+    """Return the value whose one encoding *data* is."""
+    try:
+        value = json.loads(data.decode())
+        if encoded(value) != data:
+            raise NotCanonical("another encoding of the same value")
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("no JSON, or not canonical") from error
+    return value
+
+
+def hash_of(value: Any) -> str:
+    """Return the hash of one object."""
+    return hashlib.sha256(encoded(value)).hexdigest()
+
+
+# The framed encoding, of the chain before.
+
+
+def framed(value: Any, depth: int = 0) -> bytes:
+    """Return the one framed encoding of *value*."""
     if depth > DEEPEST:
         raise NotCanonical("nested too deep")
     if value is None:
@@ -78,17 +122,17 @@ def encoded(value: Any, depth: int = 0) -> bytes:
     if isinstance(value, float):
         raise NotCanonical("there are no floating-point numbers")
     if isinstance(value, list):
-        return b"l%d:" % len(value) + b"".join(encoded(item, depth + 1) for item in value)
+        return b"l%d:" % len(value) + b"".join(framed(item, depth + 1) for item in value)
     entries = sorted(value.items(), key=lambda entry: entry[0].encode())
-    return b"m%d:" % len(entries) + b"".join(encoded(k, depth + 1) + encoded(v, depth + 1) for k, v in entries)
+    return b"m%d:" % len(entries) + b"".join(framed(k, depth + 1) + framed(v, depth + 1) for k, v in entries)
 
 
-def decoded(data: bytes) -> Any:
-    """Return the value whose one encoding *data* is."""
+def unframed(data: bytes) -> Any:
+    """Return the value whose one framed encoding *data* is."""
     value, end = _value(data, 0, 0)
     if end != len(data):
         raise NotCanonical("something follows the value")
-    if encoded(value) != data:
+    if framed(value) != data:
         raise NotCanonical("another encoding of the same value")
     return value
 
@@ -152,8 +196,8 @@ def _mapping(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
     return entries, at
 
 
-def tagged(tag: str, *parts: bytes) -> str:
-    """Return the tagged hash of *parts*."""
+def framed_hash(tag: str, *parts: bytes) -> str:
+    """Return the tagged hash of framed *parts*."""
     hashed = hashlib.sha256()
     for part in (tag.encode(), *parts):
         hashed.update(b"%d:" % len(part))
@@ -166,46 +210,79 @@ def tagged(tag: str, *parts: bytes) -> str:
 
 def check(rows: Iterable[Row], head: str | None = None) -> Finding:
     """Return what the rows, in the order of their numbers, come to."""
-    good, chain, met = 0, "0" * 64, None
+    good, chain, met, was_framed = 0, "0" * 64, None, None
     last_of: dict[str, int] = {}
     for row in rows:
-        if not _holds(row, good + 1, last_of.get(row.stream, 0) + 1, chain):
+        is_framed = row.body[:1] == b"m"
+        is_bad = not _holds(row, good + 1, last_of.get(row.stream, 0) + 1, chain)
+        if is_bad or (was_framed not in {None, is_framed} and not _begins(row, good, chain)):
             return Finding(good=good, head=chain, bad=(row.number, row.stream, row.sequence), met=met)
-        good, chain = row.number, row.chain
+        good, chain, was_framed = row.number, row.chain, is_framed
         last_of[row.stream] = row.sequence
         if chain == head:
             met = good
     return Finding(good=good, head=chain, bad=None, met=met)
 
 
+def _begins(row: Row, number: int, chain: str) -> bool:
+    """Tell whether a row is of RFC 8785 and names the seal that the framed chain before it ended with."""
+    if row.body[:1] == b"m":
+        return False
+    event = decoded(row.body)
+    return (event["kind"], event["data"]) == ("chain.begun", {"follows": {"number": number, "chain": chain}})
+
+
 def _holds(row: Row, number: int, sequence: int, chain: str) -> bool:
     if (row.number, row.sequence) != (number, sequence):
         return False
-    if hashlib.sha256(row.body).hexdigest() != row.hash:
+    if hashlib.sha256(row.body).hexdigest() != row.hash or _seal(row, chain) != row.chain:
         return False
-    sealed = encoded([row.number, row.stream, row.sequence, row.hash])
-    if tagged("countersign/seal/1", chain.encode(), sealed) != row.chain:
+    event = _event(row.body)
+    if event is None or (event.get("stream"), event.get("sequence")) != (row.stream, row.sequence):
         return False
+    return all(_is_hashed(event, *text) for text in row.texts) and _shows(row, event, chain)
+
+
+def _seal(row: Row, previous: str) -> str:
+    return hashlib.sha256(_sealed(row, previous)).hexdigest()
+
+
+def _sealed(row: Row, previous: str) -> bytes:
+    """Return the bytes whose hash a row's chain hash is."""
+    if row.body[:1] == b"m":
+        parts = (b"countersign/seal/1", previous.encode(), framed([row.number, row.stream, row.sequence, row.hash]))
+        return b"".join(b"%d:%s" % (len(part), part) for part in parts)
+    members = {"previous": previous, "number": row.number, "stream": row.stream, "sequence": row.sequence}
+    return encoded({**members, "hash": row.hash, "tag": "countersign/seal/2"})
+
+
+def _event(body: bytes) -> dict[str, Any] | None:
+    """Return what a body says; None where it is no event."""
     try:
-        event = decoded(row.body)
+        event = unframed(body) if body[:1] == b"m" else decoded(body)
     except (NotCanonical, UnicodeDecodeError):
-        return False
-    place = (event.get("stream"), event.get("sequence")) if isinstance(event, dict) else None
-    if place != (row.stream, row.sequence):
-        return False
-    return all(_is_digested(event, *text) for text in row.texts) and all(_shows(told, row.body) for told in row.told)
+        return None
+    if not isinstance(event, dict):
+        return None
+    return event if event.get("version") == 1 or event.get("tag") == "countersign/event/2" else None
 
 
-def _is_digested(event: dict[str, Any], name: str, salt: str, text: str) -> bool:
-    digest: Any = event["private"].get(name)
-    return bool(digest == tagged("countersign/private/1", salt.encode(), text.encode()))
+def _is_hashed(event: dict[str, Any], name: str, salt: str, text: str) -> bool:
+    if "version" in event:
+        expected = framed_hash("countersign/private/1", salt.encode(), text.encode())
+    else:
+        expected = hash_of({"salt": salt, "text": text, "tag": "countersign/private/2"})
+    return bool(event["private"].get(name) == expected)
 
 
-def _shows(told: Any, body: bytes) -> bool:
-    try:
-        return encoded(told) == body
-    except (NotCanonical, UnicodeEncodeError):
-        return False
+def _shows(row: Row, event: dict[str, Any], previous: str) -> bool:
+    """Tell whether an export shows of its row what the hashed bytes say."""
+    if row.shown is None:
+        return True
+    said = {name: value for name, value in event.items() if name != "tag"}
+    # As text, since Python takes 1, 1.0 and true for the same.
+    expected = json.dumps((said, _sealed(row, previous).decode()), sort_keys=True)
+    return json.dumps(row.shown, sort_keys=True) == expected
 
 
 def rows_of(database: sqlite3.Connection) -> Iterator[Row]:
@@ -219,8 +296,9 @@ def rows_of_export(lines: Iterable[str]) -> Iterator[Row]:
     """Give every seal with its event, from the lines of an export."""
     for line in lines:
         one = json.loads(line)
-        body = bytes.fromhex(one["body_hex"])
-        yield Row(one["number"], one["stream"], one["sequence"], one["chain"], body, one["hash"], told=(one["event"],))
+        body = (one["body"] or "").encode()
+        shown = (one["event"], one["seal"])
+        yield Row(one["number"], one["stream"], one["sequence"], one["chain"], body, one["hash"], shown=shown)
 
 
 def main(path: str, head: str | None = None) -> int:

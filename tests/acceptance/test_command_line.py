@@ -403,7 +403,7 @@ def test_export_writes_every_record(terminal: Terminal):
     assert said.code == 0
     assert [one["number"] for one in records] == list(range(1, 16))
     assert {frozenset(one) for one in records} == {
-        frozenset({"number", "stream", "sequence", "event", "body_hex", "hash", "chain"})
+        frozenset({"number", "stream", "sequence", "event", "body", "seal", "hash", "chain"})
     }
     assert "p99 is 4.1 s" not in said.out
 

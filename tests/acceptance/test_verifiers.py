@@ -4,8 +4,10 @@ T-AUD-01, 02, 03, 04 and 09: on a good trail, and on copies of it that somebody 
 """
 
 import json
+import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
@@ -23,6 +25,9 @@ from tests.acceptance import second_verifier
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.history import a_history
 from tests.acceptance.second_verifier import Finding
+from tests.fixtures.programs import required
+
+FORMAT = Path(__file__).parents[2] / "docs" / "audit-format.md"
 
 Tamper = Callable[[sqlite3.Connection], None]
 
@@ -105,8 +110,8 @@ EVENT = "(SELECT events.id FROM events JOIN seals USING (stream, sequence) WHERE
         f"UPDATE events SET hash = 'f' || substr(hash, 2, 62) || 'g' WHERE id = {EVENT}",
         "UPDATE seals SET chain = 'f' || substr(chain, 2, 62) || 'g' WHERE number = 7",
         f"UPDATE events SET body = CAST(replace(body, '2026-', '1999-') AS BLOB) WHERE id = {EVENT}",
-        f"UPDATE events SET body = CAST(body || 'n' AS BLOB) WHERE id = {EVENT}",
-        f"UPDATE events SET body = CAST(body AS TEXT) || 'n' WHERE id = {EVENT}",
+        f"UPDATE events SET body = CAST(body || ' ' AS BLOB) WHERE id = {EVENT}",
+        f"UPDATE events SET body = CAST(body AS TEXT) || ' ' WHERE id = {EVENT}",
     ],
     ids=["body", "hash", "chain", "time", "appended", "of another type"],
 )
@@ -283,18 +288,46 @@ def _leave_untold(record: dict[str, Any]) -> None:
 
 
 def _exchange_bytes(record: dict[str, Any]) -> None:
-    record["body_hex"] = record["body_hex"][:-2] + "00"
+    record["body"] = record["body"][:-1] + "0"
+
+
+def _take_the_bytes_away(record: dict[str, Any]) -> None:
+    record["body"] = None
+
+
+def _exchange_the_seal(record: dict[str, Any]) -> None:
+    record["seal"] = record["seal"].replace("seal/2", "seal/3")
 
 
 def test_an_export_that_shows_another_event_is_noticed(exported: list[dict[str, Any]]):
     """What a reader sees in a line has to be what the hashed bytes say, or that line is named."""
-    for tamper in (_lie_about, _leave_untold, _exchange_bytes):
+    for tamper in (_lie_about, _leave_untold, _exchange_bytes, _take_the_bytes_away, _exchange_the_seal):
         tampered = deepcopy(exported)
         tamper(tampered[6])
 
         found = of_export(tampered)
 
         assert (found.good, found.bad) == (6, (7, exported[6]["stream"], exported[6]["sequence"])), tamper
+
+
+def test_one_event_is_verified_by_hand(exported: list[dict[str, Any]], tmp_path: Path):
+    """The commands on the format's page, run as they stand there with jq and sha256sum, print what the page says."""
+    required(Path("/usr/bin/jq"), package="jq")
+    (tmp_path / "trail.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in exported))
+    (commands,) = re.findall(r"```sh\n(.*?)```", FORMAT.read_text(), flags=re.DOTALL)
+
+    done = subprocess.run(["/bin/sh", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    before, event = exported[5], exported[6]
+    assert done.stdout.splitlines() == [
+        f"{event['hash']}  -",
+        f"{event['chain']}  -",
+        event["hash"],
+        event["chain"],
+        event["hash"],
+        before["chain"],
+        before["chain"],
+    ]
 
 
 def test_fields_cannot_run_into_each_other():
@@ -310,7 +343,20 @@ def test_fields_cannot_run_into_each_other():
 
 @pytest.mark.parametrize(
     "data",
-    [b"i01;", b"i-0;", b"s1:ab", b"s2:a", b"s01:a", b"l1:", b"m2:s1:bns1:an", b"m1:in", b"x", b"", b"s1:\xff", b"nn"],
+    [
+        b"01",
+        b"-0",
+        b"1.0",
+        b'"a" ',
+        b"[1, 2]",
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'"\\u0061"',
+        b"x",
+        b"",
+        b'"\xff"',
+        b"[" * 9999,
+    ],
     ids=repr,
 )
 def test_neither_takes_a_second_encoding(data: bytes):

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from approvals.canonical import Value
+from approvals.canonical import LARGEST, Value
 from approvals.change.action import Target
 from approvals.policy.clauses import Clause
 
@@ -34,10 +34,10 @@ TARGETS = st.builds(
 _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     NoneType: st.none(),
     bool: st.booleans(),
-    int: st.integers(-(2**63), 2**63 - 1),
+    int: st.integers(-LARGEST, LARGEST),
     str: TEXTS,
     datetime: INSTANTS,
-    timedelta: st.timedeltas(),
+    timedelta: st.timedeltas(timedelta(days=-100_000), timedelta(days=100_000)),
     Decimal: st.decimals(allow_nan=False, allow_infinity=False, places=3),
     Target: TARGETS,
 }
@@ -79,12 +79,20 @@ def _clauses() -> st.SearchStrategy[Clause]:
     )
 
 
-_ATOMS: st.SearchStrategy[Value] = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**127) + 1, 2**127 - 1), st.text(st.characters(exclude_categories=["Cs"]))
-)
-VALUES: st.SearchStrategy[Value] = st.recursive(
-    _ATOMS,
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
-    max_leaves=8,
-)
+def values_up_to(largest: int) -> st.SearchStrategy[Value]:
+    """Return a strategy for plain values whose whole numbers are at most that large, either way."""
+    atoms: st.SearchStrategy[Value] = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-largest, largest),
+        st.text(st.characters(exclude_categories=["Cs"])),
+    )
+    return st.recursive(
+        atoms,
+        lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+        max_leaves=8,
+    )
+
+
+VALUES = values_up_to(LARGEST)
 """Whatever has a canonical form."""

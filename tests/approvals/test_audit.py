@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from approvals import framed
 from approvals.audit.events import (
     GENESIS,
     ITSELF,
@@ -23,12 +24,14 @@ from approvals.audit.events import (
     body_of,
     chain_hash,
     changed,
-    private_digest,
+    facts_of_body,
+    private_hash,
     request_stream,
+    seal_of,
     unchanged,
     verify,
 )
-from approvals.canonical import NotCanonical, decode, encode
+from approvals.canonical import NotCanonical, Value, decode, encode, hash_of
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, NOON, TICK, a_pause
 
@@ -50,7 +53,7 @@ def sealed(events: Sequence[AuditEvent], *, start: str = GENESIS) -> list[Sealed
     chain = start
     for number, event in enumerate(events, start=1):
         sequence = last[event.stream] = last.get(event.stream, 0) + 1
-        body = body_of(event, sequence=sequence, digests={})
+        body = body_of(event, sequence=sequence, private={})
         hashed = body_hash(body)
         chain = chain_hash(chain, number=number, stream=event.stream, sequence=sequence, hashed=hashed)
         records.append(
@@ -60,19 +63,19 @@ def sealed(events: Sequence[AuditEvent], *, start: str = GENESIS) -> list[Sealed
 
 
 @pytest.mark.parametrize(
-    ("digests", "is_as_written"),
+    ("hashes", "is_as_written"),
     [
-        ({"reason": private_digest("salt", "a sale")}, True),
-        ({"reason": private_digest("salt", "a fire")}, False),
-        ({"rationale": private_digest("salt", "a sale")}, False),
+        ({"reason": private_hash("salt", "a sale")}, True),
+        ({"reason": private_hash("salt", "a fire")}, False),
+        ({"rationale": private_hash("salt", "a sale")}, False),
         ({}, False),
         (None, False),
     ],
-    ids=["its digest", "another's", "under another name", "of none", "no digests at all"],
+    ids=["its hash", "another's", "under another name", "of none", "no hashes at all"],
 )
-def test_a_text_is_as_written_where_the_event_holds_its_digest(digests, is_as_written):
+def test_a_text_is_as_written_where_the_event_holds_its_hash(hashes, is_as_written):
     """Words beside the chain count as somebody's only where the chain remembers exactly them."""
-    assert Beside(name="reason", salt="salt", text="a sale").is_as_written(digests) is is_as_written
+    assert Beside(name="reason", salt="salt", text="a sale").is_as_written({"private": hashes}) is is_as_written
 
 
 def a_chain(length: int = 6) -> list[Sealed]:
@@ -81,13 +84,13 @@ def a_chain(length: int = 6) -> list[Sealed]:
 
 
 def test_the_stored_bytes_hold_the_whole_event_at_its_place():
-    """Version, kind, stream, sequence, actor, instant, data and the digests of what stands beside: nothing else."""
+    """Tag, kind, stream, sequence, actor, instant, data and the hashes of what stands beside: nothing else."""
     event = an_event(private={"reason": "not kept here"})
 
-    body = body_of(event, sequence=3, digests={"reason": "d" * 64})
+    body = body_of(event, sequence=3, private={"reason": "d" * 64})
 
     assert decode(body) == {
-        "version": 1,
+        "tag": "countersign/event/2",
         "kind": "request.voted",
         "stream": "request:esc_1",
         "sequence": 3,
@@ -103,26 +106,28 @@ def test_the_stored_bytes_hold_the_whole_event_at_its_place():
 def test_what_has_no_canonical_form_is_never_stored():
     """A float in an event's facts stops the transaction, rather than be hashed in one of several ways."""
     with pytest.raises(NotCanonical):
-        body_of(an_event(data={"share": 0.5}), sequence=1, digests={})
+        body_of(an_event(data={"share": 0.5}), sequence=1, private={})
 
 
 def test_a_private_text_is_remembered_by_salt_and_text():
-    """Both move the digest and neither runs into the other, so that a guess without the salt proves nothing."""
-    digests = {
-        private_digest("s", "tx"),
-        private_digest("st", "x"),
-        private_digest("s", "t"),
-        private_digest("", "stx"),
+    """Both move the hash and neither runs into the other, so that a guess without the salt proves nothing."""
+    hashes = {
+        private_hash("s", "tx"),
+        private_hash("st", "x"),
+        private_hash("s", "t"),
+        private_hash("", "stx"),
     }
 
-    assert len(digests) == 4
-    assert private_digest("s", "é") == sha256(b"21:countersign/private/11:s2:\xc3\xa9").hexdigest()
+    assert len(hashes) == 4
+    expected = sha256('{"salt":"s","tag":"countersign/private/2","text":"é"}'.encode()).hexdigest()
+    assert private_hash("s", "é") == expected
 
 
 def test_a_seal_links_number_place_and_hash_to_what_came_before():
     """The chain hash is made as the page says, so that a verifier written from it agrees."""
-    linked = encode([7, "pause", 3, "b" * 64])
-    expected = sha256(b"18:countersign/seal/1" + b"64:" + b"a" * 64 + b"%d:%s" % (len(linked), linked)).hexdigest()
+    place = '"sequence":3,"stream":"pause","tag":"countersign/seal/2"'
+    linked = f'{{"hash":"{"b" * 64}","number":7,"previous":"{"a" * 64}",{place}}}'
+    expected = sha256(linked.encode()).hexdigest()
 
     assert chain_hash("a" * 64, number=7, stream="pause", sequence=3, hashed="b" * 64) == expected
     assert GENESIS == "0" * 64
@@ -130,8 +135,8 @@ def test_a_seal_links_number_place_and_hash_to_what_came_before():
 
 def test_field_confusion_makes_other_bytes():
     """T-AUD-09: actor ``a`` and stream ``bc`` is not actor ``ab`` and stream ``c``, in the body and in the seal alike."""
-    one = body_of(an_event(actor="a", stream="bc"), sequence=1, digests={})
-    other = body_of(an_event(actor="ab", stream="c"), sequence=1, digests={})
+    one = body_of(an_event(actor="a", stream="bc"), sequence=1, private={})
+    other = body_of(an_event(actor="ab", stream="c"), sequence=1, private={})
 
     assert body_hash(one) != body_hash(other)
     seals = {
@@ -281,7 +286,7 @@ def test_an_event_that_left_its_stream_is_missed_there():
 def test_a_body_sealed_in_anothers_place_is_found():
     """A chain rebuilt over bodies that were swapped between streams or sequences: each body names its own place."""
     for stream, sequence in ((STREAMS[1], 1), (STREAMS[0], 2)):
-        body = body_of(an_event(stream=stream), sequence=sequence, digests={})
+        body = body_of(an_event(stream=stream), sequence=sequence, private={})
         hashed = body_hash(body)
         chain = chain_hash(GENESIS, number=1, stream=STREAMS[0], sequence=1, hashed=hashed)
         record = Sealed(number=1, stream=STREAMS[0], sequence=1, body=body, hashed=hashed, chain=chain)
@@ -300,14 +305,15 @@ def test_a_body_sealed_in_anothers_place_is_found():
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"rubbish", b"n", b"l0:", b"m0:", b"l1:" * 100_000 + b"n"], ids=lambda body: f"{body[:9]!r}"
+    "body",
+    [b"", b"rubbish", b"null", b"[]", b"{}", b"[" * 100_000, b"m0:", b"m1:" * 100_000 + b"n"],
+    ids=lambda body: f"{body[:9]!r}",
 )
 def test_a_body_that_is_no_event_is_a_fault_and_no_crash(body):
     """However a sealed body fails to be an event, the verifier names the record and goes home."""
-    hashed = body_hash(body)
-    chain = chain_hash(GENESIS, number=1, stream="pause", sequence=1, hashed=hashed)
+    record = Sealed(number=1, stream="pause", sequence=1, body=body, hashed=body_hash(body), chain="")
 
-    verdict = verify([Sealed(number=1, stream="pause", sequence=1, body=body, hashed=hashed, chain=chain)])
+    verdict = verify([replace(record, chain=hash_of(seal_of(record, previous=GENESIS)))])
 
     assert verdict.fault is not None
     assert verdict.fault.why == "the event's bytes name another place than the one it stands in"
@@ -369,8 +375,8 @@ def test_an_event_may_say_nothing_beside_its_kind():
     bare = AuditEvent(kind=Kind.PAUSE_ENDED, stream="pause", actor=ITSELF, at=NOON)
 
     assert (bare.data, bare.private) == ({}, {})
-    assert decode(body_of(bare, sequence=1, digests={})) == {
-        "version": 1,
+    assert decode(body_of(bare, sequence=1, private={})) == {
+        "tag": "countersign/event/2",
         "kind": "pause.ended",
         "stream": "pause",
         "sequence": 1,
@@ -398,5 +404,120 @@ def test_the_kinds_of_events_are_never_renamed():
         *("execution.effect", "pause.engaged", "pause.resume_asked", "pause.consented", "pause.ended", "pause.refused"),
         *("alert.firing", "alert.resolved", "card.posting", "card.posted", "card.failed", "digest.posted"),
         *("policy.loaded", "agent.token_created", "agent.token_revoked", "intake.refused", "intake.refusals_counted"),
-        "clock.stepped_back",
+        *("clock.stepped_back", "chain.begun"),
     }
+
+
+def a_chain_of_before(length: int = 3) -> list[Sealed]:
+    """Return a chain in the framed form, made as the page says of the chain of before."""
+    records: list[Sealed] = []
+    chain = GENESIS
+    for number in range(1, length + 1):
+        facts: dict[str, Value] = {
+            "version": 1,
+            "kind": "request.voted",
+            "stream": STREAMS[0],
+            "sequence": number,
+            "actor": ADA,
+        }
+        hashes = {"reason": framed.tagged_hash("countersign/private/1", b"salt", b"a sale")}
+        body = framed.encode({**facts, "at": "2026-11-20T12:00:00.000000Z", "data": {}, "private": hashes})
+        link = framed.encode([number, STREAMS[0], number, body_hash(body)])
+        chain = framed.tagged_hash("countersign/seal/1", chain.encode(), link)
+        beside = (Beside(name="reason", salt="salt", text="a sale"),)
+        records.append(
+            Sealed(
+                number=number,
+                stream=STREAMS[0],
+                sequence=number,
+                body=body,
+                hashed=body_hash(body),
+                chain=chain,
+                beside=beside,
+            )
+        )
+    return records
+
+
+def resealed(record: Sealed, *, previous: str, number: int) -> Sealed:
+    """Return *record* with the seal of another place."""
+    moved = replace(record, number=number)
+    return replace(moved, chain=hash_of(seal_of(moved, previous=previous)))
+
+
+def upgraded(before: Sequence[Sealed], **follows: object) -> list[Sealed]:
+    """Return the records of *before*, and two of the form of now; the first names the head, or what it is told to."""
+    head, number = before[-1].chain, len(before)
+    data = {"follows": {"number": number, "chain": head, **follows}}
+    begun, after = sealed(
+        [an_event(kind=Kind.CHAIN_BEGUN, stream="chain", actor=ITSELF, data=data), an_event(stream="pause")]
+    )
+    first = resealed(begun, previous=head, number=number + 1)
+    return [*before, first, resealed(after, previous=first.chain, number=number + 2)]
+
+
+def test_both_chains_are_read_as_one():
+    """What was sealed before an upgrade verifies as ever, its texts too, and a head printed then is still met."""
+    before = a_chain_of_before()
+    records = upgraded(before)
+
+    verdict = verify(records, head=before[1].chain)
+
+    assert verdict == Verdict(checked=5, head=records[-1].chain, fault=None, anchored_at=2)
+    assert verify(before) == Verdict(checked=3, head=before[-1].chain, fault=None, anchored_at=None)
+
+
+@pytest.mark.parametrize("follows", [{"number": 2}, {"chain": GENESIS}, {"more": 1}], ids=["number", "head", "more"])
+def test_a_new_chain_names_the_head_of_the_one_before(follows):
+    """Whoever cuts off the old chain's end, or puts another before the new one, cannot make the two fit."""
+    verdict = verify(upgraded(a_chain_of_before(), **follows))
+
+    assert verdict.fault == Fault(
+        number=4, stream="chain", sequence=1, why="a new chain begins here without naming the head of the one before"
+    )
+
+
+def test_a_new_chain_begins_with_nothing_else():
+    """An event of the form of now directly behind one of before is an upgrade that nobody made."""
+    before = a_chain_of_before()
+    (event,) = sealed([an_event(stream="pause")])
+
+    verdict = verify([*before, resealed(event, previous=before[-1].chain, number=4)])
+
+    assert verdict.fault is not None
+    assert (verdict.fault.number, verdict.checked) == (4, 3)
+
+
+def test_the_form_of_before_never_comes_back():
+    """After an upgrade nothing is sealed in the older form any more."""
+    (now,) = sealed([an_event(stream="pause")])
+    (before,) = a_chain_of_before(1)
+
+    verdict = verify([now, resealed(before, previous=now.chain, number=2)])
+
+    assert verdict.fault == Fault(
+        number=2,
+        stream=STREAMS[0],
+        sequence=1,
+        why="an event of the form before stands in the chain that followed it",
+    )
+
+
+def test_a_text_beside_the_chain_of_before_is_checked():
+    """A text that was changed since is named, by the hash of its own time."""
+    records = a_chain_of_before()
+    changed = replace(records[1], beside=(Beside(name="reason", salt="salt", text="a fire"),))
+
+    verdict = verify([records[0], changed, records[2]])
+
+    assert verdict.fault is not None
+    assert (verdict.fault.number, verdict.fault.why) == (2, "the reason beside the event is not what was written")
+
+
+@pytest.mark.parametrize(
+    "body", [framed.encode({"version": 2}), encode({"version": 1}), encode({"tag": "countersign/seal/2"}), encode([])]
+)
+def test_what_does_not_say_it_is_an_event_is_none(body):
+    """An object of another kind or version is never read as an event."""
+    with pytest.raises(NotCanonical):
+        facts_of_body(body)

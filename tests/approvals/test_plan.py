@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.canonical import NotCanonical, encode
+from approvals import framed
+from approvals.canonical import NotCanonical, decode, encode, tagged
 from approvals.change.action import Target
 from approvals.change.plan import (
+    FINGERPRINT,
     Bound,
     Change,
     Evidence,
@@ -23,6 +25,7 @@ from approvals.change.plan import (
     Step,
     bind,
     bound_bytes,
+    bound_facts,
     bound_of,
     bytes_hash,
     changes_of,
@@ -84,7 +87,7 @@ def test_what_binds_is_what_was_previewed_and_what_policy_adds():
 
     assert plan == Plan(
         bound=Bound(
-            schema=1,
+            schema=2,
             cluster_uid=CLUSTER_UID,
             escalation=ESCALATION,
             verb="scale",
@@ -121,13 +124,33 @@ def test_one_step_that_changes_something_is_enough():
     assert changes_of(plan.bound) == (a_change(), other, a_change())
 
 
-def test_the_fingerprint_is_the_tagged_hash_of_the_canonical_bytes():
-    """The bytes that are stored are the bytes that are hashed, under a tag of their own."""
-    data = encode(facts_of(a_bound()))
+def test_the_fingerprint_is_the_hash_of_the_bytes_that_are_stored():
+    """One object: the plan, and a tag that says what it is; so whoever has the bytes needs nothing but SHA-256."""
+    data = bound_bytes(a_bound())
 
-    framed = b"25:countersign/fingerprint/1%d:%s" % (len(data), data)
-    assert bound_bytes(a_bound()) == data
-    assert fingerprint_of(data) == sha256(framed).hexdigest()
+    assert decode(data) == {**bound_facts(a_bound()), "tag": "countersign/fingerprint/2"}
+    assert fingerprint_of(data) == sha256(data).hexdigest()
+
+
+def test_a_plan_of_before_is_still_read():
+    """What was stored in the framed encoding keeps its fingerprint, and gives its plan back."""
+    data = framed.encode(facts_of(a_bound()))
+
+    assert fingerprint_of(data) == sha256(b"25:countersign/fingerprint/1%d:%s" % (len(data), data)).hexdigest()
+    assert bound_of(data) == a_bound()
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(2**53, "number_too_large"), (-(2**53), "number_too_large"), ("\ud800", "not_unicode")]
+)
+def test_a_plan_that_no_hash_can_speak_of_is_refused(value, code):
+    """A number that some readers would change, or half a character, is refused with its own code before anybody is asked."""
+    bound = with_step(changes=(a_change(after=value),))
+
+    for hashed in (bound_bytes, lambda bound: effect_key(bound, {})):
+        with pytest.raises(Unplannable) as refusal:
+            hashed(bound)
+        assert refusal.value.code == code
 
 
 def test_the_bytes_of_a_plan_give_the_plan_back():
@@ -144,8 +167,16 @@ def test_any_plan_comes_back_from_its_bytes(bound):
 
 @pytest.mark.parametrize(
     ("data", "error"),
-    [(b"", NotCanonical), (b"n", TypeError), (b"m0:", KeyError), (bound_bytes(a_bound()) + b"n", NotCanonical)],
-    ids=["nothing", "none", "an empty mapping", "one byte too many"],
+    [
+        (b"", NotCanonical),
+        (b"[]", ValueError),
+        (b"m0:", KeyError),
+        (bound_bytes(a_bound()) + b"n", NotCanonical),
+        (encode(facts_of(a_bound())), ValueError),
+        (tagged("countersign/event/2", bound_facts(a_bound())), ValueError),
+        (tagged(FINGERPRINT, {}), KeyError),
+    ],
+    ids=["nothing", "a list", "none of before", "too long", "without its tag", "of another tag", "nothing but its tag"],
 )
 def test_bytes_that_are_no_plan_are_refused(data, error):
     """A stored plan that was tampered with is no plan."""
@@ -166,7 +197,7 @@ def shuffled(value: Any, order: random.Random) -> Any:
 @given(anything(Bound), st.randoms(use_true_random=False))
 def test_the_order_of_keys_leaves_the_fingerprint_alone(bound, order):
     """T-TOC-10: the same change said in another key order is the same change."""
-    assert fingerprint_of(encode(shuffled(facts_of(bound), order))) == print_of(bound)
+    assert fingerprint_of(tagged(FINGERPRINT, shuffled(facts_of(bound), order))) == print_of(bound)
 
 
 @FEW
@@ -177,7 +208,7 @@ def test_two_plans_share_a_fingerprint_only_if_they_are_one(one, other):
 
 
 EDITS = {
-    "schema": a_bound(schema=2),
+    "schema": a_bound(schema=3),
     "cluster": a_bound(cluster_uid="another"),
     "escalation": a_bound(escalation="esc_2"),
     "verb": a_bound(verb="restart"),
@@ -312,14 +343,16 @@ def test_another_workload_field_or_value_is_another_effect():
     assert len({effect_key(bound, WORDS) for bound in OTHER_EFFECTS.values()}) == len(OTHER_EFFECTS)
 
 
-def test_the_effect_key_is_the_tagged_hash_of_what_is_wanted():
+def test_the_effect_key_is_the_hash_of_what_is_wanted():
     """The key is stored and compared across versions, so its making is held fast."""
-    field = encode([CLUSTER_UID, ["shop", "Deployment", "checkout"], "/spec/replicas", 6])
-    one = sha256(b"20:countersign/effect/2%d:%s" % (len(field), field)).hexdigest()
-    keys = encode([one])
+    workload = '{"kind":"Deployment","name":"checkout","namespace":"shop"}'
+    what = f'"field":"/spec/replicas","tag":"countersign/effect/3","wanted":6,"workload":{workload}'
+    field = f'{{"cluster":"{CLUSTER_UID}",{what}}}'
+    one = sha256(field.encode()).hexdigest()
+    whole = f'{{"effects":["{one}"],"tag":"countersign/effects/2"}}'
 
     assert effect_keys(a_bound(), WORDS) == (one,)
-    assert effect_key(a_bound(), WORDS) == sha256(b"21:countersign/effects/1%d:%s" % (len(keys), keys)).hexdigest()
+    assert effect_key(a_bound(), WORDS) == sha256(whole.encode()).hexdigest()
 
 
 def test_the_envelope_adds_the_precondition_and_nothing_else():

@@ -152,7 +152,7 @@ def test_a_review_is_made_of_the_plan_and_the_ruling_alone():
         reasons=("Rule shop-changes asks platform.",),
         approvers=("platform or managers", "managers"),
         quorum=2,
-        short_fingerprint="54ca809dabe9",
+        short_fingerprint="4ae9e0223a92",
     )
 
 

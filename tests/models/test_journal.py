@@ -12,7 +12,7 @@ from approvals.audit.events import (
     body_hash,
     body_of,
     changed,
-    private_digest,
+    private_hash,
     request_stream,
 )
 from approvals.facts import facts_of
@@ -40,13 +40,13 @@ def rows_of(store, table):
 
 
 def test_an_event_is_stored_as_the_bytes_that_are_hashed(store):
-    """The row holds its place, its canonical bytes and their hash; the bytes hold digests where free text stood (I5)."""
+    """The row holds its place, its canonical bytes and their hash; the bytes hold hashes where free text stood (I5)."""
     with store.writing() as uow:
         uow.record(SAID)
 
     salts = {"reason": f"{1:032x}", "note": f"{2:032x}"}
-    digests = {name: private_digest(salts[name], text) for name, text in SAID.private.items()}
-    body = body_of(SAID, sequence=1, digests=digests)
+    hashes = {name: private_hash(salts[name], text) for name, text in SAID.private.items()}
+    body = body_of(SAID, sequence=1, private=hashes)
     (row,) = rows_of(store, events)
     texts = rows_of(store, untrusted_texts)
     assert (row["stream"], row["sequence"], bytes(row["body"]), row["hash"]) == (STREAM, 1, body, body_hash(body))
@@ -105,13 +105,13 @@ def test_a_story_is_told_with_what_stands_beside_it(store):
 
     (told,) = AuditBook(store.database).story(PAUSE_STREAM)
 
-    digests = {"reason": private_digest(f"{1:032x}", "checkout is on fire")}
-    body = body_of(engaged, sequence=1, digests=digests)
+    hashes = {"reason": private_hash(f"{1:032x}", "checkout is on fire")}
+    body = body_of(engaged, sequence=1, private=hashes)
     assert told == Told(record=record_of(body), number=None, body=body, texts={"reason": "checkout is on fire"})
 
 
 def test_a_text_that_was_changed_is_not_told(sqlite_store):
-    """The digest in the event tells: a story never passes off as written what somebody put there later."""
+    """The hash in the event tells: a story never passes off as written what somebody put there later."""
     with sqlite_store.writing() as uow:
         uow.record(replace(SAID, private={"rationale": "p99 is 4.1 s", "reason": "a sale"}))
         uow.finish()
@@ -163,4 +163,5 @@ def test_housekeeping_is_not_told():
         "intake.refused",
         "intake.refusals_counted",
         "clock.stepped_back",
+        "chain.begun",
     }

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
 from approvals.audit.events import Transition
-from approvals.change.image import image_hash
+from approvals.change.image import is_image
 from approvals.change.plan import Bound, Change, Preview, bound_bytes, bound_of, bytes_hash, envelope, fingerprint_of
 from approvals.errors import Clash, Forbidden, Refused, Unavailable, Unplannable, is_outage
 from approvals.identity.accounts import ServiceAccount
@@ -401,7 +401,7 @@ class Execute:
             return None
         with self.store.reading() as reading:
             image = reading.image(attempt.image)
-        if image is None or image_hash(image) != attempt.image:
+        if image is None or not is_image(image, attempt.image):
             return None
         return compare(
             image,

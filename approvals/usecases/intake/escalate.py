@@ -15,7 +15,17 @@ from datetime import datetime
 from typing import Final
 
 from approvals.canonical import Value
-from approvals.change.plan import Bound, Plan, Preview, bind, bytes_of, check_changes, effect_key, fingerprint_of
+from approvals.change.plan import (
+    Bound,
+    Plan,
+    Preview,
+    bind,
+    bound_facts,
+    bytes_of,
+    check_changes,
+    effect_key,
+    fingerprint_of,
+)
 from approvals.change.risk import Risk
 from approvals.errors import (
     Clash,
@@ -197,7 +207,7 @@ class Escalate:
             return _joined(uow, found, escalation, token)
         if not could.are_surely_enough(ruling.quorum):
             plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
-        bound = facts_of(plan.bound)
+        bound = bound_facts(plan.bound)
         data = bytes_of(bound)
         fingerprint = fingerprint_of(data)
         rendered = self.render(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request as Call
 from starlette.responses import Response
 
-from approvals.canonical import Value, encode, tagged_hash
+from approvals.canonical import LARGEST, Value, tagged_hash
 from approvals.change.plan import Bound, bound_of
 from approvals.errors import Garbled, Missing, Unauthorised
 from approvals.identity.tokens import Token
@@ -261,12 +261,14 @@ def _bound_in(reading: Reading, request: Request) -> Bound | None:
 
 def body_hash_of(value: object) -> str:
     """Return the hash of a body that :func:`models.payloads.strict_json.parse` read; order of keys and blanks do not count."""
-    return tagged_hash("countersign/body/1", encode(_canonical(value)))
+    return tagged_hash("countersign/body/2", body=_canonical(value))
 
 
 def _canonical(value: Any) -> Value:
     match value:
         case Decimal():
+            return {"number": str(value)}
+        case int() if not -LARGEST <= value <= LARGEST:
             return {"number": str(value)}
         case dict():
             return {key: _canonical(inner) for key, inner in value.items()}

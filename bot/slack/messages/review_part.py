@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from approvals.canonical import tagged_hash
-from approvals.change.plan import Change, Leaf, Redacted, json_text
+from approvals.change.plan import Change, Leaf, Redacted
 from approvals.change.risk import Risk
 from approvals.identity.people import SLACK_ACCOUNT
 from approvals.presentation.review import Rendered, Review
@@ -110,7 +110,7 @@ def draw_review(review: Review, *, revision: int = 0, named: bool = False) -> Re
 
 
 def _hash(blocks: Iterable[Block]) -> str:
-    return tagged_hash("countersign/render/1", json_text([{**block, "block_id": ""} for block in blocks]).encode())
+    return tagged_hash("countersign/render/2", blocks=[{**block, "block_id": ""} for block in blocks])
 
 
 def _facts(review: Review, block_id: str, *, named: bool) -> Block:

@@ -28,7 +28,7 @@ def test_a_known_callers_refusal_is_one_whole_event(door):
 
     (event,) = _refusals(door.world.store)
     assert event == {
-        "version": event["version"],
+        "tag": "countersign/event/2",
         "kind": "intake.refused",
         "stream": "agent:scaler",
         "sequence": 4,
