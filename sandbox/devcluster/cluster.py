@@ -147,7 +147,7 @@ def _launch(layout: Layout, programs: build.Programs, *, detached: bool) -> subp
         return subprocess.Popen(
             command,
             # Where the package is found: it need not be installed.
-            cwd=SOURCE.parent,
+            cwd=SOURCE.parents[1],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

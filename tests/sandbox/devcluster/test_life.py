@@ -35,7 +35,7 @@ input()
 _SUPERVISE_WITH_A_TAKEN_PORT = """
 import sys
 from dataclasses import replace
-from devcluster import ports, supervisor
+from sandbox.devcluster import ports, supervisor
 free, taken = ports.choose, int(sys.argv.pop(1))
 sets = iter([replace(free(), {field}=taken)])
 
@@ -67,7 +67,7 @@ def test_a_cluster_dies_with_the_process_that_started_it(tmp_path):
     """A test run killed with -9 leaves no API server behind."""
     starter = subprocess.Popen(
         [sys.executable, "-c", _START_AND_WAIT, tmp_path],
-        cwd=SOURCE.parent,
+        cwd=SOURCE.parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -113,7 +113,7 @@ def test_the_command_line_starts_reports_and_stops(tmp_path, capsys):
     directory = tmp_path / "cluster"
     command = [sys.executable, "-m", "sandbox.devcluster", "start", "--dir", str(directory)]
 
-    started = subprocess.run(command, cwd=SOURCE.parent, capture_output=True, text=True, check=True)
+    started = subprocess.run(command, cwd=SOURCE.parents[1], capture_output=True, text=True, check=True)
     state = _read(directory)
     try:
         assert command_line.main(["start", "--dir", str(directory)]) == 0
