@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import decision, idle, intake, pausing, refusals, spending, start, sweep
+from benchmarks import checking, decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, show
 from benchmarks.places import Place, file_system_of, postgresql_place, scratch, sqlite_place
 from tests.fixtures.postgres import BINARIES, PACKAGE
@@ -35,6 +35,7 @@ class Part(StrEnum):
     SWEEP = "sweep"
     PAUSING = "pausing"
     START = "start"
+    CHECKS = "checks"
     IDLE = "idle"
 
 
@@ -89,6 +90,8 @@ def _measured(
         if part in parts:
             for place in places:
                 yield from measure(place)
+    if Part.CHECKS in parts:
+        yield from checking.measure(checking.Sizes(), folder / "cluster", said)
     if Part.IDLE in parts:
         yield from idle.measure(places, idle.Sizes(seconds=idle_seconds), folder / "idle", said)
 

@@ -1,4 +1,4 @@
-"""The idle service: how much memory ``countersign serve`` holds after a while of nothing, and what it has loaded.
+"""The idle service: how soon ``countersign serve`` listens, what it weighs after a while of nothing, and what it has loaded.
 
 Workspace and cluster stand in another process, so that what is weighed is the service alone. Beside it stands what a process
 weighs that has only imported the same libraries: what is left over is ours.
@@ -25,6 +25,8 @@ from tests.waiting import wait_until
 
 PART: Final = "idle serve"
 AT_MOST_MB: Final = 180.0
+DOORS_WITHIN_S: Final = 3.0
+"""From the start of the process until the API listens, on the demo's policy."""
 NEVER_LOADED: Final = ("alembic", "matplotlib")
 """One is for upgrades, the other for pictures: neither has to be in memory day and night."""
 
@@ -54,6 +56,8 @@ class _Service:
     process: subprocess.Popen[bytes]
     loaded: Path
     """Where it writes what it has loaded, when it is asked."""
+    doors_s: float
+    """How long after its start the API listened."""
 
 
 @contextmanager
@@ -68,6 +72,7 @@ def _serving(place: Place, folder: Path) -> Iterator[_Service]:
         with (folder / SETTINGS).open("a", encoding="utf-8") as settings:
             settings.write(f"COUNTERSIGN_DATABASE_URL={place.new_database()}\n")
         loaded, log = folder / "loaded", folder / "serve.log"
+        started = time.monotonic()
         service = stack.enter_context(
             _running(
                 [sys.executable, "-m", "benchmarks.weighed", "serve", str(loaded)],
@@ -75,14 +80,21 @@ def _serving(place: Place, folder: Path) -> Iterator[_Service]:
                 COUNTERSIGN_SETTINGS=str(folder / SETTINGS),
             )
         )
-        wait_until(lambda: _says_it_runs(service, log), what=f"serve runs (log: {log})", within_s=_STARTS_WITHIN_S)
-        yield _Service(store=place.name, process=service, loaded=loaded)
+        listens = _wait_for("api.listens", service, log)
+        _wait_for("service.runs", service, log)
+        yield _Service(store=place.name, process=service, loaded=loaded, doors_s=listens - started)
 
 
-def _says_it_runs(process: subprocess.Popen[bytes], log: Path) -> bool:
-    said = log.read_text(encoding="utf-8", errors="replace")
-    assert process.poll() is None, said
-    return "service.runs" in said
+def _wait_for(word: str, process: subprocess.Popen[bytes], log: Path) -> float:
+    """Return the instant, as :func:`time.monotonic` tells it, at which the service's log says *word*."""
+
+    def is_said() -> bool:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        assert process.poll() is None, text
+        return word in text
+
+    wait_until(is_said, what=f"serve says {word} (log: {log})", within_s=_STARTS_WITHIN_S)
+    return time.monotonic()
 
 
 @contextmanager
@@ -129,6 +141,14 @@ def _weighed(service: _Service) -> Iterable[Figure]:
         unit="MB",
         at_most=AT_MOST_MB,
         beside=f"{bare:.0f} MB for the bare imports",
+    )
+    yield Figure(
+        part=PART,
+        store=service.store,
+        what="its doors stand",
+        measured=spread_of([service.doors_s]),
+        unit="s",
+        at_most=DOORS_WITHIN_S,
     )
     yield Figure(
         part=PART,

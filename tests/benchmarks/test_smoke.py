@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks import decision, idle, intake, pausing, refusals, spending, start, sweep
+from benchmarks import checking, decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, measured_text, show
 from benchmarks.places import POSTGRESQL, SQLITE, Place, postgresql_place, sqlite_place
 from benchmarks.timing import Spread, compared, percentile, spread_of
@@ -64,10 +64,12 @@ def test_each_part_measures_something_on_each_store(place: Place, part):
 def test_the_idle_service_is_weighed_in_a_process_of_its_own(tmp_path):
     """`serve` runs against stand-ins in another process, and what it must not load it has not loaded."""
     with sqlite_place(tmp_path) as place:
-        memory, never = idle.measure([place], idle.Sizes(seconds=0.1), tmp_path / "idle", quiet)
+        memory, doors, never = idle.measure([place], idle.Sizes(seconds=0.1), tmp_path / "idle", quiet)
 
     assert (memory.unit, memory.at_most) == ("MB", 180.0)
     assert memory.measured.middle > 20
+    assert (doors.unit, doors.at_most) == ("s", 3.0)
+    assert 0 < doors.measured.middle < 60
     assert never.measured == Spread(least=0.0, middle=0.0, most=0.0)
 
 
@@ -78,6 +80,17 @@ def test_the_start_of_a_command_is_weighed_by_its_processor_time(place: Place, t
 
     assert [(one.what, one.at_most) for one in found] == [("countersign --help", 0.25), ("countersign status", 0.6)]
     assert all(0 < one.measured.middle < 60 for one in found)
+
+
+def test_the_checks_of_a_cluster_are_counted_and_timed(tmp_path):
+    """They find nothing in a cluster that is as our manifests make it; calls and seconds have a bar each."""
+    calls, seconds = checking.measure(checking.Sizes(agents=1, namespaces=2, delay_s=0.0), tmp_path, quiet)
+
+    accounts, lists, tried, bot, inspector = 2 * 4, 7, 4, 2 + 4, 2
+    asked = 3 * accounts + lists + tried + bot + inspector
+    assert (calls.measured.middle, calls.unit, calls.at_most) == (asked, "calls", 2500)
+    assert (seconds.unit, seconds.at_most) == ("s", 20.0)
+    assert 0 < seconds.measured.middle < 60
 
 
 def test_a_spread_is_least_median_and_most():
