@@ -12,7 +12,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine, event
 
 from models.engine.database import SQLITE, address, check_driver, check_file, make_private, place_of, sqlite_file
 from models.engine.faults import translated
@@ -70,8 +70,16 @@ def migration_config() -> Config:
     """Return Alembic's settings: where the revisions lie, and the tables to compare with or to draft from."""
     config = Config(stdout=StringIO())  # What Alembic reports of its own accord is nobody's to read.
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    config.attributes["metadata"] = metadata
+    config.attributes["metadata"] = _on_both_engines()
     return config
+
+
+def _on_both_engines() -> MetaData:
+    """Return the tables, their partial indexes with the same condition on PostgreSQL as on SQLite."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]
+    return metadata
 
 
 def _scripts() -> Path:

@@ -49,9 +49,12 @@ def _known(column: str, values: type[StrEnum | IntEnum]) -> CheckConstraint:
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Return an index over the rows that *where* picks: small, however long the history grows."""
+    """Return an index over the rows that *where* picks: small, however long the history grows.
+
+    For PostgreSQL the condition is added by :mod:`models.schema.migrate`: naming it here loads all of that engine's drivers.
+    """
     condition: ColumnElement[bool] = literal_column(where)
-    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+    return Index(name, *columns, unique=unique, sqlite_where=condition)
 
 
 def _one_row() -> CheckConstraint:
