@@ -5,10 +5,13 @@ checks of channels and clusters run beside it and take out what they concern (:m
 """
 
 import asyncio
+import os
+import platform
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from approvals.audit.events import ITSELF
-from approvals.errors import Refused, Unavailable
+from approvals.errors import Unavailable
 from approvals.policy.policy import Environment, Policy
 from approvals.presentation.digest import WeeklyDigest
 from approvals.usecases.people.expire import STEP_WORTH_TELLING
@@ -26,6 +29,7 @@ from bot.checks.environment_checks import EnvironmentChecks
 from bot.checks.fence_watch import WATCHED, FenceWatch
 from bot.checks.headcounts import Headcounts
 from bot.checks.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
+from bot.duties import Duties, LedPoster
 from bot.health.legs import Leg, Part, Readiness
 from bot.intake.deps import Deps
 from bot.intake.http.wire import IntakeServer, check_listen
@@ -34,16 +38,17 @@ from bot.observe.metrics import Metrics
 from bot.observe.tick_reports import SEAL, TickReports, leg_of
 from bot.outbox.delivery import Detail
 from bot.outbox.digests import DigestPost
+from bot.outbox.orphans import Orphans
 from bot.outbox.relay import Relay
 from bot.outbox.standstills import Standstills
 from bot.outbox.unseen import WatchUnseen
 from bot.parts import Verbs
+from bot.runtime.leader import Leadership
 from bot.runtime.mishaps import LoggedMishaps
 from bot.runtime.pools import standard_pools
 from bot.runtime.pulse import BEAT_SECONDS, Pulse
 from bot.runtime.scheduler import Scheduler, Tick, Weekly
 from bot.runtime.service import STARTING_SECONDS, Service
-from bot.runtime.under_lock import UnderLock
 from bot.runtime.worker import Worker
 from bot.settings import Transport
 from bot.slack.inbound.acting import Acting
@@ -71,8 +76,9 @@ from models.outbox.digests import Digests
 from models.outbox.policy_redraws import PolicyRedraws
 from models.outbox.redraws import Redraws
 from models.outbox.thread_lines import ThreadLines
+from models.store.fence import Lease
 from models.store.heartbeats import Heartbeats
-from models.store.worker_lock import WorkerLock, worker_lock
+from models.store.leases import Leases, leases_of
 
 if TYPE_CHECKING:
     from bot.app import Application
@@ -94,11 +100,11 @@ POLICY_SECONDS: Final = 10.0
 class Serving:
     """One process's service, put together."""
 
-    def __init__(self, application: "Application", at_start: Checked, lock: WorkerLock) -> None:
+    def __init__(self, application: "Application", at_start: Checked, leases: Leases) -> None:
         """Put everything together over the application's parts; nothing runs yet."""
         self._application = application
         self._slack = application.required_slack()
-        self._lock = lock
+        self._leases = leases
         self._clock_behind = timedelta(0)
         self._server: IntakeServer | None = None
         self.legs = application.legs
@@ -141,7 +147,9 @@ class Serving:
             again=self._check_again,
         )
         self.cards = Cards(application.store)
-        self.lines = ThreadLines(application.store)
+        posting = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
+        self._poster = SlackPoster(posting, monotonic=time.monotonic)
+        """The process's own, however often it leads: Slack's pace does not begin anew."""
 
     @classmethod
     @contextmanager
@@ -152,13 +160,13 @@ class Serving:
         Slack that cannot be reached is asked again.
 
         Raises:
-            Clash: Another process serves this database.
+            Clash: Another process serves this database, which is a SQLite file.
             Malformed: A setting or the policy cannot be right.
         """
         check_listen(application.settings.host, tls_in_front=application.settings.tls_in_front)
         slack = application.required_slack()
         policy = application.policies.current()
-        with worker_lock(application.settings.database_url) as lock:
+        with leases_of(application.settings.database_url, holder=_this_process()) as leases:
             with application.store.reading() as reading:
                 reading.epoch()  # The store and its schema come before anybody outside is asked.
             web = client(slack.bot_token, slack.api_url, timeout_seconds=STARTING_SLACK_SECONDS)
@@ -168,17 +176,23 @@ class Serving:
                 yield None
                 return
             application.verbs.adopt(policy, application.policies.text(), by=ITSELF)
-            yield cls(application, checked, lock)
+            yield cls(application, checked, leases)
 
     async def run(self, ready: Callable[[str], Awaitable[None]] | None = None) -> None:
         """Run until the process is told to end; *ready* is given the API's address when everything runs.
 
         Raises:
-            Clash: The worker lock was lost, and another process holds it by now; everything has stopped in good order.
-            Unavailable: The worker lock was lost, and the database stayed out of reach; likewise.
+            Unavailable: The database stayed out of reach; everything has stopped in good order.
         """
         settings, ended, loop = self._application.settings, asyncio.Event(), asyncio.get_running_loop()
-        under_lock = UnderLock(self._lock, monotonic=time.monotonic, end=lambda: loop.call_soon_threadsafe(ended.set))
+        leadership: Leadership[Duties[Message]] = Leadership(
+            self._leases,
+            duties=lambda lease: self._duties(lease, check=partial(leadership.check, lease)),
+            monotonic=time.monotonic,
+            legs=self.legs,
+            end=lambda: loop.call_soon_threadsafe(ended.set),
+        )
+        self._application.cluster.writes_until = lambda: leadership.trusted_until
         intake = Intake(self._deps())
         opening = self._opening()
         if self._slack.transport is Transport.HTTP:
@@ -187,12 +201,12 @@ class Serving:
         service = Service(
             api=server,
             slack=opening,
-            scheduler=self._scheduler(under_lock),
+            scheduler=self._scheduler(leadership),
+            leader=leadership,
             pools=self.pools,
             expire=self._catch_up,
             ready=partial(_tell, ready, server),
         )
-        self.legs.good(Part.WORKER_LOCK)
         self.legs.good(Part.POLICY)
         await asyncio.to_thread(self.pulse.beat)
         self._cover(self._application.policies.current())
@@ -204,8 +218,8 @@ class Serving:
             self.watching.close()
             self.cluster_watch.close()
             await asyncio.to_thread(self.pulse.stop)
-        if under_lock.given_up is not None:
-            raise under_lock.given_up
+        if leadership.given_up is not None:
+            raise leadership.given_up
 
     def _deps(self) -> Deps:
         verbs = self.verbs
@@ -265,76 +279,90 @@ class Serving:
         web = async_client(None, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
         return Sockets(app, app_token=self._slack.app_token or "", client=web, report=self.legs)
 
-    def _scheduler(self, under_lock: UnderLock) -> Scheduler:
-        store = self._application.store
-        web = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=POSTING_SECONDS)
-        poster = SlackPoster(web, monotonic=time.monotonic)
-        relay = Relay(
-            store=store,
-            cards=self.cards,
-            lines=self.lines,
-            painter=SlackPainter(self._application.policies),
-            poster=poster,
-            journey=self.metrics,
-            failed=self.metrics.failed,
+    def _duties(self, lease: Lease, *, check: Callable[[], None]) -> Duties[Message]:
+        """Return what is done under *lease*: whatever it writes is fenced by it, and nothing is sent where *check* raises."""
+        store = self._application.store.under(lease)
+        verbs = replace(self.verbs, store=store)
+        poster = LedPoster(poster=self._poster, check=check)
+        cards = Cards(store)
+        worker = Worker(store=store, execute=verbs.execute, pool=self.pools.cluster, failed=self.metrics.failed)
+        return Duties(
+            execute=worker.tick,
+            relay=Relay(
+                store=store,
+                cards=cards,
+                lines=ThreadLines(store),
+                painter=SlackPainter(self._application.policies),
+                poster=poster,
+                journey=self.metrics,
+                failed=self.metrics.failed,
+                hand_over=Orphans(self.cards).hand_over,
+            ).step,
+            seal=Sealer(store.database).seal,
+            digests=DigestPost(
+                store=store,
+                policies=self._application.policies,
+                book=AuditBook(store.database),
+                digests=Digests(store),
+                poster=poster,
+                draw=_drawn_digest,
+                failed=self.metrics.failed,
+            ),
+            say_standstills=Standstills(
+                self._application.clearances,
+                poster,
+                policy=self._application.policies.current,
+                draw=standstill_message,
+                now=clock.utc_now,
+                failed=self.metrics.failed,
+            ),
+            follow_revocations=verbs.follow_revocations,
+            show_pauses=Redraws(store),
+            show_policy=PolicyRedraws(store, self._application.policies),
+            ask_for_resumes=verbs.ask_for_resumes,
+            watch_unseen=WatchUnseen(cards=cards, count=self.metrics.unseen),
+            count_people=self._headcounts(verbs),
+            worker=worker,
         )
-        worker = Worker(store=store, execute=self.verbs.execute, pool=self.pools.cluster, failed=self.metrics.failed)
-        digests = DigestPost(
-            store=store,
-            policies=self._application.policies,
-            book=AuditBook(store.database),
-            digests=Digests(store),
-            poster=poster,
-            draw=_drawn_digest,
-            failed=self.metrics.failed,
-        )
-        standstills = Standstills(
-            self._application.clearances,
-            poster,
-            policy=self._application.policies.current,
-            draw=standstill_message,
-            now=clock.utc_now,
-            failed=self.metrics.failed,
-        )
+
+    def _scheduler(self, leading: Leadership[Duties[Message]]) -> Scheduler:
+        """Return what ticks: what one process alone may do is left out where this one does not lead."""
+        only = leading.only
         ticks = (
             Tick(name="expire", seconds=1.0, run=self.verbs.expire),
-            Tick(name="follow revocations", seconds=1.0, run=self.verbs.follow_revocations),
-            Tick(name="show pauses", seconds=1.0, run=Redraws(store)),
-            Tick(name="show another policy", seconds=1.0, run=PolicyRedraws(store, self._application.policies)),
-            Tick(name="execute", seconds=0.5, run=under_lock.only(worker.tick)),
-            Tick(name="relay", seconds=0.3, run=under_lock.only(relay.step)),
-            Tick(name=SEAL, seconds=1.0, run=under_lock.only(Sealer(store.database).seal)),
-            Tick(
-                name="watch for unseen questions",
-                seconds=5.0,
-                run=WatchUnseen(cards=self.cards, count=self.metrics.unseen),
-            ),
-            Tick(name="ask for resumes", seconds=5.0, run=self.verbs.ask_for_resumes),
+            Tick(name="follow revocations", seconds=1.0, run=only(lambda duties: duties.follow_revocations())),
+            Tick(name="show pauses", seconds=1.0, run=only(lambda duties: duties.show_pauses())),
+            Tick(name="show another policy", seconds=1.0, run=only(lambda duties: duties.show_policy())),
+            Tick(name="execute", seconds=0.5, run=only(lambda duties: duties.execute())),
+            Tick(name="relay", seconds=0.3, run=only(lambda duties: duties.relay())),
+            Tick(name=SEAL, seconds=1.0, run=only(lambda duties: duties.seal())),
+            Tick(name="watch for unseen questions", seconds=5.0, run=only(lambda duties: duties.watch_unseen())),
+            Tick(name="ask for resumes", seconds=5.0, run=only(lambda duties: duties.ask_for_resumes())),
             Tick(name="beat", seconds=BEAT_SECONDS, run=self.pulse.beat),
-            Tick(name="watch", seconds=5.0, run=partial(self._watch, under_lock)),
+            Tick(name="watch", seconds=5.0, run=self._watch),
             Tick(name="check", seconds=1.0, run=self._check),
             Tick(name="look at clusters", seconds=CLUSTER_SECONDS, run=self.cluster_watch.look),
             Tick(name="look at Slack", seconds=SLACK_SECONDS, run=self.slack_watch.look),
-            Tick(name="say what stands still", seconds=5.0, run=under_lock.only(standstills)),
+            Tick(name="say what stands still", seconds=5.0, run=only(lambda duties: duties.say_standstills())),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
-            Tick(name="count people", seconds=60.0, run=self._headcounts()),
-            Tick(name="catch up with digests", seconds=60.0, run=under_lock.only(digests.catch_up)),
+            Tick(name="count people", seconds=60.0, run=only(lambda duties: duties.count_people())),
+            Tick(name="catch up with digests", seconds=60.0, run=only(lambda duties: duties.digests.catch_up())),
         )
         for tick in ticks:
             self.legs.expect(*leg_of(tick.name), within=max(SILENT_AFTER, timedelta(seconds=10 * tick.seconds)))
         reports = TickReports(self.legs, self.metrics)
-        return Scheduler(ticks, self._weeklies(digests, under_lock), reports=reports)
+        return Scheduler(ticks, self._weeklies(leading), reports=reports)
 
-    def _headcounts(self) -> Headcounts:
+    def _headcounts(self, verbs: Verbs) -> Headcounts:
         return Headcounts(
-            self.verbs.count_people,
+            verbs.count_people,
             policies=self._application.policies,
             monotonic=time.monotonic,
             show=self.metrics.short_of_people,
             legs=self.legs,
         )
 
-    def _weeklies(self, digests: DigestPost[Message], under_lock: UnderLock) -> Iterable[Weekly]:
+    def _weeklies(self, leading: Leadership[Duties[Message]]) -> Iterable[Weekly]:
         for environment in self._application.policies.current().environments.values():
             schedule = environment.digest
             yield Weekly(
@@ -343,7 +371,7 @@ class Serving:
                 hour=schedule.hour,
                 minute=schedule.minute,
                 zone=environment.zone,
-                run=under_lock.only(partial(digests.post, environment.name)),
+                run=leading.only(partial(_post_digest, environment.name)),
             )
 
     def _catch_up(self) -> int:
@@ -351,14 +379,8 @@ class Serving:
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
         return self.verbs.expire()
 
-    def _watch(self, under_lock: UnderLock) -> None:
-        """Look at what everything else rests on: that no other process serves this database by now, and the clock."""
-        try:
-            under_lock.watch()
-        except Refused as error:
-            self.legs.failing(Part.WORKER_LOCK, code=error.cause_code, why=error.for_operators)
-            raise
-        self.legs.good(Part.WORKER_LOCK)
+    def _watch(self) -> None:
+        """Look at the clock that everything else rests on."""
         self._clock_behind = self.verbs.expire.watch_clock(known=self._clock_behind)
         if self._clock_behind > STEP_WORTH_TELLING:
             why = (
@@ -423,6 +445,15 @@ async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeSe
     log.info("api.listens", address=address)
     if ready is not None:
         await ready(address)
+
+
+def _this_process() -> str:
+    """Return a name that no other process has, and by which an operator finds it."""
+    return f"{platform.node() or 'this machine'}:{os.getpid()}:{clock.new_salt()[:8]}"
+
+
+def _post_digest(environment: str, duties: Duties[Message]) -> None:
+    duties.digests.post(environment)
 
 
 def _say(findings: Iterable[tuple[str, bool]]) -> None:

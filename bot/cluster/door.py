@@ -52,6 +52,10 @@ WRITING: Final = Times(connect=2.0, read=15.0, whole=15.0)
 """For the write: the longer we wait for the answer, the less often it is lost; a worker's lease has to outlast it."""
 
 
+def _without_end() -> float:
+    return float("inf")
+
+
 def _unreported(source: Source, wrong: Obstacle | None) -> None:
     """Tell nobody: whoever asks for something is told by the refusal."""
     del source, wrong
@@ -93,6 +97,8 @@ class KubernetesCluster:
         self._asking_times = asking_times
         self._writing_times = writing_times
         self._tokens = Cache(now)
+        self.writes_until: Callable[[], float] = _without_end
+        """Returns until when, as :func:`time.monotonic` tells it, a write may begin to leave: while this process leads."""
 
     @raises_only(Unplannable)
     def preview(
@@ -137,7 +143,7 @@ class KubernetesCluster:
         Raises:
             TypeError: *credential* is none of this door's; nothing was sent.
         """
-        leave_by = monotonic() + within.total_seconds()
+        leave_by = min(monotonic() + within.total_seconds(), self.writes_until())
         del environment
         if not isinstance(credential, Minted):
             raise TypeError("the credential is not one of this door's")

@@ -41,6 +41,7 @@ from bot.outbox.delivery import (
 )
 from models.outbox.cards import Cards, Task
 from models.outbox.thread_lines import Line, ThreadLines
+from models.store.fence import LeaseLost
 from models.store.tables import Precedence
 
 M = TypeVar("M")
@@ -76,8 +77,21 @@ class Relay(Generic[M]):
         poster: Poster[M],
         journey: Journey,
         failed: Callable[[str], None],
+        hand_over: Callable[[str, str, str | None], None],
     ) -> None:
-        """Keep what it reads, draws and sends with; *failed* is told whenever something nobody foresaw comes of a message."""
+        """Keep what it reads, draws and sends with.
+
+        Args:
+            store: What is read.
+            cards: The state of all cards, and
+            lines: of all threads, written under the lease.
+            painter: Draws.
+            poster: Sends.
+            journey: Is told of each step of a card.
+            failed: Is told whenever something nobody foresaw comes of a message.
+            hand_over: Is told the subject, the channel and, of a post, the timestamp of what was sent while the lease went to
+                another process.
+        """
         self._store = store
         self._cards = cards
         self._lines = lines
@@ -85,6 +99,7 @@ class Relay(Generic[M]):
         self._poster = poster
         self._journey = journey
         self._failed = failed
+        self._hand_over = hand_over
         self._faults: Counter[tuple[str, str]] = Counter()
         self._calls = 0
         self._talkative: frozenset[str] = frozenset()
@@ -119,6 +134,8 @@ class Relay(Generic[M]):
         )
         try:
             return self._show(task, pace)
+        except LeaseLost:
+            raise  # Nothing more is ours to do, nor to write down.
         except Unavailable as error:
             # Where the store still does not answer, writing this down raises, and the tick says that once for all cards.
             self._cards.failed(task, reason="unforeseen", permanent=False, may_have_arrived=True)
@@ -204,7 +221,11 @@ class Relay(Generic[M]):
         except Undelivered as error:
             return self._refused(task, error)
         self._journey.reached(Milestone.CARD_SENT, task.subject)
-        self._cards.posted(task, ts)
+        try:
+            self._cards.posted(task, ts)
+        except LeaseLost:
+            self._hand_over(task.subject, task.channel, ts)
+            raise
         self._journey.reached(Milestone.CARD_POSTED, task.subject)
         return 1
 
@@ -214,6 +235,14 @@ class Relay(Generic[M]):
         A copy that cannot be changed any more is forgotten too, and then even a closed card is posted again, so that what it
         says is not the last word.
         """
+        try:
+            return self._update_all(task, message, pace)
+        except LeaseLost:
+            # It may have reached the workspace after the update of whoever leads now, and then shows what is over.
+            self._hand_over(task.subject, task.channel, None)
+            raise
+
+    def _update_all(self, task: Task, message: M, pace: Pace) -> int | None:
         updated, stuck = 0, False
         for ts in task.refs:
             if not self._poster.may_update(pace):
@@ -257,6 +286,8 @@ class Relay(Generic[M]):
         pace = _pace(informs=first.informs, failed=bool(first.failures), crowd=first.channel in crowded)
         try:
             return self._tell(lines, pace)
+        except LeaseLost:
+            raise
         except Unavailable as error:
             self._lines.failed(first, permanent=False)
             log.warning("thread.waits", subject=first.subject, channel=first.channel, why=error.for_operators)

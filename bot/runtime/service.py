@@ -32,6 +32,18 @@ class Api(Protocol):
     """Set to end it."""
 
 
+class Leader(Protocol):
+    """What one process alone may do, and whether it is this one."""
+
+    def start(self) -> None:
+        """Begin to ask for it."""
+        ...
+
+    def stop(self) -> None:
+        """Let what is under way end, and leave it to another."""
+        ...
+
+
 class SlackDoor(Protocol):
     """The approvers' door."""
 
@@ -51,6 +63,7 @@ class Service:
     api: Api
     slack: SlackDoor
     scheduler: Scheduler
+    leader: Leader
     pools: Pools
     expire: Callable[[], object]
     ready: Callable[[], Awaitable[None]]
@@ -73,6 +86,7 @@ class Service:
         api = asyncio.create_task(self.api.serve())
         try:
             await self.slack.open()
+            await asyncio.to_thread(self.leader.start)
             self.scheduler.start()
             log.info("service.runs")
             await self.ready()
@@ -80,7 +94,11 @@ class Service:
         finally:
             log.info("service.stops")
             self.api.should_exit = True
-            await self.slack.close()
-            await asyncio.to_thread(self.scheduler.stop)
+            await asyncio.gather(self.slack.close(), asyncio.to_thread(self._stand_down))
             await api  # what was accepted is answered before the threads that answer it end
             await asyncio.to_thread(self.pools.close)
+
+    def _stand_down(self) -> None:
+        """End the ticks, and then let another process lead at once: it need not wait for our callers to be answered."""
+        self.scheduler.stop()
+        self.leader.stop()

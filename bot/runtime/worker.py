@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Lock
+from threading import Condition
 from typing import Final, Protocol
 
 import structlog
@@ -43,7 +43,7 @@ class Worker:
         self._execute = execute
         self._pool = pool
         self._failed = failed
-        self._lock = Lock()
+        self._lock = Condition()
         self._in_hand: set[str] = set()
         self._set_back: set[str] = set()
         """Those whose last look could not be finished."""
@@ -54,6 +54,11 @@ class Worker:
             due = reading.due_executions(limit=2 * AT_ONCE)
         for execution_id in due:
             self._hand_out(execution_id)
+
+    def settle(self, seconds: float) -> bool:
+        """Return when nothing is in hand any more, or after *seconds*; whether nothing is. Nothing is handed out meanwhile."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._in_hand, seconds)
 
     def _hand_out(self, execution_id: str) -> None:
         with self._lock:
@@ -104,3 +109,4 @@ class Worker:
     def _put_down(self, execution_id: str) -> None:
         with self._lock:
             self._in_hand.discard(execution_id)
+            self._lock.notify_all()

@@ -13,10 +13,10 @@ from typing import Final
 from sqlalchemy import Connection, Row, Text, and_, bindparam, cast, exists, func, insert, select, text
 
 from approvals.audit.events import GENESIS, chain_hash
+from models.engine.advisory import advisory_key
 from models.engine.columns import NUMBER
 from models.engine.database import Database
 from models.store.tables import events, seals
-from models.store.unit_of_work import advisory_key
 
 BATCH: Final = 500
 """How many events one transaction seals: a few milliseconds' work."""

@@ -35,6 +35,10 @@ PATIENCE: Final = 5.0
 STATEMENT_SECONDS: Final = 10
 """The longest that one statement may take on PostgreSQL; none of ours takes a tenth of it."""
 
+IDLE_WRITER_SECONDS: Final = 3
+"""How long a writer on PostgreSQL may do nothing inside its transaction. Nobody does on purpose: such a process was stopped. A
+pause that waits for its locks waits for :data:`PATIENCE` at most, so the server ends it before that."""
+
 CONNECTIONS: Final = 8
 """Connections for readers of one process, and as many for its ordinary writers."""
 
@@ -348,7 +352,7 @@ def _open_postgresql(url: URL) -> Database:
     return Database(
         url=url,
         readers={lane: _postgresql_readers(url, connections=number) for lane, number in _CONNECTIONS.items()},
-        writers={lane: _postgresql_engine(url, connections=number) for lane, number in _CONNECTIONS.items()},
+        writers={lane: _postgresql_writers(url, connections=number) for lane, number in _CONNECTIONS.items()},
         lanes=None,
     )
 
@@ -373,6 +377,11 @@ def _postgresql_readers(url: URL, *, connections: int) -> Engine:
     )
     _begin_with(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     return readers
+
+
+def _postgresql_writers(url: URL, *, connections: int) -> Engine:
+    idle = str(IDLE_WRITER_SECONDS * 1000)
+    return _postgresql_engine(url, connections=connections, idle_in_transaction_session_timeout=idle)
 
 
 def _postgresql_engine(

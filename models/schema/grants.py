@@ -36,6 +36,7 @@ CHANGES: Final[Mapping[Table, Iterable[str]]] = {
     tables.clock_floor: ("at",),
     tables.digests: ("first", "last", "begun_at", "posted_at", "ts"),
     tables.gate: ("epoch",),
+    tables.leases: ("holder", "generation", "held_until"),
     tables.heartbeats: ("started_at", "seen_at", "stopped_at", "legs"),
     tables.message_refs: ("lost_at",),
     tables.streams: ("last",),

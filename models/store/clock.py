@@ -19,9 +19,10 @@ HostClock = Callable[[], datetime]
 """Returns the host's instant, aware."""
 
 _FLOOR: Final = Prepared(select(clock_floor.c.at), columns=[clock_floor.c.at])
-_SERVER_MICROSECONDS: Final = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, NUMBER)
+SERVER_MICROSECONDS: Final = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, NUMBER)
+"""PostgreSQL's own instant, in microseconds: when it is asked for, not when the transaction began."""
 _SERVER: Final = Prepared(
-    select(_SERVER_MICROSECONDS, clock_floor.c.at), columns=[_SERVER_MICROSECONDS, clock_floor.c.at]
+    select(SERVER_MICROSECONDS, clock_floor.c.at), columns=[SERVER_MICROSECONDS, clock_floor.c.at]
 )
 _RAISE: Final = (
     update(clock_floor).where(clock_floor.c.at < bindparam("instant", type_=INSTANT)).values(at=bindparam("instant"))

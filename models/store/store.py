@@ -12,6 +12,7 @@ from datetime import datetime
 from approvals.ports.store import Lane
 from models.engine.database import Database
 from models.store.clock import HostClock, StoreClock
+from models.store.fence import Lease
 from models.store.journal import NewSalt
 from models.store.reading import SqlReading
 from models.store.unit_of_work import SqlUnitOfWork
@@ -20,17 +21,30 @@ from models.store.unit_of_work import SqlUnitOfWork
 class SqlStore:
     """Remembers everything in one database."""
 
-    def __init__(self, database: Database, *, host_clock: HostClock, new_salt: NewSalt) -> None:
+    def __init__(
+        self, database: Database, *, host_clock: HostClock, new_salt: NewSalt, lease: Lease | None = None
+    ) -> None:
         """Keep where everything is.
 
         Args:
             database: The database, migrated.
             host_clock: Returns the host's instant; it decides on SQLite only.
             new_salt: Returns a fresh salt for each free text.
+            lease: Without which nothing is written; None where no lease is needed.
         """
         self.database = database
+        self._host_clock = host_clock
         self._clock = StoreClock(host_clock)
         self._new_salt = new_salt
+        self._lease = lease
+
+    def under(self, lease: Lease) -> "SqlStore":
+        """Return the same store for whoever holds *lease*: nothing it writes is kept once the lease has gone to another.
+
+        On SQLite only one process serves, and the lock on its file is the fence.
+        """
+        kept = None if self.database.is_sqlite else lease
+        return SqlStore(self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept)
 
     @contextmanager
     def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
@@ -59,9 +73,10 @@ class SqlStore:
         Raises:
             approvals.errors.Unavailable: The store cannot be reached or is too busy; after a commit it may mean that the
                 reply was lost, so whoever asks again looks for its own work first.
+            LeaseLost: It works under a lease that has gone to another process; nothing is kept.
         """
         with self.database.writing(lane) as connection:
-            unit = SqlUnitOfWork(connection, self._clock, self._new_salt)
+            unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self._lease)
             yield unit
             unit.finish(commit=True)
 

@@ -483,3 +483,5 @@ heartbeats = Table(
     instant("stopped_at", null=True),
     text("legs"),
 )
+
+leases = Table("leases", metadata, text("name", key=True), text("holder"), number("generation"), instant("held_until"))

@@ -10,7 +10,6 @@ Nothing of a unit in which a write has failed can be committed, even where a cal
 """
 
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final, assert_never
 
 from sqlalchemy import Connection, bindparam, exc, func, literal_column, null, or_, select, text, update
@@ -23,11 +22,13 @@ from approvals.ports.rows import Grounds, StoredPlan
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from approvals.workflow.request import Request
+from models.engine.advisory import advisory_key
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.faults import is_taken
 from models.engine.prepared import Answer, Asked, Prepared, together
 from models.engine.statements import insert_unless_taken
 from models.store.clock import StoreClock
+from models.store.fence import Lease, LeaseLost, questions
 from models.store.journal import Journal, NewSalt
 from models.store.mapping import EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, evidence_text
 from models.store.marks import Marks
@@ -116,17 +117,22 @@ _RELEASE_TARGET: Final = Prepared(
 )
 
 
-def advisory_key(name: str) -> int:
-    """Return the number, 64 bits and signed, of the advisory lock called *name*."""
-    return int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
-
-
 class SqlUnitOfWork(SqlReading):
     """One transaction; implements :class:`approvals.ports.store.UnitOfWork`."""
 
-    def __init__(self, connection: Connection, clock: StoreClock, new_salt: NewSalt) -> None:
-        """Work over *connection*, whose transaction somebody else commits after :meth:`finish`."""
+    def __init__(
+        self, connection: Connection, clock: StoreClock, new_salt: NewSalt, *, lease: Lease | None = None
+    ) -> None:
+        """Work over *connection*, whose transaction somebody else commits after :meth:`finish`.
+
+        Args:
+            connection: In a transaction of its own.
+            clock: Of the store.
+            new_salt: Returns a fresh salt for each free text.
+            lease: Without which nothing may be committed; None where no lease is needed.
+        """
         super().__init__(connection, clock)
+        self._lease = lease
         self._journal = Journal(new_salt)
         self._marks = Marks()
         self._saved: list[Write] = []
@@ -301,13 +307,19 @@ class SqlUnitOfWork(SqlReading):
 
         Raises:
             approvals.errors.Clash: Something that was saved cannot be written: somebody was faster.
+            LeaseLost: The lease that it works under has gone to another holder.
             RuntimeError: A write has failed before, so that a commit would keep half of a transition.
         """
         if self._failed is not None:
             raise RuntimeError("a unit of work in which a write has failed cannot be committed") from self._failed
         marks, places = self._marks.taken(), self._journal.places()
-        answers = self._send(*marks, *places)
-        told = self._journal.taken(self._connection.dialect, answers[len(marks) :])
+        # Last, so that nothing of ours comes between it and the commit: whoever takes the lease over waits for that.
+        fence = () if self._lease is None else questions(self._lease)
+        answers = self._send(*marks, *places, *fence)
+        if fence and not answers[-1].rows:
+            self._failed = LeaseLost()
+            raise self._failed
+        told = self._journal.taken(self._connection.dialect, answers[len(marks) : len(marks) + len(places)])
         if told and commit and self._connection.dialect.name == "postgresql":
             told.append((_COMMIT, {}))
         together(self._connection, told)

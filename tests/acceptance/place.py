@@ -127,10 +127,13 @@ class Place:
         return {**inherited, **own, **self.settings, **changed}
 
     @contextmanager
-    def serving(self, *, killed_at: Milestone | None = None) -> Iterator[Service]:
-        """Run the service for the length of the block; with *killed_at*, until it first comes to that milestone."""
+    def serving(self, name: str = "serve", *, killed_at: Milestone | None = None) -> Iterator[Service]:
+        """Run the service for the length of the block; with *killed_at*, until it first comes to that milestone.
+
+        Several may run at once, if their logs have names of their own.
+        """
         program = ["-m", "bot", "serve"] if killed_at is None else ["-m", "tests.acceptance.dying", killed_at.name]
-        log = self.folder / "serve.log"
+        log = self.folder / f"{name}.log"
         log.unlink(missing_ok=True)
         guard = ["setpriv", "--pdeathsig", "KILL", "--"]
         with log.open("wb") as output:

@@ -1,5 +1,6 @@
 """The relay over a real store, with a plain painter and a paced poster: what is held back, and what nobody foresaw."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from http.client import IncompleteRead
@@ -14,6 +15,7 @@ from approvals.errors import Unavailable
 from approvals.workflow.pause import ask_for_resume, engage
 from approvals.workflow.request import State
 from bot.outbox.delivery import Detail, Later, NoSubject, Pace
+from bot.outbox.orphans import Orphans
 from bot.outbox.relay import CARDS_A_STEP, OTHERS_A_STEP, Relay
 from bot.slack.workspace.poster import POSTS_A_SECOND, POSTS_AT_ONCE, UPDATES_A_SECOND, UPDATES_AT_ONCE, Shared
 from models.audit.book import AuditBook
@@ -56,6 +58,8 @@ class PacedPoster:
         self.held: set[str] = set()
         """Channels in which nothing may be posted now."""
         self.holds_updates = False
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens elsewhere while a call is on its way."""
         self.cut: list[Exception] = []
         """What the next calls end in: they arrive, and then the reply is cut off."""
         self.cards: list[tuple[str, str]] = []
@@ -85,6 +89,7 @@ class PacedPoster:
         self._cut_off()
 
     def _cut_off(self) -> None:
+        self.meanwhile()
         if self.cut:
             raise self.cut.pop(0)
 
@@ -92,19 +97,24 @@ class PacedPoster:
 class Desk:
     """A relay between a store and a poster."""
 
-    def __init__(self, store, *, painter=None, poster=None) -> None:
+    def __init__(self, store, *, painter=None, poster=None, lease=None) -> None:
         self.poster = poster or PacedPoster()
-        self.cards, self.lines = Cards(store), ThreadLines(store)
+        self.cards = Cards(store)
+        if lease is not None:
+            store = store.under(lease)
+        led = Cards(store)
+        self.lines = ThreadLines(store)
         self.failures: list[str] = []
         """What was counted as failed."""
         self.relay = Relay(
             store=store,
-            cards=self.cards,
+            cards=led,
             lines=self.lines,
             painter=painter or PlainPainter(),
             poster=self.poster,
             journey=Remembered(),
             failed=self.failures.append,
+            hand_over=Orphans(self.cards).hand_over,
         )
 
     def fate(self, store):

@@ -43,6 +43,14 @@ class Parts:
         self.told.append("expired")
         return 0
 
+    def start(self) -> None:
+        """Begin to lead."""
+        self.told.append("leads")
+
+    def stop(self) -> None:
+        """Lead no more."""
+        self.told.append("leads no more")
+
     async def ready(self) -> None:
         """Note it."""
         self.told.append("ready")
@@ -53,6 +61,7 @@ def a_service(parts: Parts) -> Service:
     return Service(
         api=parts,
         slack=parts,
+        leader=parts,
         scheduler=Scheduler([], [], reports=TickReports(Legs(now=utc_now), Metrics())),
         pools=standard_pools(),
         expire=parts.expire,
@@ -75,8 +84,8 @@ def test_it_expires_before_it_opens_and_closes_its_doors_first():
     asyncio.run(run())
 
     assert parts.told[0] == "expired"
-    assert sorted(parts.told[1:4]) == ["api serves", "ready", "slack open"]
-    assert parts.told[4:] == ["slack closed", "api ended"]
+    assert sorted(parts.told[1:5]) == ["api serves", "leads", "ready", "slack open"]
+    assert sorted(parts.told[5:]) == ["api ended", "leads no more", "slack closed"]
 
 
 def test_a_door_that_cannot_open_ends_the_service():

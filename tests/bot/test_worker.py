@@ -167,3 +167,15 @@ def test_each_try_is_one_line_and_only_the_first_has_a_trace():
         ("execution.waits", "no", 3, False),
     ]
     assert failed == ["execute", "execute"]
+
+
+def test_it_settles_when_nothing_is_in_hand():
+    """Whoever stops leading waits for what is being looked at, and not for ever."""
+    executions, pool = Executions("exe_1"), HandPool()
+    worker = a_worker(executions, pool, [])
+    worker.tick()
+
+    in_hand = worker.settle(0.01)
+    pool.run()
+
+    assert (in_hand, worker.settle(0)) == (False, True)

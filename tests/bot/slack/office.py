@@ -20,6 +20,7 @@ from approvals.ports.journey import Journey
 from approvals.workflow.request import Request
 from bot import clock
 from bot.health.legs import Legs
+from bot.outbox.orphans import Orphans
 from bot.outbox.relay import Relay
 from bot.runtime.pools import standard_pools
 from bot.runtime.waits import Waits
@@ -140,6 +141,7 @@ class Office:
             poster=poster,
             journey=journey,
             failed=unforeseen,
+            hand_over=Orphans(self.cards).hand_over,
         )
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import pytest
 from approvals.errors import NotEligible
 from approvals.workflow.request import Answer
 from bot.outbox.delivery import Unsendable
+from bot.outbox.orphans import Orphans
 from bot.outbox.relay import Relay
 from bot.slack.messages.painter import SlackPainter
 from bot.slack.workspace.clients import client
@@ -154,7 +155,7 @@ def test_a_line_that_must_not_leave_is_given_up_and_the_rest_is_told(office):
         poster=SlackPoster(
             client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2), monotonic=office.monotonic
         ),
-        journey=office.journey, failed=unforeseen,
+        journey=office.journey, failed=unforeseen, hand_over=Orphans(office.cards).hand_over,
     )  # fmt: skip
     office.step()
     office.world.answers(request, account=ADA)
