@@ -327,10 +327,11 @@ class Application:
             "events not sealed yet": self.book().tail().events,
         }
         policy, clusters = self._policy_and_clusters()
+        beats, now = Heartbeats(self.database), clock.utc_now()
         kind = "SQLite" if self.database.is_sqlite else "PostgreSQL"
         return Status(
             policy=policy,
-            service=service_status(Heartbeats(self.database).last(), now=clock.utc_now()),
+            service=service_status(beats.latest(), leader=beats.leader(now), now=now),
             database=f"{kind}, schema {schema.REVISION}",
             cluster=self.settings.cluster_note or clusters,
             epoch=epoch,

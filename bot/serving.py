@@ -50,7 +50,7 @@ from bot.runtime.pulse import BEAT_SECONDS, Pulse
 from bot.runtime.scheduler import Scheduler, Tick, Weekly
 from bot.runtime.service import STARTING_SECONDS, Service
 from bot.runtime.worker import Worker
-from bot.settings import Transport
+from bot.settings import Settings, Transport
 from bot.slack.inbound.acting import Acting
 from bot.slack.inbound.answers import Answers
 from bot.slack.inbound.commands import Handle
@@ -77,8 +77,9 @@ from models.outbox.policy_redraws import PolicyRedraws
 from models.outbox.redraws import Redraws
 from models.outbox.thread_lines import ThreadLines
 from models.store.fence import Lease
-from models.store.heartbeats import Heartbeats
+from models.store.heartbeats import SERVICE, Heartbeats
 from models.store.leases import Leases, leases_of
+from models.store.store import SqlStore
 
 if TYPE_CHECKING:
     from bot.app import Application
@@ -111,7 +112,10 @@ class Serving:
         self.metrics = Metrics()
         self.legs.add_source(self._environments)
         self.metrics.watch_legs(self.legs.all)
-        self.pulse = Pulse(self.legs, Heartbeats(application.store.database), now=clock.utc_now)
+        heartbeats = Heartbeats(
+            application.store.database, process=_this_process(application.settings, application.store)
+        )
+        self.pulse = Pulse(self.legs, heartbeats, now=clock.utc_now)
         self.pools = standard_pools()
         team = None if at_start.installed is None else at_start.installed.team
         asking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
@@ -166,7 +170,9 @@ class Serving:
         check_listen(application.settings.host, tls_in_front=application.settings.tls_in_front)
         slack = application.required_slack()
         policy = application.policies.current()
-        with leases_of(application.settings.database_url, holder=_this_process()) as leases:
+        # No two processes hold a lease under one name, not even one after the other at the same place.
+        holder = f"{_this_process(application.settings, application.store)}:{clock.new_salt()[:8]}"
+        with leases_of(application.settings.database_url, holder=holder) as leases:
             with application.store.reading() as reading:
                 reading.epoch()  # The store and its schema come before anybody outside is asked.
             web = client(slack.bot_token, slack.api_url, timeout_seconds=STARTING_SLACK_SECONDS)
@@ -447,9 +453,11 @@ async def _tell(ready: Callable[[str], Awaitable[None]] | None, server: IntakeSe
         await ready(address)
 
 
-def _this_process() -> str:
-    """Return a name that no other process has, and by which an operator finds it."""
-    return f"{platform.node() or 'this machine'}:{os.getpid()}:{clock.new_salt()[:8]}"
+def _this_process(settings: Settings, store: SqlStore) -> str:
+    """Return how this process is called among those of its database: an operator finds it by that, after a restart too."""
+    if store.database.is_sqlite:
+        return SERVICE
+    return f"{platform.node() or 'this machine'}:{settings.port or f'process {os.getpid()}'}"
 
 
 def _post_digest(environment: str, duties: Duties[Message]) -> None:

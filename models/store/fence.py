@@ -21,6 +21,9 @@ from models.engine.columns import NUMBER, TEXT
 from models.engine.prepared import Asked, Prepared
 from models.store.tables import leases
 
+LEADER: Final = "leader"
+"""The lease of cards, threads, digests, executions and seals."""
+
 _SHARED: Final = Prepared(select(func.pg_advisory_xact_lock_shared(bindparam("key", type_=NUMBER))))
 _STANDS: Final = Prepared(
     select(leases.c.generation).where(

@@ -1,14 +1,14 @@
 """Heartbeats: what a running service says of itself every few seconds, for whoever looks from another process.
 
-One row. That it is fresh tells that a service runs and can write; what is in it tells how each of its legs is. A service that
-died says nothing any more, and the row says since when. One that stopped in good order says so.
+A row for each process. That it is fresh tells that a service runs and can write; what is in it tells how each of its legs is. A
+service that died says nothing any more, and the row says since when. One that stopped in good order says so.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps, loads
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
@@ -16,10 +16,14 @@ from approvals.ports.store import Lane
 from models.engine.columns import INSTANT, TEXT
 from models.engine.database import Database
 from models.engine.statements import insert_or_renew
-from models.store.tables import heartbeats
+from models.store.fence import LEADER
+from models.store.tables import heartbeats, leases
 
 SERVICE: Final = "serve"
-"""The only process that writes one; there can be only one of it."""
+"""How the process is called that is the only one on its database."""
+
+MOST: Final = 20
+"""How many processes are told of: twice as many as one Slack app lets connect."""
 
 _BEAT: Final = insert_or_renew(heartbeats)
 _STOP: Final = (
@@ -27,13 +31,17 @@ _STOP: Final = (
     .where(heartbeats.c.process == bindparam("the_process", type_=TEXT))
     .values(stopped_at=bindparam("the_instant", type_=INSTANT))
 )
-_LAST: Final = select(heartbeats).where(heartbeats.c.process == bindparam("the_process", type_=TEXT))
+_LATEST: Final = select(heartbeats).order_by(heartbeats.c.seen_at.desc(), heartbeats.c.process).limit(MOST)
+_LEADER: Final = select(leases.c.holder).where(
+    leases.c.name == LEADER, leases.c.held_until > bindparam("the_instant", type_=INSTANT)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The last that was heard of the service."""
+    """The last that was heard of one process of the service."""
 
+    process: str
     started_at: datetime
     seen_at: datetime
     stopped_at: datetime | None
@@ -43,11 +51,12 @@ class Heartbeat:
 
 
 class Heartbeats:
-    """The row."""
+    """The rows, and the one of them that is ours."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, *, process: str = SERVICE) -> None:
+        """Keep the database, and how this process is called: no two that run at once are called the same."""
         self._database = database
+        self._process = process
 
     def beat(self, *, started_at: datetime, now: datetime, legs: Iterable[Mapping[str, str]]) -> None:
         """Write that the service runs, and how its legs are.
@@ -56,7 +65,7 @@ class Heartbeats:
             approvals.errors.Unavailable: The database cannot be written.
         """
         values = {
-            "process": SERVICE,
+            "process": self._process,
             "started_at": started_at,
             "seen_at": now,
             "stopped_at": None,
@@ -73,13 +82,24 @@ class Heartbeats:
             approvals.errors.Unavailable: The database cannot be written.
         """
         with self._database.writing() as connection:
-            connection.execute(_STOP, {"the_process": SERVICE, "the_instant": now})
+            connection.execute(_STOP, {"the_process": self._process, "the_instant": now})
 
-    def last(self) -> Heartbeat | None:
-        """Return the last that was heard; None where no service has ever run on this database."""
+    def latest(self) -> tuple[Heartbeat, ...]:
+        """Return the last that was heard of each process, the newest first; none where no service has ever run here."""
         with self._database.reading() as connection:
-            row = connection.execute(_LAST, {"the_process": SERVICE}).one_or_none()
-        if row is None:
-            return None
-        legs = tuple({str(name): str(value) for name, value in leg.items()} for leg in loads(row.legs))
-        return Heartbeat(started_at=row.started_at, seen_at=row.seen_at, stopped_at=row.stopped_at, legs=legs)
+            return tuple(_heartbeat(row) for row in connection.execute(_LATEST))
+
+    def leader(self, now: datetime) -> str | None:
+        """Return who holds the leader's lease at *now*; None where nobody does, or one process alone serves."""
+        with self._database.reading() as connection:
+            return connection.execute(_LEADER, {"the_instant": now}).scalar_one_or_none()
+
+
+def _heartbeat(row: Any) -> Heartbeat:
+    return Heartbeat(
+        process=row.process,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        stopped_at=row.stopped_at,
+        legs=tuple({str(name): str(value) for name, value in leg.items()} for leg in loads(row.legs)),
+    )

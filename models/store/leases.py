@@ -24,14 +24,11 @@ from models.engine.columns import NUMBER, TEXT, instant_at
 from models.engine.database import SQLITE, address, place_of, postgresql_arguments
 from models.engine.faults import translated
 from models.store.clock import SERVER_MICROSECONDS
-from models.store.fence import Lease, fence_key
+from models.store.fence import LEADER, Lease, fence_key
 from models.store.tables import leases
 from models.store.worker_lock import WORKER, file_lock
 
 T = TypeVar("T")
-
-LEADER: Final = "leader"
-"""The lease of cards, threads, digests, executions and seals."""
 
 LEASE_SECONDS: Final = 6.0
 """How long a lease holds after it was last renewed. With a look every half second a dead holder is replaced within seven; a

@@ -29,8 +29,7 @@ def test_a_beat_tells_how_every_leg_is(sqlite_store, legs):
 
     Pulse(legs, heartbeats, now=HandClock()).beat()
 
-    last = heartbeats.last()
-    assert last is not None
+    (last,) = heartbeats.latest()
     assert (last.started_at, last.seen_at, [leg.state for leg in legs.of(Part.STORE)]) == (NOON, NOON, [LegState.GOOD])
     assert last.legs == (
         {
@@ -55,8 +54,8 @@ def test_a_store_that_cannot_be_written_is_noticed(sqlite_store, legs, monkeypat
     states += [leg.state for leg in legs.of(Part.STORE)]
 
     assert states == [LegState.FAILING, LegState.GOOD]
-    last = heartbeats.last()
-    assert (last is not None, last and last.stopped_at) == (True, None)
+    (last,) = heartbeats.latest()
+    assert last.stopped_at is None
     database.close()
 
 
@@ -65,7 +64,8 @@ LEGS = ({"part": "store", "state": "good"},)
 
 def beat(**changed):
     """Return a heartbeat of noon."""
-    return Heartbeat(**{"started_at": NOON - HOUR, "seen_at": NOON, "stopped_at": None, "legs": LEGS, **changed})
+    of_noon = {"process": "serve", "started_at": NOON - HOUR, "seen_at": NOON, "stopped_at": None, "legs": LEGS}
+    return Heartbeat(**{**of_noon, **changed})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def beat(**changed):
 )
 def test_what_a_heartbeat_says(last, age, status):
     """It runs, it stopped, or it never was: each is told apart."""
-    assert service_status(last, now=NOON + age) == status
+    assert service_status(() if last is None else (last,), leader=None, now=NOON + age) == status
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,34 @@ def test_what_a_heartbeat_says(last, age, status):
 )
 def test_a_service_that_writes_no_more_is_told(age, words):
     """A dead service says nothing; how its legs were then is no news."""
-    status = service_status(beat(), now=NOON + age)
+    status = service_status((beat(),), leader=None, now=NOON + age)
 
     assert status.sentence.startswith(f"no service has written here for {words}, since ")
     assert "start countersign serve again" in status.sentence
     assert status.legs == ()
+
+
+def test_several_replicas_are_told_apart():
+    """Who leads comes first, with every leg; of the others those that do not stand. One that stopped or died is left out."""
+    bad = {"part": "slack_door", "of": "", "state": "failing"}
+    ours, other = beat(process="a:1"), beat(process="b:2", legs=(*LEGS, bad))
+    gone = (beat(process="c:3", stopped_at=NOON), beat(process="d:4", seen_at=NOON - HOUR))
+
+    said = service_status((other, ours, *gone), leader="a:1:0c0ffee0", now=NOON)
+    without = service_status((other, ours, *gone), leader="d:4:0c0ffee0", now=NOON)
+
+    assert said == ServiceStatus(
+        sentence="2 replicas run: a:1 since 2026-11-20T11:00:00Z (leads), b:2 since 2026-11-20T11:00:00Z",
+        legs=(*LEGS, {**bad, "of": "at b:2"}),
+    )
+    assert without == ServiceStatus(
+        sentence="2 replicas run: a:1 since 2026-11-20T11:00:00Z, b:2 since 2026-11-20T11:00:00Z; nobody leads at this moment",
+        legs=({**bad, "of": "at b:2"},),
+    )
+
+
+def test_one_replica_that_stopped_hides_no_other():
+    """The newest word may be the goodbye of one, while another runs."""
+    said = service_status((beat(process="b:2", stopped_at=NOON), beat(process="a:1")), leader=None, now=NOON)
+
+    assert said.sentence == "runs since 2026-11-20T11:00:00Z"
