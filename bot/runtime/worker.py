@@ -9,7 +9,8 @@ import structlog
 
 from approvals.errors import Refused, Unavailable
 from approvals.ports.store import Store
-from approvals.usecases.execution.execute import Execute, SetBack
+from approvals.usecases.execution.execute import Execute
+from approvals.usecases.execution.setbacks import SetBack
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from approvals.usecases.execution.execute import REQUEST_TIMEOUT
+from approvals.usecases.execution.read_back import REQUEST_TIMEOUT
 from approvals.workflow.execution import LEASE, START_TO_SEND
 from bot.cluster.door import WRITING
 

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from approvals.errors import Unavailable
-from approvals.usecases.execution.execute import SetBack
+from approvals.usecases.execution.setbacks import SetBack
 from bot.runtime.worker import AGAIN_AT_ONCE, AT_ONCE, Worker
 
 

@@ -7,7 +7,7 @@ import pytest
 from approvals.audit.events import Kind
 from approvals.change.plan import Change, Redacted
 from approvals.ports.cluster import Came, Reply
-from approvals.usecases.execution.execute import NOT_COMPARED
+from approvals.usecases.execution.follow import NOT_COMPARED
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Phase, Reason
 from tests.builders import ADA, MINUTE, an_action

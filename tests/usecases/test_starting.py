@@ -425,7 +425,7 @@ def test_what_may_not_be_sent_as_it_stands_is_not_sent(world, monkeypatch):
     def refuses(*args: Any, **kwargs: Any) -> Any:
         raise Clash("It stands otherwise.")
 
-    monkeypatch.setattr("approvals.usecases.execution.execute.sending", refuses)
+    monkeypatch.setattr("approvals.usecases.execution.send.sending", refuses)
     world.execute()
 
     assert world.cluster.sent == []

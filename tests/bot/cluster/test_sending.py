@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.ports.cluster import Came, Reply
-from approvals.usecases.execution.execute import REQUEST_TIMEOUT
+from approvals.usecases.execution.read_back import REQUEST_TIMEOUT
 from approvals.workflow.execution import LEASE, START_TO_SEND
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
