@@ -61,6 +61,10 @@ suite: dev
 		|| { $(BIN)/coverage report --include='approvals/*'; echo 'The rules must be covered whole, branches included.'; exit 1; }
 	@$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
+.PHONY: soak
+soak: dev ## the races between replicas, 2,000 rounds each (ROUNDS=n for another number)
+	@COUNTERSIGN_ROUNDS=$(or $(ROUNDS),2000) $(BIN)/pytest -q -p no:cacheprovider tests/usecases/test_replicas.py $(T)
+
 .PHONY: test-fast
 test-fast: dev ## the inner loop: no cluster, no database server, no browser, no sockets (T="-k name" narrows it)
 	@$(BIN)/pytest -q --durations=0 --durations-min=2 --numprocesses=$(shell nproc) $(FAST) $(T) || (( $$? == 5 ))

@@ -1,0 +1,175 @@
+"""Several processes on one PostgreSQL: the same question, the same answer, whichever of them is asked.
+
+Each replica has a store with connections of its own. ``COUNTERSIGN_ROUNDS`` says how many rounds a race runs (``make soak``).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from approvals.errors import Late, Refused
+from approvals.workflow.execution import Phase, Reason
+from approvals.workflow.pause import scope_of
+from approvals.workflow.request import Answer, Request, State
+from bot.clock import new_id, utc_now
+from models.engine.database import PATIENCE, open_database
+from tests.builders import ADA, BORIS
+from tests.fakes.cluster import FakeCluster
+from tests.fixtures.postgres import PostgresDatabase
+from tests.fixtures.stores import SteppingClock, a_store
+from tests.models.records import let_pass
+from tests.usecases.replay import differences
+from tests.usecases.test_races import at_once, quorum
+from tests.world import FixedPolicies, World
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+ROUNDS = int(os.environ.get("COUNTERSIGN_ROUNDS", "30"))
+REPLICAS = 3
+CALLS = 64
+
+
+@pytest.fixture
+def clocks() -> list[SteppingClock]:
+    """The hosts' clocks, one a replica."""
+    return [SteppingClock() for _ in range(REPLICAS)]
+
+
+@pytest.fixture
+def replicas(postgres_database: PostgresDatabase, clocks: list[SteppingClock]) -> Iterator[list[World]]:
+    """Three processes' verbs over one database, with pools of connections and a host's clock of their own."""
+    with ExitStack() as opened:
+        worlds = []
+        for clock in clocks:
+            database = opened.enter_context(closing(open_database(postgres_database.restricted_url)))
+            cluster = FakeCluster.with_checkout(now=utc_now)
+            worlds.append(
+                World(a_store(database, clock), cluster=cluster, policies=FixedPolicies(quorum(1)), new_id=new_id)
+            )
+        worlds[0].settled()
+        yield worlds
+
+
+def fates(world: World, request: Request) -> list[str]:
+    """Return the outcomes that the trail tells of a request, in order."""
+    asked = text(
+        "SELECT convert_from(body, 'UTF8')::json ->> 'kind' FROM events WHERE stream = :stream ORDER BY sequence"
+    )
+    ends = {"request.approved", "request.denied", "request.expired", "request.cancelled"}
+    store: Any = world.store
+    with store.database.reading() as connection:
+        found = connection.execute(asked, {"stream": f"request:{request.id}"}).scalars().all()
+    return [kind for kind in found if kind in ends]
+
+
+def test_t_race_02_many_answers_at_once_make_one_outcome(replicas):
+    """T-RACE-02: 64 approvals and denials over three replicas: one outcome, or an approval that a denial takes back in time.
+
+    Whatever won, everybody else is told so, and the books agree (I2, I5).
+    """
+    for number in range(ROUNDS):
+        request = replicas[0].pending(f"key-{number}")
+        acts = [
+            partial(
+                replicas[call % REPLICAS].answers, request, *((ADA, Answer.APPROVE), (BORIS, Answer.DENY))[call % 2]
+            )
+            for call in range(CALLS)
+        ]
+
+        told = at_once(*acts)
+
+        (fate, execution) = _after(replicas[1], request)
+        allowed = {
+            ("request.approved",): (State.APPROVED, Phase.QUEUED, None),
+            ("request.denied",): (State.DENIED, None, None),
+            ("request.approved", "request.denied"): (State.DENIED, Phase.VOIDED, Reason.DENIED),
+        }
+        state = replicas[2].request(request).state
+        assert (state, *execution) == allowed[tuple(fate)]
+        assert all(isinstance(one, Refused) or one is not None for one in told)
+    assert differences(replicas[0].store) == []
+
+
+def _after(world: World, request: Request) -> tuple[list[str], tuple[Phase | None, Reason | None]]:
+    with world.store.reading() as reading:
+        execution = reading.execution_of(request.id)
+    found = (None, None) if execution is None else (execution.state, execution.reason)
+    return fates(world, request), found
+
+
+def test_t_time_04_a_replica_whose_clock_is_wrong_decides_as_the_others(replicas, clocks):
+    """T-TIME-04: ten minutes behind or ahead, a replica counts a vote before the deadline and refuses one after it.
+
+    The database tells the time; the host's clock is asked by nobody who decides (I3).
+    """
+    behind, ahead = timedelta(minutes=-10), timedelta(minutes=10)
+    for number in range(ROUNDS):
+        skew = (behind, ahead)[number % 2]
+        wrong = replicas[1 + number % 2]
+        clocks[1 + number % 2].at = utc_now() + skew
+        in_time = replicas[0].pending(f"key-{number}")
+        late = replicas[0].pending(f"late-{number}")
+
+        counted = wrong.answers(in_time)
+        with replicas[0].store.reading() as reading:
+            left = (late.deadline or reading.now) - reading.now
+        let_pass(replicas[0].store, left)
+        refused = at_once(*(partial(one.answers, late) for one in replicas))
+        wrong.expire()
+
+        assert counted.request.state is State.APPROVED
+        assert [type(one) for one in refused] == [Late] * REPLICAS
+        assert replicas[0].request(late).state is State.EXPIRED
+        _set_floor_back(replicas[0])
+
+
+def _set_floor_back(world: World) -> None:
+    store: Any = world.store
+    with store.database.writing() as connection:
+        connection.execute(text("UPDATE clock_floor SET at = 0"))
+
+
+_HOLDS_THE_GATE = """
+import os, signal, sys
+from models.engine.database import open_database
+from tests.fixtures.stores import a_store
+with a_store(open_database(sys.argv[1])).writing() as uow:
+    uow.lock_gate(exclusive=False)
+    uow.lock_environment("prod-eu-1")
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_a_pause_waits_for_no_process_that_stands_still(replicas, postgres_database):
+    """A process stopped in a transaction that holds the gate keeps a pause on another replica waiting for less than 5 s (I4).
+
+    The server ends it: when it wakes up, it commits nothing.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDS_THE_GATE, postgres_database.restricted_url], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            begun = time.monotonic()
+            replicas[1].pause(scope_of("all"), account="os:olga", duration=None, reason="To see whether it waits.")
+            took = time.monotonic() - begun
+            process.send_signal(signal.SIGCONT)
+            code = process.wait(30)
+        finally:
+            process.kill()
+
+    assert took < PATIENCE
+    assert code != 0
+    with replicas[2].store.reading() as reading:
+        assert len(reading.pauses()) == 1
