@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from approvals.canonical import Value
 
@@ -80,6 +80,11 @@ def noun_of(kind: type[N], facts: Value) -> N:
     return cast("N", _build(kind, facts))
 
 
+def plain_of(kind: Any) -> Any:
+    """Return the type that *kind* is at run time: of a name of ours for a text, the text."""
+    return kind.__supertype__ if isinstance(kind, NewType) else kind
+
+
 @cache
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(cast("Any", kind)))
@@ -96,6 +101,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _build(kind: Any, facts: Any) -> Any:
+    kind = plain_of(kind)
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
         return _build_union(get_args(kind), facts)
@@ -113,7 +119,7 @@ def _build_union(kinds: tuple[Any, ...], facts: Any) -> Any:
     """Return the noun of the first kind in the union that takes these facts; kinds are tried as declared."""
     if facts is None and type(None) in kinds:
         return None
-    wanted = [kind for kind in kinds if kind is not type(None)]
+    wanted = [plain_of(kind) for kind in kinds if kind is not type(None)]
     for kind in wanted:
         if isinstance(facts, dict) == is_dataclass(kind) and (is_dataclass(kind) or _fits(kind, facts)):
             return _build(kind, facts)

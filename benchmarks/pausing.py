@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from approvals.identity.names import Account
 from approvals.ports.store import Lane
 from approvals.workflow.pause import scope_of
 from benchmarks.bars import Figure
@@ -43,7 +44,7 @@ def measure(place: Place, sizes: Sizes, said: Callable[[str], None]) -> Iterable
         for scope in SCOPES:
             said(f"{PART} on {place.name}: {scope}")
             for _ in range(sizes.repetitions):
-                crowd.world.pause(scope_of(scope), account="os:olga", duration=None, reason="measured")
+                crowd.world.pause(scope_of(scope), account=Account("os:olga"), duration=None, reason="measured")
                 held.append(store.held_s * 1e3)
     return (
         Figure(

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from approvals.errors import Malformed, Refused
+from approvals.identity.names import Account, operator
 from bot import clock
 from bot.settings import Settings, from_environment, operator_name
 
@@ -81,9 +82,9 @@ class Application:
         return self.given_settings or from_environment()
 
     @property
-    def account(self) -> str:
+    def account(self) -> Account:
         """Who is at the command line."""
-        return f"os:{operator_name()}"
+        return operator(operator_name())
 
     @cached_property
     def policies(self) -> PolicyFile:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
+from approvals.identity.names import Channel
 from bot.outbox.delivery import Pace, Poster
 from bot.outbox.digests import DigestPost
 
@@ -51,7 +52,7 @@ class LedPoster(Generic[M]):
     check: Callable[[], None]
     """Raises :class:`models.store.fence.LeaseLost` then."""
 
-    def may_post(self, channel: str, pace: Pace = Pace.DECISION) -> bool:
+    def may_post(self, channel: Channel, pace: Pace = Pace.DECISION) -> bool:
         """Tell whether a post in *channel* would be within the pace right now."""
         return self.poster.may_post(channel, pace)
 
@@ -59,12 +60,12 @@ class LedPoster(Generic[M]):
         """Tell whether an update would be within the pace right now."""
         return self.poster.may_update(pace)
 
-    def post(self, channel: str, message: M, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
+    def post(self, channel: Channel, message: M, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
         """Return the timestamp of a new message."""
         self.check()
         return self.poster.post(channel, message, thread=thread, pace=pace)
 
-    def update(self, channel: str, ts: str, message: M, *, pace: Pace = Pace.DECISION) -> None:
+    def update(self, channel: Channel, ts: str, message: M, *, pace: Pace = Pace.DECISION) -> None:
         """Change one of our messages in place."""
         self.check()
         self.poster.update(channel, ts, message, pace=pace)

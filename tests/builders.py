@@ -30,6 +30,16 @@ from approvals.change.plan import (
 )
 from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation, ServiceAccount
+from approvals.identity.names import (
+    Account,
+    EscalationId,
+    ExecutionId,
+    Group,
+    channel_of,
+    escalation_id,
+    group_of,
+    slack_account,
+)
 from approvals.identity.people import ApproverSet, Authority, Membership, People, Standing
 from approvals.identity.tokens import Token, TokenKind, token_hash
 from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
@@ -56,14 +66,14 @@ from approvals.workflow.request import Answer, Ballot, Bench, Request, State, Vi
 N = TypeVar("N")
 
 TEAM = "T0COUNTERSIGN"
-ADA, BORIS, CHEN, DINA, ELI = (f"{TEAM}:{user}" for user in ("U0ADA", "U0BORIS", "U0CHEN", "U0DINA", "U0ELI"))
-CHANNEL = f"{TEAM}:C0PROD"
-GROUP = f"{TEAM}:S0PROD"
+ADA, BORIS, CHEN, DINA, ELI = (slack_account(TEAM, user) for user in ("U0ADA", "U0BORIS", "U0CHEN", "U0DINA", "U0ELI"))
+CHANNEL = channel_of(f"{TEAM}:C0PROD")
+GROUP = group_of(f"{TEAM}:S0PROD")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-ESCALATION = "esc_01JD0000000000000000000000"
+ESCALATION = escalation_id("esc_01JD0000000000000000000000")
 INSTALLATION = Installation(name="acme")
 CLUSTER_UID = "8f3c2a52-7a35-4c7e-9a52-0a4a6e0f7b11"
 OBJECT_UID = "1d0f8f3e-52f3-4b0e-8f43-5c1f2d5c7a10"
@@ -130,7 +140,7 @@ def an_environment(name: str = "prod-eu-1", **changed: Any) -> Environment:
 
 
 def an_approver_set(
-    name: str = "platform", accounts: Iterable[str] = (ADA, BORIS), groups: Iterable[str] = ()
+    name: str = "platform", accounts: Iterable[Account] = (ADA, BORIS), groups: Iterable[Group] = ()
 ) -> ApproverSet:
     """Return the people who approve production."""
     return ApproverSet(name=name, accounts=frozenset(accounts), groups=frozenset(groups))
@@ -303,7 +313,7 @@ def a_plan(
     wish = action or an_action()
     return bind(
         preview or a_preview(),
-        escalation=escalation,
+        escalation=EscalationId(escalation),
         verb=wish.verb,
         target=wish.target,
         arguments=wish.parameters,
@@ -312,7 +322,7 @@ def a_plan(
     )
 
 
-def a_ruling(policy: Policy | None = None, *, on_behalf_of: str | None = CHEN, risk: Risk = Risk.LOW) -> Ruling:
+def a_ruling(policy: Policy | None = None, *, on_behalf_of: Account | None = CHEN, risk: Risk = Risk.LOW) -> Ruling:
     """Return a policy's ruling on scaling ``shop/checkout``."""
     return rule_on(
         policy or a_policy(),
@@ -360,7 +370,7 @@ def about(kind: type[N], *, nouns: tuple[object, ...], events: tuple[AuditEvent,
     return Transition(noun=noun, nouns=nouns, events=events)
 
 
-def a_vote(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Vote:
+def a_vote(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Vote:
     """Return one live vote on :func:`a_request`, given at noon in epoch 0."""
     request = a_request()
     vote = Vote(
@@ -379,19 +389,19 @@ def a_vote(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) 
     return replace(vote, **changed)
 
 
-def a_ballot(account: str = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Ballot:
+def a_ballot(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Ballot:
     """Return what somebody asks to be recorded about :func:`a_request`, by the button on its card."""
     short = (a_request().fingerprint or "")[:SHORT]
     ballot = Ballot(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
     return replace(ballot, **changed)
 
 
-def a_standing(account: str, *, seen_at: datetime = NOON, **changed: Any) -> Standing:
+def a_standing(account: Account, *, seen_at: datetime = NOON, **changed: Any) -> Standing:
     """Return the standing of an active, human, full member."""
     return replace(Standing(account=account, seen_at=seen_at), **changed)
 
 
-def an_authority(*accounts: str, seen_at: datetime = NOON, members: Iterable[str] | None = None) -> Authority:
+def an_authority(*accounts: Account, seen_at: datetime = NOON, members: Iterable[Account] | None = None) -> Authority:
     """Return good standings of *accounts* (Ada, Boris, Chen and Dina if none are named), and the group's members."""
     standings = {one: a_standing(one, seen_at=seen_at) for one in accounts or (ADA, BORIS, CHEN, DINA)}
     groups = {} if members is None else {GROUP: Membership(accounts=frozenset(members), seen_at=seen_at)}
@@ -423,7 +433,7 @@ def a_pause(scope: Scope | None = None, **changed: Any) -> Pause:
 def an_execution(state: Phase = Phase.QUEUED, **changed: Any) -> Execution:
     """Return the execution of :func:`a_request`, approved at noon."""
     execution = Execution(
-        id="exe_01JD0000000000000000000000",
+        id=ExecutionId("exe_01JD0000000000000000000000"),
         escalation=ESCALATION,
         step=0,
         state=state,

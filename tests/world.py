@@ -11,6 +11,7 @@ from zlib import crc32
 
 from approvals.canonical import tagged_hash
 from approvals.facts import facts_of
+from approvals.identity.names import Account
 from approvals.identity.tokens import created
 from approvals.policy.policy import Policy
 from approvals.ports.clearance import Clearance
@@ -167,7 +168,7 @@ class World:
         return self.decide(
             Given(
                 request=request.id,
-                account=account,
+                account=Account(account),
                 answer=answer,
                 via=via,
                 fingerprint=None if via is Via.CLI else (request.fingerprint or "")[:12],

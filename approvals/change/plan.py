@@ -21,6 +21,7 @@ from approvals.change.action import Argument, Target
 from approvals.change.risk import Risk
 from approvals.errors import Unplannable
 from approvals.facts import facts_of, noun_of
+from approvals.identity.names import EscalationId
 
 SCHEMA: Final = 2
 """The version of what a plan is made of. Raise it with every change of :class:`Bound` or of what it holds."""
@@ -89,7 +90,7 @@ class Bound:
 
     schema: int
     cluster_uid: str
-    escalation: str
+    escalation: EscalationId
     verb: str
     target: Target
     arguments: Mapping[str, Argument]
@@ -250,7 +251,7 @@ def bytes_hash(data: bytes) -> str:
 def bind(
     preview: Preview,
     *,
-    escalation: str,
+    escalation: EscalationId,
     verb: str,
     target: Target,
     arguments: Mapping[str, Argument],

@@ -6,22 +6,19 @@ name is its own person. Quorums count persons, never accounts. :class:`Authority
 answers, stamped; whether it is fresh enough is judged where it is used. Who fetches it is a door's affair.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from approvals.errors import NotEligible, Unavailable
+from approvals.identity.names import Account, Group
 
 FRESH: Final = timedelta(seconds=10)
 """How old authority may be to approve or to start; the end is included."""
 
 REMEMBERED: Final = timedelta(hours=1)
 """How old it may be for a denial while it cannot be fetched; the end is included."""
-
-SLACK_ACCOUNT: Final = re.compile(r"[TE][A-Z0-9]{2,20}:[UW][A-Z0-9]{2,20}")
-OPERATOR: Final = "os:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class People:
     a word of its own choosing, or an account's name, another policy's other person would pass for this one.
     """
 
-    names: Mapping[str, str]
+    names: Mapping[Account, str]
 
     def __post_init__(self) -> None:
         """Put each person's accounts in place of the word for them."""
@@ -42,11 +39,11 @@ class People:
         persons = {word: "+".join(sorted(accounts)) for word, accounts in together.items()}
         object.__setattr__(self, "names", {account: persons[word] for account, word in self.names.items()})
 
-    def person_of(self, account: str) -> str:
+    def person_of(self, account: Account) -> str:
         """Return the person behind *account*; an account that the map does not name is nobody else."""
         return self.names.get(account, account)
 
-    def knows(self, account: str) -> bool:
+    def knows(self, account: Account) -> bool:
         """Tell whether the map names *account*."""
         return account in self.names
 
@@ -55,9 +52,9 @@ class People:
 
         Two policy versions can be in force at once; taking both keeps one person from counting as two.
         """
-        person = {account: account for account in (*self.names, *other.names)}
+        person: dict[Account, str] = {account: account for account in (*self.names, *other.names)}
         for names in (self.names, other.names):
-            first: dict[str, str] = {}
+            first: dict[str, Account] = {}
             for account, word in names.items():
                 old, new = person[account], person[first.setdefault(word, account)]
                 person = {key: new if value == old else value for key, value in person.items()}
@@ -68,7 +65,7 @@ class People:
 class Standing:
     """What the workspace says of one account, and when it said so."""
 
-    account: str
+    account: Account
     seen_at: datetime
     active: bool = True
     """Not deactivated."""
@@ -84,7 +81,7 @@ class Standing:
 class Membership:
     """Who is in one user group, and when the workspace said so. A disabled group has no members."""
 
-    accounts: frozenset[str]
+    accounts: frozenset[Account]
     seen_at: datetime
 
 
@@ -92,8 +89,8 @@ class Membership:
 class Authority:
     """What the workspace says of some accounts and groups; what it did not answer is not in here."""
 
-    standings: Mapping[str, Standing]
-    groups: Mapping[str, Membership]
+    standings: Mapping[Account, Standing]
+    groups: Mapping[Group, Membership]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +98,11 @@ class ApproverSet:
     """The people whom one entry of the policy's ``approvers:`` names."""
 
     name: str
-    accounts: frozenset[str]
-    groups: frozenset[str] = frozenset()
+    accounts: frozenset[Account]
+    groups: frozenset[Group] = frozenset()
     """``TEAM:SUBTEAM`` ids of Slack user groups."""
 
-    def holds(self, account: str, authority: Authority, *, now: datetime, within: timedelta) -> bool:
+    def holds(self, account: Account, authority: Authority, *, now: datetime, within: timedelta) -> bool:
         """Tell whether *account* is in the set, going by memberships seen at most *within* before *now*.
 
         Raises:
@@ -128,7 +125,7 @@ class ApproverSet:
         return False
 
 
-def check_standing(account: str, authority: Authority, *, now: datetime, within: timedelta) -> None:
+def check_standing(account: Account, authority: Authority, *, now: datetime, within: timedelta) -> None:
     """Return if *account* is an active, human, full member, as seen at most *within* before *now*.
 
     Raises:
@@ -148,8 +145,3 @@ def check_standing(account: str, authority: Authority, *, now: datetime, within:
         raise NotEligible("Apps and bots cannot answer; only people can.", code="bot")
     if not standing.full_member:
         raise NotEligible("Guests and people from other workspaces cannot answer.", code="guest")
-
-
-def is_operator(account: str) -> bool:
-    """Tell whether *account* signs at the command line rather than in Slack."""
-    return account.startswith(OPERATOR)

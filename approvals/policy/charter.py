@@ -7,6 +7,7 @@ from typing import Final
 
 from approvals.change.action import ProposedAction
 from approvals.errors import OutOfScope
+from approvals.identity.names import Account
 from approvals.policy.clauses import (
     CHARTER_NAMESPACE,
     CHARTER_PERSON,
@@ -32,12 +33,12 @@ _FIELDS: Final = {
 class Owners:
     """Who answers for an agent: accounts."""
 
-    business: str
-    technical: str
-    risk: str
+    business: Account
+    technical: Account
+    risk: Account
 
     @property
-    def accounts(self) -> frozenset[str]:
+    def accounts(self) -> frozenset[Account]:
         """All of them."""
         return frozenset({self.business, self.technical, self.risk})
 
@@ -60,11 +61,11 @@ class Charter:
     verbs: frozenset[str]
     namespaces: Mapping[str, frozenset[str]]
     """By environment."""
-    acts_for: frozenset[str]
+    acts_for: frozenset[Account]
     """Accounts of the people on whose behalf it may ask."""
     when_token_revoked: WhenTokenRevoked
 
-    def check(self, environment: str, action: ProposedAction, on_behalf_of: str | None) -> None:
+    def check(self, environment: str, action: ProposedAction, on_behalf_of: Account | None) -> None:
         """Return if the charter allows asking for this.
 
         Raises:
@@ -74,7 +75,7 @@ class Charter:
             if clause.outcome is Outcome.DENIED:
                 raise OutOfScope(sentence_of(clause), field=_FIELDS[clause.name])
 
-    def clauses(self, environment: str, action: ProposedAction, on_behalf_of: str | None) -> Iterator[Clause]:
+    def clauses(self, environment: str, action: ProposedAction, on_behalf_of: Account | None) -> Iterator[Clause]:
         """Yield what the charter says of this: a clause for each thing that it may not include."""
         yield _left_out(
             CHARTER_NAMESPACE, "namespace", action.target.namespace, self.namespaces.get(environment, frozenset())

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 from approvals.errors import NotEligible, Unavailable
+from approvals.identity.names import Account, Group
 from approvals.identity.people import ApproverSet, Authority, check_standing
 from approvals.policy.ruling import Ruling
 
 
-def check_eligible(ruling: Ruling, account: str, authority: Authority, *, now: datetime, within: timedelta) -> None:
+def check_eligible(ruling: Ruling, account: Account, authority: Authority, *, now: datetime, within: timedelta) -> None:
     """Return if *account*'s answer may count under *ruling*, going by what was seen at most *within* before *now*.
 
     Raises:
@@ -26,7 +27,7 @@ def check_eligible(ruling: Ruling, account: str, authority: Authority, *, now: d
 
 
 def in_any(
-    sets: tuple[ApproverSet, ...], account: str, authority: Authority, *, now: datetime, within: timedelta
+    sets: tuple[ApproverSet, ...], account: Account, authority: Authority, *, now: datetime, within: timedelta
 ) -> bool:
     """Tell whether *account* is in any of *sets*: found in one, it does not matter that another could not be asked.
 
@@ -45,6 +46,6 @@ def in_any(
     return False
 
 
-def groups_of(ruling: Ruling) -> frozenset[str]:
+def groups_of(ruling: Ruling) -> frozenset[Group]:
     """Return the Slack user groups whose members must be known to judge under *ruling*."""
     return frozenset(group for panel in ruling.panels for approvers in panel.sets for group in approvers.groups)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from approvals.errors import NotEligible, Unavailable
+from approvals.identity.names import Account
 from approvals.identity.people import Authority, check_standing
 from approvals.policy.ruling import Panel, Ruling
 
@@ -59,9 +60,9 @@ def answerers(ruling: Ruling, authority: Authority, *, now: datetime) -> Answere
     return Answerers(surely=frozenset(good), perhaps=frozenset(good | doubtful) if is_whole else None)
 
 
-def candidates(ruling: Ruling, authority: Authority) -> tuple[frozenset[str], bool]:
+def candidates(ruling: Ruling, authority: Authority) -> tuple[frozenset[Account], bool]:
     """Return the accounts that every panel is known to accept, and whether there are no others."""
-    accepted: frozenset[str] | None = None
+    accepted: frozenset[Account] | None = None
     is_whole = True
     for panel in ruling.panels:
         accounts, all_of_them = _accepted_by(panel, authority)
@@ -70,7 +71,7 @@ def candidates(ruling: Ruling, authority: Authority) -> tuple[frozenset[str], bo
     return accepted or frozenset(), is_whole
 
 
-def _accepted_by(panel: Panel, authority: Authority) -> tuple[frozenset[str], bool]:
+def _accepted_by(panel: Panel, authority: Authority) -> tuple[frozenset[Account], bool]:
     groups = {group for one in panel.sets for group in one.groups}
     accounts = frozenset().union(
         *(one.accounts for one in panel.sets),

@@ -14,6 +14,7 @@ from typing import Final
 from approvals.change.action import ProposedAction
 from approvals.change.risk import Risk
 from approvals.identity.accounts import OURS, Installation
+from approvals.identity.names import Channel
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.charter import Charter
 from approvals.policy.clauses import Clause, ClauseKind, Outcome, Predicate, Relation, in_order, predicate
@@ -51,7 +52,7 @@ class Environment:
     """What agents ask about by one name: a cluster, the channel in which people are asked, and the clock on their wall."""
 
     name: str
-    channel: str
+    channel: Channel
     """``TEAM:CHANNEL``."""
     zone: str
     """An IANA time zone name."""

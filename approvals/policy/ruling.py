@@ -16,6 +16,7 @@ from approvals.change.action import ProposedAction
 from approvals.change.risk import Risk
 from approvals.facts import ADDED
 from approvals.identity.accounts import OURS
+from approvals.identity.names import Account
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.charter import Charter
 from approvals.policy.clauses import (
@@ -59,7 +60,7 @@ class Ruling:
     quorum: int = 1
     timeout: timedelta = timedelta(0)
     valid_for: timedelta = timedelta(0)
-    conflicted: frozenset[str] = frozenset()
+    conflicted: frozenset[Account] = frozenset()
     """Accounts whose people cannot approve: the requester's, and owners where a rule does not let them."""
     people: People = field(default_factory=lambda: People(names={}))
     tree: Clause | None = field(default=None, metadata=ADDED)
@@ -77,7 +78,7 @@ def rule_on(
     agent: str,
     environment: str,
     action: ProposedAction,
-    on_behalf_of: str | None,
+    on_behalf_of: Account | None,
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
@@ -167,7 +168,7 @@ def asked_by(
     rules: tuple[Rule, ...],
     charter: Charter,
     *,
-    on_behalf_of: str | None,
+    on_behalf_of: Account | None,
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
@@ -184,7 +185,7 @@ def _demands(
     rules: tuple[Rule, ...],
     charter: Charter,
     *,
-    on_behalf_of: str | None,
+    on_behalf_of: Account | None,
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from approvals.identity.names import Account, Group
 from approvals.identity.people import Authority
 from approvals.ports.store import Lane
 
@@ -14,8 +15,8 @@ class Directory(Protocol):
     def authority(
         self,
         *,
-        accounts: Iterable[str],
-        groups: Iterable[str],
+        accounts: Iterable[Account],
+        groups: Iterable[Group],
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
 from approvals.ports.rows import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
 from approvals.workflow.alert import Alert, AlertGroup
@@ -160,7 +161,7 @@ class Reading(Protocol):
         """Return those among *request_ids* of which a card stood in its channel, or may have: a post's reply was lost."""
         ...
 
-    def held_back(self, channel: str, *, besides: str) -> HeldBack | None:
+    def held_back(self, channel: Channel, *, besides: str) -> HeldBack | None:
         """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
         ...
 
@@ -195,7 +196,7 @@ class Reading(Protocol):
         """
         ...
 
-    def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
+    def last_refused(self, environment: str, monitor: str, channel: Channel) -> RefusedDeliveries | None:
         """Return what one monitor was refused last, as it is told in *channel*."""
         ...
 

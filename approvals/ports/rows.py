@@ -25,6 +25,7 @@ class Page:
 
     requests: tuple[Request, ...]
     next_cursor: str | None
+    """Any id before which to go on: not one of a request, where one look did not see them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from approvals.change.plan import SHORT, Change, Plan, changes_of
 from approvals.change.risk import Risk
+from approvals.identity.names import Account, EscalationId
 from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Verb
 
@@ -17,13 +18,13 @@ from approvals.verbs.verb import Verb
 class Review:
     """Everything trusted that an approver is shown about one change."""
 
-    escalation: str
+    escalation: EscalationId
     title: str
     """The change in one line, by the verb's own summary."""
     environment: str
     target: str
     agent: str
-    on_behalf_of: str | None
+    on_behalf_of: Account | None
     risk: Risk
     blast: str
     changes: tuple[Change, ...]
@@ -57,7 +58,14 @@ class Renderer(Protocol):
 
 
 def review_of(
-    plan: Plan, ruling: Ruling, *, fingerprint: str, verb: Verb, agent: str, environment: str, on_behalf_of: str | None
+    plan: Plan,
+    ruling: Ruling,
+    *,
+    fingerprint: str,
+    verb: Verb,
+    agent: str,
+    environment: str,
+    on_behalf_of: Account | None,
 ) -> Review:
     """Return what approvers are shown of *plan*, whose bytes have that *fingerprint*, under *ruling*."""
     return Review(

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from approvals.audit.events import Transition
-from approvals.identity.people import Authority, is_operator
+from approvals.identity.names import Account, is_operator
+from approvals.identity.people import Authority
 from approvals.policy.charter import WhenTokenRevoked
 from approvals.policy.eligibility import groups_of
 from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, candidates
@@ -22,7 +23,7 @@ NOBODY: Final = Authority(standings={}, groups={})
 """What is known of people where nobody has to be asked about."""
 
 
-def slack_accounts(accounts: Iterable[str]) -> frozenset[str]:
+def slack_accounts(accounts: Iterable[Account]) -> frozenset[Account]:
     """Return those of *accounts* that the workspace can be asked about."""
     return frozenset(account for account in accounts if not is_operator(account))
 
@@ -55,7 +56,7 @@ def bench_for(
     )
 
 
-def voters_of(reading: Reading, request_id: str) -> frozenset[str]:
+def voters_of(reading: Reading, request_id: str) -> frozenset[Account]:
     """Return the accounts whose live votes stand on one request."""
     return frozenset(vote.account for vote in reading.votes(request_id))
 

@@ -16,6 +16,7 @@ from approvals.change.diff import Mac
 from approvals.change.plan import Bound, Change, Resource, Step
 from approvals.change.risk import Risk
 from approvals.errors import Malformed
+from approvals.identity.names import EscalationId
 from approvals.verbs.parameter import Parameter, place_of
 
 Observed = Mapping[str, Any]
@@ -52,7 +53,7 @@ class Draft:
 class Occasion:
     """What is fixed before planning, so that planning again gives the same plan."""
 
-    escalation: str
+    escalation: EscalationId
     at: datetime
     """When the escalation came in."""
 
@@ -225,6 +226,6 @@ OUR_WRITERS: Final = "countersign:"
 """How the field manager of each of our writes begins."""
 
 
-def field_manager(escalation: str) -> str:
+def field_manager(escalation: EscalationId) -> str:
     """Return the field manager that marks an escalation's writes, at most 128 bytes (the API server's limit)."""
     return f"{OUR_WRITERS}{escalation}"

@@ -15,6 +15,7 @@ from typing import Final
 from approvals.audit.events import ALERT_STREAM, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.facts import facts_of
+from approvals.identity.names import Channel
 
 LATE: Final = timedelta(minutes=10)
 """How long after its end a *firing* of the same start counts as a delivery that came late. Alertmanager tries one for as long as
@@ -66,7 +67,7 @@ class Alert:
     token: str
     """The token that first reported it: for the record, and no part of what it is."""
     environment: str
-    channel: str
+    channel: Channel
     alert_group: str | None
     """The group on whose card it stands; None for a double of before groups, which stands on none."""
     fingerprint: str
@@ -87,7 +88,7 @@ class AlertGroup:
 
     id: str
     environment: str
-    channel: str
+    channel: Channel
     key: str
     """The hash of what the sender groups by: its words would be a stranger's text."""
     state: AlertState

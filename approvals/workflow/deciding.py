@@ -6,6 +6,7 @@ and the policy in force (I10). The two are shown side by side wherever they diff
 
 from collections.abc import Iterable
 
+from approvals.identity.names import Account
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
@@ -69,7 +70,7 @@ def may_count(ruling: Ruling, votes: Iterable[Vote]) -> tuple[Vote, ...]:
     return tuple(vote for vote in votes if _may_count(ruling, vote.account, ruling.people, out))
 
 
-def _may_count(ruling: Ruling, account: str, people: People, out: set[str]) -> bool:
+def _may_count(ruling: Ruling, account: Account, people: People, out: set[str]) -> bool:
     return people.person_of(account) not in out and all(
         any(account in one.accounts or one.groups for one in panel.sets) for panel in ruling.panels
     )

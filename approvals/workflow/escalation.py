@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from approvals.change.action import ProposedAction
+from approvals.identity.names import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Escalation:
     environment: str
     action: ProposedAction
     plea: Plea
-    on_behalf_of: str | None = None
+    on_behalf_of: Account | None = None
     """The account of the person the agent acts for."""
     timeout: timedelta | None = None
     """How long the agent wants to wait; it may only shorten what the rule says."""

@@ -27,6 +27,7 @@ from approvals.canonical import Value
 from approvals.change.plan import Change
 from approvals.errors import Clash
 from approvals.facts import facts_of
+from approvals.identity.names import EscalationId, ExecutionId
 from approvals.identity.place import Place
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.comparison import Comparison
@@ -123,8 +124,8 @@ _OVER: Final = frozenset({Phase.REJECTED, Phase.VOIDED, Phase.ABANDONED})
 class Execution:
     """One authorised attempt to carry out one step of an approved change."""
 
-    id: str
-    escalation: str
+    id: ExecutionId
+    escalation: EscalationId
     step: int
     """Which step of the plan, from 0."""
     state: Phase
@@ -208,7 +209,7 @@ class Fate(StrEnum):
 class Attempt:
     """One start record: the bytes it would send, and the state of the object they are conditional on."""
 
-    execution: str
+    execution: ExecutionId
     number: int
     """From 1."""
     resource_version: str
@@ -233,8 +234,8 @@ class Attempt:
 
 def queued(
     *,
-    execution_id: str,
-    escalation: str,
+    execution_id: ExecutionId,
+    escalation: EscalationId,
     place: Place,
     cluster_uid: str,
     object_uid: str,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
 
 HOUR: Final = timedelta(hours=1)
@@ -22,7 +23,7 @@ class RefusedDeliveries:
     id: str
     environment: str
     monitor: str
-    channel: str
+    channel: Channel
     """Where people are told; empty where they are not: whoever shows a token that is over may not post, and is counted only."""
     follows: str
     """The id of the row before it, of the same monitor and channel; empty for the first. So two writers cannot both begin one."""
@@ -45,7 +46,7 @@ class RefusedDeliveries:
 
 
 def refused(
-    last: RefusedDeliveries | None, *, new_id: str, token: Token, channel: str, code: str, now: datetime
+    last: RefusedDeliveries | None, *, new_id: str, token: Token, channel: Channel, code: str, now: datetime
 ) -> RefusedDeliveries:
     """Return the row that stands for one more refused delivery.
 

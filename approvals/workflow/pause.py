@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition, changed, unchanged
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
+from approvals.identity.names import Account, Channel
 from approvals.identity.place import Place
 
 RESUMERS: Final = 2
@@ -83,7 +84,7 @@ class Pause:
 
     id: str
     scope: Scope
-    by: str
+    by: Account
     engaged_at: datetime
     engaged_epoch: int
     ask_at: datetime | None
@@ -92,7 +93,7 @@ class Pause:
     ended_at: datetime | None = None
     ended_epoch: int | None = None
     revision: int = 1
-    channels: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
     """Where its notice is shown."""
 
     @property
@@ -107,7 +108,7 @@ class Consent:
 
     pause: str
     person: str
-    account: str
+    account: Account
     at: datetime
 
 

@@ -26,7 +26,8 @@ from approvals.change.action import ProposedAction
 from approvals.change.plan import is_short_of
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
 from approvals.facts import facts_of
-from approvals.identity.people import FRESH, REMEMBERED, Authority, is_operator
+from approvals.identity.names import Account, Channel, EscalationId, id_of, is_operator, is_slack_account
+from approvals.identity.people import FRESH, REMEMBERED, Authority
 from approvals.identity.place import Place
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.ruling import Ruling
@@ -85,16 +86,16 @@ class Refusal:
 class Request:
     """One escalation's question. Where it was refused, what depends on a plan is None."""
 
-    id: str
+    id: EscalationId
     agent: str
     environment: str
     action: ProposedAction
-    on_behalf_of: str | None
+    on_behalf_of: Account | None
     idempotency_key: str | None
     body_hash: str
     token: str | None
     """The agent token it came in with."""
-    channel: str
+    channel: Channel
     """Where its card is: ``TEAM:CHANNEL``."""
     state: State
     revision: int
@@ -116,11 +117,11 @@ class Request:
     valid_until: datetime | None = None
     """The last instant, excluded, at which an approval may start."""
     decided_at: datetime | None = None
-    decided_by: tuple[str, ...] = ()
+    decided_by: tuple[Account, ...] = ()
     outcome_code: str | None = None
     """Why it ended as it did, for programs."""
-    supersedes: str | None = None
-    superseded_by: str | None = None
+    supersedes: EscalationId | None = None
+    superseded_by: EscalationId | None = None
     chain: int = 1
     """Its place in a row of requests that followed one another by drift, from 1."""
     token_revoked_at: datetime | None = None
@@ -138,7 +139,7 @@ class BoundKey:
 
     agent: str
     key: str
-    escalation: str
+    escalation: EscalationId
     body_hash: str
     """Of the body that came with it: another one under the same key is a mistake."""
     bound_at: datetime
@@ -157,9 +158,9 @@ class Vote:
     """One person's answer. A voided one stays on record and counts for nothing."""
 
     id: str
-    escalation: str
+    escalation: EscalationId
     person: str
-    account: str
+    account: Account
     answer: Answer
     via: Via
     at: datetime
@@ -179,7 +180,7 @@ class Ballot:
     """What somebody asks to be recorded."""
 
     id: str
-    account: str
+    account: Account
     answer: Answer
     via: Via
     fingerprint: str | None
@@ -455,7 +456,7 @@ def _cancelled(
     return changed(cancelled, end).beside(_stop(bench, reason, actor=actor))
 
 
-def supersede(request: Request, *, successor: str | None, now: datetime) -> Transition[Request]:
+def supersede(request: Request, *, successor: EscalationId | None, now: datetime) -> Transition[Request]:
     """Return the transition by which a drifted request gives way to *successor*, or to nothing where the chain is full.
 
     Raises:
@@ -556,10 +557,9 @@ def _settled(request: Request) -> Refused:
     return Settled(f"It is already {request.state.value}{f' by {by}' if by else ''}.")
 
 
-def mention(account: str) -> str:
+def mention(account: Account) -> str:
     """Return *account* as a Slack mention where it is a Slack account, else as it is."""
-    team, _, user = account.partition(":")
-    return account if team == "os" or not user else f"<@{user}>"
+    return f"<@{id_of(account)}>" if is_slack_account(account) else account
 
 
 def _check_fingerprint(request: Request, ballot: Ballot) -> None:
@@ -578,7 +578,7 @@ def _check_asks(ruling: Ruling) -> None:
         raise PolicyDenied("The policy in force now denies this.")
 
 
-def _is_by(account: str, vote: Vote, bench: Bench) -> bool:
+def _is_by(account: Account, vote: Vote, bench: Bench) -> bool:
     """Tell whether the person behind *account* gave *vote*, by what is known of people now."""
     people = bench.ruling.people
     return people.person_of(vote.account) == people.person_of(account)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from approvals.identity.names import Account
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
@@ -76,7 +78,7 @@ class Desk(Protocol):
     """Everything the commands can ask for."""
 
     @property
-    def account(self) -> str:
+    def account(self) -> Account:
         """Who is at the command line: ``os:NAME``."""
         ...
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from approvals.identity.names import Channel
 from approvals.ports.reading import Reading
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class Drawn:
     subject: str
     kind: str
     """``request``, ``pause`` or ``alert``."""
-    channel: str
+    channel: Channel
     """``TEAM:CHANNEL``."""
     revision: int
     detail: Detail = Detail.FULL
@@ -154,7 +155,7 @@ class Uncertain(Undelivered):
 class Poster(Protocol[M_contra]):
     """Sends. Each call is one request; nothing is tried twice in here."""
 
-    def may_post(self, channel: str, pace: Pace = Pace.DECISION) -> bool:
+    def may_post(self, channel: Channel, pace: Pace = Pace.DECISION) -> bool:
         """Tell whether a post in *channel* would be within the pace right now."""
         ...
 
@@ -162,7 +163,9 @@ class Poster(Protocol[M_contra]):
         """Tell whether an update would be within the pace right now."""
         ...
 
-    def post(self, channel: str, message: M_contra, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
+    def post(
+        self, channel: Channel, message: M_contra, *, thread: str | None = None, pace: Pace = Pace.DECISION
+    ) -> str:
         """Return the timestamp of a new message in ``TEAM:CHANNEL``, in a thread if one is named.
 
         Raises:
@@ -170,7 +173,7 @@ class Poster(Protocol[M_contra]):
         """
         ...
 
-    def update(self, channel: str, ts: str, message: M_contra, *, pace: Pace = Pace.DECISION) -> None:
+    def update(self, channel: Channel, ts: str, message: M_contra, *, pace: Pace = Pace.DECISION) -> None:
         """Change one of our messages in place.
 
         Raises:
@@ -179,7 +182,7 @@ class Poster(Protocol[M_contra]):
         ...
 
 
-def post_plainer(poster: Poster[M], channel: str, messages: Iterable[M], *, pace: Pace) -> str:
+def post_plainer(poster: Poster[M], channel: Channel, messages: Iterable[M], *, pace: Pace) -> str:
     """Return the timestamp of the first of *messages* that the workspace takes.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from approvals.errors import Refused
+from approvals.identity.names import Channel
 
 log = structlog.get_logger(__name__)
 
@@ -17,11 +18,11 @@ log = structlog.get_logger(__name__)
 class CardBook(Protocol):
     """The state of cards, as any process may change it."""
 
-    def adopt(self, subject: str, channel: str, ts: str) -> None:
+    def adopt(self, subject: str, channel: Channel, ts: str) -> None:
         """Take in a copy."""
         ...
 
-    def draw_again(self, subject: str, channel: str) -> None:
+    def draw_again(self, subject: str, channel: Channel) -> None:
         """Have a card drawn once more."""
         ...
 
@@ -33,7 +34,7 @@ class Orphans:
         """Keep who is told, under no lease."""
         self._cards = cards
 
-    def hand_over(self, subject: str, channel: str, ts: str | None) -> None:
+    def hand_over(self, subject: str, channel: Channel, ts: str | None) -> None:
         """Take in the copy *ts*, or, where it was an update, have its card drawn once more; what fails is logged.
 
         A copy that could not be taken in is adopted at its first click.

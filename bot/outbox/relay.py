@@ -20,6 +20,7 @@ import structlog
 from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
 from approvals.errors import Unavailable
+from approvals.identity.names import Channel
 from approvals.ports.journey import Journey, Milestone
 from approvals.ports.store import Store
 from bot.outbox.delivery import (
@@ -77,7 +78,7 @@ class Relay(Generic[M]):
         poster: Poster[M],
         journey: Journey,
         failed: Callable[[str], None],
-        hand_over: Callable[[str, str, str | None], None],
+        hand_over: Callable[[str, Channel, str | None], None],
     ) -> None:
         """Keep what it reads, draws and sends with.
 

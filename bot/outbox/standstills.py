@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from approvals.errors import is_outage
+from approvals.identity.names import Channel
 from approvals.policy.policy import Policy
 from approvals.workflow.retries import Retries
 from bot.health.clearances import Clearances
@@ -74,7 +75,7 @@ class Standstills(Generic[M]):
                 self._failed("standstills")
                 self._again.after_failure(name, now=self._now())
 
-    def _look(self, name: str, channel: str) -> None:
+    def _look(self, name: str, channel: Channel) -> None:
         holds = self._clearances.holds(name)
         now = self._now()
         if holds and now - holds[0].since >= PATIENCE and self._said.get(name) != holds[0].obstacle.code:
@@ -83,7 +84,7 @@ class Standstills(Generic[M]):
         elif not holds and name in self._said and self._say(channel, name, None, now):
             del self._said[name]
 
-    def _say(self, channel: str, environment: str, why: str | None, now: datetime) -> bool:
+    def _say(self, channel: Channel, environment: str, why: str | None, now: datetime) -> bool:
         if environment in self._again.waiting(now) or not self._poster.may_post(channel, Pace.INFORMATION):
             return False
         messages = (self._draw(environment, why, detail) for detail in (Detail.FULL, Detail.LINE))

@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, liter
 from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Missing
+from approvals.identity.names import Channel
 from approvals.ports.store import Lane
 from approvals.workflow.retries import growing_wait
 from models.engine.columns import INSTANT, NUMBER, TEXT, instant_at
@@ -56,7 +57,7 @@ class Task:
 
     subject: str
     kind: Subject
-    channel: str
+    channel: Channel
     """``TEAM:CHANNEL``."""
     wanted: int
     shown: int
@@ -114,7 +115,7 @@ class Unseen:
     """One question that stands nowhere while its deadline runs."""
 
     subject: str
-    channel: str
+    channel: Channel
     deadline: datetime
     failures: int
     """How many tries to show it have failed."""
@@ -331,13 +332,13 @@ class Cards:
             uow.connection.execute(_FAILED, _keys(task) | changes)
             uow.record(_told(uow, Kind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent))
 
-    def subject_of(self, channel: str, ts: str, *, lane: Lane = Lane.NORMAL) -> str | None:
+    def subject_of(self, channel: Channel, ts: str, *, lane: Lane = Lane.NORMAL) -> str | None:
         """Return what the message *ts* of a channel shows, as far as we know of it."""
         with self._store.database.asking(lane) as connection:
             found = _KNOWN.rows(connection, {"the_channel": channel, "the_ts": ts})
         return next((str(subject) for (subject,) in found), None)
 
-    def adopt(self, subject: str, channel: str, ts: str) -> None:
+    def adopt(self, subject: str, channel: Channel, ts: str) -> None:
         """Take in a copy that we lost track of: it is drawn again with the others, and can carry the thread.
 
         Raises:
@@ -357,14 +358,14 @@ class Cards:
             uow.connection.execute(_AGAIN, _place(subject, channel))
             uow.record(_told_of(uow, Kind.CARD_POSTED, subject, channel, ts=ts, adopted=True))
 
-    def lost(self, subject: str, channel: str, ts: str) -> None:
+    def lost(self, subject: str, channel: Channel, ts: str) -> None:
         """Write down that the copy *ts* is gone; an open card without any other is posted anew."""
         with self._store.writing() as uow:
             row = self._without(uow, subject, channel, ts)
             if row is not None and not row.closed:
                 uow.connection.execute(_AGAIN, _place(subject, channel))
 
-    def stuck(self, subject: str, channel: str, ts: str) -> None:
+    def stuck(self, subject: str, channel: Channel, ts: str) -> None:
         """Write down that the copy *ts* stands and cannot be changed any more: without any other, the card is posted anew.
 
         Even where its subject has its outcome: nobody took the message away, so what it says must not be the last word.
@@ -376,7 +377,7 @@ class Cards:
                 changes = {"shown": 0, "posting_at": uow.now, "retry_at": None}
                 uow.connection.execute(_CHANGE, _place(subject, channel) | changes)
 
-    def draw_again(self, subject: str, channel: str) -> None:
+    def draw_again(self, subject: str, channel: Channel) -> None:
         """Have a card drawn again, changed or not: whether its message is still there shows in that."""
         with self._store.writing() as uow:
             uow.connection.execute(_AGAIN, _place(subject, channel))
@@ -396,7 +397,7 @@ class Cards:
             Unseen(subject=row.subject, channel=row.channel, deadline=row.due_at, failures=row.failures) for row in rows
         )
 
-    def _without(self, uow: SqlUnitOfWork, subject: str, channel: str, ts: str) -> Any:
+    def _without(self, uow: SqlUnitOfWork, subject: str, channel: Channel, ts: str) -> Any:
         """Forget the copy *ts*, and return the card's row if that was its last one."""
         row = uow.connection.execute(_CARD, _place(subject, channel)).one_or_none()
         if row is None or not _mark_lost(uow, channel, ts) or row.thread_ts != ts:
@@ -406,7 +407,7 @@ class Cards:
         uow.connection.execute(_CHANGE, _place(subject, channel) | changes)
         return None if left else row
 
-    def _know(self, uow: SqlUnitOfWork, subject: str, channel: str, ts: str) -> bool:
+    def _know(self, uow: SqlUnitOfWork, subject: str, channel: Channel, ts: str) -> bool:
         row = {"channel": channel, "ts": ts, "subject": subject, "known_at": uow.now}
         return uow.connection.execute(_NEW_REF, row).rowcount == 1
 
@@ -476,7 +477,7 @@ def _refs_of(connection: Any, subjects: Iterable[str]) -> Mapping[tuple[str, str
     return refs
 
 
-def _mark_lost(uow: SqlUnitOfWork, channel: str, ts: str) -> bool:
+def _mark_lost(uow: SqlUnitOfWork, channel: Channel, ts: str) -> bool:
     found = uow.connection.execute(_REF_LOST, {"the_channel": channel, "the_ts": ts, "lost_at": uow.now})
     return found.rowcount == 1
 
@@ -511,7 +512,7 @@ def _keys(task: Task) -> dict[str, Any]:
     return _place(task.subject, task.channel)
 
 
-def _place(subject: str, channel: str) -> dict[str, Any]:
+def _place(subject: str, channel: Channel) -> dict[str, Any]:
     return {"the_subject": subject, "the_channel": channel}
 
 
@@ -519,6 +520,6 @@ def _told(uow: SqlUnitOfWork, kind: Kind, task: Task, **facts: Value) -> AuditEv
     return _told_of(uow, kind, task.subject, task.channel, **facts)
 
 
-def _told_of(uow: SqlUnitOfWork, kind: Kind, subject: str, channel: str, **facts: Value) -> AuditEvent:
+def _told_of(uow: SqlUnitOfWork, kind: Kind, subject: str, channel: Channel, **facts: Value) -> AuditEvent:
     data = {"subject": subject, "channel": channel, **facts}
     return AuditEvent(kind=kind, stream=DELIVERY_STREAM, actor=ITSELF, at=uow.now, data=data)

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select, update
 from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
 from approvals.canonical import Value
 from approvals.errors import Settled
+from approvals.identity.names import Channel
 from approvals.presentation.digest import Head
 from models.engine.columns import TEXT
 from models.engine.statements import insert_unless_taken
@@ -28,7 +29,7 @@ class Begun:
 
     week: str
     """ISO week, such as ``2026-W47``."""
-    channel: str
+    channel: Channel
     first: int
     """The first number of the chain that the channel's digest before it did not reach."""
     head: Head
@@ -59,13 +60,13 @@ class Digests:
         """Keep the store whose rows these are."""
         self._store = store
 
-    def was_posted(self, *, week: str, channel: str) -> bool:
+    def was_posted(self, *, week: str, channel: Channel) -> bool:
         """Tell whether *week*'s digest stands in *channel*."""
         with self._store.reading() as reading:
             found = reading.connection.execute(_POSTED, {"the_week": week, "the_channel": channel}).scalar_one_or_none()
         return found is not None
 
-    def begin(self, *, week: str, channel: str, head: Head) -> Begun:
+    def begin(self, *, week: str, channel: Channel, head: Head) -> Begun:
         """Write down that *week*'s digest is about to be posted, up to *head*; committed before the call that posts it.
 
         Raises:

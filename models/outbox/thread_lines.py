@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, case, func, or_, select, tuple_, update
 
+from approvals.identity.names import Channel
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.outbox.cards import backoff
 from models.store.store import SqlStore
@@ -27,7 +28,7 @@ class Line:
     stream: str
     sequence: int
     subject: str
-    channel: str
+    channel: Channel
     """``TEAM:CHANNEL``."""
     thread_ts: str
     """The message under which it belongs."""
@@ -147,7 +148,7 @@ class ThreadLines:
             }
             uow.connection.execute(_THREAD, _card(line) | changes)
 
-    def settle(self, subject: str, channel: str) -> None:
+    def settle(self, subject: str, channel: Channel) -> None:
         """Write down that nothing more is told under a card: its last copy was taken away after its subject had its outcome."""
         with self._store.writing() as uow:
             uow.connection.execute(_SETTLE, {"the_subject": subject, "the_channel": channel, "done_at": uow.now})

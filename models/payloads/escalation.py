@@ -11,7 +11,7 @@ from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema
 
 from approvals.change.action import ENVIRONMENT_NAME, NAMESPACE_NAME, OBJECT_NAME, Argument, ProposedAction, Target
-from approvals.identity.people import SLACK_ACCOUNT
+from approvals.identity.names import SLACK_ACCOUNT, account_of
 from approvals.verbs.parameter import Choice, Parameter, Switch, WholeNumber, Word
 from approvals.verbs.registry import REGISTRY
 from approvals.verbs.verb import Verb
@@ -157,7 +157,7 @@ def escalation_of(payload: EscalationPayload, *, agent: str, key: str, body_hash
         environment=payload.environment,
         action=ProposedAction(verb=action.verb, target=target, parameters=arguments),
         plea=_plea_of(payload),
-        on_behalf_of=payload.on_behalf_of,
+        on_behalf_of=None if payload.on_behalf_of is None else account_of(payload.on_behalf_of),
         timeout=None if payload.timeout_seconds is None else timedelta(seconds=payload.timeout_seconds),
         idempotency_key=key,
         body_hash=body_hash,

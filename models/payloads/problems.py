@@ -16,7 +16,8 @@ from approvals.errors import (
     Unavailable,
     Unplannable,
 )
-from models.payloads.shapes import Code, EscalationId, Sentence, Shape
+from approvals.identity.names import EscalationId
+from models.payloads.shapes import Code, Sentence, Shape, ShownId
 from models.payloads.strict_json import Unreadable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -43,7 +44,7 @@ class ProblemPayload(Shape):
     detail: Sentence
     code: Annotated[Code, Field(description="Stable; never renamed.")]
     field: Annotated[Sentence | None, Field(description="JSON pointer of the culprit in the body.")] = None
-    escalation_id: Annotated[EscalationId | None, Field(description="Where the refusal is on record.")] = None
+    escalation_id: Annotated[ShownId | None, Field(description="Where the refusal is on record.")] = None
 
 
 def status_of(refused: Refused) -> HTTPStatus:
@@ -52,7 +53,7 @@ def status_of(refused: Refused) -> HTTPStatus:
 
 
 def problem_of(
-    refused: Refused, *, status: HTTPStatus | None = None, escalation_id: str | None = None
+    refused: Refused, *, status: HTTPStatus | None = None, escalation_id: EscalationId | None = None
 ) -> ProblemPayload:
     """Return *refused* as a problem document.
 

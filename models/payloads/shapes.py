@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from approvals.errors import Malformed
 from approvals.facts import instant_text
+from approvals.identity.names import ESCALATION_ID, EscalationId
 from models.payloads.strict_json import pointer
 
 S = TypeVar("S", bound=BaseModel)
@@ -114,13 +115,10 @@ Sentence = Annotated[str, BeforeValidator(_cut), Field(max_length=LONGEST_SENTEN
 Code = Annotated[str, Field(max_length=64, pattern="^[a-z][a-z0-9_]*$")]
 """A word for programs in an answer."""
 
-ESCALATION_ID: Final = "^esc_[0-9A-Z]{26}$"
-"""What an escalation's id looks like, as a pattern."""
-
-EscalationId = Annotated[str, Field(max_length=30)]
+ShownId = Annotated[EscalationId, Field(max_length=30)]
 """An id in an answer; it is ours, so its form is not held against it."""
 
-WantedId = Annotated[EscalationId, Field(pattern=ESCALATION_ID)]
+WantedId = Annotated[EscalationId, Field(max_length=30, pattern=f"^{ESCALATION_ID.pattern}$")]
 """An id in a question."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]

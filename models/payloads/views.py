@@ -15,7 +15,7 @@ from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State
-from models.payloads.shapes import Code, Count, EscalationId, Instant, Sentence, Shape
+from models.payloads.shapes import Code, Count, Instant, Sentence, Shape, ShownId
 
 MOST_EARLIER: Final = 10
 """How many earlier escalations an agent is told of."""
@@ -110,7 +110,7 @@ class ExecutionView(Shape):
 class EarlierView(Shape):
     """An escalation of the same agent that asked for the same effect before."""
 
-    id: EscalationId
+    id: ShownId
     status: State
     asked_at: Instant
     decided_at: Instant | None
@@ -119,7 +119,7 @@ class EarlierView(Shape):
 class EscalationView(Shape):
     """One escalation, as its agent sees it."""
 
-    id: EscalationId
+    id: ShownId
     version: Annotated[Count, Field(description="Rises with every change; for after_version.")]
     status: State
     deadline: Instant | None
@@ -135,7 +135,7 @@ class EscalationView(Shape):
     ruling: RulingView | None
     decision: DecisionView | None
     execution: ExecutionView | None
-    superseded_by: Annotated[EscalationId | None, Field(description="The escalation that replaced it after a drift.")]
+    superseded_by: Annotated[ShownId | None, Field(description="The escalation that replaced it after a drift.")]
     earlier: Annotated[
         list[EarlierView],
         Field(
@@ -149,7 +149,7 @@ class EscalationPageView(Shape):
     """Some of an agent's escalations within the token's scope, newest first. A page may be short; the last has no cursor."""
 
     escalations: Annotated[list[EscalationView], Field(max_length=MOST_LISTED)]
-    next_cursor: EscalationId | None
+    next_cursor: Annotated[str | None, Field(max_length=30)]
 
 
 _SILENT_REASONS: Final = {

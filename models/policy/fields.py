@@ -16,7 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from approvals.change.action import AGENT_NAME, ENVIRONMENT_NAME, NAMESPACE_NAME
 from approvals.change.risk import Risk
-from approvals.identity.people import OPERATOR, SLACK_ACCOUNT
+from approvals.errors import Malformed
+from approvals.identity.names import Account, Channel, Group, account_of, channel_of, group_of
 from approvals.policy.charter import WhenTokenRevoked
 from models.policy.mistakes import did_you_mean, quoted
 from models.policy.reading import UNSEEN, Scalar
@@ -40,9 +41,6 @@ MOST_VALIDITY: Final = timedelta(minutes=15)
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_OPERATOR_ACCOUNT: Final = re.compile(re.escape(OPERATOR) + r"[a-z_][a-z0-9_-]{0,31}")
-_CHANNEL: Final = re.compile(r"[TE][A-Z0-9]{2,20}:[CG][A-Z0-9]{2,20}")
-_GROUP: Final = re.compile(r"[TE][A-Z0-9]{2,20}:S[A-Z0-9]{2,20}")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _INSTALLATION: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 _RULE_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -194,11 +192,21 @@ def _when_token_revoked(value: object) -> WhenTokenRevoked:
     return WhenTokenRevoked(_one_of(tuple(WhenTokenRevoked))(value))
 
 
-def _account(value: object) -> str:
-    text = _text(value)
-    if not SLACK_ACCOUNT.fullmatch(text) and not _OPERATOR_ACCOUNT.fullmatch(text):
-        raise mistake(f"An account is TEAM:USER, such as T0123ABCD:U0123ABCD, or os:NAME, not {quoted(text)}.")
-    return text
+def _account(value: object) -> Account:
+    return _named(account_of)(value)
+
+
+def _named(parse: Callable[[str], T]) -> Callable[[object], T]:
+    """Return a reader of what *parse* reads, which refuses in the same words as every other door."""
+
+    def read(value: object) -> T:
+        text = _text(value)
+        try:
+            return parse(text)
+        except Malformed as refusal:
+            raise mistake(f"{refusal.sentence.removesuffix('.')}, not {quoted(text)}.") from refusal
+
+    return read
 
 
 def _who(value: object) -> str:
@@ -254,10 +262,10 @@ Weekday = Annotated[str, _read_by(_one_of(WEEKDAYS))]
 TimeOfDay = Annotated[str, _read_by(_word(_TIME_OF_DAY, "A time of day is wanted here, such as 09:00"))]
 RiskWord = Annotated[Risk, _read_by(_risk)]
 RevokedWord = Annotated[WhenTokenRevoked, _read_by(_when_token_revoked)]
-Account = Annotated[str, _read_by(_account)]
+AccountName = Annotated[Account, _read_by(_account)]
 Who = Annotated[str, _read_by(_who)]
-Channel = Annotated[str, _read_by(_word(_CHANNEL, "A channel is TEAM:CHANNEL, such as T0123ABCD:C0123ABCD"))]
-Group = Annotated[str, _read_by(_word(_GROUP, "A user group is TEAM:SUBTEAM, such as T0123ABCD:S0123ABCD"))]
+ChannelName = Annotated[Channel, _read_by(_named(channel_of))]
+GroupName = Annotated[Group, _read_by(_named(group_of))]
 Name = Annotated[str, _read_by(_word(_NAME, "A name is 1-63 letters, digits, dots, dashes and underscores"))]
 InstallationName = Annotated[
     str, _read_by(_word(_INSTALLATION, "An installation's name is 1-20 lower-case letters and digits, a letter first"))

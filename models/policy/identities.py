@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from approvals.identity.people import People, is_operator
+from approvals.identity.names import Account, is_operator
+from approvals.identity.people import People
 from models.policy.shapes import ApproversShape
 
 
@@ -11,18 +12,18 @@ from models.policy.shapes import ApproversShape
 class Identities:
     """The file's ``people:``, by name, as far as it is sound."""
 
-    accounts: Mapping[str, tuple[str, ...]]
+    accounts: Mapping[str, tuple[Account, ...]]
 
     @property
     def people(self) -> People:
         """The same, the other way round: by account."""
         return People(names={account: name for name, accounts in self.accounts.items() for account in accounts})
 
-    def accounts_of(self, who: str) -> tuple[str, ...]:
+    def accounts_of(self, who: str) -> tuple[Account, ...]:
         """Return the accounts that *who*, an account or a name of ``people:``, means; none where the name is not known."""
-        return (who,) if ":" in who else self.accounts.get(who, ())
+        return (Account(who),) if ":" in who else self.accounts.get(who, ())
 
-    def slack_accounts_of(self, who: Iterable[str]) -> frozenset[str]:
+    def slack_accounts_of(self, who: Iterable[str]) -> frozenset[Account]:
         """Return the Slack accounts that the entries mean: the ones that can answer a card."""
         return frozenset(account for one in who for account in self.accounts_of(one) if not is_operator(account))
 

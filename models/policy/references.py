@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from approvals.identity.people import SLACK_ACCOUNT, is_operator
+from approvals.identity.names import is_operator, is_slack_account
 from approvals.policy.policy import is_protected
 from approvals.verbs.registry import REGISTRY
 from models.policy.mistakes import Path, did_you_mean, listed, quoted
@@ -83,7 +83,7 @@ def _check_who(document: Document, sound: Sound, path: Path, who: str) -> bool:
     if ":" in who or who in declared:
         return True
     meant = did_you_mean(who, declared)
-    hint = " A Slack account is written TEAM:USER." if SLACK_ACCOUNT.fullmatch(f"T000:{who}") else meant
+    hint = " A Slack account is written TEAM:USER." if is_slack_account(f"T000:{who}") else meant
     document.mistake(path, f"There is no {quoted(who)} in `people:`.{hint}")
     return False
 

@@ -10,16 +10,16 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from approvals.policy.charter import WhenTokenRevoked
 from models.policy.fields import (
     MOST_VALIDITY,
-    Account,
+    AccountName,
     AgentName,
     Amount,
     AtLeastOne,
-    Channel,
+    ChannelName,
     ClusterName,
     ClusterWord,
     Each,
     EnvironmentName,
-    Group,
+    GroupName,
     InstallationName,
     LimitName,
     LongDuration,
@@ -68,7 +68,7 @@ class EnvironmentShape(Shape):
     """Which cluster it is in, and where it is asked about."""
 
     cluster: ClusterWord | None = None
-    channel: Channel = key("where its cards are posted, TEAM:CHANNEL")
+    channel: ChannelName = key("where its cards are posted, TEAM:CHANNEL")
     zone: Zone = key("its IANA time zone, such as Europe/Berlin")
     digest: DigestShape = key("when the weekly digest is posted, weekday and time")
 
@@ -96,7 +96,7 @@ class ApproversShape(Shape):
     """A set of people by a name of its own."""
 
     people: Annotated[list[Who], Each] = key("who is in it", default_factory=list)
-    groups: Annotated[list[Group], Each] = key("Slack user groups whose members are in it", default_factory=list)
+    groups: Annotated[list[GroupName], Each] = key("Slack user groups whose members are in it", default_factory=list)
 
 
 class PausingShape(Shape):
@@ -166,7 +166,9 @@ class PolicyShape(Shape):
     installation: InstallationName | None = key(
         "a name for this installation that no other one has on its clusters, such as `acme`", default=None
     )
-    people: dict[Name, Annotated[list[Account], AtLeastOne, Each]] = key("who has which accounts", default_factory=dict)
+    people: dict[Name, Annotated[list[AccountName], AtLeastOne, Each]] = key(
+        "who has which accounts", default_factory=dict
+    )
     approvers: dict[Name, ApproversShape] = key("who may decide, as named sets", default_factory=dict)
     pausing: PausingShape | None = key("who may pause and who may resume", default=None)
     clusters: dict[ClusterName, ClusterShape] = key("the clusters", default_factory=dict)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from approvals.identity.accounts import Installation
-from approvals.identity.people import ApproverSet, is_operator
+from approvals.identity.names import Account, is_operator, team_of
+from approvals.identity.people import ApproverSet
 from approvals.policy.charter import Charter, Owners
 from approvals.policy.policy import (
     Asking,
@@ -96,7 +97,7 @@ def _charter(name: str, shape: AgentShape, identities: Identities) -> Charter:
     )
 
 
-def _signature(who: str, identities: Identities) -> str:
+def _signature(who: str, identities: Identities) -> Account:
     """Return the account by which somebody is named: the first Slack one, so that a card can mention it."""
     accounts = identities.accounts_of(who)
     return next((account for account in accounts if not is_operator(account)), accounts[0])
@@ -140,6 +141,7 @@ def _asking(shape: AskShape) -> Asking:
 
 def _teams(sets: Iterable[ApproverSet], environments: Iterable[Environment]) -> frozenset[str]:
     """Return the workspaces that approvers, their groups and the channels are in."""
-    ids = {one for approvers in sets for one in (*approvers.accounts, *approvers.groups)}
-    ids |= {environment.channel for environment in environments}
-    return frozenset(one.partition(":")[0] for one in ids)
+    teams = {team_of(environment.channel) for environment in environments}
+    for approvers in sets:
+        teams |= {team_of(account) for account in approvers.accounts} | {team_of(group) for group in approvers.groups}
+    return frozenset(teams)

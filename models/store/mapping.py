@@ -19,7 +19,7 @@ from sqlalchemy import Column, Select, Table, select
 from approvals.canonical import Value
 from approvals.change.plan import Evidence
 from approvals.errors import Garbled
-from approvals.facts import facts_of, noun_of
+from approvals.facts import facts_of, noun_of, plain_of
 from approvals.identity.tokens import Token
 from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
@@ -114,7 +114,7 @@ class Shape(Generic[N]):
 
 
 def _field(name: str, hint: Any) -> _Field:
-    kind = _without_none(hint)
+    kind = plain_of(_without_none(hint))
     if kind in _AS_IT_IS:
         return _Field(name=name, write=None, read=None)
     if isinstance(kind, type) and issubclass(kind, StrEnum):

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
 from approvals.errors import Garbled
+from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
 from approvals.ports.rows import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
 from approvals.workflow.alert import Alert, AlertGroup
@@ -597,7 +598,7 @@ class SqlReading:
         found = self.connection.execute(_PERHAPS_SHOWN, {"keys": list(request_ids)})
         return frozenset(str(subject) for (subject,) in found)
 
-    def held_back(self, channel: str, *, besides: str) -> HeldBack | None:
+    def held_back(self, channel: Channel, *, besides: str) -> HeldBack | None:
         """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
         ((count, since),) = _HELD_BACK.rows(self.connection, {"channel": channel, "key": besides})
         return HeldBack(count=int(count), since=since) if count else None
@@ -634,7 +635,7 @@ class SqlReading:
         """
         return self._readable(ALERT, _ALERTS_IN, key=group_id, limit=limit)
 
-    def last_refused(self, environment: str, monitor: str, channel: str) -> RefusedDeliveries | None:
+    def last_refused(self, environment: str, monitor: str, channel: Channel) -> RefusedDeliveries | None:
         """Return what one monitor was refused last, as it is told in *channel*."""
         return self._one(REFUSED_DELIVERIES, _LAST_REFUSED, environment=environment, monitor=monitor, channel=channel)
 

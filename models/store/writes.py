@@ -288,9 +288,8 @@ def _question_key(request: Request) -> str | None:
     """Return the key of the question; None for what was refused before a plan was made, and never was one."""
     if request.effect_key is None:
         return None
-    person = request.on_behalf_of
-    if person is not None and request.ruling is not None:
-        person = request.ruling.people.person_of(person)
+    account = request.on_behalf_of
+    person = account if account is None or request.ruling is None else request.ruling.people.person_of(account)
     return question_key(agent=request.agent, on_behalf_of=person, effect_key=request.effect_key)
 
 

@@ -12,6 +12,7 @@ from approvals.audit.events import AuditEvent, Transition
 from approvals.canonical import decode, encode
 from approvals.errors import Clash, NotEligible, PolicyDenied
 from approvals.facts import noun_of
+from approvals.identity.names import Account, ExecutionId
 from approvals.identity.people import Authority, Membership
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
@@ -95,7 +96,7 @@ class Thing:
 class Courtroom:
     """The archive, the clock, the workspace and the object, with the few steps that join them."""
 
-    def __init__(self, policy: Policy, people: list[str]) -> None:
+    def __init__(self, policy: Policy, people: list[Account]) -> None:
         """Open the request under *policy* at noon; *people* are active, and all in the group."""
         self.now = NOON
         self.epoch = 0
@@ -179,7 +180,7 @@ class Courtroom:
         assert self.request.valid_until is not None
         self.save(
             queued(
-                execution_id="exe_1",
+                execution_id=ExecutionId("exe_1"),
                 escalation=ESCALATION,
                 place=self.request.place,
                 cluster_uid=CLUSTER_UID,

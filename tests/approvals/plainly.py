@@ -6,6 +6,7 @@ What the policy says, what really happened and in which order, and what follows 
 from dataclasses import dataclass, field
 from typing import Any
 
+from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.policy import Policy
 from approvals.workflow.execution import Phase
@@ -29,7 +30,7 @@ from tests.builders import (
 )
 
 DEADLINE = NOON + 15 * MINUTE
-FAY = ADA.replace("U0ADA", "U0FAY")
+FAY = Account(ADA.replace("U0ADA", "U0FAY"))
 LISTED = frozenset({ADA, BORIS, CHEN, DINA})
 """Whom the set names; Eli and Fay are in it by the group. Chen asked and Dina owns the agent, so neither counts."""
 PEOPLE = [ADA, BORIS, CHEN, DINA, ELI, FAY]
@@ -40,10 +41,10 @@ class Says:
     """What one version of the policy says, as plainly as the invariants need it."""
 
     quorum: int = 2
-    listed: frozenset[str] = LISTED
+    listed: frozenset[Account] = LISTED
     by_group: bool = True
     denies: bool = False
-    same_person: frozenset[str] = frozenset()
+    same_person: frozenset[Account] = frozenset()
     minutes: int = 15
     charter: frozenset[str] = frozenset({"scale", "restart"})
 

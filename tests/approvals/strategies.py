@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from approvals.canonical import LARGEST, Value
 from approvals.change.action import Target
+from approvals.facts import plain_of
 from approvals.policy.clauses import Clause
 
 FEW = settings(max_examples=40)
@@ -45,6 +46,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
 
 def anything(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for values of *kind*, a noun or the type of one of its fields."""
+    kind = plain_of(kind)
     if kind in _PLAIN:
         return _PLAIN[kind]
     origin, inner = get_origin(kind), get_args(kind)

@@ -7,6 +7,7 @@ import pytest
 
 from approvals.audit.events import ITSELF, Kind, unchanged
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Settled, Stale, Unavailable
+from approvals.identity.names import Account
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.ruling import Ruling
 from approvals.workflow.pause import Scope, ScopeKind
@@ -46,7 +47,7 @@ def the_vote(**changed: Any) -> Vote:
     return replace(a_vote(id="vote_new"), **changed)
 
 
-def approved(request: Request, *accounts: str, **changed: Any) -> Request:
+def approved(request: Request, *accounts: Account, **changed: Any) -> Request:
     """Return *request*, approved at noon by these accounts."""
     decided = replace(
         request,
@@ -357,9 +358,9 @@ def test_a_request_without_a_plan_has_no_button_that_fits():
 
 def test_an_operator_never_approves():
     """The command line may stop things; a yes comes from a person in Slack, even where the map knows the operator."""
-    ruling = replace(a_ruling(), people=People(names={"os:ada": "ada", ADA: "ada"}))
+    ruling = replace(a_ruling(), people=People(names={Account("os:ada"): "ada", ADA: "ada"}))
 
-    assert what(refusal(a_ballot("os:ada", via=Via.CLI), a_bench(ruling=ruling))) == (
+    assert what(refusal(a_ballot(Account("os:ada"), via=Via.CLI), a_bench(ruling=ruling))) == (
         NotEligible,
         "operator",
         "An operator at the command line may deny and pause, never approve.",
@@ -465,7 +466,7 @@ def test_of_several_faults_the_first_in_order_is_told(code):
 
 def test_an_approval_records_how_it_was_given():
     """The vote carries person, account, door, instant, epoch, both hashes and when the standing was seen."""
-    ruling = replace(a_ruling(), people=People(names={ADA: "ada", "os:ada": "ada"}))
+    ruling = replace(a_ruling(), people=People(names={ADA: "ada", Account("os:ada"): "ada"}))
     seen = NOON - FRESH
 
     judged = judge(a_request(), a_ballot(), a_bench(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))

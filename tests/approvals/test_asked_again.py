@@ -6,6 +6,7 @@ import pytest
 
 from approvals.audit.events import AuditEvent, Kind
 from approvals.facts import facts_of
+from approvals.identity.names import EscalationId
 from approvals.workflow.request import (
     LATELY,
     BoundKey,
@@ -20,8 +21,8 @@ from tests.builders import BORIS, CHEN, MINUTE, NOON, a_request, about
 
 TICK = MINUTE / 60 / 1_000_000
 NOW = a_request(id="esc_now")
-BEFORE = replace(NOW, id="esc_before", state=State.EXPIRED, asked_at=NOON - MINUTE, decided_at=NOON)
-DENIED = replace(BEFORE, id="esc_denied", state=State.DENIED, decided_by=(BORIS,))
+BEFORE = replace(NOW, id=EscalationId("esc_before"), state=State.EXPIRED, asked_at=NOON - MINUTE, decided_at=NOON)
+DENIED = replace(BEFORE, id=EscalationId("esc_denied"), state=State.DENIED, decided_by=(BORIS,))
 
 
 def test_another_key_is_bound_and_nothing_else_changes():
@@ -75,7 +76,10 @@ def test_what_was_asked_up_to_a_day_before_counts(asked_at, counts):
         ((DENIED, BEFORE), Earlier(asked=2, denied=DENIED)),
         ((replace(DENIED, decided_at=NOON - LATELY),), Earlier(asked=1, denied=None)),
         ((replace(DENIED, decided_at=None),), Earlier(asked=1, denied=None)),
-        ((replace(DENIED, id="esc_old", decided_at=NOON - MINUTE), DENIED), Earlier(asked=2, denied=DENIED)),
+        (
+            (replace(DENIED, id=EscalationId("esc_old"), decided_at=NOON - MINUTE), DENIED),
+            Earlier(asked=2, denied=DENIED),
+        ),
         (
             (replace(DENIED, asked_at=NOON + MINUTE, decided_at=NOON + 2 * MINUTE),),
             Earlier(asked=0, denied=replace(DENIED, asked_at=NOON + MINUTE, decided_at=NOON + 2 * MINUTE)),

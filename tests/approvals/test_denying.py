@@ -8,6 +8,7 @@ import pytest
 from approvals.audit.events import ITSELF, AuditEvent, Kind
 from approvals.errors import Late, NotEligible, Settled, Stale, Unavailable
 from approvals.facts import facts_of
+from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.request import Answer, Ballot, Judged, Request, State, Via, Vote, judge
@@ -35,9 +36,9 @@ from tests.builders import (
 )
 
 
-def no(account: str = ADA, **changed: Any) -> Ballot:
+def no(account: Account = ADA, **changed: Any) -> Ballot:
     """Return a denial by the button."""
-    return a_ballot(account, Answer.DENY, **changed)
+    return a_ballot(Account(account), Answer.DENY, **changed)
 
 
 def the_vote(**changed: Any) -> Vote:
@@ -45,7 +46,7 @@ def the_vote(**changed: Any) -> Vote:
     return replace(a_vote(id="vote_new", answer=Answer.DENY), **changed)
 
 
-def denied(request: Request, account: str = ADA, **changed: Any) -> Request:
+def denied(request: Request, account: Account = ADA, **changed: Any) -> Request:
     """Return *request*, denied at noon by that account."""
     ended = replace(
         request,
@@ -223,11 +224,11 @@ def test_the_command_line_denies_without_a_fingerprint_and_without_slack():
     """An operator's no needs no standing in Slack: nothing is known of it, and nothing is remembered."""
     nobody = Authority(standings={}, groups={})
 
-    judged = judge(a_request(), no("os:olga", via=Via.CLI, fingerprint=None), a_bench(authority=nobody))
+    judged = judge(a_request(), no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_bench(authority=nobody))
 
     assert judged.transition.nouns == (
         the_vote(account="os:olga", person="os:olga", via=Via.CLI, authority_at=None),
-        denied(a_request(), "os:olga"),
+        denied(a_request(), Account("os:olga")),
     )
 
 
@@ -235,7 +236,7 @@ def test_a_denial_of_what_has_no_plan_names_none():
     """At the command line even a question without a plan can be stopped; the vote claims no fingerprint."""
     bare = a_request(fingerprint=None, render_hash=None)
 
-    judged = judge(bare, no("os:olga", via=Via.CLI, fingerprint=None), a_bench())
+    judged = judge(bare, no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_bench())
 
     vote = judged.transition.nouns[0]
     assert (vote.fingerprint, vote.render_hash) == ("", "")

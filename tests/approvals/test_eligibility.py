@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.errors import NotEligible, Refused, Unavailable
+from approvals.identity.names import Account, Group
 from approvals.identity.people import FRESH, REMEMBERED, Authority, Membership, People
 from approvals.policy.eligibility import check_eligible, groups_of, in_any
 from approvals.policy.ruling import Panel, Ruling
@@ -25,7 +26,7 @@ from tests.builders import (
     an_authority,
 )
 
-OTHER_GROUP = GROUP.replace("S0PROD", "S0AAAA")
+OTHER_GROUP = Group(GROUP.replace("S0PROD", "S0AAAA"))
 PLATFORM = an_approver_set()
 BY_GROUP = an_approver_set("group", accounts=(), groups=(GROUP,))
 ADA_ELSEWHERE = "T0PARTNER:U0ADA"
@@ -42,7 +43,7 @@ def refusal(
 ) -> Refused | None:
     """Return what *account*'s answer at noon is refused with, or None where it may count."""
     try:
-        check_eligible(under or a_ruling(), account, authority or an_authority(), now=NOON, within=within)
+        check_eligible(under or a_ruling(), Account(account), authority or an_authority(), now=NOON, within=within)
     except Refused as refused:
         return refused
     return None
@@ -91,7 +92,7 @@ def test_another_account_of_the_requester_is_the_requester():
 
 def test_the_same_user_id_in_another_workspace_is_a_stranger():
     """T-DEC-05: approvers are team-qualified."""
-    assert code(ADA_ELSEWHERE, an_authority(ADA_ELSEWHERE)) == "not_an_approver"
+    assert code(ADA_ELSEWHERE, an_authority(Account(ADA_ELSEWHERE))) == "not_an_approver"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from approvals.audit.events import AuditEvent, Kind
 from approvals.errors import Late, Refused, Settled
 from approvals.facts import facts_of
+from approvals.identity.names import EscalationId
 from approvals.identity.place import Place
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.request import CHAIN_LIMIT, Refusal, Request, State, cancel, expire, mention, opened, supersede
@@ -157,7 +158,7 @@ def test_a_drifted_request_gives_way(successor):
 def test_only_what_was_approved_can_drift(state):
     """A question has not been answered, and an outcome is final: nothing follows either."""
     with pytest.raises(Settled) as refused:
-        supersede(a_request(state=state), successor="esc_2", now=NOON)
+        supersede(a_request(state=state), successor=EscalationId("esc_2"), now=NOON)
 
     assert refused.value.sentence == f"It is {state.value}, so nothing follows it."
 

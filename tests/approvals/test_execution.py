@@ -8,6 +8,7 @@ import pytest
 
 from approvals.audit.events import Kind, Transition
 from approvals.errors import Clash
+from approvals.identity.names import ExecutionId
 from approvals.identity.place import Place
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.comparison import Comparison
@@ -135,7 +136,7 @@ def test_a_move_is_allowed_from_its_states_and_a_clash_from_all_others(name, pha
 def test_an_approved_change_is_queued_whole():
     """The row that workers look for: due at once, nothing attempted, held by nobody."""
     transition = queued(
-        execution_id="exe_1",
+        execution_id=ExecutionId("exe_1"),
         escalation=ESCALATION,
         place=Place(agent="scaler", environment="prod-eu-1", namespace="shop"),
         cluster_uid=CLUSTER_UID,
@@ -146,7 +147,7 @@ def test_an_approved_change_is_queued_whole():
     )
 
     execution = Execution(
-        id="exe_1",
+        id=ExecutionId("exe_1"),
         escalation=ESCALATION,
         step=0,
         state=Phase.QUEUED,

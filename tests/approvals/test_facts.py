@@ -10,6 +10,7 @@ from hypothesis import given
 from approvals.canonical import decode, encode
 from approvals.change.plan import Bound, Change, Evidence, Redacted
 from approvals.facts import facts_of, instant_of, instant_text, noun_of
+from approvals.identity.names import Group
 from approvals.identity.people import People
 from approvals.identity.tokens import Token
 from approvals.policy.ruling import Ruling
@@ -168,7 +169,7 @@ def test_a_value_of_several_types_keeps_its_own(value):
 
 def test_a_set_of_people_comes_back_as_a_set():
     """Order and repetition mean nothing in a set, so it is written sorted and read back as one."""
-    approvers = an_approver_set(groups=("T0X:S0B", "T0X:S0A"))
+    approvers = an_approver_set(groups=(Group("T0X:S0B"), Group("T0X:S0A")))
 
     assert noun_of(type(approvers), facts_of(approvers)) == approvers
     assert noun_of(Scope, {"kind": "agent", "name": "scaler"}) == Scope(kind="agent", name="scaler")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible
+from approvals.identity.names import Account
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, Answerers, answerers
@@ -132,7 +133,7 @@ PANELS = st.lists(st.lists(SETS, min_size=1, max_size=2).map(tuple), min_size=1,
 def would_be_let(account: str, under: Ruling) -> bool:
     """Tell whether *account*'s answer would count at noon."""
     try:
-        check_eligible(under, account, EVERYBODY, now=NOON, within=FRESH)
+        check_eligible(under, Account(account), EVERYBODY, now=NOON, within=FRESH)
     except NotEligible:
         return False
     return True

@@ -7,26 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, Refused, Unavailable
-from approvals.identity.people import (
-    FRESH,
-    REMEMBERED,
-    SLACK_ACCOUNT,
-    Authority,
-    Membership,
-    People,
-    check_standing,
-    is_operator,
-)
+from approvals.identity.names import SLACK_ACCOUNT, Account, Group, is_operator
+from approvals.identity.people import FRESH, REMEMBERED, Authority, Membership, People, check_standing
 from tests.builders import ADA, BORIS, DINA, GROUP, HOUR, NOON, TICK, a_standing, an_approver_set, an_authority
 
-OTHER_GROUP = GROUP.replace("S0PROD", "S0AAAA")
-ACCOUNTS = "abcde"
+OTHER_GROUP = Group(GROUP.replace("S0PROD", "S0AAAA"))
+ACCOUNTS = [Account(one) for one in "abcde"]
 MAPS = st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from("xyz"), max_size=5).map(
     lambda names: People(names=names)
 )
 
 
-def check(authority: Authority, account: str = ADA) -> Refused | None:
+def check(authority: Authority, account: Account = ADA) -> Refused | None:
     """Return what *account*'s standing is refused with at noon, or None."""
     try:
         check_standing(account, authority, now=NOON, within=FRESH)
@@ -42,10 +34,13 @@ def test_the_spans_are_ten_seconds_and_an_hour():
 
 def test_an_account_that_nobody_maps_is_its_own_person():
     """The map says which accounts are one person; an account that it does not name is nobody else."""
-    people = People(names={ADA: "ada", "os:ada": "ada", DINA: "dina"})
+    people = People(names={ADA: "ada", Account("os:ada"): "ada", DINA: "dina"})
 
-    assert [people.person_of(one) for one in (ADA, "os:ada", DINA, BORIS)] == [f"{ADA}+os:ada"] * 2 + [DINA, BORIS]
-    assert [people.knows(one) for one in (ADA, "os:ada", BORIS)] == [True, True, False]
+    assert [people.person_of(Account(one)) for one in (ADA, "os:ada", DINA, BORIS)] == [f"{ADA}+os:ada"] * 2 + [
+        DINA,
+        BORIS,
+    ]
+    assert [people.knows(Account(one)) for one in (ADA, "os:ada", BORIS)] == [True, True, False]
 
 
 @given(MAPS, MAPS)
@@ -62,7 +57,7 @@ def together(people: People) -> set[frozenset[str]]:
     return {
         frozenset(pair)
         for pair in combinations(ACCOUNTS, 2)
-        if len({people.person_of(account) for account in pair}) == 1
+        if len({people.person_of(Account(account)) for account in pair}) == 1
     }
 
 
@@ -131,10 +126,10 @@ def test_nothing_known_is_not_good_standing():
     assert isinstance(check(an_authority(BORIS)), Unavailable)
 
 
-def holds(authority: Authority, account: str, groups: tuple[str, ...] = (GROUP,)) -> bool:
+def holds(authority: Authority, account: Account, groups: tuple[Group, ...] = (GROUP,)) -> bool:
     """Tell whether the set of Ada by id and those in *groups* holds *account* at noon."""
     approvers = an_approver_set(accounts=[ADA], groups=groups)
-    return approvers.holds(account, authority, now=NOON, within=FRESH)
+    return approvers.holds(Account(account), authority, now=NOON, within=FRESH)
 
 
 def test_a_set_holds_whom_it_lists_and_whom_its_groups_list():

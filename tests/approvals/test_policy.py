@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from approvals.change.action import ProposedAction
 from approvals.change.risk import Risk
 from approvals.errors import OutOfScope
+from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.clauses import Outcome, reasons_of, rules_of
 from approvals.policy.policy import PROTECTED_NAMESPACES, Asking, Match, Policy, Rule, Timeout
@@ -45,7 +46,7 @@ def ruled(
     agent: str = "scaler",
     environment: str = "prod-eu-1",
     action: ProposedAction | None = None,
-    on_behalf_of: str | None = CHEN,
+    on_behalf_of: Account | None = CHEN,
     risk: Risk = Risk.LOW,
     timeout: timedelta | None = None,
 ) -> Ruling:
@@ -378,7 +379,9 @@ def test_a_rule_more_never_makes_a_ruling_laxer(rules, more):
         assert set(after.panels) >= set(before.panels)
 
 
-def refusal_of(charter: Any, environment: str, action: ProposedAction, on_behalf_of: str | None) -> OutOfScope | None:
+def refusal_of(
+    charter: Any, environment: str, action: ProposedAction, on_behalf_of: Account | None
+) -> OutOfScope | None:
     """Return what the charter refuses with, or None."""
     try:
         charter.check(environment, action, on_behalf_of)

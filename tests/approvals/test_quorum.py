@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.errors import NotEligible, PolicyDenied, Unavailable
+from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
 from approvals.policy.ruling import Panel, Ruling
 from approvals.workflow.pause import Scope, ScopeKind
@@ -131,7 +132,7 @@ def vote_after_vote(request: Request, ruling: Ruling, accounts: Sequence[str]) -
     judged: list[Judged] = []
     for number, account in enumerate(accounts):
         bench = a_bench(request, ruling=ruling, votes=votes, authority=an_authority(*PEOPLE))
-        judged.append(judge(request, a_ballot(account, id=f"vote_{number}"), bench))
+        judged.append(judge(request, a_ballot(Account(account), id=f"vote_{number}"), bench))
         request = judged[-1].request
         votes += tuple(noun for noun in judged[-1].transition.nouns if isinstance(noun, Vote))
         if request.state is not State.PENDING:

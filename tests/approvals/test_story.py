@@ -8,6 +8,7 @@ import pytest
 from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, request_stream
 from approvals.change.plan import Change, Redacted
 from approvals.facts import facts_of
+from approvals.identity.names import Account, EscalationId, ExecutionId
 from approvals.presentation.story import drift_lines, drift_told, sentence_of
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.alert import AlertState, told_of_alert, told_of_group
@@ -90,7 +91,7 @@ def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPRO
     """Return the transition of one answer, reasoned in free text."""
     seat = a_bench(request, **bench)
     via = Via.CLI if account.startswith("os:") else Via.SLACK
-    return judge(request, a_ballot(account, answer, via=via, reason=MARK), seat).transition
+    return judge(request, a_ballot(Account(account), answer, via=via, reason=MARK), seat).transition
 
 
 def over(state: Phase = Phase.SENDING, **changed: Any) -> Any:
@@ -156,7 +157,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "The token it was asked with has been revoked. The question stays open.",
     ),
     (
-        last(supersede(a_request(state=State.APPROVED), successor="esc_2", now=NOON)),
+        last(supersede(a_request(state=State.APPROVED), successor=EscalationId("esc_2"), now=NOON)),
         "The target has changed, so the approval is void. esc_2 asks again.",
     ),
     (
@@ -174,7 +175,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (
         last(
             queued(
-                execution_id="exe_1",
+                execution_id=ExecutionId("exe_1"),
                 escalation=ESCALATION,
                 place=a_request().place,
                 cluster_uid="c",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from approvals.change.risk import Risk
 from approvals.errors import Refused
+from approvals.identity.names import Account
 from approvals.identity.people import FRESH, People
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.ruling import Panel, Ruling, stricter_of
@@ -80,7 +81,7 @@ def test_what_was_denied_stays_denied():
 def counts(ruling: Ruling, account: str) -> bool:
     """Tell whether *account*'s answer counts, everybody being in good standing."""
     try:
-        check_eligible(ruling, account, an_authority(*PEOPLE), now=NOON, within=FRESH)
+        check_eligible(ruling, Account(account), an_authority(*PEOPLE), now=NOON, within=FRESH)
     except Refused:
         return False
     return True

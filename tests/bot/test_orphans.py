@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from approvals.errors import Missing, Unavailable
+from approvals.identity.names import Channel
 from bot.outbox.orphans import Orphans
 
 
@@ -32,8 +33,8 @@ def test_a_post_is_taken_in_and_an_update_is_made_again():
     """A copy that nobody knows would stay as it is; an update that came late may show what is over."""
     book = Book()
 
-    Orphans(book).hand_over("esc_1", "T:C", "1.0")
-    Orphans(book).hand_over("esc_1", "T:C", None)
+    Orphans(book).hand_over("esc_1", Channel("T:C"), "1.0")
+    Orphans(book).hand_over("esc_1", Channel("T:C"), None)
 
     assert book.told == [("adopt", "esc_1", "T:C", "1.0"), ("again", "esc_1", "T:C")]
 
@@ -42,6 +43,6 @@ def test_a_post_is_taken_in_and_an_update_is_made_again():
 def test_what_cannot_be_handed_over_is_logged(wrong):
     """It hides no other error: the copy is adopted at its first click."""
     with capture_logs() as logs:
-        Orphans(Book(wrong)).hand_over("esc_1", "T:C", "1.0")
+        Orphans(Book(wrong)).hand_over("esc_1", Channel("T:C"), "1.0")
 
     assert [line["event"] for line in logs] == ["orphan.left"]

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from approvals import errors
 from approvals.errors import Forbidden, Refused, Unavailable
+from approvals.identity.names import EscalationId
 from approvals.identity.people import Authority
 from approvals.ports.cluster import Came, Cluster, Reply
 from approvals.ports.directory import Directory
@@ -48,7 +49,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
         agent="scaler",
         verb=verb_called("scale"),
         action=an_action(replicas=6),
-        occasion=Occasion(escalation="esc_1", at=NOON),
+        occasion=Occasion(escalation=EscalationId("esc_1"), at=NOON),
     ),
     "mint": lambda door: door.mint(environment=ENVIRONMENT, account=ACCOUNT),
     "observe": lambda door: door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from approvals.identity.names import Account, Group
 from approvals.identity.people import Authority, Membership, Standing
 from approvals.ports.store import Lane
 
@@ -14,7 +15,7 @@ class FakeDirectory:
     def __init__(self) -> None:
         """Everybody is in good standing until a test says otherwise; groups are empty."""
         self.standings: dict[str, Standing] = {}
-        self.groups: dict[str, frozenset[str]] = {}
+        self.groups: dict[str, frozenset[Account]] = {}
         self.down = False
         self.asked_anew = 0
         self.lanes: list[Lane] = []
@@ -22,8 +23,8 @@ class FakeDirectory:
     def authority(
         self,
         *,
-        accounts: Iterable[str],
-        groups: Iterable[str],
+        accounts: Iterable[Account],
+        groups: Iterable[Group],
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from approvals.change.action import ProposedAction
 from approvals.change.plan import bound_bytes, fingerprint_of
+from approvals.identity.names import Account, EscalationId, ExecutionId
 from approvals.identity.tokens import Token, created
 from approvals.ports.rows import StoredPlan
 from approvals.ports.store import Store
@@ -52,7 +53,7 @@ def a_question(now: datetime, number: int = 1, **changed: object) -> tuple[Reque
     stored = StoredPlan(fingerprint=fingerprint_of(data), bound=data, evidence=plan.evidence)
     request = replace(
         a_request(),
-        id=request_id,
+        id=EscalationId(request_id),
         idempotency_key=f"key-{number}",
         asked_at=now,
         deadline=now + 15 * MINUTE,
@@ -99,7 +100,7 @@ def approved(store: Store, request: Request) -> Request:
         revision=request.revision + 1,
         valid_until=now + 15 * MINUTE,
         decided_at=now,
-        decided_by=("T0:U0",),
+        decided_by=(Account("T0:U0"),),
         outcome_code="approved",
     )
     put(store, after)
@@ -110,7 +111,7 @@ def queue(store: Store, request: Request, *, state: Phase = Phase.QUEUED) -> Exe
     """Queue the execution of *request* and return it."""
     execution = replace(
         an_execution(state),
-        id=request.id.replace("esc", "exe"),
+        id=ExecutionId(request.id.replace("esc", "exe")),
         escalation=request.id,
         fingerprint=request.fingerprint or "",
         object_uid=f"uid-of-{request.id}",

@@ -6,6 +6,7 @@ import pytest
 
 from approvals.audit.events import DELIVERY_STREAM
 from approvals.errors import Settled
+from approvals.identity.names import Channel
 from approvals.presentation.digest import Head
 from models.audit.book import AuditBook
 from models.outbox.digests import Begun, Digests
@@ -19,7 +20,7 @@ def test_a_digest_takes_up_where_the_last_one_ended(store):
     digests = Digests(store)
     first = digests.begin(week="2026-W46", channel=CHANNEL, head=Head(number=10, chain="c10"))
     digests.posted(first, "1.1")
-    digests.begin(week="2026-W47", channel=STAGING, head=Head(number=20, chain="c20"))
+    digests.begin(week="2026-W47", channel=Channel(STAGING), head=Head(number=20, chain="c20"))
     second = digests.begin(week="2026-W47", channel=CHANNEL, head=Head(number=30, chain="c30"))
 
     assert first == Begun(week="2026-W46", channel=CHANNEL, first=1, head=Head(number=10, chain="c10"))
@@ -61,4 +62,4 @@ def test_whether_a_digest_was_posted_can_be_asked(store):
     digests.posted(begun, "1.1")
 
     after = digests.was_posted(week="2026-W46", channel=CHANNEL)
-    assert (before, after, digests.was_posted(week="2026-W46", channel=STAGING)) == (False, True, False)
+    assert (before, after, digests.was_posted(week="2026-W46", channel=Channel(STAGING))) == (False, True, False)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, changed
 from approvals.errors import Clash
+from approvals.identity.names import Account
 from approvals.identity.tokens import Token, revoke
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import scope_of
@@ -98,7 +99,7 @@ def test_two_votes_see_each_other(store, round_):
             held = uow.lock_request(request.id)
             assert held is not None
             standing = uow.votes(request.id)
-            cast = a_vote(account, id=f"vote_{account[-5:]}", escalation=request.id, at=now)
+            cast = a_vote(Account(account), id=f"vote_{account[-5:]}", escalation=request.id, at=now)
             seen = replace(held, revision=held.revision + 1)
             uow.save(about(object, nouns=(seen, cast), events=(told(PAUSE_STREAM),)))
             return len(standing)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from approvals.change.action import Target
 from approvals.change.plan import Evidence
+from approvals.facts import plain_of
 from approvals.policy.clauses import Clause
 from models.engine.columns import TEXT
 from models.engine.database import open_database
@@ -33,6 +34,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 
 def anything(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for values of *kind*, derived from its types."""
+    kind = plain_of(kind)
     if kind in PLAIN:
         return PLAIN[kind]
     origin, inner = get_origin(kind), get_args(kind)

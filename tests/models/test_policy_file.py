@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation
+from approvals.identity.names import Account, Channel, Group
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
@@ -41,7 +42,7 @@ def test_a_policy_becomes_the_noun():
         environments={
             "demo": Environment(
                 name="demo",
-                channel="T0LOCAL:C0APPROVALS",
+                channel=Channel("T0LOCAL:C0APPROVALS"),
                 zone="Europe/Berlin",
                 digest=DigestSchedule(weekday="mon", hour=9, minute=0),
                 cluster="main",
@@ -51,20 +52,26 @@ def test_a_policy_becomes_the_noun():
             "scaler": Charter(
                 agent="scaler",
                 purpose="Keeps the shop fast.",
-                owners=Owners(business="T0LOCAL:U0RIA", technical="T0LOCAL:U0RIA", risk="T0LOCAL:U0MIA"),
+                owners=Owners(
+                    business=Account("T0LOCAL:U0RIA"), technical=Account("T0LOCAL:U0RIA"), risk=Account("T0LOCAL:U0MIA")
+                ),
                 verbs=frozenset({"scale"}),
                 namespaces={"demo": frozenset({"shop"})},
-                acts_for=frozenset({"T0LOCAL:U0RIA"}),
+                acts_for=frozenset({Account("T0LOCAL:U0RIA")}),
                 when_token_revoked=WhenTokenRevoked.CANCEL,
             )
         },
         approver_sets={
-            "ops": ApproverSet(name="ops", accounts=frozenset({"T0LOCAL:U0ANA", "T0LOCAL:U0BEN"})),
-            "dba": ApproverSet(name="dba", accounts=frozenset({"T0LOCAL:U0CYD"}), groups=frozenset({"T0LOCAL:S0DBA"})),
+            "ops": ApproverSet(name="ops", accounts=frozenset({Account("T0LOCAL:U0ANA"), Account("T0LOCAL:U0BEN")})),
+            "dba": ApproverSet(
+                name="dba", accounts=frozenset({Account("T0LOCAL:U0CYD")}), groups=frozenset({Group("T0LOCAL:S0DBA")})
+            ),
         },
         may_pause=("ops", "dba"),
         may_resume=("ops",),
-        people=People(names={"T0LOCAL:U0ANA": "ana", "os:ana": "ana", "T0LOCAL:U0BEN": "ben"}),
+        people=People(
+            names={Account("T0LOCAL:U0ANA"): "ana", Account("os:ana"): "ana", Account("T0LOCAL:U0BEN"): "ben"}
+        ),
         limits={"cpu": Limit(name="cpu", ceiling=Decimal("0.80"), unit="share", description="Room for one lost node.")},
         rules=(
             Rule(

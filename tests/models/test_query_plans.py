@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 import models.engine.prepared
 import models.store.reading
 import models.store.unit_of_work
+from approvals.identity.names import EscalationId
 from approvals.workflow.request import Answer, State
 from models.audit.sealer import Sealer
 from models.engine.prepared import Answer as Given
@@ -59,7 +60,7 @@ def crowd(store: SqlStore) -> None:
         state = State.PENDING if number % 2 else State.DENIED
         one = replace(
             request,
-            id=f"esc_{number:026d}",
+            id=EscalationId(f"esc_{number:026d}"),
             idempotency_key=None,
             state=state,
             decided_at=None if state is State.PENDING else now,

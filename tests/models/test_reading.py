@@ -8,6 +8,7 @@ import pytest
 import models.store.reading
 from approvals.audit.events import AuditEvent, Kind, agent_stream, request_stream
 from approvals.errors import Clash
+from approvals.identity.names import Account
 from approvals.ports.rows import Grounds, Page, Question, Said, Standing
 from approvals.verbs.verb import Effect
 from approvals.workflow.alert import Alert, AlertState, told_of_alert
@@ -388,7 +389,7 @@ def test_consents_are_one_a_person(store):
     pause_id = a_pause().id
     first = Consent(pause=pause_id, person=ADA, account=ADA, at=now)
     second = Consent(pause=pause_id, person=BORIS, account=BORIS, at=now + TICK)
-    again = replace(first, account="os:ada", at=now + 2 * TICK)
+    again = replace(first, account=Account("os:ada"), at=now + 2 * TICK)
     put(store, first)
     put(store, second)
     put(store, again)

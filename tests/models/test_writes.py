@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from approvals.errors import Clash
+from approvals.identity.names import Account, ExecutionId
 from approvals.workflow.alert import AlertState
 from approvals.workflow.execution import Fate, Phase
 from approvals.workflow.request import State
@@ -178,7 +179,7 @@ def test_a_person_has_one_live_vote(store):
     put(store, first)
 
     with pytest.raises(Clash):
-        put(store, replace(first, id="vote_2", account="os:ada"))
+        put(store, replace(first, id="vote_2", account=Account("os:ada")))
 
     put(store, replace(first, id="vote_3", person=BORIS))
     with store.reading() as reading:
@@ -212,7 +213,7 @@ def test_a_step_has_one_execution(store):
     execution = queue(store, approved(store, ask(store)))
 
     with pytest.raises(Clash):
-        put(store, replace(execution, id="exe_other"))
+        put(store, replace(execution, id=ExecutionId("exe_other")))
 
 
 @pytest.mark.parametrize(

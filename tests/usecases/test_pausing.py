@@ -7,6 +7,7 @@ import pytest
 
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Paused, Settled, Unavailable
 from approvals.facts import facts_of
+from approvals.identity.names import Account
 from approvals.identity.people import People, Standing
 from approvals.ports.cluster import Came, Reply
 from approvals.ports.journey import Milestone
@@ -308,7 +309,7 @@ def test_an_operator_whom_the_policy_does_not_know_may_stop_and_not_go_on(world)
 @pytest.fixture
 def mapped(make_world):
     """A world whose policy says that the operator Olga is Ada."""
-    return make_world(a_policy(people=People(names={"os:olga": "ada", ADA: "ada"})))
+    return make_world(a_policy(people=People(names={Account("os:olga"): "ada", ADA: "ada"})))
 
 
 def test_an_operator_resumes_as_the_person_that_the_policy_knows(mapped):
@@ -336,11 +337,13 @@ def test_one_person_with_two_accounts_is_one_person(mapped):
 
 def test_an_agreement_is_never_taken_for_anothers(make_world):
     """A policy's word for a person may mean others later: their agreement is their own, and the second of two ends the pause."""
-    world = make_world(a_policy(people=People(names={"os:lead": "lead", ADA: "lead"})))
+    world = make_world(a_policy(people=People(names={Account("os:lead"): "lead", ADA: "lead"})))
     engaged = pause(world).pause
     resume(world, engaged.id, ADA)
 
-    world.policies.policy = replace(world.policies.policy, people=People(names={"os:lead": "lead", BORIS: "lead"}))
+    world.policies.policy = replace(
+        world.policies.policy, people=People(names={Account("os:lead"): "lead", BORIS: "lead"})
+    )
     after = resume(world, engaged.id, BORIS)
 
     assert not after.pause.is_open
@@ -349,7 +352,9 @@ def test_an_agreement_is_never_taken_for_anothers(make_world):
 
 def test_an_operator_mapped_to_somebody_who_may_not_resume(make_world):
     """The map gives an operator a person's rights, and no others."""
-    world = make_world(a_policy(people=People(names={"os:olga": "dina", DINA: "dina", "os:root": "dina"})))
+    world = make_world(
+        a_policy(people=People(names={Account("os:olga"): "dina", DINA: "dina", Account("os:root"): "dina"}))
+    )
     engaged = pause(world).pause
 
     with pytest.raises(NotEligible) as refusal:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.errors import Clash, Garbled, Missing
+from approvals.identity.names import Account
 from approvals.ports.store import Store, UnitOfWork
 from approvals.presentation.wording import storable
 from approvals.workflow.execution import Attempt, Execution, Phase, abandon
@@ -17,7 +18,7 @@ class Abandon:
 
     store: Store
 
-    def __call__(self, request_id: str, *, account: str, reason: str) -> Execution:
+    def __call__(self, request_id: str, *, account: Account, reason: str) -> Execution:
         """Return the execution, abandoned.
 
         Raises:

@@ -9,6 +9,7 @@ from approvals.audit.events import INTAKE_STREAM, ITSELF, AuditEvent, Kind, Tran
 from approvals.canonical import Value
 from approvals.errors import Clash, Malformed, Missing, Refused, Unauthorised
 from approvals.facts import facts_of
+from approvals.identity.names import Channel
 from approvals.identity.tokens import Token, TokenKind, created, revoke, token_hash
 from approvals.ports.ids import NewId
 from approvals.ports.policies import Policies
@@ -119,10 +120,10 @@ class Admit:
         Raises:
             Clash: Several refusals of one monitor kept getting in each other's way.
         """
-        channel = ""
+        channel = Channel("")
         if token.kind is TokenKind.ALERTMANAGER:
             environments = self.policies.current().environments
-            channel = next((environments[name].channel for name in token.environments if name in environments), "")
+            channel = next((environments[name].channel for name in token.environments if name in environments), channel)
         self._record(token, code=refusal.code, field=refusal.field, channel=channel)
 
     def record_over(self, token: Token) -> None:
@@ -134,9 +135,9 @@ class Admit:
             Clash: Several refusals of one monitor kept getting in each other's way.
         """
         code = "token_expired" if token.revoked_at is None else "token_revoked"
-        self._record(token, code=code, field=None, channel="")
+        self._record(token, code=code, field=None, channel=Channel(""))
 
-    def _record(self, token: Token, *, code: str, field: str | None, channel: str) -> None:
+    def _record(self, token: Token, *, code: str, field: str | None, channel: Channel) -> None:
         tries = 0
         while True:
             tries += 1
@@ -149,7 +150,7 @@ class Admit:
             else:
                 return
 
-    def _write(self, uow: UnitOfWork, token: Token, *, code: str, field: str | None, channel: str) -> None:
+    def _write(self, uow: UnitOfWork, token: Token, *, code: str, field: str | None, channel: Channel) -> None:
         told: RefusedDeliveries | None = None
         if token.kind is TokenKind.ALERTMANAGER:
             (environment,) = token.environments

@@ -39,6 +39,7 @@ from approvals.errors import (
     Unavailable,
 )
 from approvals.facts import facts_of
+from approvals.identity.names import Channel, EscalationId
 from approvals.identity.people import Authority
 from approvals.identity.place import Place
 from approvals.identity.tokens import Token
@@ -93,7 +94,7 @@ class Opened:
 class Draft:
     """An escalation that has passed the first look, with its preview: all that is needed to open it in a transaction."""
 
-    id: str
+    id: EscalationId
     escalation: Escalation
     verb: Verb
     token: str | None
@@ -101,7 +102,7 @@ class Draft:
     asked_at: datetime
     preview: Preview
     authority: Authority
-    supersedes: str | None = None
+    supersedes: EscalationId | None = None
     chain: int = 1
 
 
@@ -239,7 +240,7 @@ class Escalate:
     def _draft(
         self, escalation: Escalation, verb: Verb, *, token: str | None, texts: Mapping[str, str], asked_at: datetime
     ) -> Draft:
-        request_id = self.new_id("esc")
+        request_id = EscalationId(self.new_id("esc"))
         preview = self.cluster.preview(
             environment=escalation.environment,
             agent=escalation.agent,
@@ -284,7 +285,7 @@ class Escalate:
         # token may not be used, what the policy says of that place is not for who shows it.
         denying = None if ruling is None or ruling.asks else ruling
         request = _refused(
-            self.new_id("esc"),
+            EscalationId(self.new_id("esc")),
             escalation,
             self.policies.current(),
             token=token.id,
@@ -496,7 +497,7 @@ def _pending(
 
 
 def _refused(
-    request_id: str,
+    request_id: EscalationId,
     escalation: Escalation,
     policy: Policy,
     *,
@@ -515,7 +516,7 @@ def _refused(
         idempotency_key=escalation.idempotency_key,
         body_hash=escalation.body_hash,
         token=token,
-        channel="" if environment is None else environment.channel,
+        channel=Channel("") if environment is None else environment.channel,
         state=State.REFUSED,
         revision=1,
         asked_at=asked_at,

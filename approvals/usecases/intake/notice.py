@@ -8,6 +8,7 @@ from typing import Final
 from approvals.audit.events import AuditEvent, Transition
 from approvals.canonical import Value
 from approvals.errors import Clash, OutOfScope, Unavailable
+from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
 from approvals.ports.ids import NewId
 from approvals.ports.policies import Policies
@@ -90,7 +91,7 @@ class _Taking:
     new_id: NewId
     token: str
     environment: str
-    channel: str
+    channel: Channel
     now: datetime
     known: dict[str, Alert | None] = field(default_factory=dict)
     """By fingerprint, the last time that it burnt, as this delivery leaves it."""

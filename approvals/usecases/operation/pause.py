@@ -14,7 +14,8 @@ from typing import Final
 
 from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Refused, Settled, Unavailable
-from approvals.identity.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing, is_operator
+from approvals.identity.names import Account, Channel, is_operator
+from approvals.identity.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing
 from approvals.policy.eligibility import in_any
 from approvals.policy.policy import Policy
 from approvals.ports.directory import Directory
@@ -74,7 +75,7 @@ class EngagePause:
     directory: Directory
     new_id: NewId
 
-    def __call__(self, scope: Scope, *, account: str, duration: timedelta | None, reason: str) -> Engaged:
+    def __call__(self, scope: Scope, *, account: Account, duration: timedelta | None, reason: str) -> Engaged:
         """Return the pause, in force: the one that is open already where this account asks for the same once more (I14).
 
         Raises:
@@ -117,7 +118,7 @@ class EngagePause:
             voided = _void_covered(uow, pause, now)
         return Engaged(pause=pause, voided=voided, already=standing is not None)
 
-    def _ask(self, account: str, sets: Iterable[ApproverSet], at: datetime) -> Authority:
+    def _ask(self, account: Account, sets: Iterable[ApproverSet], at: datetime) -> Authority:
         if is_operator(account):
             return NOBODY  # Who is at the command line may stop whatever Slack would say, so it must not hang on Slack.
         groups = frozenset(group for one in sets for group in one.groups)
@@ -132,7 +133,7 @@ class Resume:
     policies: Policies
     directory: Directory
 
-    def __call__(self, pause_id: str, *, account: str, reason: str) -> Resumed:
+    def __call__(self, pause_id: str, *, account: Account, reason: str) -> Resumed:
         """Return the pause after *account* agreed to end it: over, if somebody else's agreement still counts too.
 
         Raises:
@@ -171,7 +172,7 @@ class Resume:
         self,
         uow: UnitOfWork,
         pause_id: str,
-        account: str,
+        account: Account,
         reason: str,
         *,
         policy: Policy,
@@ -267,7 +268,7 @@ def _listed(names: frozenset[str]) -> str:
     return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:]))) or "none"
 
 
-def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
+def _channels(policy: Policy, scope: Scope) -> tuple[Channel, ...]:
     """Return where the notice is shown: in the channel of every environment that the pause touches.
 
     Where the policy does not name what is stopped any more, that is everywhere: rather too loud than unseen.
@@ -281,7 +282,7 @@ def _channels(policy: Policy, scope: Scope) -> tuple[str, ...]:
     return tuple(sorted({environment.channel for environment in touched or policy.environments.values()}))
 
 
-def _standing(uow: UnitOfWork, scope: Scope, account: str) -> Pause | None:
+def _standing(uow: UnitOfWork, scope: Scope, account: Account) -> Pause | None:
     """Return, locked, the open pause of *scope* by *account* that nobody has agreed to end.
 
     A message may be delivered twice, and whoever gets no answer in time says it again: each further pause would take two more
@@ -306,7 +307,7 @@ def _void_covered(uow: UnitOfWork, pause: Pause, now: datetime) -> int:
     return len(covered)
 
 
-def _check_may_pause(account: str, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime) -> None:
+def _check_may_pause(account: Account, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime) -> None:
     if is_operator(account):
         return
     listed = any(account in one.accounts for one in sets)
@@ -322,7 +323,7 @@ def _check_may_pause(account: str, sets: tuple[ApproverSet, ...], authority: Aut
 
 
 def _check_may_resume(
-    account: str, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
+    account: Account, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
 ) -> None:
     signing = _slack_accounts_of(policy, account) if is_operator(account) else (account,)
     for one in signing:
@@ -333,7 +334,7 @@ def _check_may_resume(
 
 
 def _may_resume(
-    account: str, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
+    account: Account, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
 ) -> bool:
     try:
         _check_may_resume(account, policy, sets, authority, now=now)
@@ -342,17 +343,17 @@ def _may_resume(
     return True
 
 
-def _slack_accounts_of(policy: Policy, account: str) -> tuple[str, ...]:
+def _slack_accounts_of(policy: Policy, account: Account) -> tuple[Account, ...]:
     """Return the Slack accounts of the person behind *account*: an operator may resume as the person the policy knows."""
     person = policy.people.person_of(account)
     return tuple(sorted(one for one, name in policy.people.names.items() if name == person and not is_operator(one)))
 
 
-def _askable(policy: Policy, accounts: Iterable[str]) -> frozenset[str]:
+def _askable(policy: Policy, accounts: Iterable[Account]) -> frozenset[Account]:
     return slack_accounts(one for account in accounts for one in (account, *_slack_accounts_of(policy, account)))
 
 
-def _record_refusal(store: Store, account: str, refusal: Refused, *, what: str, at: datetime) -> None:
+def _record_refusal(store: Store, account: Account, refusal: Refused, *, what: str, at: datetime) -> None:
     event = AuditEvent(
         kind=Kind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=account, at=at, data={"what": what, "code": refusal.code}
     )

@@ -11,7 +11,8 @@ from typing import Final
 from approvals.audit.events import AuditEvent, Kind, Transition, request_stream
 from approvals.change.plan import bound_of
 from approvals.errors import Clash, Missing, Refused, Unavailable
-from approvals.identity.people import Authority, is_operator
+from approvals.identity.names import Account, ExecutionId, is_operator
+from approvals.identity.people import Authority
 from approvals.policy.eligibility import groups_of
 from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
@@ -34,7 +35,7 @@ class Given:
     """What somebody answered, as a door understood it."""
 
     request: str
-    account: str
+    account: Account
     """From the authenticated payload, never from a field that the sender can choose."""
     answer: Answer
     via: Via
@@ -74,7 +75,7 @@ class Decide:
             self.journey.reached(Milestone.VOTED, given.request)
             return judged
 
-    def _ask(self, given: Given) -> tuple[frozenset[str], Authority, StoredPlan | None]:
+    def _ask(self, given: Given) -> tuple[frozenset[Account], Authority, StoredPlan | None]:
         """Return whose standing was asked for, what the workspace said, and the plan: before any lock is taken."""
         with self.store.glancing(lane_of(given.answer)) as reading:
             found = reading.question(given.request)
@@ -133,7 +134,7 @@ class Decide:
             raise Missing("The plan of this request is not stored.")
         bound = bound_of(plan.bound)
         return queued(
-            execution_id=self.new_id("exe"),
+            execution_id=ExecutionId(self.new_id("exe")),
             escalation=request.id,
             place=request.place,
             cluster_uid=bound.cluster_uid,
@@ -143,7 +144,7 @@ class Decide:
             now=now,
         )
 
-    def _moved_on(self, error: Refused, given: Given, asked: frozenset[str]) -> bool:
+    def _moved_on(self, error: Refused, given: Given, asked: frozenset[Account]) -> bool:
         """Tell whether judging anew can help: a row moved, or somebody voted whose standing was not asked for."""
         if isinstance(error, Unavailable):
             with self.store.reading(lane_of(given.answer)) as reading:

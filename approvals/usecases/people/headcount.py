@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from approvals.change.risk import Risk
+from approvals.identity.names import Account
 from approvals.identity.people import Authority
 from approvals.policy.charter import Charter
 from approvals.policy.feasibility import answerers
@@ -36,7 +37,7 @@ class Shortage:
     could: int
     """How many surely could; where it is not sure that they are too few, Slack did not say enough."""
     is_sure: bool
-    acts_for: str | None = None
+    acts_for: Account | None = None
     """For whom the agent acts where they are too few; None where they are whoever it acts for."""
 
     @property
@@ -107,7 +108,7 @@ def _people(number: int) -> str:
 
 
 def _short(
-    ruling: Ruling, authority: Authority, charter: Charter, acts_for: str | None, *, at: datetime
+    ruling: Ruling, authority: Authority, charter: Charter, acts_for: Account | None, *, at: datetime
 ) -> Shortage | None:
     requester = frozenset() if acts_for is None else frozenset({acts_for})
     could = answerers(replace(ruling, conflicted=ruling.conflicted | requester), authority, now=at)

@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from approvals.errors import Malformed, Missing
+from approvals.identity.names import EscalationId, escalation_id
 from approvals.masking import masked
 from bot.intake.http.problems import BadRequest, Turned
 from models.payloads import read
-from models.payloads.shapes import ESCALATION_ID, Shape
+from models.payloads.shapes import Shape
 
 S = TypeVar("S", bound=Shape)
 
@@ -121,16 +122,17 @@ def check_no_body(body: bytes) -> None:
         raise BadRequest("This call takes no body.", code="body_not_allowed")
 
 
-def escalation_id_of(scope: Scope) -> str:
+def escalation_id_of(scope: Scope) -> EscalationId:
     """Return the id that the path names, if it can be one of an escalation at all.
 
     Raises:
         Missing: It cannot, so there is no such escalation.
     """
     text: str = scope["path_params"]["escalation"]
-    if re.fullmatch(ESCALATION_ID, text) is None:
-        raise Missing("You have no such escalation.")
-    return text
+    try:
+        return escalation_id(text)
+    except Malformed as refusal:
+        raise Missing("You have no such escalation.") from refusal
 
 
 def query_of(scope: Scope, kind: type[S]) -> S:

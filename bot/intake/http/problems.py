@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from approvals.errors import Forbidden, Refused, TooMany, Unauthorised, Unavailable
+from approvals.identity.names import EscalationId
 from models.payloads import ProblemPayload, problem_of, status_of
 from models.payloads.problems import MEDIA_TYPE
 from models.payloads.strict_json import Unreadable
@@ -52,7 +53,7 @@ class Throttled(TooMany):
 class OnRecord(Forbidden):
     """An escalation that was refused and stored as such, so it needs no record of its own."""
 
-    def __init__(self, sentence: str, *, code: str, escalation_id: str) -> None:
+    def __init__(self, sentence: str, *, code: str, escalation_id: EscalationId) -> None:
         """Keep the escalation's id."""
         super().__init__(sentence, code=code)
         self.escalation_id = escalation_id

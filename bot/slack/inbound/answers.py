@@ -16,6 +16,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.identity.names import Account
 from bot.slack.kit.blocks import context, markup
 from bot.slack.kit.limits import SECTION
 from bot.slack.kit.text import cut
@@ -39,7 +40,7 @@ HOOK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 class Person:
     """Whom to answer, and where."""
 
-    account: str
+    account: Account
     user: str
     channel: str
     response_url: str | None

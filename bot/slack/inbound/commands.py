@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Final
 
+from approvals.identity.names import Account
 from approvals.ports.reading import Reading
 from approvals.ports.store import Store
 from approvals.presentation.wording import NOTHING, Stop, stop_of, storable
@@ -87,7 +88,7 @@ class Handle:
     engage: EngagePause
     resume: Resume
 
-    def __call__(self, wish: Wish | None, *, account: str) -> str:
+    def __call__(self, wish: Wish | None, *, account: Account) -> str:
         """Return the answer to *wish*.
 
         Raises:
@@ -111,7 +112,7 @@ class Handle:
         more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
         return "\n".join(["*Paused:*", *lines[:LISTED], *more, "To resume one: `/agent-pause off PAUSE_ID`"])
 
-    def _on(self, wish: Stop, account: str) -> str:
+    def _on(self, wish: Stop, account: Account) -> str:
         engaged = self.engage(wish.scope, account=account, duration=wish.duration, reason=wish.reason)
         pause = engaged.pause
         stopped = (
@@ -127,7 +128,7 @@ class Handle:
         remark = f" {sentence_markup(wish.remark)}" if wish.remark else ""
         return f"*{paused}: {what}.*{remark}{stopped}{asks}\nTo resume, two people run `/agent-pause off {pause.id}`."
 
-    def _off(self, wish: Off, account: str) -> str:
+    def _off(self, wish: Off, account: Account) -> str:
         if wish.pause is None:
             return f"{NOTHING}, and nothing was resumed. A resume names the pause it ends.\n{self._status()}"
         resumed = self.resume(wish.pause, account=account, reason=wish.reason)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from approvals.audit.events import AuditEvent, Kind, request_stream
 from approvals.errors import Missing, NotEligible
+from approvals.identity.names import Account, Channel
 from approvals.ports.store import Lane, Store
 from approvals.usecases.people.decide import lane_of
 from approvals.workflow.request import Answer, State, Via
@@ -17,11 +18,11 @@ from approvals.workflow.request import Answer, State, Via
 class CardBook(Protocol):
     """Knows which message shows what."""
 
-    def subject_of(self, channel: str, ts: str, *, lane: Lane) -> str | None:
+    def subject_of(self, channel: Channel, ts: str, *, lane: Lane) -> str | None:
         """Return what the message *ts* of ``TEAM:CHANNEL`` shows, as far as is known."""
         ...
 
-    def adopt(self, subject: str, channel: str, ts: str) -> None:
+    def adopt(self, subject: str, channel: Channel, ts: str) -> None:
         """Take in a copy that was lost track of.
 
         Raises:
@@ -34,7 +35,7 @@ class CardBook(Protocol):
 class Place:
     """Where somebody answered: a message of ``TEAM:CHANNEL``."""
 
-    channel: str
+    channel: Channel
     ts: str
 
 
@@ -45,7 +46,7 @@ class Copies:
     store: Store
     cards: CardBook
 
-    def check(self, request_id: str, place: Place, *, account: str, answer: Answer) -> None:
+    def check(self, request_id: str, place: Place, *, account: Account, answer: Answer) -> None:
         """Return if the message at *place* is a card of that request, one that has just been taken in included.
 
         Raises:
@@ -65,7 +66,7 @@ class Copies:
         self._record(request_id, account, answer)
         raise NotEligible("That is not this request's card, so it cannot be answered there.", code="foreign_card")
 
-    def _record(self, request_id: str, account: str, answer: Answer) -> None:
+    def _record(self, request_id: str, account: Account, answer: Answer) -> None:
         with self.store.writing() as uow:
             uow.record(
                 AuditEvent(

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from approvals.errors import Malformed
+from approvals.identity.names import Channel, channel_of
 from bot.slack.inbound.payloads import Click, View
 from bot.slack.kit.blocks import context, plain
 from bot.slack.kit.limits import HEADER, REASON, SECTION
@@ -20,7 +22,7 @@ class Denial:
     """What a form was opened for, and where."""
 
     asked: Asked
-    channel: str
+    channel: Channel
     ts: str
 
 
@@ -80,10 +82,10 @@ def denial_of(view: View) -> Denial | None:
     """Return what a form was opened for, or None where it says nothing that we could have written."""
     try:
         value, channel, ts = json.loads(view.private_metadata)
-    except (ValueError, TypeError, RecursionError):
+        asked, there = asked_of(str(value)), channel_of(str(channel))
+    except (ValueError, TypeError, RecursionError, Malformed):
         return None
-    asked = asked_of(str(value))
-    return None if asked is None else Denial(asked=asked, channel=str(channel), ts=str(ts))
+    return None if asked is None else Denial(asked=asked, channel=there, ts=str(ts))
 
 
 def reason_of(view: View) -> str:

@@ -14,6 +14,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.errors import NotEligible
+from approvals.identity.names import Account, Channel, group_of, id_of, team_of
 from approvals.ports.store import Lane
 from approvals.presentation.wording import Stop, unpaused
 from approvals.usecases.people.decide import Decide, Given, lane_of
@@ -94,7 +95,7 @@ class Listeners:
         person = Person(
             account=submission.account,
             user=submission.user.id,
-            channel=denial.channel.partition(":")[2],
+            channel=id_of(denial.channel),
             response_url=None,
             about=denial.asked.request,
         )
@@ -123,7 +124,7 @@ class Listeners:
         def work() -> str:
             lane = Lane.NORMAL if isinstance(wish, Off) else Lane.URGENT
             account = self.directory.account_here(person.account, lane=lane)
-            if account.partition(":")[0] != self.installed.team and not isinstance(wish, Stop):
+            if team_of(account) != self.installed.team and not isinstance(wish, Stop):
                 raise NotEligible(ELSEWHERE, code="guest")
             return self.handle(wish, account=account)
 
@@ -144,7 +145,7 @@ class Listeners:
         except ValidationError:
             log.warning("event.not_understood", kind="subteam_members_changed")
             return _ok()
-        self.directory.forget_group(f"{changed.team_id}:{changed.subteam_id}")
+        self.directory.forget_group(group_of(f"{changed.team_id}:{changed.subteam_id}"))
         return _ok()
 
     async def _answer(self, body: dict[str, Any], answer: Answer, pool: Pool) -> BoltResponse:
@@ -158,7 +159,7 @@ class Listeners:
         await self.acting.act(person, pool, work)
         return _ok()
 
-    def _deciding(self, asked: Asked, place: Place, account: str, answer: Answer, reason: str) -> Callable[[], str]:
+    def _deciding(self, asked: Asked, place: Place, account: Account, answer: Answer, reason: str) -> Callable[[], str]:
         def work() -> str:
             here = self.directory.account_here(account, lane=lane_of(answer))
             given = Given(
@@ -175,7 +176,9 @@ class Listeners:
         return work
 
     def _place(self, click: Click) -> Place:
-        return Place(channel=f"{self.installed.team}:{click.container.channel_id}", ts=click.container.message_ts)
+        return Place(
+            channel=Channel(f"{self.installed.team}:{click.container.channel_id}"), ts=click.container.message_ts
+        )
 
     def _person(self, click: Click) -> Person:
         return Person(

@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from approvals.identity.names import Account, slack_account
+
 UserId = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,20}$")]
 TeamId = Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{2,20}$")]
 ChannelId = Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{2,20}$")]
@@ -111,9 +113,9 @@ class Click(Part):
         return self
 
     @property
-    def account(self) -> str:
+    def account(self) -> Account:
         """Who clicked, as ``TEAM:USER``: their own team, wherever they clicked."""
-        return account_of(self.user, self.team)
+        return account_in(self.user, self.team)
 
 
 class View(Part):
@@ -154,9 +156,9 @@ class Submission(Part):
         return self
 
     @property
-    def account(self) -> str:
+    def account(self) -> Account:
         """Who submitted it, as ``TEAM:USER``."""
-        return account_of(self.user, self.team)
+        return account_in(self.user, self.team)
 
 
 class Command(Part):
@@ -171,9 +173,9 @@ class Command(Part):
     response_url: Address = None
 
     @property
-    def account(self) -> str:
+    def account(self) -> Account:
         """Who ran it, as ``TEAM:USER``."""
-        return f"{self.team_id}:{self.user_id}"
+        return slack_account(self.team_id, self.user_id)
 
 
 class GroupChanged(Part):
@@ -206,7 +208,7 @@ class Challenge(Part):
     challenge: Short
 
 
-def account_of(user: User, team: Team | None) -> str:
+def account_in(user: User, team: Team | None) -> Account:
     """Return ``TEAM:USER``. An id alone says nothing: two companies may have the same one.
 
     Raises:
@@ -215,4 +217,4 @@ def account_of(user: User, team: Team | None) -> str:
     team_id = user.team_id or (None if team is None else team.id)
     if team_id is None:
         raise ValueError("the payload names no team")
-    return f"{team_id}:{user.id}"
+    return slack_account(team_id, user.id)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
+from approvals.identity.names import Account
 from bot.slack.inbound.answers import Person
 from bot.slack.inbound.payloads import Challenge, Click, Command, Event, Part, Submission
 from models.payloads.strict_json import Unreadable, parse
@@ -288,7 +289,7 @@ def person_of(one: Mapping[str, Any]) -> Person | None:
     if not _USER.fullmatch(user) or not _CHANNEL.fullmatch(channel):
         return None
     url = one.get("response_url")
-    return Person(account=user, user=user, channel=channel, response_url=url if isinstance(url, str) else None)
+    return Person(account=Account(user), user=user, channel=channel, response_url=url if isinstance(url, str) else None)
 
 
 def _id_in(one: Mapping[str, Any], name: str, key: str = "id") -> object:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from approvals.identity.names import Account, Group, id_of, is_slack_account
 from bot.slack.kit.text import escaped, unescaped, visible_line
 
 Block = dict[str, Any]
@@ -90,15 +91,14 @@ def utc_text(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def mention_markup(account: str) -> str:
+def mention_markup(account: Account) -> str:
     """Return the mention, for markup, of ``TEAM:USER``; what is no Slack account is named as it is."""
-    team, _, user_id = account.partition(":")
-    return f"<@{user_id}>" if team != "os" and user_id else escaped(account)
+    return f"<@{id_of(account)}>" if is_slack_account(account) else escaped(account)
 
 
-def group_markup(group: str) -> str:
+def group_markup(group: Group) -> str:
     """Return the mention, for markup, of a user group ``TEAM:SUBTEAM``."""
-    return f"<!subteam^{group.partition(':')[2]}>"
+    return f"<!subteam^{id_of(group)}>"
 
 
 def escaped_line(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.change.risk import Risk
+from approvals.identity.names import ESCALATION_ID, EscalationId, escalation_id
 from bot.slack.kit.blocks import Block, Element, plain
 from bot.slack.kit.limits import BUTTON_LABEL, CONFIRM_BUTTON, CONFIRM_TEXT, CONFIRM_TITLE
 from bot.slack.kit.text import cut
@@ -20,14 +21,14 @@ DENY_WITH_REASON: Final = "deny-reason:v1"
 _RUNS: Final = "It runs as soon as the last approval that it needs is given."
 """True of the first approval of two as of the second, and of the only one."""
 
-_VALUE: Final = re.compile(r"(esc_[0-9A-Z]{26})\.([0-9a-f]{12})")
+_VALUE: Final = re.compile(rf"({ESCALATION_ID.pattern})\.([0-9a-f]{{12}})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a button carries: which request, and which version of its change."""
 
-    request: str
+    request: EscalationId
     fingerprint: str
 
     def __str__(self) -> str:
@@ -38,7 +39,7 @@ class Asked:
 def asked_of(value: str) -> Asked | None:
     """Return what a button's *value* carries, or None where it is not one of ours."""
     found = _VALUE.fullmatch(value)
-    return None if found is None else Asked(request=found[1], fingerprint=found[2])
+    return None if found is None else Asked(request=escalation_id(found[1]), fingerprint=found[2])
 
 
 def buttons(block_id: str, asked: Asked, *, title: str, environment: str, risk: Risk, approvable: bool) -> Block:

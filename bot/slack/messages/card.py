@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from approvals.change.plan import SHORT, Change
+from approvals.identity.names import Account
 from approvals.policy.ruling import Ruling
 from approvals.presentation.review import Review
 from approvals.workflow.deciding import demands_of
@@ -72,7 +73,7 @@ class Standing:
     deciding: Ruling
     """The ruling by which answers count now; the review keeps the one that it was opened under."""
     said: Words
-    approved_by: tuple[str, ...]
+    approved_by: tuple[Account, ...]
     """Accounts whose approval counts so far."""
     missing: int
     """How many more are needed."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from approvals.identity.names import Account
 from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.deciding import counted_as_one
@@ -47,7 +48,9 @@ MOST_UNDER_WAY: Final = 3
 """How many other changes of its target a card names."""
 
 
-def waiting_line(request: Request, deciding: Ruling, *, approved_by: tuple[str, ...], missing: int, named: bool) -> str:
+def waiting_line(
+    request: Request, deciding: Ruling, *, approved_by: tuple[Account, ...], missing: int, named: bool
+) -> str:
     """Return, as markup, when a pending request is denied automatically, who is asked and what is still missing.
 
     Args:
@@ -207,7 +210,7 @@ def short_outcome(request: Request) -> str:
     }[request.state]
 
 
-def _people(accounts: tuple[str, ...], *, named: bool) -> str:
+def _people(accounts: tuple[Account, ...], *, named: bool) -> str:
     return " and ".join(mention_markup(account) if named else said(account) for account in accounts)
 
 

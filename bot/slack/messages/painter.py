@@ -11,6 +11,7 @@ from typing import Final
 
 from approvals.audit.events import Kind
 from approvals.change.plan import Change, Plan, bound_of, fingerprint_of
+from approvals.identity.names import Account
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling
 from approvals.ports.policies import Policies
@@ -183,7 +184,7 @@ def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
         pause=pause,
         consents=reading.consents(pause.id),
         reason="\n".join(one.text for one in given if one.kind in {Kind.PAUSE_ENGAGED, Kind.PAUSE_REPEATED}),
-        reasons_to_resume=tuple((one.actor, one.text) for one in given if one.kind == Kind.PAUSE_CONSENTED),
+        reasons_to_resume=tuple((Account(one.actor), one.text) for one in given if one.kind == Kind.PAUSE_CONSENTED),
     )
     return pause_message(notice, revision=drawn.revision, occasion=occasion)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from approvals.identity.people import SLACK_ACCOUNT
+from approvals.identity.names import Account, id_of, is_slack_account
 from approvals.workflow.pause import RESUMERS, Consent, Pause, Scope, ScopeKind
 from bot.outbox.delivery import Occasion
 from bot.slack.kit.blocks import (
@@ -33,7 +33,7 @@ class Notice:
     consents: tuple[Consent, ...]
     reason: str
     """Why it was engaged, in the person's words; may be empty."""
-    reasons_to_resume: tuple[tuple[str, str], ...] = ()
+    reasons_to_resume: tuple[tuple[Account, str], ...] = ()
     """Who said why when agreeing to end it, and what, oldest first."""
 
 
@@ -114,11 +114,11 @@ def _said(*whose: Element, text: str) -> tuple[Element, Element]:
     return line(*whose), quote(words(quoted(text, REASON)))
 
 
-def _person(account: str, *, named: bool) -> Element:
-    return user(account.partition(":")[2]) if named and SLACK_ACCOUNT.fullmatch(account) else words(account)
+def _person(account: Account, *, named: bool) -> Element:
+    return user(id_of(account)) if named and is_slack_account(account) else words(account)
 
 
-def _who(account: str, *, named: bool) -> str:
+def _who(account: Account, *, named: bool) -> str:
     return mention_markup(account) if named else escaped_line(account)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from approvals.audit.events import Kind
+from approvals.identity.names import is_escalation_id
 from approvals.workflow.alert import AlertGroup
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Pause
@@ -108,7 +109,7 @@ def _not_shown(subject: str) -> str:
 
 
 def _told(subject: str) -> str:
-    if subject.startswith("esc_"):
+    if is_escalation_id(subject):
         return f"`countersign audit show {subject}` tells its story."
     return "`countersign audit export` has all of it."
 
@@ -116,7 +117,7 @@ def _told(subject: str) -> str:
 def _deny(subject: str) -> str:
     return (
         f" To deny it while it waits, run: `countersign deny {subject} --reason WHY`."
-        if subject.startswith("esc_")
+        if is_escalation_id(subject)
         else ""
     )
 

@@ -13,7 +13,7 @@ from typing import Final
 from approvals.canonical import tagged_hash
 from approvals.change.plan import Change, Leaf, Redacted
 from approvals.change.risk import Risk
-from approvals.identity.people import SLACK_ACCOUNT
+from approvals.identity.names import Account, id_of, is_slack_account
 from approvals.presentation.review import Rendered, Review
 from approvals.verbs.workload import counted
 from bot.slack.kit.blocks import (
@@ -123,9 +123,9 @@ def _facts(review: Review, block_id: str, *, named: bool) -> Block:
     )
 
 
-def _person(account: str, *, named: bool) -> Element:
+def _person(account: Account, *, named: bool) -> Element:
     """Return a person; a mention would ring a phone again on a card that only replaces another."""
-    return user(account.partition(":")[2]) if named and SLACK_ACCOUNT.fullmatch(account) else words(account, code=True)
+    return user(id_of(account)) if named and is_slack_account(account) else words(account, code=True)
 
 
 def _change(review: Review, block_id: str, room: int) -> tuple[tuple[Block, ...], bool]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from approvals.audit.events import Kind
-from approvals.identity.people import SLACK_ACCOUNT
+from approvals.identity.names import Account, is_slack_account
 from approvals.presentation.story import drift_told, sentence_of
 from approvals.workflow.request import mention
 from bot.outbox.delivery import Told
@@ -40,8 +40,8 @@ def _sentence(told: Told) -> str:
 
 def _name(actor: str) -> str:
     """Return what a reader calls an actor: people by mention, an agent, a monitor's token and an operator in words."""
-    if SLACK_ACCOUNT.fullmatch(actor):
-        return mention(actor)
+    if is_slack_account(actor):
+        return mention(Account(actor))
     kind, _, name = actor.partition(":")
     title = {"agent": "The agent", "token": "The monitor", "os": "The operator"}.get(kind)
     return f"{title} {name}" if title and name else actor

@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
 from approvals.errors import Unavailable
+from approvals.identity.names import Channel, Group, id_of
 from approvals.policy.policy import Policy
 from bot.slack.workspace.errors import CONNECTION_ERRORS, Why, code_of, why_of
 from bot.slack.workspace.pin import Installed
@@ -104,13 +105,13 @@ def _teams(policy: Policy, installed: Installed) -> Iterable[Finding]:
         yield Finding(sentence=sentence, grave=True, code="other_workspace")
 
 
-def check_channel(client: WebClient, channel: str) -> tuple[Finding, ...]:
+def check_channel(client: WebClient, channel: Channel) -> tuple[Finding, ...]:
     """Return what is wrong with one channel, ``TEAM:CHANNEL``.
 
     Raises:
         Unavailable: Slack cannot be asked.
     """
-    name = channel.partition(":")[2]
+    name = id_of(channel)
     try:
         found = client.conversations_info(channel=name)["channel"]
     except CONNECTION_ERRORS as error:
@@ -137,9 +138,9 @@ def _seen(channel: Any, name: str) -> Iterable[Finding]:
         yield Finding(sentence=sentence, grave=False)
 
 
-def check_group(client: WebClient, group: str) -> tuple[Finding, ...]:
+def check_group(client: WebClient, group: Group) -> tuple[Finding, ...]:
     """Return what is wrong with one user group, ``TEAM:GROUP``; nothing of it is grave."""
-    name = group.partition(":")[2]
+    name = id_of(group)
     try:
         users = client.usergroups_users_list(usergroup=name)["users"]
     except CONNECTION_ERRORS as error:

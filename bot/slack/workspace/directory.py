@@ -19,6 +19,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
+from approvals.identity.names import Account, Group, id_of, is_slack_account, slack_account, team_of
 from approvals.identity.people import REMEMBERED, Authority, Membership, Standing
 from approvals.ports.store import Lane
 from bot.slack.workspace.errors import CONNECTION_ERRORS, code_of
@@ -107,8 +108,8 @@ class SlackDirectory:
     def authority(
         self,
         *,
-        accounts: Iterable[str],
-        groups: Iterable[str],
+        accounts: Iterable[Account],
+        groups: Iterable[Group],
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),
@@ -126,14 +127,14 @@ class SlackDirectory:
             groups=_answers(asked_groups, self._groups, lambda known: known.seen_at, at),
         )
 
-    def account_here(self, account: str, *, lane: Lane = Lane.NORMAL) -> str:
+    def account_here(self, account: Account, *, lane: Lane = Lane.NORMAL) -> Account:
         """Return by which account whoever signs as *account* counts: as a member of our workspace where Slack lists them in it.
 
         In an organisation a click names the organisation, or a sister workspace, as its people's team. Anybody else stays who
         they are, and so does everybody of whom Slack does not say it in time, unless it has said it before; whether they may
         answer is judged by what is known of that account.
         """
-        own, (team, _, user_id) = self._team, account.partition(":")
+        own, team, user_id = self._team, team_of(account), id_of(account)
         if own is None or team == own:
             return account
         asked = self._threads[lane].submit(self._listed, user_id, own)
@@ -144,7 +145,7 @@ class SlackDirectory:
             listed = self._members.get(account)
         else:
             self._members.put(account, listed)
-        return f"{own}:{user_id}" if listed else account
+        return slack_account(own, user_id) if listed else account
 
     def _listed(self, user_id: str, own: str) -> bool | None:
         try:
@@ -161,7 +162,7 @@ class SlackDirectory:
         """Take down which workspace the token belongs to."""
         self._team = team
 
-    def forget_group(self, group: str) -> None:
+    def forget_group(self, group: Group) -> None:
         """Drop what is known of a group ``TEAM:SUBTEAM``: Slack says that its members changed."""
         with self._lock:
             # An answer that is on its way may be older than the change.
@@ -175,14 +176,16 @@ class SlackDirectory:
         for threads in self._threads.values():
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _standing_soon(self, account: str, at: datetime, *, within: timedelta, lane: Lane) -> "Future[Standing | None]":
+    def _standing_soon(
+        self, account: Account, at: datetime, *, within: timedelta, lane: Lane
+    ) -> "Future[Standing | None]":
         known = self._standings.get(account) if within else None
         if known is not None and timedelta(0) <= at - known.seen_at <= within:
             return _done(known)
         return self._threads[lane].submit(self._standing, account, at)
 
-    def _standing(self, account: str, at: datetime) -> Standing | None:
-        team, _, user_id = account.partition(":")
+    def _standing(self, account: Account, at: datetime) -> Standing | None:
+        team, user_id = team_of(account), id_of(account)
         if self._team is None:
             return None
         try:
@@ -199,7 +202,7 @@ class SlackDirectory:
         self._standings.put(account, standing)
         return standing
 
-    def _membership_soon(self, group: str, at: datetime, *, anew: bool, lane: Lane) -> "Future[Membership | None]":
+    def _membership_soon(self, group: Group, at: datetime, *, anew: bool, lane: Lane) -> "Future[Membership | None]":
         """Return the group's members, now or soon; whoever asks while somebody in the lane is asking waits for the same answer.
 
         What is urgent never waits for another lane's question: that one may not even have been put to Slack yet.
@@ -215,16 +218,18 @@ class SlackDirectory:
         future.add_done_callback(lambda answered: self._asked(lane, group, answered))
         return future
 
-    def _asked(self, lane: Lane, group: str, answered: "Future[Membership | None]") -> None:
+    def _asked(self, lane: Lane, group: Group, answered: "Future[Membership | None]") -> None:
         with self._lock:
             if self._asking.get((lane, group)) is answered:
                 del self._asking[lane, group]
 
-    def _membership(self, group: str, at: datetime, dropped: int) -> Membership | None:
-        team, _, group_id = group.partition(":")
+    def _membership(self, group: Group, at: datetime, dropped: int) -> Membership | None:
+        team, group_id = team_of(group), id_of(group)
         try:
             answer = self._client.usergroups_users_list(usergroup=group_id)
-            users = frozenset(f"{team}:{user}" for user in answer["users"])
+            users = frozenset(
+                Account(one) for one in (f"{team}:{user}" for user in answer["users"]) if is_slack_account(one)
+            )
         except SlackApiError as error:
             if code_of(error) not in _NO_GROUP:
                 _log_unanswered("usergroups.users.list", error)
@@ -246,13 +251,14 @@ def _log_unanswered(method: str, error: Exception) -> None:
 
 
 A = TypeVar("A")
+K = TypeVar("K", bound=str)
 
 
 def _answers(
-    asked: "dict[str, Future[A | None]]", kept: Kept[A], seen_at: Callable[[A], datetime], at: datetime
-) -> dict[str, A]:
+    asked: "dict[K, Future[A | None]]", kept: Kept[A], seen_at: Callable[[A], datetime], at: datetime
+) -> dict[K, A]:
     """Return the answers that came, and the last known ones, no older than an hour, of what did not answer."""
-    found: dict[str, A] = {}
+    found: dict[K, A] = {}
     for key, future in asked.items():
         answer = _answer_of(future, key)
         known = answer if answer is not None else kept.get(key)
@@ -285,12 +291,12 @@ def _is_listed(user: dict[str, Any], team: str) -> bool:
     return isinstance(teams, list) and team in teams
 
 
-def _standing_of(account: str, user: dict[str, Any], *, own_team: str, at: datetime) -> Standing:
+def _standing_of(account: Account, user: dict[str, Any], *, own_team: str, at: datetime) -> Standing:
     """Return the standing of *account* by Slack's flags; what Slack leaves out counts against it where it could matter.
 
     ``is_app_user`` says that a person has authorised an app, so it counts for nothing here.
     """
-    team = account.partition(":")[0]
+    team = team_of(account)
     own = team == own_team and (user.get("team_id") == own_team or _is_listed(user, own_team))
     outside = any(user.get(flag, False) for flag in ("is_restricted", "is_ultra_restricted", "is_stranger"))
     machine = user.get("is_bot", True) or user.get("is_workflow_bot", False) or user.get("id") == SLACKBOT

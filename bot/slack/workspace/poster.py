@@ -12,6 +12,7 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
+from approvals.identity.names import Channel, id_of
 from bot.outbox.delivery import Later, Pace, Rejected, Uncertain, Unsendable
 from bot.slack.kit.message import Message, checked
 from bot.slack.workspace.errors import CONNECTION_ERRORS, is_rate_limit, meaning_of
@@ -91,7 +92,7 @@ class SlackPoster:
         self._updates = Shared(per_second=UPDATES_A_SECOND, at_once=UPDATES_AT_ONCE, now=monotonic())
         self._quiet_until = {"chat.postMessage": 0.0, "chat.update": 0.0}
 
-    def may_post(self, channel: str, pace: Pace = Pace.DECISION) -> bool:
+    def may_post(self, channel: Channel, pace: Pace = Pace.DECISION) -> bool:
         """Tell whether a post in *channel* would be within the pace right now."""
         now = self._monotonic()
         with self._lock:
@@ -103,7 +104,7 @@ class SlackPoster:
         with self._lock:
             return now >= self._quiet_until["chat.update"] and self._updates.has_one(pace, now)
 
-    def post(self, channel: str, message: Message, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
+    def post(self, channel: Channel, message: Message, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
         """Return the timestamp of a new message in ``TEAM:CHANNEL``.
 
         Raises:
@@ -132,7 +133,7 @@ class SlackPoster:
             raise Uncertain("reply_lost")
         return ts
 
-    def update(self, channel: str, ts: str, message: Message, *, pace: Pace = Pace.DECISION) -> None:
+    def update(self, channel: Channel, ts: str, message: Message, *, pace: Pace = Pace.DECISION) -> None:
         """Change one of our messages in place.
 
         Raises:
@@ -169,7 +170,7 @@ class SlackPoster:
         with self._lock:
             self._quiet_until[method] = max(self._quiet_until[method], self._monotonic() + seconds)
 
-    def _shared(self, channel: str, now: float) -> "Shared":
+    def _shared(self, channel: Channel, now: float) -> "Shared":
         if channel not in self._channels:
             self._channels[channel] = Shared(per_second=POSTS_A_SECOND, at_once=POSTS_AT_ONCE, now=now)
         return self._channels[channel]
@@ -183,5 +184,5 @@ def _check(message: Message) -> None:
         raise Rejected("unsendable") from error
 
 
-def _channel_id(channel: str) -> str:
-    return channel.partition(":")[2]
+def _channel_id(channel: Channel) -> str:
+    return id_of(channel)

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from approvals.change.action import Argument, ProposedAction, Target
 from approvals.change.plan import Plan, Preview, bind, envelope
 from approvals.identity.accounts import Installation as Ours
+from approvals.identity.names import EscalationId
 from approvals.ports.cluster import Came, Reply
 from approvals.verbs.registry import verb_called
 from approvals.verbs.standstill import standstill
@@ -248,7 +249,9 @@ class Stage:
             agent=AGENT,
             verb=verb_called(verb),
             action=ProposedAction(verb=verb, target=target, parameters=arguments),
-            occasion=Occasion(escalation=escalation or new_escalation(), at=datetime(2026, 11, 20, 12, tzinfo=UTC)),
+            occasion=Occasion(
+                escalation=EscalationId(escalation or new_escalation()), at=datetime(2026, 11, 20, 12, tzinfo=UTC)
+            ),
         )
 
     def plan(self, verb: str, target: Target, *, escalation: str = "", **arguments: Argument) -> Plan:
@@ -256,7 +259,7 @@ class Stage:
         escalation = escalation or new_escalation()
         return bind(
             self.preview(verb, target, escalation=escalation, **arguments),
-            escalation=escalation,
+            escalation=EscalationId(escalation),
             verb=verb,
             target=target,
             arguments=arguments,

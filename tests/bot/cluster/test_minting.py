@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.errors import Forbidden, Unavailable
+from approvals.identity.names import EscalationId
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Occasion
 from bot.cluster.client.sources import Source
@@ -101,7 +102,7 @@ def test_a_token_that_says_nothing_of_itself_is_taken(tmp_path, token):
 
 
 def _preview(door):
-    occasion = Occasion(escalation="esc_1", at=NOON)
+    occasion = Occasion(escalation=EscalationId("esc_1"), at=NOON)
     return door.preview(
         environment=ENVIRONMENT, agent="scaler", verb=verb_called("scale"), action=an_action(), occasion=occasion
     )

@@ -5,6 +5,7 @@ import pytest
 from approvals.change.plan import Change, Evidence
 from approvals.change.risk import Risk
 from approvals.errors import Unavailable, Unplannable
+from approvals.identity.names import EscalationId
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Occasion
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, bound, on_stage
@@ -18,7 +19,7 @@ def _preview(door):
         agent="scaler",
         verb=verb_called("scale"),
         action=an_action(),
-        occasion=Occasion(escalation="esc_1", at=NOON),
+        occasion=Occasion(escalation=EscalationId("esc_1"), at=NOON),
     )
 
 

@@ -6,6 +6,7 @@ import gc
 import pytest
 
 from approvals.errors import Unavailable
+from approvals.identity.names import Channel
 from bot.outbox.delivery import Uncertain
 from bot.slack.inbound.answers import Answers, Person
 from bot.slack.inbound.listeners import NO_FORM
@@ -147,7 +148,7 @@ def test_a_cut_answer_is_asked_for_again(make_office):
 
     app = check_app(web, a_policy(), app_token=None)
     with pytest.raises(Unavailable) as channel:
-        check_channel(web, "T0COUNTERSIGN:C0PROD")
+        check_channel(web, Channel("T0COUNTERSIGN:C0PROD"))
     (group,) = check_group(web, GROUP)
 
     assert app.away is not None

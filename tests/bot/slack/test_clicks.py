@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.charter import Owners
 from approvals.ports.store import Lane
@@ -284,7 +285,7 @@ def test_a_card_that_does_not_show_everything_cannot_be_approved(office):
 
 
 def _by_form(user):
-    return Person(account=f"T0COUNTERSIGN:{user}", user=user, channel="C0PROD", response_url=None)
+    return Person(account=Account(f"T0COUNTERSIGN:{user}"), user=user, channel="C0PROD", response_url=None)
 
 
 def _autoscaler(number):

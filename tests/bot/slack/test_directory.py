@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from approvals.identity.names import Account
 from approvals.identity.people import Membership, Standing
 from approvals.ports.store import Lane
 from bot.slack.workspace.directory import AT_ONCE, PATIENCE_SECONDS, Kept, SlackDirectory
@@ -48,7 +49,7 @@ def test_slacks_flags_become_a_standing(directory, name):
 
     answer = directory.ask(account)
 
-    assert dict(answer.standings) == {account: Standing(account=account, seen_at=NOON, **flags)}
+    assert dict(answer.standings) == {account: Standing(account=Account(account), seen_at=NOON, **flags)}
 
 
 def test_slackbot_is_no_person(make_office):
@@ -239,7 +240,7 @@ def test_who_denies_is_known_however_many_approvals_are_being_looked_up():
     """I13: the urgent act waits neither for the others' threads nor for a group's list that waits for them."""
     slack: Any = HangingSlack()
     directory = SlackDirectory(slack, team=TEAM)
-    crowd = [f"{TEAM}:U0CROWD{number}" for number in range(AT_ONCE)]
+    crowd = [Account(f"{TEAM}:U0CROWD{number}") for number in range(AT_ONCE)]
     approving = Thread(target=lambda: directory.authority(accounts=[*crowd], groups=(), at=NOON))
     approving.start()
     wait_until(lambda: slack.hanging == AT_ONCE, what="every ordinary thread to hang")

@@ -10,11 +10,12 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from approvals.errors import Unavailable
+from approvals.identity.names import Account
 from bot.slack.inbound.acting import Acting
 from bot.slack.inbound.answers import Answers, Person, body_of, may_answer_at
 from bot.slack.inbound.deny_form import told
 from bot.slack.inbound.door import NO_SUCH, NOT_OURS
-from bot.slack.inbound.payloads import Team, User, account_of
+from bot.slack.inbound.payloads import Team, User, account_in
 from bot.slack.workspace.clients import async_client
 from bot.slack.workspace.pin import Installed, belongs
 
@@ -62,10 +63,10 @@ def test_an_id_without_a_team_is_nobody():
     """T-DEC-05: two companies may have the same user id, so one alone names nobody."""
     user = User(id="U0ADA")
 
-    assert account_of(user, Team(id="T0COUNTERSIGN")) == "T0COUNTERSIGN:U0ADA"
-    assert account_of(User(id="U0ADA", team_id="T0PARTNER"), Team(id="T0COUNTERSIGN")) == "T0PARTNER:U0ADA"
+    assert account_in(user, Team(id="T0COUNTERSIGN")) == "T0COUNTERSIGN:U0ADA"
+    assert account_in(User(id="U0ADA", team_id="T0PARTNER"), Team(id="T0COUNTERSIGN")) == "T0PARTNER:U0ADA"
     with pytest.raises(ValueError, match="no team"):
-        account_of(user, None)
+        account_in(user, None)
 
 
 def _dispatched(office, body):
@@ -181,7 +182,7 @@ def test_an_answer_is_not_sent_on(capsys):
     Thread(target=server.serve_forever, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_port}"
     answers = Answers(async_client("xoxb-1", f"{origin}/api/", timeout_seconds=2), waits=())
-    person = Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=f"{origin}/actions/x")
+    person = Person(account=Account("T0:U0ADA"), user="U0ADA", channel="C0PROD", response_url=f"{origin}/actions/x")
 
     asyncio.run(answers.tell(person, "hello"))
     server.shutdown()
@@ -206,7 +207,9 @@ def test_a_person_who_cannot_be_told_is_logged_and_holds_nothing_up(capsys):
     client = async_client("xoxb-1", "http://127.0.0.1:9/api/", timeout_seconds=1)
     answers = Answers(client, waits=())
     addresses = (None, "http://127.0.0.1:9/actions/x", "https://127.0.0.1:9/actions/x")
-    people = [Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=url) for url in addresses]
+    people = [
+        Person(account=Account("T0:U0ADA"), user="U0ADA", channel="C0PROD", response_url=url) for url in addresses
+    ]
 
     async def tell_all():
         for person in people:
@@ -222,7 +225,9 @@ def test_an_answer_to_an_address_that_slack_has_forgotten_is_not_shown(office, c
     url = f"{office.workspace.api_url.removesuffix('/api/')}/actions/forgotten"
     answers = Answers(async_client("xoxb-wrong", office.workspace.api_url, timeout_seconds=2), waits=())
 
-    office.loop.do(answers.tell(Person(account="T0:U0ADA", user="U0ADA", channel="C0PROD", response_url=url), "hello"))
+    office.loop.do(
+        answers.tell(Person(account=Account("T0:U0ADA"), user="U0ADA", channel="C0PROD", response_url=url), "hello")
+    )
 
     assert "answer.not_shown" in capsys.readouterr().out
 
@@ -235,7 +240,7 @@ def test_a_refusals_mention_is_kept_and_the_rest_is_literal(office):
 
     async def act():
         acting = Acting(Answers(async_client(office.workspace.bot_token, office.workspace.api_url, timeout_seconds=2)))
-        person = Person(account="T0COUNTERSIGN:U0BORIS", user="U0BORIS", channel="C0PROD", response_url=None)
+        person = Person(account=Account("T0COUNTERSIGN:U0BORIS"), user="U0BORIS", channel="C0PROD", response_url=None)
         said = await acting.act(person, office.pools.decide, refuse)
         await acting.close()
         return said

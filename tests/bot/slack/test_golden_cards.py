@@ -10,6 +10,7 @@ from approvals.audit.events import Kind
 from approvals.change.plan import Change, Redacted
 from approvals.change.risk import Risk
 from approvals.facts import facts_of
+from approvals.identity.names import Account
 from approvals.ports.rows import HeldBack
 from approvals.presentation.digest import Head, WeeklyDigest
 from approvals.verbs.verb import Effect
@@ -302,9 +303,11 @@ PAUSES = {
     ),
     "ended-with-reasons": Notice(
         pause=a_pause(ended_at=NOON + HOUR, ended_epoch=2),
-        consents=tuple(Consent(pause=a_pause().id, person=one, account=one, at=NOON) for one in (ADA, "os:olga")),
+        consents=tuple(
+            Consent(pause=a_pause().id, person=one, account=Account(one), at=NOON) for one in (ADA, "os:olga")
+        ),
         reason="Latency is up everywhere.",
-        reasons_to_resume=((ADA, "It is down again."), ("os:olga", "Looks fine to me.")),
+        reasons_to_resume=((ADA, "It is down again."), (Account("os:olga"), "Looks fine to me.")),
     ),
 }
 
@@ -464,7 +467,7 @@ PLAIN = {
     "an-alert": plain_alert(an_alert_group()),
     "refused-deliveries": plain_refused(REFUSED),
     "a-thread": plain_lines(
-        (Told(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
+        (Told(subject=ESCALATION, kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
     ),
     "digest": digest_message(_digest(), zone="Europe/Berlin", replaces=True, detail=Detail.LINE),
 }

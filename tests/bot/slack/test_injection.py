@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from approvals.identity.names import Account
 from approvals.workflow.alert import Cut
 from bot.outbox.delivery import Occasion, Told
 from bot.slack.kit.message import checked
@@ -146,7 +147,10 @@ def test_no_reason_of_a_person_becomes_live(reason):
     notice = checked(
         pause_message(
             Notice(
-                pause=pause, consents=(), reason=reason, reasons_to_resume=((pause.by, reason), ("os:olga", reason))
+                pause=pause,
+                consents=(),
+                reason=reason,
+                reasons_to_resume=((pause.by, reason), (Account("os:olga"), reason)),
             ),
             revision=1,
             occasion=Occasion.FIRST,

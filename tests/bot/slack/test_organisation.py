@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from approvals.identity.names import Account
 from approvals.identity.people import Standing
 from approvals.workflow.request import State
 from bot.slack.inbound.listeners import ELSEWHERE
@@ -146,5 +147,5 @@ def test_the_directory_says_by_which_account_somebody_counts(make_office, seed):
     assert (unknown, lost) == (f"{SISTER}:U0BORIS", f"{SISTER}:U0BORIS")
     assert dict(standing) == {
         ADA: Standing(account=ADA, seen_at=NOON),
-        f"{ORGANISATION}:U0ADA": Standing(account=f"{ORGANISATION}:U0ADA", seen_at=NOON, full_member=False),
+        f"{ORGANISATION}:U0ADA": Standing(account=Account(f"{ORGANISATION}:U0ADA"), seen_at=NOON, full_member=False),
     }

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.ports.reading import Reading
 from approvals.verbs.verb import Effect
@@ -283,7 +284,9 @@ def test_a_waiting_request_has_no_outcome():
 def test_more_approvers_than_a_card_mentions_are_counted():
     """A set of forty people is named once and mentioned in part; who is left out is counted."""
     policy = a_policy(
-        approver_sets={"platform": an_approver_set(accounts=[f"{TEAM}:U0P{number:02d}" for number in range(40)])}
+        approver_sets={
+            "platform": an_approver_set(accounts=[Account(f"{TEAM}:U0P{number:02d}") for number in range(40)])
+        }
     )
 
     card = a_card(a_standing_of(a_request(ruling=a_ruling(policy))))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from approvals.identity.names import Account
 from approvals.policy.charter import Owners
 from approvals.workflow.request import Answer, State, Via
 from bot.slack.inbound.listeners import UNKNOWN
@@ -27,7 +28,7 @@ EVERYBODY = ("U0ADA", "U0BORIS", "U0CHEN", "U0DINA", "U0ELI", "U0FAY", "U0GUS", 
 
 LISTED = {
     "platform": an_approver_set(
-        accounts=(*(f"{TEAM}:{user}" for user in EVERYBODY if user != "U0DINA"), "T0PARTNER:U0FAY")
+        accounts=(*(Account(f"{TEAM}:{user}") for user in EVERYBODY if user != "U0DINA"), Account("T0PARTNER:U0FAY"))
     )
 }
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from approvals.change.action import ProposedAction, Target
 from approvals.errors import Malformed
+from approvals.identity.names import Account
 from approvals.verbs.parameter import WholeNumber
 from approvals.verbs.registry import REGISTRY
 from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
@@ -68,7 +69,7 @@ def test_a_full_body_becomes_the_noun():
             exhibits=(Exhibit(title="p99", text="4.1 s"),),
             confidence=Decimal("0.8"),
         ),
-        on_behalf_of="T0123:U0123",
+        on_behalf_of=Account("T0123:U0123"),
         timeout=timedelta(minutes=15),
         idempotency_key="key-1",
         body_hash="f" * 64,

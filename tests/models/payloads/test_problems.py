@@ -6,6 +6,7 @@ from http import HTTPStatus
 import pytest
 
 from approvals import errors
+from approvals.identity.names import EscalationId
 from models.payloads import problem_of, status_of
 from models.payloads.strict_json import Unreadable
 
@@ -49,7 +50,7 @@ def test_a_problem_has_the_code_the_place_and_the_record():
     """RFC 9457 with our code, the culprit's pointer and the refused escalation's id."""
     refused = errors.OutOfScope("The agent's charter does not include that verb.", field="/action/verb")
 
-    problem = problem_of(refused, escalation_id="esc_1")
+    problem = problem_of(refused, escalation_id=EscalationId("esc_1"))
 
     assert json.loads(problem.model_dump_json()) == {
         "type": "about:blank",

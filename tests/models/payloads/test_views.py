@@ -9,6 +9,7 @@ import pytest
 from approvals.change.action import ProposedAction, Target
 from approvals.change.plan import Bound, Change, PatchType, Redacted, Resource, Step
 from approvals.change.risk import Risk
+from approvals.identity.names import Account, Channel, EscalationId, ExecutionId
 from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
@@ -21,7 +22,7 @@ RULING = Ruling(
     policy="p" * 64, asks=True, rules=("shop", "all"), reasons=("Rule shop asks ops.",), risk=Risk.LOW, quorum=1
 )
 PENDING = Request(
-    id="esc_1",
+    id=EscalationId("esc_1"),
     agent="scaler",
     environment="demo",
     action=ProposedAction(verb="scale", target=TARGET, parameters={"replicas": 6}),
@@ -29,7 +30,7 @@ PENDING = Request(
     idempotency_key="k",
     body_hash="b" * 64,
     token="tok_1",
-    channel="T0123:C0123",
+    channel=Channel("T0123:C0123"),
     state=State.PENDING,
     revision=1,
     asked_at=NOON,
@@ -43,7 +44,7 @@ PENDING = Request(
 BOUND = Bound(
     schema=1,
     cluster_uid="c",
-    escalation="esc_1",
+    escalation=EscalationId("esc_1"),
     verb="scale",
     target=TARGET,
     arguments={"replicas": 6},
@@ -107,7 +108,7 @@ def test_a_page_holds_views():
 def test_a_decision_says_who_when_and_why():
     """A denial carries the person's words; the version has risen."""
     denied = replace(
-        PENDING, state=State.DENIED, revision=2, decided_at=NOON + timedelta(seconds=5), decided_by=("T0123:U0ADA",),
+        PENDING, state=State.DENIED, revision=2, decided_at=NOON + timedelta(seconds=5), decided_by=(Account("T0123:U0ADA"),),
         outcome_code="denied",
     )  # fmt: skip
 
@@ -195,10 +196,10 @@ def test_a_cancelled_escalation_says_whose_doing_it_was():
 
 def test_an_execution_shows_how_far_it_is():
     """Every change of the execution raises the version, so that a long poll sees it."""
-    approved = replace(PENDING, state=State.APPROVED, revision=2, decided_at=NOON, decided_by=("T0123:U0ADA",))
+    approved = replace(PENDING, state=State.APPROVED, revision=2, decided_at=NOON, decided_by=(Account("T0123:U0ADA"),))
     execution = Execution(
-        id="exe_1",
-        escalation="esc_1",
+        id=ExecutionId("exe_1"),
+        escalation=EscalationId("esc_1"),
         step=0,
         state=Phase.APPLIED,
         revision=7,
@@ -247,7 +248,12 @@ def test_an_execution_shows_how_far_it_is():
 def test_a_superseded_escalation_names_its_successor():
     """After a drift the agent can follow the question to its new id."""
     superseded = replace(
-        PENDING, state=State.SUPERSEDED, revision=3, decided_at=NOON, decided_by=("T0123:U0ADA",), superseded_by="esc_2"
+        PENDING,
+        state=State.SUPERSEDED,
+        revision=3,
+        decided_at=NOON,
+        decided_by=(Account("T0123:U0ADA"),),
+        superseded_by=EscalationId("esc_2"),
     )
 
     view = sent(view_of(superseded, bound=BOUND, execution=None))

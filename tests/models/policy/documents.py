@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from approvals.change.risk import Risk
 from approvals.identity.accounts import Installation
+from approvals.identity.names import Account, Group
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
@@ -195,13 +196,13 @@ def expected_policy(document, data):
             name: ApproverSet(
                 name=name,
                 accounts=frozenset(account for who in one.get("people", []) for account in accounts_of(who)),
-                groups=frozenset(one.get("groups", [])),
+                groups=frozenset(Group(group) for group in one.get("groups", [])),
             )
             for name, one in SETS.items()
         },
         may_pause=tuple(document["pausing"]["may_pause"]),
         may_resume=tuple(document["pausing"]["may_resume"]),
-        people=People(names={account: name for name, accounts in PEOPLE.items() for account in accounts}),
+        people=People(names={Account(account): name for name, accounts in PEOPLE.items() for account in accounts}),
         limits={
             name: Limit(
                 name=name, ceiling=Decimal(str(one["ceiling"])), unit=one["unit"], description=one["description"]
@@ -230,7 +231,7 @@ def expected_charter(name, one):
     return Charter(
         agent=name,
         purpose=one["charter"],
-        owners=Owners(business="T0OTHER:U0RIA", technical="T0LOCAL:U0TIM", risk="os:ria"),
+        owners=Owners(business=Account("T0OTHER:U0RIA"), technical=Account("T0LOCAL:U0TIM"), risk=Account("os:ria")),
         verbs=frozenset(one["verbs"]),
         namespaces={environment: frozenset(names) for environment, names in one["namespaces"].items()},
         acts_for=frozenset(account for who in one.get("acts_for", []) for account in accounts_of(who)),

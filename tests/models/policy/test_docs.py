@@ -123,7 +123,7 @@ def test_the_example_policy_is_of_the_embedded_workspace():
     known = {user.id for user in seed.users if not user.deleted}
     known |= {group.id for group in seed.groups} | {channel.id for channel in seed.channels}
 
-    named = {account for account in policy.people.names if not account.startswith("os:")}
+    named: set[str] = {account for account in policy.people.names if not account.startswith("os:")}
     named |= {one for approvers in policy.approver_sets.values() for one in approvers.accounts | approvers.groups}
     named |= {environment.channel for environment in policy.environments.values()}
     named |= {one for charter in policy.charters.values() for one in charter.owners.accounts | charter.acts_for}
