@@ -70,11 +70,13 @@ class SlackSettings:
     """How we reach Slack, and it us."""
 
     bot_token: str = field(repr=False)
+    """``SLACK_BOT_TOKEN``, ``xoxb-...``: with which everything is posted and asked."""
     app_token: str | None = field(repr=False)
-    """Socket Mode's; None in HTTP mode."""
+    """``SLACK_APP_TOKEN``, ``xapp-...``: Socket Mode's, the default, since it needs no public address; None in HTTP mode."""
     signing_secret: str | None = field(repr=False)
-    """HTTP mode's; None in Socket Mode."""
+    """``SLACK_SIGNING_SECRET``: HTTP mode's, with which each of Slack's calls is verified; None in Socket Mode."""
     api_url: str
+    """``SLACK_API_URL``. Default ``https://slack.com/api/``; any server that speaks Slack's protocol."""
 
     @property
     def transport(self) -> Transport:
@@ -84,25 +86,46 @@ class SlackSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that is set from outside the policy. Paths are as given, relative to the working folder."""
+    """Everything that is set from outside the policy, read once. Paths are as given, relative to the working folder."""
 
     policy: Path
+    """``COUNTERSIGN_POLICY``: the policy file. Default ``policy.yml``, so that a folder with a policy in it is enough to begin.
+
+    Looked at every ten seconds; a changed file rules from then on, a broken one changes nothing.
+    """
     database_url: str = field(repr=False)
+    """``COUNTERSIGN_DATABASE_URL``: the database. Default ``sqlite:///countersign.db``, since one machine needs no server.
+
+    A SQLite file on a local disk, for one process; or PostgreSQL, for several.
+    """
     migration_database_url: str = field(repr=False)
-    """The owner's, where another role than the service's owns the tables; else the same."""
+    """``COUNTERSIGN_MIGRATION_DATABASE_URL``: the address of the role that owns the tables. Default: the database's own.
+
+    Set where the service's role may not change tables, so that it can only insert into the audit trail.
+    """
     host: str
+    """``COUNTERSIGN_LISTEN`` before its colon: where the API listens. Default ``127.0.0.1``.
+
+    Tokens travel in the clear without TLS, so another address is refused unless ``COUNTERSIGN_TLS_IN_FRONT`` is on.
+    """
     port: int
+    """``COUNTERSIGN_LISTEN`` after its colon, 0 to 65535. Default 8080; 0 lets the machine choose, and the log says which."""
     tls_in_front: bool
-    """Says that TLS ends in front of the API, so that it may listen beyond loopback."""
+    """``COUNTERSIGN_TLS_IN_FRONT``: ``yes`` where TLS ends in front of the API. Default ``no``: nobody listens beyond loopback by
+    mistake."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
-    """The proxies whose word on where a call comes from counts; empty for none."""
+    """``COUNTERSIGN_TRUSTED_PROXIES``: networks, with commas, whose word on where a call comes from counts. Default: none.
+
+    Without it a call comes from its socket's address. A proxy that is not named makes all its callers one, who share one brake.
+    """
     kubeconfig: Path | None
-    """None for the account of the pod we run in."""
+    """``COUNTERSIGN_KUBECONFIG``: the file with the bot's own account. Default: the account of the pod that the bot runs in."""
     kube_context: str | None
+    """``COUNTERSIGN_KUBE_CONTEXT``: which of its contexts. Default: its current one; a context that the policy names wins."""
     cluster_note: str | None
-    """What ``status`` says of the cluster, where somebody knows it better than the path of a file tells."""
+    """``COUNTERSIGN_CLUSTER_NOTE``: what ``status`` says of the cluster. Default: where the account comes from."""
     slack: SlackSettings | None
-    """None where no token is set: commands that need no Slack still work, ``serve`` refuses."""
+    """``SLACK_BOT_TOKEN`` and its companions. Default: none; commands that need no Slack still work, and ``serve`` refuses."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ PAGES = (
     "docs/threat-model.md",
     "docs/audit-format.md",
     "docs/policy.md",
+    "docs/life-of-an-escalation.md",
     "deploy/README.md",
     "CONTRIBUTING.md",
     "policy.example.yml",
@@ -118,3 +119,18 @@ def test_every_link_on_a_page_leads_somewhere():
     ]
 
     assert broken == []
+
+
+def modules_on_pages() -> list[str]:
+    """Return every module that a page names by its full name."""
+    texts = [(ROOT / page).read_text() for page in PAGES]
+    named = re.compile(r"`((?:approvals|models|bot|sandbox)(?:\.[a-z_]+)+)`")
+    return sorted({one for text in texts for one in named.findall(text)})
+
+
+@pytest.mark.parametrize("name", modules_on_pages())
+def test_every_module_on_a_page_exists(name):
+    """A newcomer who looks for the module that a page names finds it."""
+    file = ROOT.joinpath(*name.split("."))
+
+    assert file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()
