@@ -372,14 +372,11 @@ class Application:
 
     def upgrade(self) -> str:
         """Bring the database's schema up to date and return what was done, in a sentence."""
-        from models.engine.database import address
-        from models.schema import migrate
-        from models.schema import revision as schema
+        from bot.upgrading import upgrade
 
         owner, restricted = self.settings.migration_database_url, self.settings.database_url
         try:
-            migrate.upgrade(owner, restricted_role=address(restricted).username if owner != restricted else None)
+            return upgrade(owner, restricted)
         except ValueError as error:
             name = "COUNTERSIGN_DATABASE_URL" if owner == restricted else "COUNTERSIGN_MIGRATION_DATABASE_URL"
             raise Malformed(f"{name}: {error}.") from error
-        return f"The database is at schema {schema.REVISION}."

@@ -61,7 +61,7 @@ from approvals.workflow.alert import Alert, AlertGroup, AlertState, Report
 from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
 from approvals.workflow.execution import Attempt, Execution, Phase
 from approvals.workflow.pause import Pause, Scope, ScopeKind
-from approvals.workflow.request import Answer, Ballot, Bench, Request, State, Via, Vote
+from approvals.workflow.request import FORM, Answer, Ballot, Bench, Request, State, Via, Vote
 
 N = TypeVar("N")
 
@@ -358,6 +358,7 @@ def a_request(policy: Policy | None = None, **changed: Any) -> Request:
         effect_key=effect_key(plan.bound, verb_called("scale").effect_words),
         render_hash="c" * 64,
         shown_whole=True,
+        form=FORM,
         breaches=an_escalation().plea.breaches,
         confidence=Decimal("0.8"),
     )

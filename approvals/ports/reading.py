@@ -89,6 +89,13 @@ class Reading(Protocol):
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         ...
 
+    def asked_otherwise(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of requests that were asked in another form than this release's and of which nothing was sent.
+
+        They wait for an answer, or are approved and have not been sent: *limit* of them at most.
+        """
+        ...
+
     def is_in_play(self, scope: Scope) -> bool:
         """Tell whether something in *scope* waits for an answer, or was approved and is not over."""
         ...

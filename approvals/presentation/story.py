@@ -12,7 +12,7 @@ from approvals.change.plan import Change, Leaf, Redacted, json_text
 from approvals.facts import noun_of
 from approvals.verbs.verb import Effect
 from approvals.verbs.workload import counted
-from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED
+from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, UPGRADED
 
 Name = Callable[[str], str]
 """Turns an actor into what the reader calls it: a mention in Slack, the account at the command line."""
@@ -113,6 +113,8 @@ def _cancelled(who: str, data: Mapping[str, Any], name: Name) -> str:
     del who, name
     if data["request"]["outcome_code"] == TOKEN_REVOKED:
         return "Cancelled, because the token it was asked with was revoked. Nothing will run."
+    if data["request"]["outcome_code"] == UPGRADED:
+        return "An upgrade of Countersign ended it. Nothing will run; it can be asked again."
     return "The agent took it back."
 
 

@@ -114,6 +114,8 @@ class Reason(StrEnum):
     NOT_PERMITTED = "not_permitted"
     REFUSED_BY_CLUSTER = "refused_by_cluster"
     NEVER_LANDED = "never_landed"
+    UPGRADED = "upgraded"
+    """It was asked in another form than this release's."""
 
 
 _STOPPABLE: Final = frozenset({Phase.QUEUED, Phase.CLAIMED})
@@ -615,6 +617,7 @@ VOID_SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.NOT_PERMITTED: "The executor's account could not be used.",
     Reason.REFUSED_BY_CLUSTER: "The cluster refused it.",
     Reason.NEVER_LANDED: "The lost write can no longer land.",
+    Reason.UPGRADED: "An upgrade of Countersign ended it before it started.",
 }
 
 

@@ -6,7 +6,8 @@
     approved -> denied | cancelled | superseded            while nothing has been armed
     refused                                                at intake; never was a question
 
-*Cancelled* is the agent's own wish, or what follows from the revocation of the token it asked with.
+*Cancelled* is the agent's own wish, or what follows from the revocation of the token it asked with, or from an upgrade of
+Countersign over a question that was asked in another form.
 
 Every function here judges values that were read after the locks were taken, at the one instant ``now`` that was read
 after them too. An eligible denial is final until the effect has started; silence denies at the deadline, which is an
@@ -14,7 +15,7 @@ instant in the row: an answer at or after it is late whether or not a sweep has 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -25,24 +26,33 @@ from approvals.canonical import Value, tagged_hash
 from approvals.change.action import ProposedAction
 from approvals.change.plan import is_short_of
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
-from approvals.facts import facts_of
+from approvals.facts import ADDED, facts_of
 from approvals.identity.names import Account, Channel, EscalationId, id_of, is_operator, is_slack_account
 from approvals.identity.people import FRESH, REMEMBERED, Authority
 from approvals.identity.place import Place
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.ruling import Ruling
 from approvals.workflow.escalation import Breach
-from approvals.workflow.execution import Execution, Phase, Reason, void
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason, void
 from approvals.workflow.pause import Pause, open_pause_over, survives
 
 CHAIN_LIMIT: Final = 3
 """How many requests may follow one another by drift."""
+
+FORM: Final = 2
+"""The form in which people are asked: what a plan holds (:class:`approvals.change.plan.Bound`) and how its review is drawn.
+
+Raise it in the first change of either after a release, and bring a migration. What was asked in another form can be denied, and
+is ended by ``countersign db upgrade`` with the code :data:`UPGRADED`: never approved or carried out, and never called drift."""
 
 LATELY: Final = timedelta(days=1)
 """How far back people and agents are told that the same effect was asked or denied: a day, so that every shift hears of it."""
 
 TOKEN_REVOKED: Final = "token_revoked"  # noqa: S105 - the name of an outcome
 """The outcome's code where a request was cancelled because its token was revoked."""
+
+UPGRADED: Final = "upgraded"
+"""The outcome's code where an upgrade ended a request, because it was asked in another form."""
 
 EXPIRED_UNSEEN: Final = "expired_unseen"
 """The outcome's code where the deadline passed before any card of it stood in its channel: nobody could have answered."""
@@ -126,6 +136,8 @@ class Request:
     """Its place in a row of requests that followed one another by drift, from 1."""
     token_revoked_at: datetime | None = None
     """When its token was revoked, where the policy has it flagged and not cancelled; set once."""
+    form: int = field(default=1, metadata=ADDED)
+    """The :data:`FORM` in which it was asked."""
 
     @property
     def place(self) -> Place:
@@ -294,6 +306,10 @@ def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:
 
 def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     _check_open(request, bench)
+    if request.form != FORM:
+        raise Settled(
+            "It was asked by another release of Countersign, so it cannot be approved any more.", code=UPGRADED
+        )
     _check_fingerprint(request, ballot)
     if is_operator(ballot.account):
         raise NotEligible("An operator at the command line may deny and pause, never approve.", code="operator")
@@ -427,6 +443,33 @@ def cancel_for_token(request: Request, bench: Bench) -> Transition[Request]:
     """
     data = {"token_id": request.token}
     return _cancelled(request, bench, TOKEN_REVOKED, Reason.TOKEN_REVOKED, actor=ITSELF, data=data)
+
+
+def end_for_upgrade(
+    request: Request, execution: Execution | None, attempt: Attempt | None, *, now: datetime
+) -> Transition[Request]:
+    """Return the transition that ends a request which was asked in another form, before anything of it was sent.
+
+    Args:
+        request: Pending, or approved.
+        execution: What it was approved for; None while it is pending.
+        attempt: Its start record where it is armed: nothing has left.
+        now: Aware instant. A deadline that has passed by then is for silence to end.
+
+    Raises:
+        Settled: It has ended otherwise, or its effect has started.
+        Late: Its deadline has passed.
+        Clash: It may have been sent.
+    """
+    if request.state is State.PENDING and (request.deadline is None or now >= request.deadline):
+        raise Late("The deadline has passed; silence has denied it.")
+    if request.state not in {State.PENDING, State.APPROVED} or (execution is not None and execution.is_over):
+        raise _settled(request)
+    ended = replace(
+        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=now, outcome_code=UPGRADED
+    )
+    end = changed(ended, _event(Kind.REQUEST_CANCELLED, ended, actor=ITSELF, at=now))
+    return end if execution is None else end.beside(void(execution, Reason.UPGRADED, now=now, attempt=attempt))
 
 
 def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> Transition[Request]:

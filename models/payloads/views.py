@@ -14,7 +14,7 @@ from approvals.change.plan import Bound, Change, Leaf, Redacted, changes_of
 from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
-from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Request, State
+from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, UPGRADED, Request, State
 from models.payloads.shapes import Code, Count, Instant, Sentence, Shape, ShownId
 
 MOST_EARLIER: Final = 10
@@ -76,7 +76,7 @@ class DecisionView(Shape):
         Code | None,
         Field(
             description="Why it ended so, as a stable code: expired_unseen where its deadline passed before it was shown to"
-            " anybody, token_revoked, and others; a refused one's is the code of its refusal."
+            " anybody, token_revoked, upgraded, and others; a refused one's is the code of its refusal."
         ),
     ]
     by: Annotated[list[Sentence], Field(max_length=MOST_DECIDING, description="Who decided; empty where nobody did.")]
@@ -218,6 +218,8 @@ def _decision(request: Request, reason: str | None) -> DecisionView | None:
         reason = request.refusal.sentence
     elif request.outcome_code == TOKEN_REVOKED:
         reason = "The token it was asked with was revoked."
+    elif request.outcome_code == UPGRADED:
+        reason = "An upgrade of Countersign ended it before it started. Ask again, under another key."
     elif request.outcome_code == EXPIRED_UNSEEN:
         reason = "Its deadline passed before it was shown to anybody, so silence denied it."
     return DecisionView(

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine, event
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine, event, text
 
+from approvals.errors import Refused
 from models.engine.database import SQLITE, address, check_driver, check_file, make_private, place_of, sqlite_file
 from models.engine.faults import translated
 from models.schema.grants import grant_to
@@ -30,15 +33,53 @@ def upgrade(url: str, *, restricted_role: str | None = None, revision: str = "he
 
     Raises:
         ValueError: It is neither a SQLite file nor PostgreSQL.
+        approvals.errors.Refused: It is behind, and a write is on its way or its outcome is not known: only the release that made
+            it can find out.
         approvals.errors.Unavailable: It cannot be reached.
     """
 
     def run(config: Config, connection: Connection) -> None:
+        if revision == "head" and _is_behind(config, connection):
+            _check_nothing_under_way(connection)
         command.upgrade(config, revision)
         if restricted_role is not None and connection.dialect.name != SQLITE:
             grant_to(connection, restricted_role)
 
     _over(url, run)
+
+
+def is_behind(url: str) -> bool:
+    """Tell whether a release before this one has made the tables at *url*; an empty database is not behind.
+
+    Raises:
+        ValueError: It is neither a SQLite file nor PostgreSQL.
+        approvals.errors.Unavailable: It cannot be reached.
+    """
+    found: list[bool] = []
+    _over(url, lambda config, connection: found.append(_is_behind(config, connection)))
+    return found[0]
+
+
+def _is_behind(config: Config, connection: Connection) -> bool:
+    current = MigrationContext.configure(connection).get_current_revision()
+    return current is not None and current != ScriptDirectory.from_config(config).get_current_head()
+
+
+def _check_nothing_under_way(connection: Connection) -> None:
+    """Refuse to go on over a write that may land at any moment: what proves whether it did is kept in its own release's form."""
+    found = connection.execute(_UNDER_WAY).scalars().all()
+    if found:
+        raise Refused(
+            f"A write is on its way, or its outcome is not known: {', '.join(found)}. Nothing has been upgraded. Start the"
+            " release that served before and wait until it has found out, or look at the target and have that release close it:"
+            " countersign abandon ESC --reason WHY. Then stop it, and run countersign db upgrade again.",
+            code="write_under_way",
+        )
+
+
+_UNDER_WAY: Final = text(
+    "SELECT escalation FROM executions WHERE state IN ('sending', 'unknown') ORDER BY escalation LIMIT 20"
+)
 
 
 def downgrade(url: str, *, revision: str = "base") -> None:

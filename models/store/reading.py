@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, assert_never, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select, union_all
 
 from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
@@ -17,7 +17,7 @@ from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind
-from approvals.workflow.request import Request, Vote
+from approvals.workflow.request import FORM, Request, Vote
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.prepared import Answer, Asked, Prepared, together
 from models.store.clock import StoreClock
@@ -165,6 +165,19 @@ OVERDUE: Final = (
     .limit(_LIMIT)
 )
 _OVERDUE: Final = Prepared(OVERDUE)
+_OTHERWISE: Final = escalations.c.form != bindparam("form", type_=NUMBER)
+ASKED_OTHERWISE: Final = union_all(
+    select(escalations.c.id).where(PENDING, _OTHERWISE),
+    select(escalations.c.id)
+    .join(executions, executions.c.escalation == escalations.c.id)
+    .where(
+        executions.c.look_at.is_not(None),
+        literal_column("executions.state IN ('queued', 'claimed', 'armed')"),
+        escalations.c.state == literal_column("'approved'"),
+        _OTHERWISE,
+    ),
+).limit(_LIMIT)
+_ASKED_OTHERWISE: Final = Prepared(ASKED_OTHERWISE, columns=[escalations.c.id])
 
 
 _SHOWN_AT: Final = Prepared(
@@ -505,6 +518,11 @@ class SqlReading:
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
+
+    def asked_otherwise(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of requests that were asked in another form than this release's and of which nothing was sent."""
+        found = _ASKED_OTHERWISE.rows(self.connection, {"form": FORM, "limit": limit})
+        return tuple(one for (one,) in found)
 
     def is_in_play(self, scope: Scope) -> bool:
         """Tell whether something in *scope* waits for an answer, or was approved and is not over: by index, decoding nothing."""

@@ -152,6 +152,7 @@ escalations = Table(
     text("superseded_by", ForeignKey("escalations.id"), null=True),
     number("chain"),
     instant("token_revoked_at", null=True),
+    number("form", default=1),
     UniqueConstraint("agent", "idempotency_key"),
     _known("state", State),
     CheckConstraint(

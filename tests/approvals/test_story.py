@@ -39,6 +39,7 @@ from approvals.workflow.request import (
     asked_again,
     cancel,
     cancel_for_token,
+    end_for_upgrade,
     expire,
     flag_for_token,
     judge,
@@ -151,6 +152,10 @@ TOLD: list[tuple[AuditEvent, str]] = [
     (
         last(cancel_for_token(a_request(), a_bench())),
         "Cancelled, because the token it was asked with was revoked. Nothing will run.",
+    ),
+    (
+        last(end_for_upgrade(a_request(form=1), None, None, now=NOON)),
+        "An upgrade of Countersign ended it. Nothing will run; it can be asked again.",
     ),
     (
         last(flag_for_token(a_request(), a_bench(), revoked_at=NOON)),

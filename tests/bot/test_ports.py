@@ -253,6 +253,7 @@ LOOKS: dict[str, Callable[[Any, Any], Any]] = {
     "requests_of": lambda reading, _: reading.requests_of("scaler", state=None, limit=5, cursor=None),
     "standing": lambda reading, _: reading.standing("scaler", "key-1"),
     "overdue": lambda reading, _: reading.overdue(limit=5),
+    "asked_otherwise": lambda reading, _: reading.asked_otherwise(limit=5),
     "is_in_play": lambda reading, _: reading.is_in_play(Scope(kind=ScopeKind.ALL)),
     "asked_with_revoked_tokens": lambda reading, _: reading.asked_with_revoked_tokens(limit=5),
     "votes": lambda reading, ids: reading.votes(ids["request"]),

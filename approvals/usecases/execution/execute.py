@@ -41,6 +41,7 @@ from approvals.workflow.execution import (
     is_told,
     put_back,
 )
+from approvals.workflow.request import FORM
 
 _NOTHING_SENT: Final = frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED})
 
@@ -153,6 +154,9 @@ class Execute:
             return self._rows.void(execution, Reason.TAMPERED)
         if lapsed:
             return self._rows.void(execution, Reason.LAPSED)
+        if request.form != FORM:
+            # Planned by another release's rules it would differ in form alone, and that is no drift of the target.
+            return self._rows.void(execution, Reason.UPGRADED)
         try:
             again = self._replanning.again(request, bound)
         except Unplannable as error:

@@ -63,6 +63,7 @@ from approvals.verbs.workload import counted
 from approvals.workflow.escalation import Escalation, Plea
 from approvals.workflow.pause import Pause, open_pause_over
 from approvals.workflow.request import (
+    FORM,
     LATELY,
     Refusal,
     Request,
@@ -489,6 +490,7 @@ def _pending(
         effect_key=effect_key,
         render_hash=rendered.hash,
         shown_whole=rendered.whole,
+        form=FORM,
         breaches=escalation.plea.breaches,
         confidence=escalation.plea.confidence,
         supersedes=draft.supersedes,
@@ -526,6 +528,7 @@ def _refused(
         effect_key=None,
         render_hash=None,
         shown_whole=False,
+        form=FORM,
         breaches=escalation.plea.breaches,
         confidence=escalation.plea.confidence,
         refusal=refusal,

@@ -18,7 +18,7 @@ from approvals.presentation.review import Review
 from approvals.workflow.deciding import demands_of
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause
-from approvals.workflow.request import Earlier, Request, State
+from approvals.workflow.request import FORM, Earlier, Request, State
 from bot.outbox.delivery import Occasion
 from bot.slack.kit.blocks import (
     Block,
@@ -47,6 +47,7 @@ from bot.slack.messages.outcome_part import (
     paused_line,
     revoked_line,
     short_outcome,
+    still_denied_line,
     under_way_line,
     waiting_line,
 )
@@ -59,6 +60,8 @@ NEVER: Final = Earlier(asked=0, denied=None)
 
 DRIFT: Final = "Otherwise than approved (- approved, + found)"
 """The title of what a target has otherwise than was approved."""
+
+_ANOTHER_RELEASE: Final = "⏳ *Waiting, and cannot be approved any more.* To end it, run: `countersign db upgrade`"
 
 _REPLACES: Final = (
     "This card replaces an earlier one that may have been lost. Either can be answered; only one answer counts."
@@ -121,10 +124,21 @@ def without_words(standing: Standing) -> Standing:
 
 
 def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
-    """Return a card without its review: what a decided one becomes whose review is no longer what was approved."""
-    lines = _ending(request, execution, occasion)
+    """Return a card without its review and without buttons.
+
+    A decided one becomes this whose review is no longer what was approved, and every one that was asked in another form.
+    """
+    if request.state is State.PENDING:
+        lines = [_ANOTHER_RELEASE, still_denied_line(request)]
+    else:
+        lines = _ending(request, execution, occasion)
     drift = () if execution is None else drift_blocks(execution.drift, DRIFT, block_id=f"drift:{revision}")
     warning = "⚠️ What was shown here cannot be drawn again as it was, so it is left out."
+    if request.form != FORM:
+        story = f"countersign audit show {escaped_line(request.id)}"
+        warning = (
+            f"Another release of Countersign asked this; its card is not drawn any more. To read it, run: `{story}`"
+        )
     return Message(
         text=f"{request.id}: {short_outcome(request)}.{_carried_out(execution)}",
         blocks=(markup(f"outcome:{revision}", "\n".join([*lines, warning, escaped_line(request.id)])), *drift),

@@ -13,7 +13,7 @@ from approvals.verbs.verb import Effect
 from approvals.workflow.deciding import counted_as_one
 from approvals.workflow.execution import Execution, Phase, seen_phase
 from approvals.workflow.pause import Pause
-from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, Earlier, Request, State
+from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, UPGRADED, Earlier, Request, State
 from bot.slack.kit.blocks import date_markup, mention_markup
 from bot.slack.kit.blocks import escaped_line as said
 from bot.slack.messages.pause_message import scope_words
@@ -71,6 +71,12 @@ def waiting_line(
     else:
         needs = f"*{_ENOUGH}*{so_far}"
     return f"⏳ *Waiting.* {deadline} · {needs}"
+
+
+def still_denied_line(request: Request) -> str:
+    """Return, as markup, when a pending request is denied automatically, and how to deny it without a button."""
+    when = "" if request.deadline is None else f" {date_markup(request.deadline)}"
+    return f"Denied automatically{when}; to deny it now, run: `countersign deny {said(request.id)} --reason WHY`"
 
 
 def revoked_line(revoked_at: datetime) -> str:
@@ -155,8 +161,8 @@ def outcome_line(request: Request, *, named: bool) -> str:
             return f"*⚠️ Expired before it was shown to anybody, so nobody could answer*{when}"
         case State.EXPIRED:
             return f"*⌛ Expired: not decided in time, and silence denies*{when}"
-        case State.CANCELLED if request.outcome_code == TOKEN_REVOKED:
-            return f"*⛔ Cancelled: the token it was asked with was revoked*{when}"
+        case State.CANCELLED if request.outcome_code in _CANCELLED_BY_US:
+            return f"*⛔ {_CANCELLED_BY_US[request.outcome_code]}*{when}"
         case State.CANCELLED:
             return f"*↩️ Taken back by the agent*{when}"
         case State.SUPERSEDED if request.superseded_by is None:
@@ -165,6 +171,13 @@ def outcome_line(request: Request, *, named: bool) -> str:
             return f"*⛔ Void: the target changed after the approval.* {said(request.superseded_by or '')} asks again."
         case State.PENDING | State.REFUSED:
             raise ValueError(f"a {request.state} request has no outcome")
+
+
+_CANCELLED_BY_US: Final[Mapping[str | None, str]] = {
+    TOKEN_REVOKED: "Cancelled: the token it was asked with was revoked",
+    UPGRADED: "Ended by an upgrade of Countersign; it can be asked again",
+}
+"""What is nobody's wish, by the outcome's code."""
 
 
 def execution_line(execution: Execution, *, bold: bool = False) -> str:
@@ -197,6 +210,8 @@ def short_outcome(request: Request) -> str:
     """Return the outcome in plain words, for a notification."""
     if request.outcome_code == TOKEN_REVOKED:
         return "cancelled, because its token was revoked"
+    if request.outcome_code == UPGRADED:
+        return "ended by an upgrade of Countersign"
     if request.outcome_code == EXPIRED_UNSEEN:
         return "expired before it was shown to anybody"
     return {

@@ -21,7 +21,17 @@ from approvals.verbs.registry import verb_called
 from approvals.workflow.deciding import may_count, ruling_today
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, open_pause_over, survives
-from approvals.workflow.request import LATELY, Answer, Earlier, Request, State, Vote, earlier_of, missing_approvals
+from approvals.workflow.request import (
+    FORM,
+    LATELY,
+    Answer,
+    Earlier,
+    Request,
+    State,
+    Vote,
+    earlier_of,
+    missing_approvals,
+)
 from bot.outbox.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Told, Unsendable
 from bot.slack.kit.message import Message, checked
 from bot.slack.messages.agent_part import Words
@@ -106,6 +116,8 @@ def _request(reading: Reading, drawn: Drawn, occasion: Occasion, policy: Policy)
     if drawn.detail is Detail.LINE:
         rings = occasion is Occasion.FIRST and request.state is State.PENDING
         return plain_request(request, mentions=approvers(request.ruling) if rings and request.ruling else "")
+    if request.form != FORM:
+        return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
     review = review_now(reading, request)
     if review is None or draw_review(review).hash != request.render_hash:
         if request.state is State.PENDING:

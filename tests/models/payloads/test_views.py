@@ -181,16 +181,25 @@ def test_a_refused_escalation_says_why():
 
 
 def test_a_cancelled_escalation_says_whose_doing_it_was():
-    """Its agent's own wish, or the end of the token that it was asked with; nobody is named either way."""
+    """Its agent's own wish, the end of the token that it was asked with, or an upgrade; nobody is named either way."""
     over = replace(PENDING, state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="cancelled")
     with_its_token = replace(over, outcome_code="token_revoked")
 
-    reasons = [sent(view_of(one, bound=BOUND, execution=None))["decision"] for one in (over, with_its_token)]
+    by_an_upgrade = replace(over, outcome_code="upgraded")
+
+    reasons = [
+        sent(view_of(one, bound=BOUND, execution=None))["decision"] for one in (over, with_its_token, by_an_upgrade)
+    ]
 
     decision = {"outcome": "cancelled", "by": [], "at": "2026-11-21T12:00:00.000000Z"}
     assert reasons == [
         decision | {"code": "cancelled", "reason": "The agent took it back."},
         decision | {"code": "token_revoked", "reason": "The token it was asked with was revoked."},
+        decision
+        | {
+            "code": "upgraded",
+            "reason": "An upgrade of Countersign ended it before it started. Ask again, under another key.",
+        },
     ]
 
 
