@@ -5,8 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
+from typing_extensions import override
+
 from approvals.errors import Malformed
 from approvals.policy.policy import Policy
+from approvals.ports.policies import Policies
 from bot.files import read_whole
 from models.engine.logs import Logger
 from models.policy.file import LARGEST_FILE, PolicyMistakes, load_policy
@@ -14,7 +17,7 @@ from models.policy.file import LARGEST_FILE, PolicyMistakes, load_policy
 log = Logger(__name__)
 
 
-class PolicyFile:
+class PolicyFile(Policies):
     """Implements :class:`approvals.ports.policies.Policies` over one file."""
 
     def __init__(self, path: Path) -> None:
@@ -28,6 +31,7 @@ class PolicyFile:
         self._policy, self._text = read_policy(path)
         self._mistake: str | None = None
 
+    @override
     def current(self) -> Policy:
         """Return the policy in force."""
         with self._lock:

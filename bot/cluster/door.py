@@ -13,13 +13,14 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
+from typing_extensions import override
 
 from approvals.change.action import ProposedAction
 from approvals.change.plan import Bound, Preview
 from approvals.errors import Forbidden, Unavailable, Unplannable
 from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.ports.clearance import Obstacle
-from approvals.ports.cluster import Came, Credential, Reply, Surroundings
+from approvals.ports.cluster import Came, Cluster, Credential, Reply, Surroundings
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Occasion, Verb
 from bot.cluster.client import asking, identities, paths
@@ -61,7 +62,7 @@ def _unreported(source: Source, wrong: Obstacle | None) -> None:
     del source, wrong
 
 
-class KubernetesCluster:
+class KubernetesCluster(Cluster):
     """The ``Cluster`` port on real API servers, one for each environment."""
 
     def __init__(
@@ -101,6 +102,7 @@ class KubernetesCluster:
         """Returns until when, as :func:`time.monotonic` tells it, a write may begin to leave: while this process leads."""
 
     @raises_only(Unplannable)
+    @override
     def preview(
         self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
     ) -> Preview:
@@ -123,6 +125,7 @@ class KubernetesCluster:
         return self._as(environment, account, look, escalation=occasion.escalation)
 
     @raises_only(Forbidden)
+    @override
     def mint(self, *, environment: str, account: ServiceAccount) -> Minted:
         """Return a fresh token of *account*; see :class:`approvals.ports.cluster.Cluster`."""
 
@@ -133,6 +136,7 @@ class KubernetesCluster:
 
         return self._by_itself(environment, minted)
 
+    @override
     def send(
         self, *, environment: str, bound: Bound, step: int, body: bytes, credential: Credential, within: timedelta
     ) -> Reply:
@@ -168,6 +172,7 @@ class KubernetesCluster:
                 )
 
     @raises_only()
+    @override
     def observe(self, *, environment: str, agent: str, bound: Bound, step: int) -> Mapping[str, Any] | None:
         """Return the step's object as it is now; see :class:`approvals.ports.cluster.Cluster`."""
         one = bound.steps[step]
@@ -180,6 +185,7 @@ class KubernetesCluster:
         return self._as(environment, account, lambda line: observe(line, one), escalation=bound.escalation)
 
     @raises_only()
+    @override
     def surroundings(
         self, *, environment: str, agent: str, bound: Bound, step: int, workload: Mapping[str, Any], since: datetime
     ) -> Surroundings:
@@ -194,6 +200,7 @@ class KubernetesCluster:
             times=LOOKING_AROUND,
         )
 
+    @override
     def mac(self, text: str) -> str:
         """Return the keyed hash of a value that is not shown; see :class:`approvals.ports.cluster.Cluster`."""
         return hmac.new(self._mac_key, text.encode(), sha256).hexdigest()

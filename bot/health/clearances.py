@@ -14,8 +14,9 @@ from threading import Lock
 from typing import Final
 
 import structlog
+from typing_extensions import override
 
-from approvals.ports.clearance import Obstacle
+from approvals.ports.clearance import Clearance, Obstacle
 from bot.health.legs import GOOD, Leg, LegState, Part
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class _Lapse:
     monotonic: float
 
 
-class Clearances:
+class Clearances(Clearance):
     """Remembers who holds which environment. Any thread may call it."""
 
     def __init__(
@@ -92,6 +93,7 @@ class Clearances:
         self._lapses: dict[str, dict[str, _Lapse]] = {}
         self._cleared_at: dict[str, datetime] = {}
 
+    @override
     def obstacle(self, environment: str) -> Obstacle | None:
         """Return the first of the reasons why nothing may start in *environment* now, or None where changes may."""
         holds = self.holds(environment)

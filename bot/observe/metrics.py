@@ -21,8 +21,9 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
-from approvals.ports.journey import Milestone
+from approvals.ports.journey import Journey, Milestone
 from bot.health.legs import Leg, LegState
 from bot.runtime.pools import Pool, Pools
 
@@ -33,7 +34,7 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 """Up to the longest that a long poll may take."""
 
 
-class Metrics:
+class Metrics(Journey):
     """The counters of one process; implements :class:`approvals.ports.journey.Journey`. Any thread may call it."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -94,6 +95,7 @@ class Metrics:
         """Count one refused call by its stable code."""
         self._refusals.labels(code=code).inc()
 
+    @override
     def reached(self, milestone: Milestone, subject: str) -> None:
         """Count one milestone; whose it was is the audit trail's to tell."""
         del subject
@@ -143,6 +145,7 @@ class _LegFigures(Collector):
         """Return which figures there will be."""
         return _leg_families()
 
+    @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give them."""
         stands, since = _leg_families()

@@ -2,15 +2,18 @@
 
 from typing import Final
 
+from typing_extensions import override
+
 from approvals.errors import Refused
 from bot.health.legs import Legs, Part
 from bot.observe.metrics import Metrics
+from bot.runtime.scheduler import Reports
 
 SEAL: Final = "seal"
 """The tick that is a leg by a name of its own: without it the trail's tail stays unsealed."""
 
 
-class TickReports:
+class TickReports(Reports):
     """Implements :class:`bot.runtime.scheduler.Reports`."""
 
     def __init__(self, legs: Legs, metrics: Metrics) -> None:
@@ -18,10 +21,12 @@ class TickReports:
         self._legs = legs
         self._metrics = metrics
 
+    @override
     def went(self, name: str) -> None:
         """Note that a tick ended well."""
         self._legs.good(*leg_of(name))
 
+    @override
     def failed(self, name: str, error: Exception) -> None:
         """Note that a tick raised; what is no refusal of ours is told by its kind alone, because its text may quote anybody."""
         self._metrics.failed(name)

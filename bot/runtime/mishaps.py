@@ -4,17 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from typing_extensions import override
+
+from approvals.ports.journey import Mishaps
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedMishaps:
+class LoggedMishaps(Mishaps):
     """Implements :class:`approvals.ports.journey.Mishaps`."""
 
     failed: Callable[[str], None]
     """Is told the name of the sweep."""
 
+    @override
     def happened(self, sweep: str, subject: str, error: Exception) -> None:
         """Note that *sweep* could not deal with the row *subject*, and why."""
         log.error(

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from typing_extensions import override
+
 Path: TypeAlias = tuple[str | int, ...]
 """The way to an entry: keys, and places in lists from 0."""
 
@@ -25,6 +27,7 @@ class PolicyMistake:
     """As one would say it: ``rules[2].ask.quorum``; empty for the whole file."""
     sentence: str
 
+    @override
     def __str__(self) -> str:
         """Return it as compilers do, ``LINE:COLUMN: PATH: SENTENCE``, so that editors find the place."""
         return f"{self.line}:{self.column}: {f'{self.path}: ' if self.path else ''}{self.sentence}"
@@ -58,6 +61,7 @@ class Remark:
     path: str
     sentence: str
 
+    @override
     def __str__(self) -> str:
         """Return it as a mistake would be, with its weight."""
         return f"{self.line}:{self.column}: {self.weight.value}: {self.path}: {self.sentence}"

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any, Final, assert_never, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select, union_all
+from typing_extensions import override
 
 from approvals.audit.events import facts_of_body
 from approvals.change.plan import JsonObject
 from approvals.errors import Garbled
 from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
+from approvals.ports.reading import Reading
 from approvals.ports.rows import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
 from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
@@ -375,7 +377,7 @@ _AFTER_ALL: Final = "~"
 """Sorts after every id: where a listing begins that has no cursor."""
 
 
-class SqlReading:
+class SqlReading(Reading):
     """What can be asked within one transaction; implements :class:`approvals.ports.reading.Reading`."""
 
     def __init__(self, connection: Connection, clock: StoreClock) -> None:
@@ -390,18 +392,21 @@ class SqlReading:
         return self._connection
 
     @property
+    @override
     def now(self) -> datetime:
         """The store's instant: the same for the whole unit, taken when first asked for."""
         if self._now is None:
             self._now = self.clock.now(self.connection)
         return self._now
 
+    @override
     def epoch(self) -> int:
         """Return the pause epoch."""
         (answer,) = self._along((EPOCH, {}))
         ((epoch,),) = answer.rows
         return int(epoch)
 
+    @override
     def pauses(self, *, ended_after: int | None = None) -> tuple[Pause, ...]:
         """Return the open pauses and, if asked, those that ended in an epoch above *ended_after*."""
         if ended_after is None:
@@ -409,18 +414,22 @@ class SqlReading:
             return tuple(PAUSE.noun_of(row) for row in answer.rows)
         return self._all(PAUSE, _PAUSES_SINCE, after=ended_after)
 
+    @override
     def pause(self, pause_id: str) -> Pause | None:
         """Return one pause, open or not."""
         return self._one(PAUSE, _PAUSE, key=pause_id)
 
+    @override
     def consents(self, pause_id: str) -> tuple[Consent, ...]:
         """Return the agreements to end one pause so far."""
         return self._all(CONSENT, _CONSENTS, key=pause_id)
 
+    @override
     def request(self, request_id: str) -> Request | None:
         """Return one request."""
         return self._one(REQUEST, _REQUEST, key=request_id)
 
+    @override
     def question(self, request_id: str) -> Question | None:
         """Return one request with its votes and its plan, in one trip."""
         key = {"key": request_id}
@@ -434,6 +443,7 @@ class SqlReading:
             )
         return None
 
+    @override
     def requests_of(
         self,
         agent: str,
@@ -482,6 +492,7 @@ class SqlReading:
         after = None if further is None else self.connection.scalar(further)
         return ids, None if after is None else _between(str(last), str(after))
 
+    @override
     def standing(self, agent: str, key: str | None) -> Standing:
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
         asker = {"agent": agent}
@@ -498,6 +509,7 @@ class SqlReading:
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
         )
 
+    @override
     def effect_asked(self, effect_key: str, question_key: str, *, since: datetime) -> EffectAsked:
         """Return what was asked for one effect, in one trip: the pending question, and what :meth:`same_effect` gives."""
         waiting, lately = self._along(
@@ -508,6 +520,7 @@ class SqlReading:
             lately=_readable(REQUEST, lately.rows),
         )
 
+    @override
     def same_effect(self, effect_key: str, *, since: datetime) -> tuple[Request, ...]:
         """Return the latest requests of one effect that were asked or decided after *since*, newest first, 20 at most.
 
@@ -515,15 +528,18 @@ class SqlReading:
         """
         return self._readable(REQUEST, _SAME_EFFECT, key=effect_key, since=since)
 
+    @override
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
         return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
+    @override
     def asked_otherwise(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of requests that were asked in another form than this release's and of which nothing was sent."""
         found = _ASKED_OTHERWISE.rows(self.connection, {"form": FORM, "limit": limit})
         return tuple(one for (one,) in found)
 
+    @override
     def is_in_play(self, scope: Scope) -> bool:
         """Tell whether something in *scope* waits for an answer, or was approved and is not over: by index, decoding nothing."""
         environment, _, namespace = scope.name.partition("/")
@@ -539,10 +555,12 @@ class SqlReading:
         ((waiting, under_way),) = found
         return waiting is not None or under_way is not None
 
+    @override
     def resumes_due(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open pauses whose duration is over and whose resume was not asked for, longest due first."""
         return tuple(one for (one,) in _RESUMES_DUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
+    @override
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open requests whose token is revoked and that do not say so yet, at most *limit* of them.
 
@@ -554,19 +572,23 @@ class SqlReading:
             found += [one for (one,) in _QUESTIONS_UNDER.rows(self.connection, left)]
         return tuple(found)
 
+    @override
     def votes(self, request_id: str) -> tuple[Vote, ...]:
         """Return the live votes on one request, oldest first."""
         (answer,) = self._along((VOTES, {"key": request_id}))
         return tuple(VOTE.noun_of(row) for row in answer.rows)
 
+    @override
     def execution_of(self, request_id: str) -> Execution | None:
         """Return the execution of one request, if it was approved."""
         return self._one(EXECUTION, _EXECUTION_OF, key=request_id)
 
+    @override
     def execution(self, execution_id: str) -> Execution | None:
         """Return one execution."""
         return self._one(EXECUTION, _EXECUTION, key=execution_id)
 
+    @override
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of executions a worker should look at now: due, and not leased to another.
 
@@ -578,74 +600,91 @@ class SqlReading:
         late = _WATCHES_DUE.rows(self.connection, {"now": self.now, "limit": limit - len(first) - len(again)})
         return tuple(one for (one,) in (*first, *again, *late))
 
+    @override
     def setbacks(self, execution_id: str) -> int:
         """Return how many looks in a row at one execution could not be finished; zero where there is none."""
         return next((int(count) for (count,) in _SETBACKS.rows(self.connection, {"key": execution_id})), 0)
 
+    @override
     def under_way_on(self, cluster_uid: str, object_uid: str) -> tuple[Execution, ...]:
         """Return what is not over on one target, oldest first."""
         return self._all(EXECUTION, _UNDER_WAY_ON, cluster_uid=cluster_uid, object_uid=object_uid)
 
+    @override
     def last_attempt(self, execution_id: str) -> Attempt | None:
         """Return the newest start record of one execution."""
         return self._one(ATTEMPT, _LAST_ATTEMPT, key=execution_id)
 
+    @override
     def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return one stored plan: the bytes as they lie there; whether they still hash to it is the caller's to check."""
         return next((_stored_plan(row) for row in _PLAN.rows(self.connection, {"key": fingerprint})), None)
 
+    @override
     def image(self, hashed: str) -> bytes | None:
         """Return one stored image, as it lies there: whether it still hashes to *hashed* is the caller's to check."""
         return next((bytes(image) for (image,) in _IMAGE.rows(self.connection, {"key": hashed})), None)
 
+    @override
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
         return dict(_TEXTS.rows(self.connection, {"key": subject}))
 
+    @override
     def said(self, subject: str) -> tuple[Said, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
         return tuple(_said(*row) for row in _SAID.rows(self.connection, {"key": subject}))
 
+    @override
     def shown_at(self, request_id: str) -> datetime | None:
         """Return when a card of one request first stood in its channel, as far as is known; None where none did."""
         ((shown,),) = _SHOWN_AT.rows(self.connection, {"key": request_id})
         return cast("datetime | None", shown)
 
+    @override
     def perhaps_shown(self, request_ids: Sequence[str]) -> frozenset[str]:
         """Return those among *request_ids* of which a card stood in its channel, or may have: a post's reply was lost."""
         found = self.connection.execute(_PERHAPS_SHOWN, {"keys": list(request_ids)})
         return frozenset(str(subject) for (subject,) in found)
 
+    @override
     def held_back(self, channel: Channel, *, besides: str) -> HeldBack | None:
         """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
         ((count, since),) = _HELD_BACK.rows(self.connection, {"channel": channel, "key": besides})
         return HeldBack(count=int(count), since=since) if count else None
 
+    @override
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
         (answer,) = self._along((_TOKEN_BY_HASH, {"key": hashed}))
         return next((TOKEN.noun_of(row) for row in answer.rows), None)
 
+    @override
     def token(self, token_id: str) -> Token | None:
         """Return one token, good or not."""
         return self._one(TOKEN, _TOKEN, key=token_id)
 
+    @override
     def tokens(self) -> tuple[Token, ...]:
         """Return all tokens, oldest first."""
         return self._all(TOKEN, _TOKENS)
 
+    @override
     def last_alert(self, environment: str, fingerprint: str) -> Alert | None:
         """Return the last time that an alert burnt, told apart by what its sender keeps."""
         return self._one(ALERT, _LAST_ALERT, environment=environment, key=fingerprint)
 
+    @override
     def open_alert_group(self, environment: str, key: str) -> AlertGroup | None:
         """Return the group of alerts with that key that has not resolved."""
         return self._one(ALERT_GROUP, _OPEN_GROUP, environment=environment, key=key)
 
+    @override
     def alert_group(self, group_id: str) -> AlertGroup | None:
         """Return one group of alerts by its id."""
         return self._one(ALERT_GROUP, _GROUP, key=group_id)
 
+    @override
     def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
         """Return alerts of one group, at most *limit*: those that burn first, the latest start first.
 
@@ -653,18 +692,22 @@ class SqlReading:
         """
         return self._readable(ALERT, _ALERTS_IN, key=group_id, limit=limit)
 
+    @override
     def last_refused(self, environment: str, monitor: str, channel: Channel) -> RefusedDeliveries | None:
         """Return what one monitor was refused last, as it is told in *channel*."""
         return self._one(REFUSED_DELIVERIES, _LAST_REFUSED, environment=environment, monitor=monitor, channel=channel)
 
+    @override
     def refused_deliveries(self, refused_id: str) -> RefusedDeliveries | None:
         """Return one row of refused deliveries by its id."""
         return self._one(REFUSED_DELIVERIES, _REFUSED_CALLED, key=refused_id)
 
+    @override
     def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
         """Return what monitors were refused after *since*, the latest first; what cannot be read is left out."""
         return self._readable(REFUSED_DELIVERIES, _REFUSED_LATELY, since=since, limit=limit)
 
+    @override
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
         return next((str(text) for (text,) in _POLICY_TEXT.rows(self.connection, {"key": version})), None)

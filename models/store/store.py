@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from approvals.ports.store import Lane
+from typing_extensions import override
+
+from approvals.ports.store import Lane, Store
 from models.engine.database import Database
 from models.store.clock import HostClock, StoreClock
 from models.store.fence import Lease
@@ -18,7 +20,7 @@ from models.store.reading import SqlReading
 from models.store.unit_of_work import SqlUnitOfWork
 
 
-class SqlStore:
+class SqlStore(Store):
     """Remembers everything in one database."""
 
     def __init__(
@@ -47,6 +49,7 @@ class SqlStore:
         return SqlStore(self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept)
 
     @contextmanager
+    @override
     def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
         """Return a look at the store: one consistent snapshot.
 
@@ -57,6 +60,7 @@ class SqlStore:
             yield SqlReading(connection, self._clock)
 
     @contextmanager
+    @override
     def glancing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
@@ -67,6 +71,7 @@ class SqlStore:
             yield SqlReading(connection, self._clock)
 
     @contextmanager
+    @override
     def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
         """Return a transaction: it commits when the block ends well, and changes nothing otherwise.
 

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from sqlalchemy import Connection, bindparam, exc, func, literal_column, null, or_, select, text, update
+from typing_extensions import override
 
 from approvals.audit.events import AuditEvent, Transition
 from approvals.errors import Clash
 from approvals.identity.tokens import Token
 from approvals.policy.policy import Policy
 from approvals.ports.rows import Grounds, StoredPlan
+from approvals.ports.store import UnitOfWork
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from approvals.workflow.request import Request
@@ -117,7 +119,7 @@ _RELEASE_TARGET: Final = Prepared(
 )
 
 
-class SqlUnitOfWork(SqlReading):
+class SqlUnitOfWork(SqlReading, UnitOfWork):
     """One transaction; implements :class:`approvals.ports.store.UnitOfWork`."""
 
     def __init__(
@@ -139,6 +141,7 @@ class SqlUnitOfWork(SqlReading):
         self._failed: Exception | None = None
 
     @property
+    @override
     def connection(self) -> Connection:
         """Where it is asked: whatever is asked next sees everything that was saved so far.
 
@@ -149,23 +152,28 @@ class SqlUnitOfWork(SqlReading):
             self._send()
         return self._connection
 
+    @override
     def lock_gate(self, *, exclusive: bool) -> None:
         """Take the start gate until the commit: shared by a start, exclusively by a pause and a resume."""
         self._advisory(GATE, exclusive=exclusive)
 
+    @override
     def enter_gate(self) -> tuple[Pause, ...]:
         """Take the start gate, shared, and return the open pauses, read once it is held: where no other lock follows."""
         (paused,) = self._along((OPEN_PAUSES, {}), after=self._advisory_lock(GATE, exclusive=False))
         return tuple(PAUSE.noun_of(row) for row in paused.rows)
 
+    @override
     def lock_environment(self, environment: str) -> None:
         """Take one environment's lock, so that what is counted over it holds until the commit."""
         self._advisory(ENVIRONMENT + environment, exclusive=True)
 
+    @override
     def lock_request(self, request_id: str) -> Request | None:
         """Take one request's row and return it as it is once the lock is held."""
         return self._one(REQUEST, _LOCK_REQUEST, key=request_id)
 
+    @override
     def lock_execution(self, execution_id: str) -> Execution | None:
         """Take one execution's row and return it as it is once the lock is held."""
         found = self._one(EXECUTION, _LOCK_EXECUTION, key=execution_id)
@@ -173,10 +181,12 @@ class SqlUnitOfWork(SqlReading):
             self._marks.stood(found)
         return found
 
+    @override
     def lock_pause(self, pause_id: str) -> Pause | None:
         """Take one pause's row and return it as it is once the lock is held."""
         return self._one(PAUSE, _LOCK_PAUSE, key=pause_id)
 
+    @override
     def lock_token(self, token_id: str) -> Token | None:
         """Return one token as it is once no revocation of it is under way; none can be until the commit.
 
@@ -184,15 +194,18 @@ class SqlUnitOfWork(SqlReading):
         """
         return self._one(TOKEN, _LOCK_TOKEN, key=token_id)
 
+    @override
     def raise_epoch(self) -> int:
         """Raise the pause epoch by one and return it; the gate is held exclusively."""
         ((epoch,),) = _RAISE_EPOCH.rows(self.connection)
         return int(epoch)
 
+    @override
     def advance_clock(self) -> timedelta:
         """Write the instant before which the clock may not fall back; return how far it has, zero as a rule."""
         return self.clock.advance(self.connection)
 
+    @override
     def grounds(self, request_id: str) -> Grounds:
         """Return what a judgement on one request rests on, read once every lock is held: in one trip, the instant first."""
         key = {"key": request_id}
@@ -205,6 +218,7 @@ class SqlUnitOfWork(SqlReading):
             pauses=tuple(PAUSE.noun_of(row) for row in paused.rows),
         )
 
+    @override
     def stoppable_executions(self, scope: Scope) -> tuple[Execution, ...]:
         """Return, locked, every execution in *scope* that is queued or claimed and can be read."""
         environment, _, namespace = scope.name.partition("/")
@@ -221,15 +235,18 @@ class SqlUnitOfWork(SqlReading):
             self._marks.stood(execution)
         return found
 
+    @override
     def look_later(self, execution_id: str, at: datetime, *, setbacks: int = 0) -> None:
         """Have workers look at an execution no earlier than *at*, if it is not over; nothing told of it changes."""
         row = {"the_execution": execution_id, "the_instant": at, "the_setbacks": setbacks}
         _LOOK_LATER.run(self.connection, row)
 
+    @override
     def watch_later(self, execution_id: str, at: datetime | None) -> None:
         """Have workers look at an execution that has ended no earlier than *at*, or never again; nothing told of it changes."""
         _WATCH_LATER.run(self.connection, {"the_execution": execution_id, "the_instant": at})
 
+    @override
     def end_watches(self, execution: Execution) -> None:
         """Have nobody look any more at the others that have ended on the same target; nothing told of them changes."""
         row = {
@@ -239,6 +256,7 @@ class SqlUnitOfWork(SqlReading):
         }
         _END_WATCHES.run(self.connection, row)
 
+    @override
     def lock_in_progress(self, execution: Execution) -> tuple[Execution, ...]:
         """Return, locked, the other executions that have landed on the same target and whose effect is still followed.
 
@@ -255,6 +273,7 @@ class SqlUnitOfWork(SqlReading):
             self._marks.stood(one)
         return found
 
+    @override
     def save(self, transition: Transition[object]) -> None:
         """Take down the new nouns and their events: written, all in one go, before anything else is asked or it ends.
 
@@ -266,19 +285,23 @@ class SqlUnitOfWork(SqlReading):
             self._marks.note(noun)
         self._journal.add(transition.events)
 
+    @override
     def record(self, event: AuditEvent) -> None:
         """Write an event that changes nothing, such as a refusal."""
         self._journal.add((event,))
 
+    @override
     def save_plan(self, plan: StoredPlan) -> None:
         """Store a plan; the same plan twice is once."""
         row = {"fingerprint": plan.fingerprint, "bound": plan.bound, "evidence": evidence_text(plan.evidence)}
         self._saved.append(Write(statement=_SAVE_PLAN, values=row, is_sole=False))
 
+    @override
     def save_image(self, hashed: str, image: bytes) -> None:
         """Store an image under its hash; the same image twice is once."""
         self._saved.append(Write(statement=_SAVE_IMAGE, values={"hash": hashed, "image": image}, is_sole=False))
 
+    @override
     def lock_target(self, execution: Execution) -> bool:
         """Take the target's lock for *execution*; False where another execution holds it."""
         if _TAKE_TARGET.run(self.connection, _target_of(execution)) == 1:
@@ -290,10 +313,12 @@ class SqlUnitOfWork(SqlReading):
         }
         return _NEW_TARGET.run(self.connection, row) == 1
 
+    @override
     def release_target(self, execution: Execution) -> None:
         """Give the target's lock back, if *execution* holds it."""
         _RELEASE_TARGET.run(self.connection, _target_of(execution))
 
+    @override
     def keep_policy(self, policy: Policy, text: str) -> bool:
         """Store a policy version's text; False where it was stored before."""
         row = {"version": policy.version, "text": text, "first_loaded_at": self.now}

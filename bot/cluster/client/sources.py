@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -15,6 +17,7 @@ class Source:
     cluster: str = "main"
     """What the policy calls it. Two names are two clusters, however they are reached."""
 
+    @override
     def __str__(self) -> str:
         """Return it in words for the operator."""
         if self.kubeconfig is None:

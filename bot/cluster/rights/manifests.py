@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import yaml
+from typing_extensions import override
 
 from approvals.identity.accounts import OURS, Installation, ServiceAccount
 from bot.cluster.rights.access import Grant, Holding, holdings_of, inspector_of, namespaces_of
@@ -75,7 +76,8 @@ def yaml_of(documents: Sequence[Manifest]) -> str:
 class _Dumper(yaml.SafeDumper):
     """Writes every value out where it stands, and expressions as they are: a file is read by people before it is applied."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's signature
+    @override
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
     def represent_text(self, text: str) -> yaml.ScalarNode:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from typing_extensions import override
+
 from approvals.identity.accounts import ServiceAccount
 from bot.cluster.rights.rules import Right, Seen, seen_in_rules
 
@@ -32,6 +34,7 @@ class RoleGrant:
     seen: Seen
     subjects: tuple[Mapping[str, Any], ...]
 
+    @override
     def __str__(self) -> str:
         """Return it as an operator finds it: ``RoleBinding shop/devs (ClusterRole edit)``."""
         place = self.name if self.namespace is None else f"{self.namespace}/{self.name}"

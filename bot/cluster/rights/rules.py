@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from typing_extensions import override
+
 from approvals.verbs.verb import AccessRule
 
 
@@ -20,6 +22,7 @@ class Right:
     verb: str
     names: frozenset[str] | None = None
 
+    @override
     def __str__(self) -> str:
         """Return it as an operator would say it: ``patch deployments/scale (apps)``."""
         group = f" ({self.group})" if self.group else ""

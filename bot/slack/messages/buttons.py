@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from typing_extensions import override
+
 from approvals.change.risk import Risk
 from approvals.identity.names import ESCALATION_ID, EscalationId, escalation_id
 from bot.slack.kit.blocks import Block, Element, plain
@@ -31,6 +33,7 @@ class Asked:
     request: EscalationId
     fingerprint: str
 
+    @override
     def __str__(self) -> str:
         """Return it as the button's value."""
         return f"{self.request}.{self.fingerprint}"

@@ -9,6 +9,8 @@ no button is posted beside it.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from typing_extensions import override
+
 from approvals.audit.events import Kind
 from approvals.change.plan import Change, Plan, bound_of, fingerprint_of
 from approvals.identity.names import Account
@@ -32,7 +34,7 @@ from approvals.workflow.request import (
     earlier_of,
     missing_approvals,
 )
-from bot.outbox.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Told, Unsendable
+from bot.outbox.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Painter, Told, Unsendable
 from bot.slack.kit.message import Message, checked
 from bot.slack.messages.agent_part import Words
 from bot.slack.messages.alert_message import ALERTS, alert_message, refused_message
@@ -50,13 +52,14 @@ from bot.slack.messages.review_part import draw_review
 from bot.slack.messages.thread_message import thread_message
 
 
-class SlackPainter:
+class SlackPainter(Painter[Message]):
     """Draws for Slack. Nothing leaves it unchecked."""
 
     def __init__(self, policies: Policies) -> None:
         """Keep who knows the policy in force: a card counts by the ruling that decides now."""
         self._policies = policies
 
+    @override
     def card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
         """Return the message that shows a subject as it is now.
 
@@ -78,6 +81,7 @@ class SlackPainter:
             return _request(reading, drawn, occasion, self._policies.current())
         return _DRAWERS[drawn.kind](reading, drawn, occasion)
 
+    @override
     def lines(self, told: tuple[Told, ...], detail: Detail) -> Message:
         """Return one message for the thread that tells some events, oldest first, of one subject.
 

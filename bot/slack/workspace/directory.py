@@ -18,9 +18,11 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
+from typing_extensions import override
 
 from approvals.identity.names import Account, Group, id_of, is_slack_account, slack_account, team_of
 from approvals.identity.people import REMEMBERED, Authority, Membership, Standing
+from approvals.ports.directory import Directory
 from approvals.ports.store import Lane
 from bot.slack.workspace.errors import CONNECTION_ERRORS, code_of
 
@@ -81,7 +83,7 @@ class Kept(Generic[T]):
             self._answers.pop(key, None)
 
 
-class SlackDirectory:
+class SlackDirectory(Directory):
     """Asks as the app's bot, some accounts at a time."""
 
     def __init__(self, client: WebClient, *, team: str | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -105,6 +107,7 @@ class SlackDirectory:
         self._lock = Lock()
         self._threads = {lane: ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"directory-{lane}") for lane in Lane}
 
+    @override
     def authority(
         self,
         *,

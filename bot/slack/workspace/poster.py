@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
+from typing_extensions import override
 
 from approvals.identity.names import Channel, id_of
-from bot.outbox.delivery import Later, Pace, Rejected, Uncertain, Unsendable
+from bot.outbox.delivery import Later, Pace, Poster, Rejected, Uncertain, Unsendable
 from bot.slack.kit.message import Message, checked
 from bot.slack.workspace.errors import CONNECTION_ERRORS, is_rate_limit, meaning_of
 
@@ -80,7 +81,7 @@ class Shared:
             part.take(now)
 
 
-class SlackPoster:
+class SlackPoster(Poster[Message]):
     """Posts and updates as the app's bot."""
 
     def __init__(self, client: WebClient, *, monotonic: Callable[[], float]) -> None:
@@ -92,18 +93,21 @@ class SlackPoster:
         self._updates = Shared(per_second=UPDATES_A_SECOND, at_once=UPDATES_AT_ONCE, now=monotonic())
         self._quiet_until = {"chat.postMessage": 0.0, "chat.update": 0.0}
 
+    @override
     def may_post(self, channel: Channel, pace: Pace = Pace.DECISION) -> bool:
         """Tell whether a post in *channel* would be within the pace right now."""
         now = self._monotonic()
         with self._lock:
             return now >= self._quiet_until["chat.postMessage"] and self._shared(channel, now).has_one(pace, now)
 
+    @override
     def may_update(self, pace: Pace = Pace.DECISION) -> bool:
         """Tell whether an update would be within the pace right now."""
         now = self._monotonic()
         with self._lock:
             return now >= self._quiet_until["chat.update"] and self._updates.has_one(pace, now)
 
+    @override
     def post(self, channel: Channel, message: Message, *, thread: str | None = None, pace: Pace = Pace.DECISION) -> str:
         """Return the timestamp of a new message in ``TEAM:CHANNEL``.
 
@@ -133,6 +137,7 @@ class SlackPoster:
             raise Uncertain("reply_lost")
         return ts
 
+    @override
     def update(self, channel: Channel, ts: str, message: Message, *, pace: Pace = Pace.DECISION) -> None:
         """Change one of our messages in place.
 
