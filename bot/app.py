@@ -209,11 +209,15 @@ class Application:
     @cached_property
     def verbs(self) -> Verbs:
         """Every use case."""
+        from bot.agreement import Agreement
         from bot.observe.metrics import Metrics
         from bot.parts import Verbs
         from bot.runtime.mishaps import LoggedMishaps
         from bot.slack.messages.review_part import render_review
+        from models.store.policy_in_force import PolicyInForce
 
+        # A command may be given another file than the service has: then only what both allow is allowed.
+        Agreement(PolicyInForce(self.store), self.policies, loaded_at=self.store.now()).look()
         return Verbs(
             store=self.store,
             policies=self.policies,

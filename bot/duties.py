@@ -37,6 +37,7 @@ class Duties(Generic[M]):
     ask_for_resumes: Callable[[], object]
     watch_unseen: Callable[[], object]
     count_people: Callable[[], object]
+    lead_policy: Callable[[], object]
     worker: Work
 
     def settle(self) -> None:

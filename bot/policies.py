@@ -1,6 +1,7 @@
 """Policies: the file in force, and its reload. A broken file never takes the place of a good one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -29,13 +30,19 @@ class PolicyFile(Policies):
         self._path = path
         self._lock = Lock()
         self._policy, self._text = read_policy(path)
+        self._beside: Policy | None = None
         self._mistake: str | None = None
 
     @override
     def current(self) -> Policy:
-        """Return the policy in force."""
+        """Return the policy of the file, and with it the version that stands beside it, where another one is in force."""
         with self._lock:
-            return self._policy
+            return self._policy if self._beside is None else replace(self._policy, beside=self._beside)
+
+    def stand_beside(self, other: Policy | None) -> None:
+        """Have what both allow be all that is allowed, from now on; None where the file's version alone is in force."""
+        with self._lock:
+            self._beside = other
 
     def text(self) -> str:
         """Return the text of the policy in force."""

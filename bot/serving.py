@@ -24,6 +24,7 @@ from approvals.policy.policy import Environment, Policy
 from approvals.presentation.digest import WeeklyDigest
 from approvals.usecases.people.expire import STEP_WORTH_TELLING
 from bot import clock
+from bot.agreement import Agreement
 from bot.checks.checking import Checking
 from bot.checks.environment_checks import EnvironmentChecks
 from bot.checks.fence_watch import WATCHED, FenceWatch
@@ -79,6 +80,7 @@ from models.outbox.thread_lines import ThreadLines
 from models.store.fence import Lease
 from models.store.heartbeats import SERVICE, Heartbeats
 from models.store.leases import Leases, leases_of
+from models.store.policy_in_force import PolicyInForce
 from models.store.store import SqlStore
 
 if TYPE_CHECKING:
@@ -117,6 +119,9 @@ class Serving:
         )
         self.pulse = Pulse(self.legs, heartbeats, now=clock.utc_now)
         self.pools = standard_pools()
+        self.agreement = Agreement(
+            PolicyInForce(application.store), application.policies, loaded_at=application.store.now()
+        )
         team = None if at_start.installed is None else at_start.installed.team
         asking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
         self.directory = SlackDirectory(asking, team=team)
@@ -213,7 +218,8 @@ class Serving:
             expire=self._catch_up,
             ready=partial(_tell, ready, server),
         )
-        self.legs.good(Part.POLICY)
+        await asyncio.to_thread(self.agreement.look)
+        self._tell_policy()
         await asyncio.to_thread(self.pulse.beat)
         self._cover(self._application.policies.current())
         self._check()
@@ -328,6 +334,7 @@ class Serving:
             ask_for_resumes=verbs.ask_for_resumes,
             watch_unseen=WatchUnseen(cards=cards, count=self.metrics.unseen),
             count_people=self._headcounts(verbs),
+            lead_policy=partial(self.agreement.lead, PolicyInForce(store).move),
             worker=worker,
         )
 
@@ -351,6 +358,11 @@ class Serving:
             Tick(name="look at Slack", seconds=SLACK_SECONDS, run=self.slack_watch.look),
             Tick(name="say what stands still", seconds=5.0, run=only(lambda duties: duties.say_standstills())),
             Tick(name="reload the policy", seconds=POLICY_SECONDS, run=self._reload),
+            Tick(
+                name="agree on the policy",
+                seconds=1.0,
+                run=partial(self._agree, only(lambda duties: duties.lead_policy())),
+            ),
             Tick(name="count people", seconds=60.0, run=only(lambda duties: duties.count_people())),
             Tick(name="catch up with digests", seconds=60.0, run=only(lambda duties: duties.digests.catch_up())),
         )
@@ -399,11 +411,24 @@ class Serving:
     def _reload(self) -> None:
         """Take a changed policy on, where it holds; else keep the old one, which is logged."""
         policies = self._application.policies
-        policies.reload(self._adopt)
-        if policies.mistake is None:
-            self.legs.good(Part.POLICY)
+        if policies.reload(self._adopt):
+            self.agreement.loaded(self._application.store.now())
+        self._tell_policy()
+
+    def _agree(self, lead: Callable[[], object]) -> None:
+        """See which policy is in force; as the leader, put ours in force first, where it is newer."""
+        lead()
+        self.agreement.look()
+        self._tell_policy()
+
+    def _tell_policy(self) -> None:
+        mistake, differs = self._application.policies.mistake, self.agreement.differs
+        if mistake is not None:
+            self.legs.failing(Part.POLICY, code="policy_mistakes", why=" ".join(mistake.split()))
+        elif differs is not None:
+            self.legs.failing(Part.POLICY, code="another_version", why=differs)
         else:
-            self.legs.failing(Part.POLICY, code="policy_mistakes", why=" ".join(policies.mistake.split()))
+            self.legs.good(Part.POLICY)
 
     def _adopt(self, policy: Policy, text: str) -> None:
         """Write a reloaded policy down before it rules. What it brings starts nothing before it was checked (I18)."""

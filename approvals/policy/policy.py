@@ -216,6 +216,18 @@ class Policy:
     rules: tuple[Rule, ...]
     teams: frozenset[str]
     """The Slack workspaces whose people may answer."""
+    beside: "Policy | None" = None
+    """Another version that is in force as well, while not every process has the same file: only what both allow is allowed."""
+
+    @property
+    def versions(self) -> "tuple[Policy, ...]":
+        """Every version that is in force: as a rule this one alone."""
+        return (self,) if self.beside is None else (self, self.beside)
+
+    @property
+    def everybody(self) -> People:
+        """Whose accounts are one person's, by any version in force."""
+        return self.people if self.beside is None else self.people.merged_with(self.beside.people)
 
     def environments_in(self, cluster: str) -> tuple[str, ...]:
         """Return the environments that are in *cluster*, in the order of the file."""

@@ -82,10 +82,10 @@ def rule_on(
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
-    """Return the policy's ruling on one action.
+    """Return the policy's ruling on one action; where two versions are in force, what satisfies both.
 
     Args:
-        policy: The document.
+        policy: The document, and with it another one that is in force as well.
         agent: Who asks.
         environment: Where.
         action: For what.
@@ -93,6 +93,34 @@ def rule_on(
         risk: What the effect itself puts at stake; a rule can raise it, never lower it.
         timeout: How long the agent wants to wait, if it says so.
     """
+    first, *others = (
+        _rule_by_one(
+            one,
+            agent=agent,
+            environment=environment,
+            action=action,
+            on_behalf_of=on_behalf_of,
+            risk=risk,
+            timeout=timeout,
+        )
+        for one in policy.versions
+    )
+    for other in others:
+        both = stricter_of(first, other)
+        first = replace(both, timeout=min(first.timeout, other.timeout)) if both.asks else both
+    return first
+
+
+def _rule_by_one(
+    policy: Policy,
+    *,
+    agent: str,
+    environment: str,
+    action: ProposedAction,
+    on_behalf_of: Account | None,
+    risk: Risk,
+    timeout: timedelta | None,
+) -> Ruling:
     charter = policy.charters.get(agent)
     # Intake asks the charter first of all; here it is asked again, so that one narrowed since then takes effect.
     chartered = () if charter is None else charter.clauses(environment, action, on_behalf_of)

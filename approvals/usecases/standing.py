@@ -66,8 +66,8 @@ def cancels_for_token(policy: Policy, agent: str) -> bool:
 
     So does that of an agent that is not in the policy any more: nobody answers for it, so its questions are not kept open.
     """
-    charter = policy.charters.get(agent)
-    return charter is None or charter.when_token_revoked is WhenTokenRevoked.CANCEL
+    charters = [one.charters.get(agent) for one in policy.versions]
+    return any(charter is None or charter.when_token_revoked is WhenTokenRevoked.CANCEL for charter in charters)
 
 
 def save_stopping(uow: UnitOfWork, transition: Transition[object]) -> None:

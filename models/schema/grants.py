@@ -39,6 +39,7 @@ CHANGES: Final[Mapping[Table, Iterable[str]]] = {
     tables.leases: ("holder", "generation", "held_until"),
     tables.heartbeats: ("started_at", "seen_at", "stopped_at", "legs"),
     tables.message_refs: ("lost_at",),
+    tables.policy_in_force: ("version", "moved_at"),
     tables.streams: ("last",),
     tables.target_locks: ("execution",),
     tables.thread_lines: ("ts", "done_at"),

@@ -85,6 +85,15 @@ class SqlStore(Store):
             yield unit
             unit.finish(commit=True)
 
+    def now(self) -> datetime:
+        """Return the store's instant.
+
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached or is too busy.
+        """
+        with self.reading() as reading:
+            return reading.now
+
     def last_served(self) -> tuple[datetime | None, datetime]:
         """Return when a service last ran here, to within a few seconds, None where none ever has; and the instant of the look.
 

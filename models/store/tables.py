@@ -115,6 +115,15 @@ policy_versions = Table(
     "policy_versions", metadata, text("version", key=True), text("text"), instant("first_loaded_at")
 )
 
+policy_in_force = Table(
+    "policy_in_force",
+    metadata,
+    number("id", key=True),
+    text("version", ForeignKey("policy_versions.version")),
+    instant("moved_at"),
+    _one_row(),
+)
+
 plans = Table("plans", metadata, text("fingerprint", key=True), octets("bound"), text("evidence"))
 
 escalations = Table(

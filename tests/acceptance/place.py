@@ -127,10 +127,10 @@ class Place:
         return {**inherited, **own, **self.settings, **changed}
 
     @contextmanager
-    def serving(self, name: str = "serve", *, killed_at: Milestone | None = None) -> Iterator[Service]:
+    def serving(self, name: str = "serve", *, killed_at: Milestone | None = None, **changed: str) -> Iterator[Service]:
         """Run the service for the length of the block; with *killed_at*, until it first comes to that milestone.
 
-        Several may run at once, if their logs have names of their own.
+        Several may run at once, if their logs have names of their own; *changed* are settings that are other than the place's.
         """
         program = ["-m", "bot", "serve"] if killed_at is None else ["-m", "tests.acceptance.dying", killed_at.name]
         log = self.folder / f"{name}.log"
@@ -140,7 +140,7 @@ class Place:
             process = subprocess.Popen(
                 [*guard, sys.executable, *program],
                 cwd=ROOT,
-                env=self.environment(),
+                env=self.environment(**changed),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

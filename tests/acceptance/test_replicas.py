@@ -1,9 +1,11 @@
 """Several services on one PostgreSQL: one of them leads, and another takes its place when it is gone."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import pytest
 from psycopg import sql
@@ -96,6 +98,28 @@ def test_another_takes_the_leaders_place(place: Place, town: Town, ended_by: sig
 
     assert (led, notices) == ((True, False), 2)
     assert took < within_s
+
+
+def test_a_replica_with_another_file_says_so_and_allows_what_both_do(place: Place):
+    """The leader's file is in force. Who has another one names it among its legs, until the files are the same."""
+    other = place.folder / "other.yml"
+    other.write_text(f"{place.policy.read_text()}\n# another version\n")
+    with place.serving("first") as first:
+        wait_until(lambda: leads(first), what="the first leads")
+        with place.serving("second", COUNTERSIGN_POLICY=str(other)) as second:
+            wait_until(lambda: policy_leg(second) == "another_version", what="the second says so")
+            of_the_leader = policy_leg(first)
+            other.write_bytes(place.policy.read_bytes())
+            wait_until(lambda: policy_leg(second) == "ok", what="the files are the same")
+
+    assert of_the_leader == "ok"
+
+
+def policy_leg(service: Service) -> str:
+    """Return what ``/readyz`` says of the policy."""
+    with urlopen(f"{service.address}/readyz", timeout=10) as answer:
+        legs = json.loads(answer.read())["legs"]
+    return next(str(leg["code"]) for leg in legs if leg["leg"] == "policy")
 
 
 @contextmanager

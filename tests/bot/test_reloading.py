@@ -29,7 +29,10 @@ def serving(tmp_path):
     file.write_text(EXAMPLE)
     seen = Seen()
     made: Any = Serving.__new__(Serving)
-    made._application = SimpleNamespace(policies=PolicyFile(file), grow_sources=seen.note("grow"))
+    made._application = SimpleNamespace(
+        policies=PolicyFile(file), grow_sources=seen.note("grow"), store=SimpleNamespace(now=lambda: None)
+    )
+    made.agreement = SimpleNamespace(loaded=seen.note("loaded"), differs=None)
     made._checks = made._fences = SimpleNamespace(of=lambda _: ())
     made.checking = made.watching = SimpleNamespace(cover=seen.note("cover"))
     made.legs = SimpleNamespace(good=seen.note("good"))
@@ -44,7 +47,7 @@ def test_what_a_reloaded_policy_needs_is_checked_once_it_is_on_record(serving):
 
     made._reload()
 
-    assert seen == ["adopt", "cover", "cover", "grow", "good"]
+    assert seen == ["adopt", "cover", "cover", "grow", "loaded", "good"]
 
 
 def test_a_policy_that_cannot_be_written_down_takes_no_check_from_the_one_in_force(serving):

@@ -231,10 +231,11 @@ class Escalate:
         return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
 
     def _check_first(self, escalation: Escalation, pauses: tuple[Pause, ...], ruling: Ruling) -> None:
-        charter = self.policies.current().charters.get(escalation.agent)
-        if charter is None:
-            raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
-        charter.check(escalation.environment, escalation.action, escalation.on_behalf_of)
+        for version in self.policies.current().versions:
+            charter = version.charters.get(escalation.agent)
+            if charter is None:
+                raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
+            charter.check(escalation.environment, escalation.action, escalation.on_behalf_of)
         _check_pauses(pauses, escalation)
         _check_ruling(ruling)
 

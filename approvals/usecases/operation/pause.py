@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind
@@ -88,10 +89,11 @@ class EngagePause:
         with self.store.reading(Lane.URGENT) as reading:
             at = reading.now
             misnamed = _misnamed(policy, scope, reading)
-        sets = tuple(policy.approver_sets[name] for name in policy.may_pause)
-        authority = self._ask(account, sets, at)
+        asked = [tuple(one.approver_sets[name] for name in one.may_pause) for one in policy.versions]
+        authority = self._ask(account, chain.from_iterable(asked), at)
         try:
-            _check_may_pause(account, sets, authority, now=at)
+            for sets in asked:
+                _check_may_pause(account, sets, authority, now=at)
         except NotEligible as refusal:
             _record_refusal(self.store, account, refusal, what="engage", at=at)
             raise
@@ -144,7 +146,7 @@ class Resume:
             Clash: The pause epoch was raised beside the gate; nothing was changed.
         """
         policy, reason = self.policies.current(), storable(reason)
-        if is_operator(account) and not policy.people.knows(account):
+        if is_operator(account) and not all(one.people.knows(account) for one in policy.versions):
             refusal = NotEligible(
                 "The policy's people: does not say who you are, so you cannot agree to a resume.", code="unmapped"
             )
@@ -157,13 +159,12 @@ class Resume:
                 raise Missing("There is no such pause.")
             earlier = reading.consents(pause_id)
             at = reading.now
-        sets = tuple(policy.approver_sets[name] for name in policy.may_resume)
         accounts = {account, *(consent.account for consent in earlier)}
-        groups = frozenset(group for one in sets for group in one.groups)
+        groups = frozenset(group for version in policy.versions for one in _resumers(version) for group in one.groups)
         authority = self.directory.authority(accounts=_askable(policy, accounts), groups=groups, at=at)
         try:
             with self.store.writing(Lane.URGENT) as uow:
-                return self._agree(uow, pause_id, account, reason, policy=policy, sets=sets, authority=authority)
+                return self._agree(uow, pause_id, account, reason, policy=policy, authority=authority)
         except NotEligible as refusal:
             _record_refusal(self.store, account, refusal, what="resume", at=at)
             raise
@@ -176,7 +177,6 @@ class Resume:
         reason: str,
         *,
         policy: Policy,
-        sets: tuple[ApproverSet, ...],
         authority: Authority,
     ) -> Resumed:
         uow.lock_gate(exclusive=True)
@@ -184,15 +184,16 @@ class Resume:
         if pause is None:
             raise Missing("There is no such pause.")
         now = uow.now
-        _check_may_resume(account, policy, sets, authority, now=now)
+        _check_may_resume(account, policy, authority, now=now)
         consents = uow.consents(pause_id)
-        person = policy.people.person_of(account)
-        if pause.is_open and person in {policy.people.person_of(consent.account) for consent in consents}:
+        people = policy.everybody
+        person = people.person_of(account)
+        if pause.is_open and person in {people.person_of(consent.account) for consent in consents}:
             raise Settled("You have agreed already; it takes one more person.", code="already_agreed")
         agreed = frozenset(
-            policy.people.person_of(consent.account)
+            people.person_of(consent.account)
             for consent in consents
-            if _may_resume(consent.account, policy, sets, authority, now=now)
+            if _may_resume(consent.account, policy, authority, now=now)
         )
         consent = Consent(pause=pause_id, person=person, account=account, at=now)
         transition = consent_to_end(pause, consent, agreed=agreed, next_epoch=uow.epoch() + 1, reason=reason)
@@ -322,22 +323,28 @@ def _check_may_pause(account: Account, sets: tuple[ApproverSet, ...], authority:
         raise NotEligible("The policy does not let you pause.", code="may_not_pause")
 
 
-def _check_may_resume(
-    account: Account, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
-) -> None:
+def _resumers(policy: Policy) -> tuple[ApproverSet, ...]:
+    return tuple(policy.approver_sets[name] for name in policy.may_resume)
+
+
+def _check_may_resume(account: Account, policy: Policy, authority: Authority, *, now: datetime) -> None:
+    """Return where every version in force lets *account* resume."""
+    for version in policy.versions:
+        _check_version_lets_resume(account, version, authority, now=now)
+
+
+def _check_version_lets_resume(account: Account, policy: Policy, authority: Authority, *, now: datetime) -> None:
     signing = _slack_accounts_of(policy, account) if is_operator(account) else (account,)
     for one in signing:
         check_standing(one, authority, now=now, within=FRESH)
-        if in_any(sets, one, authority, now=now, within=FRESH):
+        if in_any(_resumers(policy), one, authority, now=now, within=FRESH):
             return
     raise NotEligible("The policy does not let you resume.", code="may_not_resume")
 
 
-def _may_resume(
-    account: Account, policy: Policy, sets: tuple[ApproverSet, ...], authority: Authority, *, now: datetime
-) -> bool:
+def _may_resume(account: Account, policy: Policy, authority: Authority, *, now: datetime) -> bool:
     try:
-        _check_may_resume(account, policy, sets, authority, now=now)
+        _check_may_resume(account, policy, authority, now=now)
     except NotEligible:
         return False
     return True
@@ -350,7 +357,9 @@ def _slack_accounts_of(policy: Policy, account: Account) -> tuple[Account, ...]:
 
 
 def _askable(policy: Policy, accounts: Iterable[Account]) -> frozenset[Account]:
-    return slack_accounts(one for account in accounts for one in (account, *_slack_accounts_of(policy, account)))
+    people = [*accounts]
+    named = [_slack_accounts_of(one, account) for one in policy.versions for account in people]
+    return slack_accounts([*people, *chain.from_iterable(named)])
 
 
 def _record_refusal(store: Store, account: Account, refusal: Refused, *, what: str, at: datetime) -> None:
