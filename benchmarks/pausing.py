@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.identity.names import Account
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.workflow.pause import scope_of
 from benchmarks.bars import Figure
 from benchmarks.places import Place, opened
@@ -64,7 +64,7 @@ class Timed(SqlStore):
     held_s = 0.0
 
     @contextmanager
-    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+    def writing(self, lane: Urgency = Urgency.NORMAL) -> Iterator[SqlUnitOfWork]:
         """Return a transaction, timed."""
         began = time.perf_counter()
         with super().writing(lane) as uow:

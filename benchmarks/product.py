@@ -18,12 +18,11 @@ from starlette.types import Message
 
 from approvals.change.action import ProposedAction
 from approvals.change.plan import Preview
-from approvals.verbs.verb import Occasion as Planned
-from approvals.verbs.verb import Verb
+from approvals.verbs.verb import PlanSeed, Verb
 from approvals.workflow.request import Request
 from bot import clock
 from bot.observe.metrics import Metrics
-from bot.outbox.delivery import Drawn, Occasion
+from bot.outbox.delivery import Drawn, DrawReason
 from bot.runtime.pools import Pools, standard_pools
 from bot.slack.inbound.acting import Acting
 from bot.slack.inbound.answers import Answers, Person
@@ -82,7 +81,7 @@ class Table:
         return getattr(self._cluster, name)
 
     def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Planned
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
     ) -> Preview:
         """Return what the verb would change."""
         key = repr((environment, agent, action))
@@ -128,7 +127,7 @@ class Clicks:
         """Return the click on a card that is written down as posted."""
         drawn = Drawn(subject=task.subject, kind=task.kind.value, channel=task.channel, revision=task.wanted)
         with self._store.reading() as reading:
-            card = SlackPainter(FixedPolicies(a_policy())).card(reading, drawn, Occasion.FIRST)
+            card = SlackPainter(FixedPolicies(a_policy())).card(reading, drawn, DrawReason.FIRST)
         self._made += 1
         ts = f"1763700000.{self._made:06d}"
         self._cards.posted(task, ts)

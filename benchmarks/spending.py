@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, event
 
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from benchmarks.bars import Figure
 from benchmarks.decision import Base
 from benchmarks.places import SQLITE, Place, opened
@@ -61,21 +61,21 @@ class _WatchedDatabase(Database):
     purse: _Purse
 
     @contextmanager
-    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def reading(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         started = time.perf_counter()
         with super().reading(lane) as connection:
             yield connection
         self.purse.reading_s += time.perf_counter() - started
 
     @contextmanager
-    def asking(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def asking(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         started = time.perf_counter()
         with super().asking(lane) as connection:
             yield connection
         self.purse.reading_s += time.perf_counter() - started
 
     @contextmanager
-    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def writing(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         started = time.perf_counter()
         with super().writing(lane) as connection:
             yield connection

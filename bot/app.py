@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from approvals.usecases.operation.pause import EngagePause, Resume
     from approvals.usecases.people.decide import Decide
     from approvals.usecases.people.revocations import FollowRevocations
-    from bot.cli.desk import Status, Where
+    from bot.cli.desk import ServiceOverview, Where
     from bot.cluster.client.sources import Source
     from bot.cluster.door import KubernetesCluster
     from bot.health.clearances import Clearances
@@ -311,9 +311,9 @@ class Application:
         """Return the verb that closes an unknown outcome."""
         return self.verbs.abandon
 
-    def status(self) -> Status:
+    def status(self) -> ServiceOverview:
         """Return how things stand."""
-        from bot.cli.desk import Status
+        from bot.cli.desk import ServiceOverview
         from bot.service_status import service_status
         from models.outbox.cards import Cards
         from models.outbox.thread_lines import ThreadLines
@@ -334,7 +334,7 @@ class Application:
         policy, clusters = self._policy_and_clusters()
         beats, now = Heartbeats(self.database), clock.utc_now()
         kind = "SQLite" if self.database.is_sqlite else "PostgreSQL"
-        return Status(
+        return ServiceOverview(
             policy=policy,
             service=service_status(beats.latest(), leader=beats.leader(now), now=now),
             database=f"{kind}, schema {schema.REVISION}",

@@ -19,7 +19,7 @@ from approvals.usecases.execution.abandon import Abandon
 from approvals.usecases.execution.execute import Execute
 from approvals.usecases.intake.admit import Admit
 from approvals.usecases.intake.escalate import Escalate
-from approvals.usecases.intake.notice import Notice
+from approvals.usecases.intake.notice import TakeDelivery
 from approvals.usecases.operation.adopt import Adopt
 from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.people.cancel import Cancel
@@ -120,9 +120,9 @@ class Verbs:
         return Admit(store=self.store, policies=self.policies, new_id=self.new_id)
 
     @cached_property
-    def notice(self) -> Notice:
+    def notice(self) -> TakeDelivery:
         """Takes down what monitors report."""
-        return Notice(store=self.store, policies=self.policies, new_id=self.new_id)
+        return TakeDelivery(store=self.store, policies=self.policies, new_id=self.new_id)
 
     @cached_property
     def count_people(self) -> CountPeople:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Product(Application):
-    """Everything that can be run; implements :class:`bot.cli.desk.Desk`."""
+    """Everything that can be run; implements :class:`bot.cli.desk.CommandParts`."""
 
     def serve(self) -> int:
         """Run the service until it is told to stop, and return the exit code."""

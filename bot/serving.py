@@ -31,7 +31,7 @@ from bot.checks.fence_watch import WATCHED, FenceWatch
 from bot.checks.headcounts import Headcounts
 from bot.checks.watches import CLUSTER_SECONDS, SLACK_SECONDS, ClusterWatch, SlackWatch
 from bot.duties import Duties, LedPoster
-from bot.health.legs import Leg, Part, Readiness
+from bot.health.legs import Leg, LegKind, Readiness
 from bot.intake.deps import Deps
 from bot.intake.http.wire import IntakeServer, check_listen
 from bot.intake.server import Intake
@@ -65,7 +65,7 @@ from bot.slack.kit.message import Message
 from bot.slack.messages.digest_message import digest_message
 from bot.slack.messages.painter import SlackPainter
 from bot.slack.messages.standstill_message import standstill_message
-from bot.slack.workspace.checks import Checked, check_app, check_channel, check_group
+from bot.slack.workspace.checks import SlackChecks, check_app, check_channel, check_group
 from bot.slack.workspace.clients import ASKING_SECONDS, POSTING_SECONDS, async_client, client
 from bot.slack.workspace.directory import SlackDirectory
 from bot.slack.workspace.pin import Installed
@@ -103,7 +103,7 @@ POLICY_SECONDS: Final = 10.0
 class Serving:
     """One process's service, put together."""
 
-    def __init__(self, application: "Application", at_start: Checked, leases: Leases) -> None:
+    def __init__(self, application: "Application", at_start: SlackChecks, leases: Leases) -> None:
         """Put everything together over the application's parts; nothing runs yet."""
         self._application = application
         self._slack = application.required_slack()
@@ -247,7 +247,7 @@ class Serving:
             proxies=self._application.settings.trusted_proxies,
         )
 
-    def _ask_slack(self) -> Checked:
+    def _ask_slack(self) -> SlackChecks:
         """Ask Slack who we are, once more."""
         web = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
         return check_app(web, self._application.policies.current(), app_token=None)
@@ -404,9 +404,9 @@ class Serving:
             why = (
                 f"The clock is {round(self._clock_behind.total_seconds())} seconds behind its latest instant. {_CLOCK}"
             )
-            self.legs.failing(Part.CLOCK, code="stepped_back", why=why)
+            self.legs.failing(LegKind.CLOCK, code="stepped_back", why=why)
         else:
-            self.legs.good(Part.CLOCK)
+            self.legs.good(LegKind.CLOCK)
 
     def _reload(self) -> None:
         """Take a changed policy on, where it holds; else keep the old one, which is logged."""
@@ -424,11 +424,11 @@ class Serving:
     def _tell_policy(self) -> None:
         mistake, differs = self._application.policies.mistake, self.agreement.differs
         if mistake is not None:
-            self.legs.failing(Part.POLICY, code="policy_mistakes", why=" ".join(mistake.split()))
+            self.legs.failing(LegKind.POLICY, code="policy_mistakes", why=" ".join(mistake.split()))
         elif differs is not None:
-            self.legs.failing(Part.POLICY, code="another_version", why=differs)
+            self.legs.failing(LegKind.POLICY, code="another_version", why=differs)
         else:
-            self.legs.good(Part.POLICY)
+            self.legs.good(LegKind.POLICY)
 
     def _adopt(self, policy: Policy, text: str) -> None:
         """Write a reloaded policy down before it rules. What it brings starts nothing before it was checked (I18)."""
@@ -461,7 +461,7 @@ class Serving:
             with self._application.store.reading() as reading:
                 reading.epoch()
         except Unavailable as error:
-            self.legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
+            self.legs.failing(LegKind.STORE, code=error.cause_code, why=error.for_operators)
         is_stopping = self._server is not None and self._server.should_exit
         return Readiness(legs=self.legs.all(), is_stopping=is_stopping)
 

@@ -40,7 +40,7 @@ from approvals.identity.names import (
     group_of,
     slack_account,
 )
-from approvals.identity.people import ApproverSet, Authority, Membership, People, Standing
+from approvals.identity.people import ApproverSet, Authority, Membership, MemberStatus, People
 from approvals.identity.tokens import Token, TokenKind, token_hash
 from approvals.policy.charter import Charter, Owners, WhenTokenRevoked
 from approvals.policy.policy import (
@@ -56,12 +56,12 @@ from approvals.policy.policy import (
 )
 from approvals.policy.ruling import Ruling, rule_on
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion, Verb
-from approvals.workflow.alert import Alert, AlertGroup, AlertState, Report
-from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
+from approvals.verbs.verb import PlanSeed, Verb
+from approvals.workflow.alert import Alert, AlertGroup, AlertReport, AlertState
+from approvals.workflow.escalation import Attachment, Breach, Escalation, Justification
 from approvals.workflow.execution import Attempt, Execution, Phase
 from approvals.workflow.pause import Pause, Scope, ScopeKind
-from approvals.workflow.request import FORM, Answer, Ballot, Bench, Request, State, Via, Vote
+from approvals.workflow.request import FORM, Answer, DecisionContext, Request, State, Via, Vote, VoteSubmission
 
 N = TypeVar("N")
 
@@ -184,10 +184,10 @@ def an_escalation(**changed: Any) -> Escalation:
         agent="scaler",
         environment="prod-eu-1",
         action=an_action(),
-        plea=Plea(
+        plea=Justification(
             rationale="p99 is 4.1 s against an objective of 1 s",
             breaches=(Breach(limit="cluster-cpu", observed=Decimal("0.87"), ceiling=Decimal("0.80")),),
-            exhibits=(Exhibit(title="p99", text="4.1 s"),),
+            exhibits=(Attachment(title="p99", text="4.1 s"),),
             confidence=Decimal("0.8"),
         ),
         on_behalf_of=CHEN,
@@ -289,7 +289,7 @@ def a_preview(**changed: Any) -> Preview:
 
 
 def preview_of(
-    verb: Verb, action: ProposedAction, observed: Mapping[str, Any], after: Mapping[str, Any], occasion: Occasion
+    verb: Verb, action: ProposedAction, observed: Mapping[str, Any], after: Mapping[str, Any], occasion: PlanSeed
 ) -> Preview:
     """Return the preview that a verb makes of what was *observed*, given what its dry run would answer."""
     resource = verb.kind(action.target.kind).resource
@@ -390,16 +390,16 @@ def a_vote(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: A
     return replace(vote, **changed)
 
 
-def a_ballot(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> Ballot:
+def a_ballot(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> VoteSubmission:
     """Return what somebody asks to be recorded about :func:`a_request`, by the button on its card."""
     short = (a_request().fingerprint or "")[:SHORT]
-    ballot = Ballot(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
+    ballot = VoteSubmission(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
     return replace(ballot, **changed)
 
 
-def a_standing(account: Account, *, seen_at: datetime = NOON, **changed: Any) -> Standing:
+def a_standing(account: Account, *, seen_at: datetime = NOON, **changed: Any) -> MemberStatus:
     """Return the standing of an active, human, full member."""
-    return replace(Standing(account=account, seen_at=seen_at), **changed)
+    return replace(MemberStatus(account=account, seen_at=seen_at), **changed)
 
 
 def an_authority(*accounts: Account, seen_at: datetime = NOON, members: Iterable[Account] | None = None) -> Authority:
@@ -409,12 +409,12 @@ def an_authority(*accounts: Account, seen_at: datetime = NOON, members: Iterable
     return Authority(standings=standings, groups=groups)
 
 
-def a_bench(request: Request | None = None, **changed: Any) -> Bench:
+def a_bench(request: Request | None = None, **changed: Any) -> DecisionContext:
     """Return everything a judgement at noon rests on: epoch 0, no pauses, everybody in good standing."""
     ruling = (request or a_request()).ruling
     if ruling is None:
         raise ValueError("a refused request has no bench")
-    return replace(Bench(now=NOON, epoch=0, pauses=(), ruling=ruling, authority=an_authority()), **changed)
+    return replace(DecisionContext(now=NOON, epoch=0, pauses=(), ruling=ruling, authority=an_authority()), **changed)
 
 
 def a_pause(scope: Scope | None = None, **changed: Any) -> Pause:
@@ -523,9 +523,9 @@ def an_alert_group(state: AlertState = AlertState.FIRING, **changed: Any) -> Ale
     return replace(group, **changed)
 
 
-def a_report(state: AlertState | None = AlertState.FIRING, **changed: Any) -> Report:
+def a_report(state: AlertState | None = AlertState.FIRING, **changed: Any) -> AlertReport:
     """Return what a monitor says of :func:`an_alert`, in its words."""
-    report = Report(
+    report = AlertReport(
         group="g1",
         fingerprint="f1",
         starts_at=NOON - HOUR,

@@ -26,11 +26,11 @@ from approvals.usecases.execution.abandon import Abandon
 from approvals.usecases.execution.execute import Execute
 from approvals.usecases.intake.admit import Admit
 from approvals.usecases.intake.escalate import Escalate, Opened
-from approvals.usecases.intake.notice import Notice
+from approvals.usecases.intake.notice import TakeDelivery
 from approvals.usecases.operation.adopt import Adopt
 from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.people.cancel import Cancel
-from approvals.usecases.people.decide import Decide, Given
+from approvals.usecases.people.decide import Decide, PersonsAnswer
 from approvals.usecases.people.expire import Expire
 from approvals.usecases.people.headcount import CountPeople
 from approvals.usecases.people.revocations import FollowRevocations
@@ -132,7 +132,7 @@ class World:
         self.resume = Resume(store=store, policies=policies, directory=directory)
         self.ask_for_resumes = AskForResumes(store=store, aside=self._aside("ask for resumes"))
         self.admit = Admit(store=store, policies=policies, new_id=new_id)
-        self.notice = Notice(store=store, policies=policies, new_id=new_id)
+        self.notice = TakeDelivery(store=store, policies=policies, new_id=new_id)
         self.abandon = Abandon(store=store)
         self.count_people = CountPeople(store=store, policies=policies, directory=directory)
         self.adopt = Adopt(store=store)
@@ -166,7 +166,7 @@ class World:
     ) -> Judged:
         """Let somebody answer by the button that stands on the card now."""
         return self.decide(
-            Given(
+            PersonsAnswer(
                 request=request.id,
                 account=Account(account),
                 answer=answer,

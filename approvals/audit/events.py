@@ -33,7 +33,7 @@ ITSELF: Final = "countersign"
 """The actor of what no person and no agent did."""
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened: ``subject.verb``, in the past. Stored; never renamed."""
 
     REQUEST_OPENED = "request.opened"
@@ -87,7 +87,7 @@ class Kind(StrEnum):
 class AuditEvent:
     """One thing that happened, before it has its place in a stream."""
 
-    kind: Kind
+    kind: EventKind
     stream: str
     actor: str
     at: datetime
@@ -323,7 +323,7 @@ def _fault_between(record: Sealed, *, was_framed: bool, number: int, head: str) 
     if not was_framed:
         return "an event of the form before stands in the chain that followed it"
     facts = facts_in(record.body)
-    if (facts.get("kind"), facts.get("data")) == (Kind.CHAIN_BEGUN.value, chain_begun(number=number, head=head)):
+    if (facts.get("kind"), facts.get("data")) == (EventKind.CHAIN_BEGUN.value, chain_begun(number=number, head=head)):
         return None
     return "a new chain begins here without naming the head of the one before"
 

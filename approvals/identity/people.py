@@ -62,7 +62,7 @@ class People:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class MemberStatus:
     """What the workspace says of one account, and when it said so."""
 
     account: Account
@@ -89,7 +89,7 @@ class Membership:
 class Authority:
     """What the workspace says of some accounts and groups; what it did not answer is not in here."""
 
-    standings: Mapping[Account, Standing]
+    standings: Mapping[Account, MemberStatus]
     groups: Mapping[Group, Membership]
 
 

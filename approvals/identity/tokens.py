@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from approvals.audit.events import AuditEvent, Kind, Transition, agent_stream, changed
+from approvals.audit.events import AuditEvent, EventKind, Transition, agent_stream, changed
 from approvals.errors import Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -65,7 +65,7 @@ def token_hash(secret: str) -> str:
 
 def created(token: Token) -> Transition[Token]:
     """Return the transition that makes *token* valid."""
-    return changed(token, _event(Kind.TOKEN_CREATED, token, token.created_by, token.created_at))
+    return changed(token, _event(EventKind.TOKEN_CREATED, token, token.created_by, token.created_at))
 
 
 def revoke(token: Token, *, now: datetime, by: str) -> Transition[Token]:
@@ -77,8 +77,8 @@ def revoke(token: Token, *, now: datetime, by: str) -> Transition[Token]:
     if token.revoked_at is not None:
         raise Settled("That token is revoked already.")
     revoked = replace(token, revoked_at=now, revision=token.revision + 1)
-    return changed(revoked, _event(Kind.TOKEN_REVOKED, revoked, by, now))
+    return changed(revoked, _event(EventKind.TOKEN_REVOKED, revoked, by, now))
 
 
-def _event(kind: Kind, token: Token, actor: str, at: datetime) -> AuditEvent:
+def _event(kind: EventKind, token: Token, actor: str, at: datetime) -> AuditEvent:
     return AuditEvent(kind=kind, stream=agent_stream(token.holder), actor=actor, at=at, data={"token": facts_of(token)})

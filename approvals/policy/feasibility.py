@@ -12,7 +12,7 @@ from typing import Final
 from approvals.errors import NotEligible, Unavailable
 from approvals.identity.names import Account
 from approvals.identity.people import Authority, check_standing
-from approvals.policy.ruling import Panel, Ruling
+from approvals.policy.ruling import Requirement, Ruling
 
 SEEN_WITHIN: Final = timedelta(hours=1)
 """How old what is known of somebody may be to be counted on; the end is included."""
@@ -71,7 +71,7 @@ def candidates(ruling: Ruling, authority: Authority) -> tuple[frozenset[Account]
     return accepted or frozenset(), is_whole
 
 
-def _accepted_by(panel: Panel, authority: Authority) -> tuple[frozenset[Account], bool]:
+def _accepted_by(panel: Requirement, authority: Authority) -> tuple[frozenset[Account], bool]:
     groups = {group for one in panel.sets for group in one.groups}
     accounts = frozenset().union(
         *(one.accounts for one in panel.sets),

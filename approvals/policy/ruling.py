@@ -39,7 +39,7 @@ from approvals.policy.policy import PROTECTED_NAMESPACES, Policy, Rule, Timeout,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
+class Requirement:
     """The people whom one rule accepts: anybody in any of the sets."""
 
     rule: str
@@ -55,7 +55,7 @@ class Ruling:
     rules: tuple[str, ...]
     reasons: tuple[str, ...]
     risk: Risk
-    panels: tuple[Panel, ...] = ()
+    panels: tuple[Requirement, ...] = ()
     """An approver must be accepted by every one of them."""
     quorum: int = 1
     timeout: timedelta = timedelta(0)
@@ -228,7 +228,7 @@ def _demands(
         reasons=(),
         risk=Risk.highest(risk, *(asking.risk for asking in askings)),
         panels=tuple(
-            Panel(rule=rule.name, sets=tuple(policy.approver_sets[name] for name in rule.asking.approvers))
+            Requirement(rule=rule.name, sets=tuple(policy.approver_sets[name] for name in rule.asking.approvers))
             for rule in rules
             if rule.asking is not None
         ),

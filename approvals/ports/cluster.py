@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from approvals.change.action import ProposedAction
 from approvals.change.plan import Bound, Change, Preview
 from approvals.identity.accounts import ServiceAccount
-from approvals.verbs.verb import Occasion, Verb
+from approvals.verbs.verb import PlanSeed, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Cluster(Protocol):
     """
 
     def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
     ) -> Preview:
         """Return what *action* would change, by dry run, as the planner.
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from approvals.identity.names import Account, Group
 from approvals.identity.people import Authority
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 
 
 class Directory(Protocol):
@@ -20,7 +20,7 @@ class Directory(Protocol):
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),
-        lane: Lane = Lane.NORMAL,
+        lane: Urgency = Urgency.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*.
 

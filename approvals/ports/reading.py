@@ -6,7 +6,7 @@ from typing import Protocol
 
 from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
-from approvals.ports.rows import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
+from approvals.ports.rows import AskerState, EffectAsked, EventText, HeldBack, Page, Question, StoredPlan
 from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
@@ -70,7 +70,7 @@ class Reading(Protocol):
         """
         ...
 
-    def standing(self, agent: str, key: str | None) -> Standing:
+    def standing(self, agent: str, key: str | None) -> AskerState:
         """Return how *agent* stands just before it asks under an idempotency key."""
         ...
 
@@ -156,7 +156,7 @@ class Reading(Protocol):
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
         ...
 
-    def said(self, subject: str) -> tuple[Said, ...]:
+    def said(self, subject: str) -> tuple[EventText, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
         ...
 

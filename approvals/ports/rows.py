@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.change.plan import Evidence
-from approvals.workflow.escalation import Plea
+from approvals.workflow.escalation import Justification
 from approvals.workflow.pause import Pause
 from approvals.workflow.request import Request, Vote
 
@@ -29,7 +29,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grounds:
+class DecidingRows:
     """What a judgement on one request rests on, beside its row."""
 
     now: datetime
@@ -41,7 +41,7 @@ class Grounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AskerState:
     """How an agent stands just before it asks."""
 
     now: datetime
@@ -78,7 +78,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class EventText:
     """One free text, and the event beside which it stands."""
 
     kind: str
@@ -103,7 +103,7 @@ def plea_among(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")}
 
 
-def texts_of(plea: Plea) -> dict[str, str]:
+def texts_of(plea: Justification) -> dict[str, str]:
     """Return an agent's words by name, as they stand beside the events."""
     texts = {"rationale": plea.rationale}
     for number, exhibit in enumerate(plea.exhibits, start=1):

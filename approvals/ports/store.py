@@ -9,13 +9,13 @@ from approvals.audit.events import AuditEvent, Transition
 from approvals.identity.tokens import Token
 from approvals.policy.policy import Policy
 from approvals.ports.reading import Reading
-from approvals.ports.rows import Grounds, StoredPlan
+from approvals.ports.rows import DecidingRows, StoredPlan
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, Scope
 from approvals.workflow.request import Request
 
 
-class Lane(StrEnum):
+class Urgency(StrEnum):
     """How urgent a write or a question is: pause and deny go before everything else, and wait for nobody's look."""
 
     URGENT = "urgent"
@@ -64,7 +64,7 @@ class UnitOfWork(Reading, Protocol):
         """
         ...
 
-    def grounds(self, request_id: str) -> Grounds:
+    def grounds(self, request_id: str) -> DecidingRows:
         """Return what a judgement on one request rests on, read once every lock is held.
 
         The instant is read first, then the epoch, then votes and pauses: read in another order, an answer could be judged by a
@@ -140,7 +140,7 @@ class UnitOfWork(Reading, Protocol):
 class Store(Protocol):
     """Remembers everything. What a block raises, its questions and its end raise, whatever the engine has met."""
 
-    def reading(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
+    def reading(self, lane: Urgency = Urgency.NORMAL) -> AbstractContextManager[Reading]:
         """Return a look at the store.
 
         Raises:
@@ -148,7 +148,7 @@ class Store(Protocol):
         """
         ...
 
-    def glancing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[Reading]:
+    def glancing(self, lane: Urgency = Urgency.NORMAL) -> AbstractContextManager[Reading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
         For what only prepares a transaction, in which everything that matters is read again under its locks.
@@ -158,7 +158,7 @@ class Store(Protocol):
         """
         ...
 
-    def writing(self, lane: Lane = Lane.NORMAL) -> AbstractContextManager[UnitOfWork]:
+    def writing(self, lane: Urgency = Urgency.NORMAL) -> AbstractContextManager[UnitOfWork]:
         """Return a transaction.
 
         Raises:

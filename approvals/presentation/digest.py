@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
-from approvals.audit.events import Kind, request_stream
+from approvals.audit.events import EventKind, request_stream
 from approvals.facts import instant_of
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Phase, Reason
@@ -111,8 +111,8 @@ def summarise(
         if (execution := record.data.get("execution")) is not None:
             executions[execution["escalation"]] = execution
         if record.at >= start:
-            refused_answers[record.stream] += record.kind == Kind.ANSWER_REFUSED
-            pauses += record.kind == Kind.PAUSE_ENGAGED
+            refused_answers[record.stream] += record.kind == EventKind.ANSWER_REFUSED
+            pauses += record.kind == EventKind.PAUSE_ENGAGED
             unreadable += record.kind == UNREADABLE
     came_in = [one for one in requests.values() if one["environment"] == environment and _within(one, start, end)]
     asked = [one for one in came_in if one["state"] != State.REFUSED]

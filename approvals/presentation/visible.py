@@ -29,7 +29,7 @@ _ALPHABETS: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "FULLWIDTH", "CHERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class VisibleText:
     """Somebody's words as they may be shown, and what was odd about them."""
 
     text: str
@@ -39,12 +39,12 @@ class Seen:
     """How many words mix alphabets, as look-alike names do."""
 
 
-def visible(text: str) -> Seen:
+def visible(text: str) -> VisibleText:
     """Return *text* as it may be shown: its lines and short runs of blanks as they are."""
     said = masked(text.replace("\r\n", "\n"))
     folded = _LINES.sub(_lines_counted, _SPACES.sub(_spaces_counted, said.replace("\t", "    ")))
     if folded.isascii() and folded.replace("\n", "").isprintable():
-        return Seen(text=folded, hidden=0, mixed=0)  # So are most; there is nothing in it to look at one by one.
+        return VisibleText(text=folded, hidden=0, mixed=0)  # So are most; there is nothing in it to look at one by one.
     mixed = sum(_mixes_alphabets(word) for word in _WORD.findall(said))
     parts: list[str] = []
     hidden = marks = 0
@@ -55,7 +55,7 @@ def visible(text: str) -> Seen:
         else:
             parts.append(by_number(character))
             hidden += 1
-    return Seen(text="".join(parts), hidden=hidden, mixed=mixed)
+    return VisibleText(text="".join(parts), hidden=hidden, mixed=mixed)
 
 
 def visible_line(text: str) -> str:

@@ -17,7 +17,7 @@ from approvals.ports.reading import Reading
 from approvals.ports.store import UnitOfWork
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Execution
-from approvals.workflow.request import Bench, Request
+from approvals.workflow.request import DecisionContext, Request
 
 NOBODY: Final = Authority(standings={}, groups={})
 """What is known of people where nobody has to be asked about."""
@@ -42,10 +42,10 @@ def who_could_answer(directory: Directory, ruling: Ruling, *, at: datetime) -> A
 
 def bench_for(
     uow: UnitOfWork, request: Request, *, policy: Policy, authority: Authority, execution: Execution | None
-) -> Bench:
+) -> DecisionContext:
     """Return everything a judgement on *request* rests on; its row's lock is held, so all of this is fresh."""
     grounds = uow.grounds(request.id)
-    return Bench(
+    return DecisionContext(
         now=grounds.now,
         epoch=grounds.epoch,
         pauses=grounds.pauses,

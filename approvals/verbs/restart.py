@@ -21,16 +21,16 @@ from approvals.verbs.standstill import standstill
 from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
-    Draft,
+    Assessment,
     Effect,
     Fence,
-    Kind,
     Landed,
     Observed,
-    Occasion,
+    PlanSeed,
     Progress,
     Read,
-    Stake,
+    StepDraft,
+    TargetKind,
     Trial,
     Verb,
     Yardstick,
@@ -65,8 +65,8 @@ def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
 
 
 def _build(
-    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: Occasion
-) -> tuple[Draft, ...]:
+    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: PlanSeed
+) -> tuple[StepDraft, ...]:
     del arguments  # it has none
     workload = observed[_OBJECT]
     _check_restartable(workload)
@@ -85,7 +85,7 @@ def _build(
         body=json_text(body),
         changes=(),
     )
-    return (Draft(step=step, before=_OBJECT),)
+    return (StepDraft(step=step, before=_OBJECT),)
 
 
 def _check_restartable(workload: Mapping[str, Any]) -> None:
@@ -107,10 +107,12 @@ def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> 
     return changes_between(before, after, mac=mac)
 
 
-def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
+def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Assessment:
     del arguments
     workload = observed[_OBJECT]
-    return Stake(risk=Risk.MEDIUM, findings=(*_findings(workload), *manager_findings(workload)), blast=_blast(workload))
+    return Assessment(
+        risk=Risk.MEDIUM, findings=(*_findings(workload), *manager_findings(workload)), blast=_blast(workload)
+    )
 
 
 def _findings(workload: Mapping[str, Any]) -> Iterator[str]:
@@ -174,7 +176,7 @@ def _becomes(observed: Observed, answer: Mapping[str, Any]) -> Mapping[str, Any]
     return answer
 
 
-def _fence(kind: Kind) -> Fence:
+def _fence(kind: TargetKind) -> Fence:
     """Return what a restart may change: the two annotations, to values of their form, and the server's own bookkeeping.
 
     Every map on the way to them is compared key by key, as the object has them at run time: a field that a later version

@@ -19,15 +19,15 @@ from approvals.verbs.standstill import standstill
 from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
-    Draft,
+    Assessment,
     Effect,
     Fence,
     Landed,
     Observed,
-    Occasion,
+    PlanSeed,
     Progress,
     Read,
-    Stake,
+    StepDraft,
     Trial,
     Verb,
     Yardstick,
@@ -55,8 +55,8 @@ def _reads(target: Target, resource: Resource) -> tuple[Read, ...]:
 
 
 def _build(
-    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: Occasion
-) -> tuple[Draft, ...]:
+    observed: Observed, target: Target, resource: Resource, arguments: Mapping[str, Argument], occasion: PlanSeed
+) -> tuple[StepDraft, ...]:
     del occasion  # the field manager carries the escalation's id
     uid = observed[_SCALE]["metadata"]["uid"]
     step = Step(
@@ -69,7 +69,7 @@ def _build(
         body=json_text({"metadata": {"uid": uid}, "spec": {"replicas": arguments["replicas"]}}),
         changes=(),
     )
-    return (Draft(step=step, before=_SCALE),)
+    return (StepDraft(step=step, before=_SCALE),)
 
 
 def _reviewed(before: Mapping[str, Any], after: Mapping[str, Any], mac: Mac) -> tuple[Change, ...]:
@@ -86,7 +86,7 @@ def _with_zero(scale: Mapping[str, Any]) -> dict[str, Any]:
     return {**scale, "spec": {"replicas": 0, **(scale.get("spec") or {})}}
 
 
-def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
+def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Assessment:
     before, after = wanted_replicas(_with_zero(observed[_SCALE])), int(arguments["replicas"])
     findings = (
         *(("Scaling to 0 stops every pod of it.",) if after == 0 else ()),
@@ -95,7 +95,7 @@ def _stake(observed: Observed, arguments: Mapping[str, Argument]) -> Stake:
         *manager_findings(observed[_OBJECT], *_FIELD),
     )
     risk = Risk.HIGH if after == 0 else Risk.MEDIUM if after < before else Risk.LOW
-    return Stake(risk=risk, findings=findings, blast=_blast(observed[_OBJECT], before=before, after=after))
+    return Assessment(risk=risk, findings=findings, blast=_blast(observed[_OBJECT], before=before, after=after))
 
 
 def _blast(workload: Mapping[str, Any], *, before: int, after: int) -> str:

@@ -24,7 +24,7 @@ Observed = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class TargetKind:
     """A kind of target that a verb takes."""
 
     name: str
@@ -42,7 +42,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class StepDraft:
     """A step before its dry run, and under which key the object it changes was read."""
 
     step: Step
@@ -50,7 +50,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class PlanSeed:
     """What is fixed before planning, so that planning again gives the same plan."""
 
     escalation: EscalationId
@@ -130,7 +130,7 @@ class Yardstick:
 class Trial:
     """A change that a verb's fence must refuse: it is tried out, in dry run, on an object that is there for nothing else."""
 
-    kind: Kind
+    kind: TargetKind
     """Of the object it is tried on."""
     subresource: str | None
     breach: Mapping[str, Any]
@@ -150,7 +150,7 @@ RBAC cannot narrow a list to one workload's: what is asked for is narrowed, by l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stake:
+class Assessment:
     """What a change puts at stake by itself, and what our own checks found."""
 
     risk: Risk
@@ -163,7 +163,7 @@ class Verb:
     """One kind of change. The functions are pure; *observed* holds what :attr:`reads` asked for."""
 
     name: str
-    kinds: tuple[Kind, ...]
+    kinds: tuple[TargetKind, ...]
     parameters: tuple[Parameter, ...]
     blind_spots: tuple[str, ...]
     planner_rules: tuple[AccessRule, ...]
@@ -171,9 +171,9 @@ class Verb:
     observer_rules: tuple[AccessRule, ...]
     fences: tuple[Fence, ...]
     reads: Callable[[Target, Resource], tuple[Read, ...]]
-    build: Callable[[Observed, Target, Resource, Mapping[str, Argument], Occasion], tuple[Draft, ...]]
+    build: Callable[[Observed, Target, Resource, Mapping[str, Argument], PlanSeed], tuple[StepDraft, ...]]
     reviewed: Callable[[Mapping[str, Any], Mapping[str, Any], Mac], tuple[Change, ...]]
-    stake: Callable[[Observed, Mapping[str, Argument]], Stake]
+    stake: Callable[[Observed, Mapping[str, Argument]], Assessment]
     summary: Callable[[Bound], str]
     becomes: Callable[[Observed, Mapping[str, Any]], Mapping[str, Any]]
     """Of what was read and the dry run's answer: the whole target as it would be."""
@@ -186,7 +186,7 @@ class Verb:
     effect_words: Mapping[str, str | None] = field(default_factory=dict)
     """By path, the word that stands in an effect key for a value that is another each time; None for a mark of ours."""
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> TargetKind:
         """Return the kind called *name*.
 
         Raises:

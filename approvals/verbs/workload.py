@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from approvals.change.plan import Resource
-from approvals.verbs.verb import Kind
+from approvals.verbs.verb import TargetKind
 
-DEPLOYMENT: Final = Kind(name="Deployment", resource=Resource(group="apps", version="v1", plural="deployments"))
-STATEFUL_SET: Final = Kind(name="StatefulSet", resource=Resource(group="apps", version="v1", plural="statefulsets"))
+DEPLOYMENT: Final = TargetKind(name="Deployment", resource=Resource(group="apps", version="v1", plural="deployments"))
+STATEFUL_SET: Final = TargetKind(
+    name="StatefulSet", resource=Resource(group="apps", version="v1", plural="statefulsets")
+)
 HPAS: Final = Resource(group="autoscaling", version="v2", plural="horizontalpodautoscalers")
 
 

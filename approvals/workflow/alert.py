@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from approvals.audit.events import ALERT_STREAM, AuditEvent, Kind
+from approvals.audit.events import ALERT_STREAM, AuditEvent, EventKind
 from approvals.canonical import Value
 from approvals.facts import facts_of
 from approvals.identity.names import Channel
@@ -104,7 +104,7 @@ class AlertGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class AlertReport:
     """What one delivery says of one alert. The texts are the sender's and trusted for nothing."""
 
     group: str
@@ -124,7 +124,7 @@ class Report:
 class Delivery:
     """What a monitor sent at once."""
 
-    reports: tuple[Report, ...]
+    reports: tuple[AlertReport, ...]
     cut: Cuts = field(default_factory=dict)
     """What was cut of it as a whole."""
 
@@ -142,19 +142,19 @@ class News(StrEnum):
     NOTHING = "nothing"
 
 
-def start_in(report: Report, *, now: datetime) -> datetime | None:
+def start_in(report: AlertReport, *, now: datetime) -> datetime | None:
     """Return the start that *report* names, if it can be one."""
     return report.starts_at if report.starts_at is not None and report.starts_at <= now + AHEAD else None
 
 
-def state_in(report: Report, *, now: datetime) -> AlertState:
+def state_in(report: AlertReport, *, now: datetime) -> AlertState:
     """Return whether it burns by *report*: as it says, or by whether its end has come."""
     if report.state is not None:
         return report.state
     return AlertState.RESOLVED if report.ends_at is not None and report.ends_at <= now else AlertState.FIRING
 
 
-def news_in(report: Report, known: Alert | None, *, now: datetime) -> News:
+def news_in(report: AlertReport, known: Alert | None, *, now: datetime) -> News:
     """Return what *report* says that is new, *known* being the last time that this alert burnt."""
     if known is None:
         return News.NEW
@@ -168,7 +168,7 @@ def news_in(report: Report, known: Alert | None, *, now: datetime) -> News:
     return News.ANEW if start - known.starts_at > ANOTHER_TIME else News.LATER
 
 
-def _is_its_end(known: Alert, report: Report, start: datetime | None) -> bool:
+def _is_its_end(known: Alert, report: AlertReport, start: datetime | None) -> bool:
     """Tell whether an end is that of this time: an end of an earlier time may come late.
 
     Two twins may name starts that differ by seconds, so the end is compared where there is one, and not the starts.
@@ -185,7 +185,7 @@ def _burns_again(known: Alert, start: datetime | None, *, now: datetime) -> bool
     return known.resolved_at is not None and now - known.resolved_at > LATE
 
 
-def next_start(report: Report, known: Alert | None, *, now: datetime) -> datetime:
+def next_start(report: AlertReport, known: Alert | None, *, now: datetime) -> datetime:
     """Return the start of a new time: after the last one's, so that the latest start is the latest time."""
     start = start_in(report, now=now) or now
     if known is None or start > known.starts_at:
@@ -193,7 +193,7 @@ def next_start(report: Report, known: Alert | None, *, now: datetime) -> datetim
     return max(now, known.starts_at + timedelta(microseconds=1))
 
 
-def resolved(alert: Alert, report: Report, *, now: datetime) -> Alert:
+def resolved(alert: Alert, report: AlertReport, *, now: datetime) -> Alert:
     """Return *alert* as it is once *report* says that it is over."""
     return replace(
         alert,
@@ -227,11 +227,11 @@ def sum_of(cuts: Iterable[Cuts]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def told_of_alert(alert: Alert, report: Report, *, token: str, now: datetime) -> AuditEvent:
+def told_of_alert(alert: Alert, report: AlertReport, *, token: str, now: datetime) -> AuditEvent:
     """Return the event of one alert's new state, the monitor's words beside it."""
     texts = {f"label {key}": value for key, value in report.labels.items()}
     texts |= {f"annotation {key}": value for key, value in report.annotations.items()}
-    kind = Kind.ALERT_FIRING if alert.state is AlertState.FIRING else Kind.ALERT_RESOLVED
+    kind = EventKind.ALERT_FIRING if alert.state is AlertState.FIRING else EventKind.ALERT_RESOLVED
     return AuditEvent(
         kind=kind,
         stream=ALERT_STREAM,
@@ -244,7 +244,7 @@ def told_of_alert(alert: Alert, report: Report, *, token: str, now: datetime) ->
 
 def told_of_group(group: AlertGroup, *, token: str, now: datetime, counts: Mapping[str, Value]) -> AuditEvent:
     """Return the event of one group's new state; *counts* is what the delivery brought and what was cut of it."""
-    kind = Kind.ALERT_GROUP_RESOLVED if group.state is AlertState.RESOLVED else Kind.ALERT_GROUP_CHANGED
+    kind = EventKind.ALERT_GROUP_RESOLVED if group.state is AlertState.RESOLVED else EventKind.ALERT_GROUP_CHANGED
     return AuditEvent(
         kind=kind,
         stream=ALERT_STREAM,

@@ -1,4 +1,4 @@
-"""Escalations: an agent's plea, as it came in. Everything in :class:`Plea` is the agent's word and trusted for nothing."""
+"""Escalations: what an agent asks for, as it came in. A :class:`Justification` is the agent's word and trusted for nothing."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exhibit:
+class Attachment:
     """A piece of evidence that the agent attached."""
 
     title: str
@@ -26,12 +26,12 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plea:
+class Justification:
     """Why the agent says it wants this."""
 
     rationale: str
     breaches: tuple[Breach, ...] = ()
-    exhibits: tuple[Exhibit, ...] = ()
+    exhibits: tuple[Attachment, ...] = ()
     confidence: Decimal | None = None
     """From 0 to 1, both included."""
 
@@ -43,7 +43,7 @@ class Escalation:
     agent: str
     environment: str
     action: ProposedAction
-    plea: Plea
+    plea: Justification
     on_behalf_of: Account | None = None
     """The account of the person the agent acts for."""
     timeout: timedelta | None = None

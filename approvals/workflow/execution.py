@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition, request_stream
 from approvals.canonical import Value
 from approvals.change.plan import Change
 from approvals.errors import Clash
@@ -261,7 +261,7 @@ def queued(
         valid_until=valid_until,
         due_at=now,
     )
-    return _moved(Kind.EXECUTION_QUEUED, execution, now=now)
+    return _moved(EventKind.EXECUTION_QUEUED, execution, now=now)
 
 
 def claim(execution: Execution, *, now: datetime) -> Transition[Execution]:
@@ -281,7 +281,7 @@ def claim(execution: Execution, *, now: datetime) -> Transition[Execution]:
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
     claimed = _held(execution, now=now, state=state, generation=execution.generation + 1)
-    return _moved(Kind.EXECUTION_CLAIMED, claimed, now=now)
+    return _moved(EventKind.EXECUTION_CLAIMED, claimed, now=now)
 
 
 def arm(
@@ -312,7 +312,7 @@ def arm(
         armed_at=now,
     )
     armed = _held(execution, now=now, state=Phase.ARMED, attempts=number)
-    return _moved(Kind.EXECUTION_ARMED, armed, now=now, attempt=attempt)
+    return _moved(EventKind.EXECUTION_ARMED, armed, now=now, attempt=attempt)
 
 
 def sending(
@@ -338,7 +338,7 @@ def sending(
     )
     is_resend = attempt.sends > 0
     going = replace(_held(execution, now=now, state=Phase.SENDING), message=execution.message if is_resend else "")
-    return _moved(Kind.EXECUTION_SENDING, going, now=now, attempt=sent)
+    return _moved(EventKind.EXECUTION_SENDING, going, now=now, attempt=sent)
 
 
 def applied(
@@ -383,7 +383,7 @@ def applied(
         drift=found.told,
     )
     told = () if found.is_as_planned or execution.drift else approvers
-    return _moved(Kind.EXECUTION_APPLIED, done, now=now, attempt=closed, approvers=told)
+    return _moved(EventKind.EXECUTION_APPLIED, done, now=now, attempt=closed, approvers=told)
 
 
 def _landed_as(found: Comparison, *, read_back: bool) -> tuple[Effect, Reason | None, str]:
@@ -424,7 +424,7 @@ def found_different(
         compared=True,
         drift=comparison.told,
     )
-    return _moved(Kind.EXECUTION_EFFECT, over, now=now, approvers=approvers)
+    return _moved(EventKind.EXECUTION_EFFECT, over, now=now, approvers=approvers)
 
 
 def rejected(
@@ -440,7 +440,7 @@ def rejected(
     _expect(execution, Phase.SENDING, Phase.UNKNOWN)
     closed = replace(attempt, fate=Fate.REJECTED, http_status=http_status, audit_id=audit_id)
     over = _ended(execution, Phase.REJECTED, Reason.REFUSED_BY_CLUSTER, message)
-    return _moved(Kind.EXECUTION_REJECTED, over, now=now, attempt=closed)
+    return _moved(EventKind.EXECUTION_REJECTED, over, now=now, attempt=closed)
 
 
 def unknown(
@@ -473,7 +473,7 @@ def unknown(
     )
     told = approvers if drift and not execution.drift else ()
     again = attempt.fate is Fate.UNKNOWN and message == execution.message
-    kind = Kind.EXECUTION_STILL_UNKNOWN if again else Kind.EXECUTION_UNKNOWN
+    kind = EventKind.EXECUTION_STILL_UNKNOWN if again else EventKind.EXECUTION_UNKNOWN
     return _moved(kind, lost, now=now, attempt=closed, approvers=told)
 
 
@@ -483,9 +483,9 @@ def not_landed(execution: Execution, attempt: Attempt, *, now: datetime, message
     closed = replace(attempt, fate=Fate.NOT_LANDED)
     if execution.rounds + 1 >= ROUNDS:
         over = _ended(execution, Phase.VOIDED, Reason.CONTENDED, VOID_SENTENCES[Reason.CONTENDED])
-        return _moved(Kind.EXECUTION_VOIDED, over, now=now, attempt=closed)
+        return _moved(EventKind.EXECUTION_VOIDED, over, now=now, attempt=closed)
     again = replace(_held(execution, now=now, state=Phase.CLAIMED), rounds=execution.rounds + 1, message=message)
-    return _moved(Kind.EXECUTION_RETRIED, again, now=now, attempt=closed)
+    return _moved(EventKind.EXECUTION_RETRIED, again, now=now, attempt=closed)
 
 
 def disarm(
@@ -495,13 +495,13 @@ def disarm(
     _expect(execution, Phase.ARMED, Phase.SENDING)
     closed = replace(attempt, fate=Fate.NOT_SENT)
     waiting = _waiting(execution, now=now, wait=wait, message=message)
-    return _moved(Kind.EXECUTION_RETRIED, waiting, now=now, attempt=closed)
+    return _moved(EventKind.EXECUTION_RETRIED, waiting, now=now, attempt=closed)
 
 
 def put_back(execution: Execution, *, now: datetime, wait: timedelta, message: str) -> Transition[Execution]:
     """Return the transition by which an execution that cannot start just now waits for its turn."""
     _expect(execution, Phase.QUEUED, Phase.CLAIMED)
-    return _moved(Kind.EXECUTION_RETRIED, _waiting(execution, now=now, wait=wait, message=message), now=now)
+    return _moved(EventKind.EXECUTION_RETRIED, _waiting(execution, now=now, wait=wait, message=message), now=now)
 
 
 def is_told(execution: Execution, message: str) -> bool:
@@ -559,7 +559,7 @@ def abandon(
             code="not_unknown",
         )
     over = _ended(execution, Phase.ABANDONED, None, "A person has looked at the target and closed this.")
-    moved = _moved(Kind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
+    moved = _moved(EventKind.EXECUTION_ABANDONED, over, now=now, actor=actor, attempt=attempt)
     event = replace(moved.events[0], private={"reason": reason})
     return replace(moved, events=(event,))
 
@@ -591,7 +591,7 @@ def void(
         closed = replace(attempt, fate=Fate.NEVER_LANDED if reason is Reason.NEVER_LANDED else Fate.NOT_SENT)
     over = replace(_ended(execution, Phase.VOIDED, reason, message or _why_void(execution, reason)), drift=drift)
     told = approvers if drift else ()
-    return _moved(Kind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed, approvers=told)
+    return _moved(EventKind.EXECUTION_VOIDED, over, now=now, actor=actor, attempt=closed, approvers=told)
 
 
 def _why_void(execution: Execution, reason: Reason) -> str:
@@ -675,7 +675,7 @@ def followed(
         doubted=is_doubted,
         message=sentence,
     )
-    return _moved(Kind.EXECUTION_EFFECT, seen, now=now)
+    return _moved(EventKind.EXECUTION_EFFECT, seen, now=now)
 
 
 def _last_look(execution: Execution, now: datetime) -> datetime:
@@ -727,7 +727,7 @@ def corrected(
         watched_until=_watched_until(progress.effect, execution, now),
         message=progress.sentence,
     )
-    return _moved(Kind.EXECUTION_EFFECT, later, now=now)
+    return _moved(EventKind.EXECUTION_EFFECT, later, now=now)
 
 
 def _is_time_for_a_line(execution: Execution, now: datetime) -> bool:
@@ -753,7 +753,7 @@ def overtaken(execution: Execution, *, by: str, now: datetime) -> Transition[Exe
         effect=Effect.OVERTAKEN,
         message=f"{by}, a newer change of the same target, was applied before it had finished.",
     )
-    return _moved(Kind.EXECUTION_EFFECT, over, now=now)
+    return _moved(EventKind.EXECUTION_EFFECT, over, now=now)
 
 
 def can_resend(attempt: Attempt, *, resource_version_now: str) -> bool:
@@ -854,7 +854,7 @@ def _ended(execution: Execution, state: Phase, reason: Reason | None, message: s
 
 
 def _moved(
-    kind: Kind,
+    kind: EventKind,
     execution: Execution,
     *,
     now: datetime,

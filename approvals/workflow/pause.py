@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, Transition, changed, unchanged
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, EventKind, Transition, changed, unchanged
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 from approvals.identity.names import Account, Channel
@@ -127,7 +127,7 @@ def survives(pauses: Iterable[Pause], place: Place, *, epoch: int) -> bool:
 def engage(pause: Pause, *, reason: str) -> Transition[Pause]:
     """Return the transition that engages *pause*."""
     event = AuditEvent(
-        kind=Kind.PAUSE_ENGAGED,
+        kind=EventKind.PAUSE_ENGAGED,
         stream=PAUSE_STREAM,
         actor=pause.by,
         at=pause.engaged_at,
@@ -160,7 +160,7 @@ def engage_again(
     if prolonged:
         again = replace(again, ask_at=ask_at, asked_at=None)
     event = AuditEvent(
-        kind=Kind.PAUSE_REPEATED,
+        kind=EventKind.PAUSE_REPEATED,
         stream=PAUSE_STREAM,
         actor=pause.by,
         at=now,
@@ -193,7 +193,7 @@ def consent_to_end(
         raise Settled("That pause has ended already.", code="pause_ended")
     persons = agreed | {consent.person}
     said = AuditEvent(
-        kind=Kind.PAUSE_CONSENTED,
+        kind=EventKind.PAUSE_CONSENTED,
         stream=PAUSE_STREAM,
         actor=consent.account,
         at=consent.at,
@@ -207,7 +207,7 @@ def consent_to_end(
         return Transition(noun=seen, nouns=(consent, seen), events=(told,))
     ended = replace(pause, ended_at=consent.at, ended_epoch=next_epoch, revision=pause.revision + 1)
     end = AuditEvent(
-        kind=Kind.PAUSE_ENDED,
+        kind=EventKind.PAUSE_ENDED,
         stream=PAUSE_STREAM,
         actor=consent.account,
         at=consent.at,
@@ -220,6 +220,10 @@ def ask_for_resume(pause: Pause, *, now: datetime) -> Transition[Pause]:
     """Return the transition that asks people to resume *pause*, whose duration is over; it goes on meanwhile."""
     asked = replace(pause, asked_at=now, revision=pause.revision + 1)
     event = AuditEvent(
-        kind=Kind.PAUSE_RESUME_ASKED, stream=PAUSE_STREAM, actor="countersign", at=now, data={"pause": facts_of(asked)}
+        kind=EventKind.PAUSE_RESUME_ASKED,
+        stream=PAUSE_STREAM,
+        actor="countersign",
+        at=now,
+        data={"pause": facts_of(asked)},
     )
     return changed(asked, event)

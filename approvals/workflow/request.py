@@ -21,7 +21,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, changed, request_stream, unchanged
+from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition, changed, request_stream, unchanged
 from approvals.canonical import Value, tagged_hash
 from approvals.change.action import ProposedAction
 from approvals.change.plan import is_short_of
@@ -188,7 +188,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ballot:
+class VoteSubmission:
     """What somebody asks to be recorded."""
 
     id: str
@@ -202,7 +202,7 @@ class Ballot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class DecisionContext:
     """Everything a judgement rests on, read after the locks, at one instant."""
 
     now: datetime
@@ -238,7 +238,7 @@ def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Val
         plea: The agent's words, by name; they stand beside the chain.
         facts: What else explains it, such as the plan's bound bytes and the breaches.
     """
-    kind = Kind.REQUEST_REFUSED if request.state is State.REFUSED else Kind.REQUEST_OPENED
+    kind = EventKind.REQUEST_REFUSED if request.state is State.REFUSED else EventKind.REQUEST_OPENED
     told = _event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea)
     return changed(request, told)
 
@@ -265,7 +265,7 @@ def asked_again(request: Request, *, key: str, body_hash: str, token: str, now: 
     bound = BoundKey(agent=request.agent, key=key, escalation=request.id, body_hash=body_hash, bound_at=now)
     data = {"key": facts_of(bound), "token_id": token}
     told = _event(
-        Kind.REQUEST_ASKED_AGAIN, request, actor=f"agent:{request.agent}", at=now, data=data, with_request=False
+        EventKind.REQUEST_ASKED_AGAIN, request, actor=f"agent:{request.agent}", at=now, data=data, with_request=False
     )
     return changed(bound, told)
 
@@ -295,7 +295,7 @@ def earlier_of(request: Request, same: Iterable[Request]) -> Earlier:
     return Earlier(asked=len(asked_before(request, found)), denied=last)
 
 
-def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+def judge(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
     """Return what *ballot* leads to.
 
     Raises:
@@ -304,7 +304,7 @@ def judge(request: Request, ballot: Ballot, bench: Bench) -> Judged:
     return _approve(request, ballot, bench) if ballot.answer is Answer.APPROVE else _deny(request, ballot, bench)
 
 
-def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+def _approve(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
     _check_open(request, bench)
     if request.form != FORM:
         raise Settled(
@@ -339,7 +339,7 @@ def _approve(request: Request, ballot: Ballot, bench: Bench) -> Judged:
 
 
 def _approve_again(
-    request: Request, ballot: Ballot, bench: Bench, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
+    request: Request, ballot: VoteSubmission, bench: DecisionContext, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
 ) -> Judged:
     """Return what an approval changes that stands already: nothing, unless the policy asked for more then than it does now."""
     missing = missing_approvals(bench.ruling, kept)
@@ -355,7 +355,7 @@ def _approve_again(
 
 
 def _approved(
-    request: Request, ballot: Ballot, bench: Bench, votes: tuple[Vote, ...], cast: Transition[Request]
+    request: Request, ballot: VoteSubmission, bench: DecisionContext, votes: tuple[Vote, ...], cast: Transition[Request]
 ) -> Judged:
     approved = replace(
         request,
@@ -366,7 +366,7 @@ def _approved(
         decided_by=tuple(vote.account for vote in votes),
         outcome_code="approved",
     )
-    end = _event(Kind.REQUEST_APPROVED, approved, actor=ballot.account, at=bench.now)
+    end = _event(EventKind.REQUEST_APPROVED, approved, actor=ballot.account, at=bench.now)
     return Judged(
         transition=cast.then(changed(approved, end)),
         request=approved,
@@ -374,7 +374,7 @@ def _approved(
     )
 
 
-def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
+def _deny(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
     _check_deniable(request, bench)
     _check_fingerprint(request, ballot)
     if not is_operator(ballot.account):
@@ -389,7 +389,7 @@ def _deny(request: Request, ballot: Ballot, bench: Bench) -> Judged:
         decided_by=(ballot.account,),
         outcome_code="denied",
     )
-    end = _event(Kind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
+    end = _event(EventKind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
     stop = _stop(bench, Reason.DENIED, actor=ballot.account)
     return Judged(
         transition=cast.then(changed(denied, end)).beside(stop),
@@ -421,10 +421,10 @@ def expire(request: Request, *, now: datetime, seen: bool) -> Transition[Request
         decided_at=now,
         outcome_code="expired" if seen else EXPIRED_UNSEEN,
     )
-    return changed(expired, _event(Kind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now))
+    return changed(expired, _event(EventKind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now))
 
 
-def cancel(request: Request, bench: Bench, *, actor: str) -> Transition[Request]:
+def cancel(request: Request, bench: DecisionContext, *, actor: str) -> Transition[Request]:
     """Return the transition by which the agent takes its request back.
 
     Raises:
@@ -434,7 +434,7 @@ def cancel(request: Request, bench: Bench, *, actor: str) -> Transition[Request]
     return _cancelled(request, bench, "cancelled", Reason.CANCELLED, actor=actor, data={})
 
 
-def cancel_for_token(request: Request, bench: Bench) -> Transition[Request]:
+def cancel_for_token(request: Request, bench: DecisionContext) -> Transition[Request]:
     """Return the transition that ends a question whose token was revoked: nobody's denial, and not the agent's wish.
 
     Raises:
@@ -468,11 +468,11 @@ def end_for_upgrade(
     ended = replace(
         request, state=State.CANCELLED, revision=request.revision + 1, decided_at=now, outcome_code=UPGRADED
     )
-    end = changed(ended, _event(Kind.REQUEST_CANCELLED, ended, actor=ITSELF, at=now))
+    end = changed(ended, _event(EventKind.REQUEST_CANCELLED, ended, actor=ITSELF, at=now))
     return end if execution is None else end.beside(void(execution, Reason.UPGRADED, now=now, attempt=attempt))
 
 
-def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> Transition[Request]:
+def flag_for_token(request: Request, bench: DecisionContext, *, revoked_at: datetime) -> Transition[Request]:
     """Return the transition that marks an open question as asked with a token that was revoked since.
 
     Raises:
@@ -484,18 +484,18 @@ def flag_for_token(request: Request, bench: Bench, *, revoked_at: datetime) -> T
         raise Settled("It says already that its token was revoked.", code="already_flagged")
     flagged = replace(request, revision=request.revision + 1, token_revoked_at=revoked_at)
     data = {"token_id": request.token}
-    told = _event(Kind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=bench.now, data=data)
+    told = _event(EventKind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=bench.now, data=data)
     return changed(flagged, told)
 
 
 def _cancelled(
-    request: Request, bench: Bench, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
+    request: Request, bench: DecisionContext, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
 ) -> Transition[Request]:
     _check_deniable(request, bench)
     cancelled = replace(
         request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code=code
     )
-    end = _event(Kind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now, data=data)
+    end = _event(EventKind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now, data=data)
     return changed(cancelled, end).beside(_stop(bench, reason, actor=actor))
 
 
@@ -514,7 +514,7 @@ def supersede(request: Request, *, successor: EscalationId | None, now: datetime
         superseded_by=successor,
         outcome_code="drift",
     )
-    return changed(superseded, _event(Kind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now))
+    return changed(superseded, _event(EventKind.REQUEST_SUPERSEDED, superseded, actor=ITSELF, at=now))
 
 
 def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
@@ -523,7 +523,7 @@ def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
     return max(0, ruling.quorum - len(persons))
 
 
-def check_quorum(request: Request, bench: Bench) -> None:
+def check_quorum(request: Request, bench: DecisionContext) -> None:
     """Return if the votes that still count make the quorum: asked again before anything starts (I7).
 
     Raises:
@@ -538,7 +538,7 @@ def check_quorum(request: Request, bench: Bench) -> None:
         raise NotEligible("Too few of the approvals still count.", code="paused" if paused else "authority")
 
 
-def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+def _sift(request: Request, bench: DecisionContext) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
     kept: list[Vote] = []
     voided: list[Vote] = []
     for vote in bench.votes:
@@ -550,7 +550,7 @@ def _sift(request: Request, bench: Bench) -> tuple[tuple[Vote, ...], tuple[Vote,
     return tuple(kept), tuple(voided)
 
 
-def _giving_way(vote: Vote, votes: tuple[Vote, ...], bench: Bench) -> tuple[Vote, ...]:
+def _giving_way(vote: Vote, votes: tuple[Vote, ...], bench: DecisionContext) -> tuple[Vote, ...]:
     """Return those of *votes* beside which *vote* cannot stand, fallen: its own person's, and any that is kept under the same.
 
     A person has one live vote, by key. Where a policy said once that two accounts are one person and says so no more, the
@@ -564,7 +564,7 @@ def _giving_way(vote: Vote, votes: tuple[Vote, ...], bench: Bench) -> tuple[Vote
     )
 
 
-def _why_void(request: Request, vote: Vote, bench: Bench) -> str | None:
+def _why_void(request: Request, vote: Vote, bench: DecisionContext) -> str | None:
     if not survives(bench.pauses, request.place, epoch=vote.epoch):
         return "paused"
     if vote.fingerprint != request.fingerprint or vote.render_hash != request.render_hash:
@@ -576,14 +576,14 @@ def _why_void(request: Request, vote: Vote, bench: Bench) -> str | None:
     return None
 
 
-def _check_open(request: Request, bench: Bench) -> None:
+def _check_open(request: Request, bench: DecisionContext) -> None:
     if request.state is not State.PENDING:
         raise _settled(request)
     if request.deadline is None or bench.now >= request.deadline:
         raise Late("The deadline has passed; silence has denied it.")
 
 
-def _check_deniable(request: Request, bench: Bench) -> None:
+def _check_deniable(request: Request, bench: DecisionContext) -> None:
     """Return while an eligible no still ends it: pending before its deadline, or approved with nothing started."""
     if request.state is not State.APPROVED:
         _check_open(request, bench)
@@ -605,7 +605,7 @@ def mention(account: Account) -> str:
     return f"<@{id_of(account)}>" if is_slack_account(account) else account
 
 
-def _check_fingerprint(request: Request, ballot: Ballot) -> None:
+def _check_fingerprint(request: Request, ballot: VoteSubmission) -> None:
     if ballot.fingerprint is None and ballot.answer is Answer.DENY:
         return
     if (
@@ -621,13 +621,13 @@ def _check_asks(ruling: Ruling) -> None:
         raise PolicyDenied("The policy in force now denies this.")
 
 
-def _is_by(account: Account, vote: Vote, bench: Bench) -> bool:
+def _is_by(account: Account, vote: Vote, bench: DecisionContext) -> bool:
     """Tell whether the person behind *account* gave *vote*, by what is known of people now."""
     people = bench.ruling.people
     return people.person_of(vote.account) == people.person_of(account)
 
 
-def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
+def _vote(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Vote:
     standing = bench.authority.standings.get(ballot.account)
     seen = None if standing is None else standing.seen_at
     return Vote(
@@ -647,14 +647,20 @@ def _vote(request: Request, ballot: Ballot, bench: Bench) -> Vote:
 
 
 def _cast(
-    request: Request, vote: Vote, voided: tuple[Vote, ...], bench: Bench, ballot: Ballot, *, with_request: bool = False
+    request: Request,
+    vote: Vote,
+    voided: tuple[Vote, ...],
+    bench: DecisionContext,
+    ballot: VoteSubmission,
+    *,
+    with_request: bool = False,
 ) -> Transition[Request]:
     """Return the votes' part of a transition: those that fell, then the new one.
 
     It carries the request where no other event of the transition tells its new revision.
     """
     said = _event(
-        Kind.REQUEST_VOTED,
+        EventKind.REQUEST_VOTED,
         request,
         actor=vote.account,
         at=bench.now,
@@ -666,14 +672,14 @@ def _cast(
     return own.beside(_fallen(request, voided, bench)).beside(changed(vote, said))
 
 
-def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transition[Request]:
+def _fallen(request: Request, voided: tuple[Vote, ...], bench: DecisionContext) -> Transition[Request]:
     """Return the transition that writes down which votes do not count any more."""
     return Transition(
         noun=request,
         nouns=voided,
         events=tuple(
             _event(
-                Kind.REQUEST_VOTE_VOIDED,
+                EventKind.REQUEST_VOTE_VOIDED,
                 request,
                 actor=ITSELF,
                 at=bench.now,
@@ -685,14 +691,14 @@ def _fallen(request: Request, voided: tuple[Vote, ...], bench: Bench) -> Transit
     )
 
 
-def _stop(bench: Bench, reason: Reason, *, actor: str) -> Transition[Execution] | Transition[None]:
+def _stop(bench: DecisionContext, reason: Reason, *, actor: str) -> Transition[Execution] | Transition[None]:
     if bench.execution is None:
         return unchanged(None)
     return void(bench.execution, reason, now=bench.now, actor=actor)
 
 
 def _event(
-    kind: Kind,
+    kind: EventKind,
     request: Request,
     *,
     actor: str,

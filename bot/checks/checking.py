@@ -19,7 +19,7 @@ from approvals.errors import Unavailable
 from approvals.ports.clearance import Obstacle
 from approvals.workflow.retries import growing_wait
 from bot.health.clearances import NOT_CHECKED, NOT_SEEN, Clearances
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Check:
     """Tells it from others."""
     holder: str
     """Under which name it holds environments."""
-    part: Part
+    part: LegKind
     """Which of their legs it is."""
     environments: tuple[str, ...]
     rests_on: Hashable
@@ -235,5 +235,5 @@ class Checking:
         return self._planned.get(one.check.name) is one
 
 
-def _legs_of(check: Check) -> Iterable[tuple[Part, str]]:
+def _legs_of(check: Check) -> Iterable[tuple[LegKind, str]]:
     return ((check.part, environment) for environment in check.environments)

@@ -13,10 +13,10 @@ from approvals.policy.policy import Policy
 from bot.checks.checking import Check, Found
 from bot.cluster.client.sources import Source
 from bot.cluster.rights.access import Grant, grants_of
-from bot.cluster.rights.checks import Finding as ClusterFinding
+from bot.cluster.rights.checks import ClusterFinding
 from bot.health.clearances import CHANNEL_CHECKS, FIRST_CHECKS
-from bot.health.legs import Part
-from bot.slack.workspace.checks import Finding as SlackFinding
+from bot.health.legs import LegKind
+from bot.slack.workspace.checks import SlackFinding
 
 FindIn = Callable[[str, tuple[Grant, ...]], Iterable[ClusterFinding]]
 """Finds what is wrong with an environment's cluster, which should grant exactly that."""
@@ -46,7 +46,7 @@ class EnvironmentChecks:
             yield Check(
                 name=f"channel {channel}",
                 holder=CHANNEL_CHECKS,
-                part=Part.CHANNEL,
+                part=LegKind.CHANNEL,
                 environments=tuple(sorted(name for name, one in policy.environments.items() if one.channel == channel)),
                 rests_on=channel,
                 run=partial(_found, self._channel, channel),
@@ -57,7 +57,7 @@ class EnvironmentChecks:
             yield Check(
                 name=f"group {group}",
                 holder=CHANNEL_CHECKS,
-                part=Part.CHANNEL,
+                part=LegKind.CHANNEL,
                 environments=(),
                 rests_on=group,
                 run=partial(_found, self._group, group),
@@ -65,12 +65,17 @@ class EnvironmentChecks:
 
     def _clusters(self, policy: Policy) -> Iterator[Check]:
         return cluster_checks(
-            policy, self._sources(policy), kind="cluster", holder=FIRST_CHECKS, part=Part.CHECKS, find_in=self._find_in
+            policy,
+            self._sources(policy),
+            kind="cluster",
+            holder=FIRST_CHECKS,
+            part=LegKind.CHECKS,
+            find_in=self._find_in,
         )
 
 
 def cluster_checks(
-    policy: Policy, sources: Mapping[str, Source], *, kind: str, holder: str, part: Part, find_in: FindIn
+    policy: Policy, sources: Mapping[str, Source], *, kind: str, holder: str, part: LegKind, find_in: FindIn
 ) -> Iterator[Check]:
     """Give one check for each cluster of *policy*: it finds what *find_in* finds, for all environments that are in it.
 

@@ -18,7 +18,7 @@ from bot.checks.checking import Cadence, Check
 from bot.checks.environment_checks import FindIn, cluster_checks
 from bot.cluster.client.sources import Source
 from bot.health.clearances import FENCES
-from bot.health.legs import Part
+from bot.health.legs import LegKind
 
 WATCHED: Final = Cadence(again_seconds=30.0, longest_wait_seconds=30.0, good_for=timedelta(seconds=120), at_once=32)
 """Ten calls a cluster and look. A look that hangs ends by its own times; after two minutes without one nothing starts."""
@@ -36,6 +36,11 @@ class FenceWatch:
         """Return one check for each cluster of *policy*."""
         return tuple(
             cluster_checks(
-                policy, self._sources(policy), kind="fences of", holder=FENCES, part=Part.FENCES, find_in=self._standing
+                policy,
+                self._sources(policy),
+                kind="fences of",
+                holder=FENCES,
+                part=LegKind.FENCES,
+                find_in=self._standing,
             )
         )

@@ -7,7 +7,7 @@ import structlog
 
 from approvals.ports.policies import Policies
 from approvals.usecases.people.headcount import Shortage
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Headcounts:
         self._legs = legs
         self._next: tuple[str, float] | None = None
         """Under which policy it was counted, and when it is to be counted again."""
-        legs.unknown(Part.PEOPLE)
+        legs.unknown(LegKind.PEOPLE)
 
     def __call__(self) -> None:
         """Count if it is time to."""
@@ -67,13 +67,13 @@ class Headcounts:
     def _tell(self, found: tuple[Shortage, ...]) -> None:
         """Take down one leg for each rule that is short; a single good one where none is."""
         names = {f"{one.rule} for {one.asked}": one for one in found}
-        for leg in self._legs.of(Part.PEOPLE):
+        for leg in self._legs.of(LegKind.PEOPLE):
             if leg.of not in names:
-                self._legs.forget(Part.PEOPLE, leg.of)
+                self._legs.forget(LegKind.PEOPLE, leg.of)
         for name, one in names.items():
             if one.is_sure:
-                self._legs.failing(Part.PEOPLE, name, code=TOO_FEW, why=one.sentence)
+                self._legs.failing(LegKind.PEOPLE, name, code=TOO_FEW, why=one.sentence)
             else:
-                self._legs.unknown(Part.PEOPLE, name, code=NOT_KNOWN, why=one.sentence)
+                self._legs.unknown(LegKind.PEOPLE, name, code=NOT_KNOWN, why=one.sentence)
         if not names:
-            self._legs.good(Part.PEOPLE)
+            self._legs.good(LegKind.PEOPLE)

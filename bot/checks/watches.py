@@ -11,8 +11,8 @@ from typing import Final, Protocol
 import structlog
 
 from approvals.errors import Refused
-from bot.health.legs import Legs, LegState, Part
-from bot.slack.workspace.checks import Checked
+from bot.health.legs import LegKind, Legs, LegState
+from bot.slack.workspace.checks import SlackChecks
 from bot.slack.workspace.pin import Installed
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ AT_ONCE: Final = 8
 """Clusters asked side by side, so that one that is away makes the others wait no longer than its own time."""
 
 
-class Asked(Protocol):
+class CredentialSource(Protocol):
     """The cluster door, as far as a watch asks it."""
 
     def credential(self, environment: str) -> object:
@@ -48,7 +48,12 @@ class ClusterWatch:
     """Looks whether each environment's API server answers and takes our credential."""
 
     def __init__(
-        self, cluster: Asked, legs: Legs, *, environments: Callable[[], Iterable[str]], again: Callable[[str], None]
+        self,
+        cluster: CredentialSource,
+        legs: Legs,
+        *,
+        environments: Callable[[], Iterable[str]],
+        again: Callable[[str], None],
     ) -> None:
         """Keep whom to ask.
 
@@ -68,9 +73,9 @@ class ClusterWatch:
     def look(self) -> None:
         """Ask every cluster once, side by side."""
         environments = sorted(set(self._environments()))
-        for leg in self._legs.of(Part.CLUSTER):
+        for leg in self._legs.of(LegKind.CLUSTER):
             if leg.of not in environments:
-                self._legs.forget(Part.CLUSTER, leg.of)
+                self._legs.forget(LegKind.CLUSTER, leg.of)
         tuple(self._threads.map(self._look_at, environments))
 
     def close(self) -> None:
@@ -81,22 +86,24 @@ class ClusterWatch:
         return " ".join(filter(None, (error.for_operators, self._cluster.whereabouts(environment))))
 
     def _look_at(self, environment: str) -> None:
-        was_away = any(leg.of == environment and leg.state is LegState.FAILING for leg in self._legs.of(Part.CLUSTER))
+        was_away = any(
+            leg.of == environment and leg.state is LegState.FAILING for leg in self._legs.of(LegKind.CLUSTER)
+        )
         try:
             credential = self._cluster.credential(environment)
             self._cluster.cluster_uid(environment)
         except Refused as error:
-            self._legs.failing(Part.CLUSTER, environment, code=error.cause_code, why=self._why(environment, error))
+            self._legs.failing(LegKind.CLUSTER, environment, code=error.cause_code, why=self._why(environment, error))
             return
         except Exception as error:
             # The outermost loop of a thread: one cluster's oddity must not hide how the others are.
             log.exception("cluster_watch.broken", environment=environment)
             why = f"The question raised {type(error).__name__}; see the log."
-            self._legs.failing(Part.CLUSTER, environment, code="raised", why=why)
+            self._legs.failing(LegKind.CLUSTER, environment, code="raised", why=why)
             return
         known = self._credentials.get(environment, credential)
         self._credentials[environment] = credential
-        self._legs.good(Part.CLUSTER, environment)
+        self._legs.good(LegKind.CLUSTER, environment)
         if was_away or known != credential:
             self._again(environment)
 
@@ -104,7 +111,7 @@ class ClusterWatch:
 class SlackWatch:
     """Looks whether Slack answers and takes our token, and remembers who we are there."""
 
-    def __init__(self, ask: Callable[[], Checked], legs: Legs, *, at_start: Checked) -> None:
+    def __init__(self, ask: Callable[[], SlackChecks], legs: Legs, *, at_start: SlackChecks) -> None:
         """Begin with what the start has learnt; *ask* asks Slack anew."""
         self._ask = ask
         self._legs = legs
@@ -116,20 +123,20 @@ class SlackWatch:
     def look(self) -> None:
         """Ask, where it is time to."""
         self._turns += 1
-        answers = all(leg.state is LegState.GOOD for leg in self._legs.of(Part.SLACK_API))
+        answers = all(leg.state is LegState.GOOD for leg in self._legs.of(LegKind.SLACK_API))
         if answers and self._turns % SLACK_EVERY:
             return
         self._note(self._ask())
 
-    def _note(self, checked: Checked) -> None:
+    def _note(self, checked: SlackChecks) -> None:
         grave = [finding for finding in checked.findings if finding.grave]
         if checked.away is not None:
-            self._legs.failing(Part.SLACK_API, code=checked.away.code, why=checked.away.sentence)
+            self._legs.failing(LegKind.SLACK_API, code=checked.away.code, why=checked.away.sentence)
         elif grave:
             why = " ".join(finding.sentence for finding in grave)
-            self._legs.failing(Part.SLACK_API, code=grave[0].code, why=why)
+            self._legs.failing(LegKind.SLACK_API, code=grave[0].code, why=why)
         else:
-            self._legs.good(Part.SLACK_API)
+            self._legs.good(LegKind.SLACK_API)
         if self.installed is None and checked.installed is not None and not grave:
             self.installed = checked.installed
             log.info("slack.knows_us")

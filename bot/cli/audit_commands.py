@@ -10,11 +10,11 @@ import typer
 from approvals.audit.events import GENESIS, Sealed, Verdict, facts_in, request_stream, seal_of, verify
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
-from bot.cli.desk import Desk
+from bot.cli.desk import CommandParts
 from bot.cli.output import REFUSED, answering, say
 
 if TYPE_CHECKING:
-    from models.audit.book import Told
+    from models.audit.book import StoredEvent
 
 _TEXTS_BEGIN: Final = 23
 """Under the sentence that they belong to, to the right of its instant."""
@@ -22,7 +22,7 @@ _TEXTS_BEGIN: Final = 23
 _HEAD: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def build(desk: Callable[[], Desk]) -> typer.Typer:
+def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     """Return the group ``audit``."""
     audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
@@ -81,7 +81,7 @@ def _verdict_text(verdict: Verdict, *, head: str | None, unsealed: int) -> str:
     return f"{anchor}.\n{verdict.checked} records, head {verdict.head}{tail}"
 
 
-def _tell(told: "Told") -> None:
+def _tell(told: "StoredEvent") -> None:
     from approvals.presentation.story import drift_lines, sentence_of  # noqa: PLC0415 - only a story needs its words
 
     record = told.record

@@ -27,7 +27,7 @@ from approvals.presentation.wording import (
 )
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from bot.cli import audit_commands, digest_commands, token_commands
-from bot.cli.desk import DemoWishes, Desk, Where
+from bot.cli.desk import CommandParts, DemoWishes, Where
 from bot.cli.output import answering, moment, say, table
 
 Reason = Annotated[str, typer.Option(help="Why, for the record and for the people it concerns.")]
@@ -51,7 +51,7 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def build(desk: Callable[[], Desk]) -> typer.Typer:
+def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     """Return the command line over the desk that *desk* opens."""
     root = typer.Typer(
         name="countersign",
@@ -71,7 +71,7 @@ def build(desk: Callable[[], Desk]) -> typer.Typer:
     return root
 
 
-def _add_running(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+def _add_running(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def serve() -> None:
@@ -103,7 +103,7 @@ def _add_running(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         say(desk().upgrade())
 
 
-def _add_policy(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+def _add_policy(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     policy = typer.Typer(help="The policy file.", no_args_is_help=True)
     root.add_typer(policy, name="policy")
 
@@ -123,7 +123,7 @@ def _add_policy(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         typer.echo(desk().manifests(environment), nl=False)
 
 
-def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def pause(
@@ -166,11 +166,11 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
     @answering
     def deny(escalation: Annotated[str, typer.Argument(help="The escalation's id.")], reason: Reason) -> None:
         """Deny an escalation that waits, or that is approved and has not started."""
-        from approvals.usecases.people.decide import Given  # noqa: PLC0415
+        from approvals.usecases.people.decide import PersonsAnswer  # noqa: PLC0415
         from approvals.workflow.request import Answer, Via  # noqa: PLC0415 - the other commands need no escalation
 
         at = desk()
-        given = Given(
+        given = PersonsAnswer(
             request=escalation, account=at.account, answer=Answer.DENY, via=Via.CLI, fingerprint=None, reason=reason
         )
         say(at.decide()(given).sentence)
@@ -184,7 +184,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], Desk]) -> None:
         say("Closed. The target is free for other changes.")
 
 
-def _add_looking(root: typer.Typer, desk: Callable[[], Desk]) -> None:
+def _add_looking(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def status() -> None:
@@ -271,7 +271,7 @@ def _stop(words: list[str], *, duration: str, reason: str) -> Stop:
     return replace(stop, duration=asked, reason=reason or stop.reason, remark=remark)
 
 
-def _pause(at: Desk, stop: Stop) -> None:
+def _pause(at: CommandParts, stop: Stop) -> None:
     from approvals.verbs.workload import counted  # noqa: PLC0415 - the other commands need no workload
 
     engaged = at.engage_pause()(stop.scope, account=at.account, duration=stop.duration, reason=stop.reason)

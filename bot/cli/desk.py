@@ -35,7 +35,7 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ServiceOverview:
     """How things stand."""
 
     policy: str
@@ -74,7 +74,7 @@ class DemoWishes:
     port: int
 
 
-class Desk(Protocol):
+class CommandParts(Protocol):
     """Everything the commands can ask for."""
 
     @property
@@ -138,7 +138,7 @@ class Desk(Protocol):
         """Return the verb that closes an unknown outcome."""
         ...
 
-    def status(self) -> Status:
+    def status(self) -> ServiceOverview:
         """Return how things stand."""
         ...
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.desk import Desk
+from bot.cli.desk import CommandParts
 from bot.cli.output import answering, fail, moment, say, table
 
 if TYPE_CHECKING:
     from approvals.presentation.digest import WeeklyDigest
 
 
-def build(desk: Callable[[], Desk]) -> Callable[..., None]:
+def build(desk: Callable[[], CommandParts]) -> Callable[..., None]:
     """Return the command ``digest``."""
 
     @answering

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from approvals.identity.tokens import Token, TokenKind
-from bot.cli.desk import Desk
+from bot.cli.desk import CommandParts
 from bot.cli.output import answering, moment, say, table
 
 
-def build(desk: Callable[[], Desk]) -> typer.Typer:
+def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     """Return the group ``agent``."""
     agent = typer.Typer(help="Agents and monitors.", no_args_is_help=True)
     token = typer.Typer(help="Their tokens.", no_args_is_help=True)

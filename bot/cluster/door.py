@@ -22,7 +22,7 @@ from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.ports.clearance import Obstacle
 from approvals.ports.cluster import Came, Cluster, Credential, Reply, Surroundings
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion, Verb
+from approvals.verbs.verb import PlanSeed, Verb
 from bot.cluster.client import asking, identities, paths
 from bot.cluster.client.answers import describe
 from bot.cluster.client.asking import Declined
@@ -34,7 +34,7 @@ from bot.cluster.execution import executor
 from bot.cluster.execution.interpreter import Interpreter
 from bot.cluster.execution.observer import observe, surroundings
 from bot.cluster.rights.access import Grant, holdings_of
-from bot.cluster.rights.checks import Checks, Finding
+from bot.cluster.rights.checks import Checks, ClusterFinding
 from bot.cluster.rights.manifests import canary
 from bot.cluster.rights.statement import Misstated, Report, Statement
 from bot.keeping import raises_only
@@ -104,7 +104,7 @@ class KubernetesCluster(Cluster):
     @raises_only(Unplannable)
     @override
     def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
     ) -> Preview:
         """Return what *action* would change; see :class:`approvals.ports.cluster.Cluster`."""
 
@@ -239,7 +239,7 @@ class KubernetesCluster(Cluster):
         port = "" if server.port is None else f":{server.port}"
         return f"It is {server.scheme}://{server.hostname}{port}, by {self.connections.source(environment)}."
 
-    def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
+    def findings(self, environment: str, grants: Iterable[Grant]) -> tuple[ClusterFinding, ...]:
         """Return what is wrong with *environment*'s cluster, which should grant exactly *grants*; empty is good.
 
         Args:
@@ -255,7 +255,7 @@ class KubernetesCluster(Cluster):
             return (wrong,)  # what is granted in some other cluster says nothing
         return tuple(self._checks(environment, own, grants).findings())
 
-    def standing(self, environment: str, grants: Iterable[Grant]) -> tuple[Finding, ...]:
+    def standing(self, environment: str, grants: Iterable[Grant]) -> tuple[ClusterFinding, ...]:
         """Return what is wrong now with what stands in *environment*'s cluster, by its lists alone; as :meth:`findings`.
 
         Raises:
@@ -264,7 +264,7 @@ class KubernetesCluster(Cluster):
         try:
             self.cluster_uid(environment)
         except Misstated as wrong:
-            return (Finding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code),)
+            return (ClusterFinding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code),)
         held = tuple(grants)
         return self._by_itself(environment, lambda own: tuple(self._checks(environment, own, held).standing()))
 
@@ -278,11 +278,11 @@ class KubernetesCluster(Cluster):
             open_line=self._line,
         )
 
-    def _misstated(self, environment: str) -> Finding | None:
+    def _misstated(self, environment: str) -> ClusterFinding | None:
         try:
             self.cluster_uid(environment)
         except Misstated as wrong:
-            return Finding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code)
+            return ClusterFinding(sentence=f"{environment}: {wrong.sentence}", code=wrong.code)
         except Unavailable:
             return None  # the checks ask again, and say what it is
         return None

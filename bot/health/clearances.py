@@ -17,7 +17,7 @@ import structlog
 from typing_extensions import override
 
 from approvals.ports.clearance import Clearance, Obstacle
-from bot.health.legs import GOOD, Leg, LegState, Part
+from bot.health.legs import GOOD, Leg, LegKind, LegState
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ class Clearances(Clearance):
         holds = self.holds(environment)
         obstacle = holds[0].obstacle if holds else None
         return Leg(
-            part=Part.ENVIRONMENT,
+            part=LegKind.ENVIRONMENT,
             of=environment,
             state=LegState.GOOD if obstacle is None else LegState.FAILING,
             code=GOOD if obstacle is None else obstacle.code,

@@ -19,7 +19,7 @@ from models.engine.logs import Logger
 log = Logger(__name__)
 
 
-class Part(StrEnum):
+class LegKind(StrEnum):
     """What a leg is. Part of metrics and of ``/readyz``; never renamed."""
 
     STORE = "store"
@@ -64,7 +64,7 @@ NOT_YET: Final = "not_yet"
 class Leg:
     """One leg, as it is."""
 
-    part: Part
+    part: LegKind
     of: str
     """Which one: an environment, a tick; empty where there is only one. For operators only."""
     state: LegState
@@ -86,9 +86,9 @@ class Legs:
         self._now = now
         self._monotonic = monotonic
         self._lock = Lock()
-        self._legs: dict[tuple[Part, str], Leg] = {}
-        self._within: dict[tuple[Part, str], timedelta] = {}
-        self._heard: dict[tuple[Part, str], float] = {}
+        self._legs: dict[tuple[LegKind, str], Leg] = {}
+        self._within: dict[tuple[LegKind, str], timedelta] = {}
+        self._heard: dict[tuple[LegKind, str], float] = {}
         """When each last reported, in seconds that only count up: a clock that is put back hides no silence."""
         self._sources: list[Callable[[], Iterable[Leg]]] = []
 
@@ -96,7 +96,7 @@ class Legs:
         """Have legs that somebody else keeps among these; whoever keeps them logs their changes."""
         self._sources.append(source)
 
-    def expect(self, part: Part, of: str = "", *, within: timedelta) -> None:
+    def expect(self, part: LegKind, of: str = "", *, within: timedelta) -> None:
         """Have a leg that must report at least once *within* some time from now on, and again within it each time."""
         now = self._now()
         with self._lock:
@@ -104,11 +104,11 @@ class Legs:
             self._legs.setdefault((part, of), _unknown(part, of, now))
             self._heard.setdefault((part, of), self._monotonic())
 
-    def good(self, part: Part, of: str = "") -> None:
+    def good(self, part: LegKind, of: str = "") -> None:
         """Take down that a leg stands."""
         self._report(part, of, LegState.GOOD, GOOD, "")
 
-    def failing(self, part: Part, of: str = "", *, code: str, why: str) -> None:
+    def failing(self, part: LegKind, of: str = "", *, code: str, why: str) -> None:
         """Take down that a leg does not stand.
 
         Args:
@@ -119,11 +119,11 @@ class Legs:
         """
         self._report(part, of, LegState.FAILING, code, why)
 
-    def unknown(self, part: Part, of: str = "", *, code: str = NOT_YET, why: str = "") -> None:
+    def unknown(self, part: LegKind, of: str = "", *, code: str = NOT_YET, why: str = "") -> None:
         """Take down that it is not known how a leg is."""
         self._report(part, of, LegState.UNKNOWN, code, why)
 
-    def forget(self, part: Part, of: str) -> None:
+    def forget(self, part: LegKind, of: str) -> None:
         """Drop a leg that there is no more."""
         with self._lock:
             self._legs.pop((part, of), None)
@@ -132,13 +132,13 @@ class Legs:
 
     def all(self) -> tuple[Leg, ...]:
         """Return every leg as it is now, silent ones among them, in the order of parts and names."""
-        now, order = self._now(), list(Part)
+        now, order = self._now(), list(LegKind)
         with self._lock:
             legs = [self._as_of(leg, now) for leg in self._legs.values()]
         legs += [leg for source in self._sources for leg in source()]
         return tuple(sorted(legs, key=lambda leg: (order.index(leg.part), leg.of)))
 
-    def of(self, part: Part) -> tuple[Leg, ...]:
+    def of(self, part: LegKind) -> tuple[Leg, ...]:
         """Return the legs of one part."""
         return tuple(leg for leg in self.all() if leg.part is part)
 
@@ -164,7 +164,7 @@ class Legs:
         why = f"Nothing was heard of it for more than {round(within.total_seconds())} seconds."
         return replace(leg, state=LegState.FAILING, code=SILENT, why=why, since=leg.seen_at)
 
-    def _report(self, part: Part, of: str, state: LegState, code: str, why: str) -> None:
+    def _report(self, part: LegKind, of: str, state: LegState, code: str, why: str) -> None:
         now = self._now()
         with self._lock:
             known = self._legs.get((part, of))
@@ -177,7 +177,7 @@ class Legs:
             _log_change(known, leg)
 
 
-def _unknown(part: Part, of: str, now: datetime) -> Leg:
+def _unknown(part: LegKind, of: str, now: datetime) -> Leg:
     return Leg(part=part, of=of, state=LegState.UNKNOWN, code=NOT_YET, why="", since=now, seen_at=now)
 
 
@@ -193,7 +193,7 @@ def _log_change(before: Leg | None, leg: Leg) -> None:
 class Together:
     """Some legs of one part that are alike, without their names."""
 
-    part: Part
+    part: LegKind
     state: LegState
     code: str
     number: int
@@ -203,7 +203,7 @@ class Together:
 
 def together(legs: Iterable[Leg]) -> tuple[Together, ...]:
     """Return *legs* without names: those of one part, state and code as one, in the order in which they come."""
-    groups: dict[tuple[Part, LegState, str], list[Leg]] = {}
+    groups: dict[tuple[LegKind, LegState, str], list[Leg]] = {}
     for leg in legs:
         groups.setdefault((leg.part, leg.state, leg.code), []).append(leg)
     return tuple(
@@ -212,7 +212,7 @@ def together(legs: Iterable[Leg]) -> tuple[Together, ...]:
     )
 
 
-SHUTTING: Final = frozenset({Part.STORE})
+SHUTTING: Final = frozenset({LegKind.STORE})
 """The parts without which this process can do nothing for whoever calls it. Without any other it still takes questions on,
 lets silence deny and pauses."""
 

@@ -16,7 +16,7 @@ from bot.intake.routes.escalations import ListQuery, PollQuery
 from bot.intake.routes.health import HealthView, ReadyView
 from models.payloads import AlertmanagerPayload, EscalationPageView, EscalationPayload, EscalationView, ProblemPayload
 from models.payloads.problems import MEDIA_TYPE as PROBLEM
-from models.payloads.shapes import Shape, WantedId
+from models.payloads.shapes import PayloadShape, WantedId
 
 JSON: Final = "application/json"
 VERSION: Final = "1"
@@ -114,7 +114,7 @@ def _said(
     *,
     caller: str | None = None,
     body: str | None = None,
-    query: type[Shape] | None = None,
+    query: type[PayloadShape] | None = None,
     key: bool = False,
     one: bool = False,
     refusals: tuple[int, ...] = (),
@@ -144,7 +144,7 @@ def _said(
     return operation
 
 
-def _query_parameters(query: type[Shape] | None) -> list[dict[str, Any]]:
+def _query_parameters(query: type[PayloadShape] | None) -> list[dict[str, Any]]:
     if query is None:
         return []
     schema = query.model_json_schema(ref_template=_REF)

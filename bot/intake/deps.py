@@ -8,7 +8,7 @@ from typing import Final
 from approvals.ports.store import Store
 from approvals.usecases.intake.admit import Admit
 from approvals.usecases.intake.escalate import Escalate
-from approvals.usecases.intake.notice import Notice
+from approvals.usecases.intake.notice import TakeDelivery
 from approvals.usecases.people.cancel import Cancel
 from bot.health.legs import Readiness
 from bot.intake.gate.rates import Clock, Rate
@@ -47,7 +47,7 @@ class Deps:
     admit: Admit
     escalate: Escalate
     cancel: Cancel
-    notice: Notice
+    notice: TakeDelivery
     pools: Pools
     metrics: Metrics
     readiness: Callable[[], Readiness]

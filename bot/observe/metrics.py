@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from approvals.ports.journey import Journey, Milestone
 from bot.health.legs import Leg, LegState
-from bot.runtime.pools import Pool, Pools
+from bot.runtime.pools import BoundedPool, Pools
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 """What :meth:`Metrics.text` is."""
@@ -131,7 +131,7 @@ class Metrics(Journey):
         return generate_latest(self.registry)
 
 
-def _in_hand(pool: Pool) -> float:
+def _in_hand(pool: BoundedPool) -> float:
     return float(pool.in_hand)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from typing_extensions import override
 
 from approvals.errors import Refused
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 from bot.observe.metrics import Metrics
 from bot.runtime.scheduler import Reports
 
@@ -37,6 +37,6 @@ class TickReports(Reports):
         self._legs.failing(*leg_of(name), code=code, why=why)
 
 
-def leg_of(tick: str) -> tuple[Part, str]:
+def leg_of(tick: str) -> tuple[LegKind, str]:
     """Return which leg a tick is."""
-    return (Part.SEALER, "") if tick == SEAL else (Part.TICK, tick)
+    return (LegKind.SEALER, "") if tick == SEAL else (LegKind.TICK, tick)

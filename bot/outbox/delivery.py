@@ -24,7 +24,7 @@ M_co = TypeVar("M_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)
 
 
-class Occasion(StrEnum):
+class DrawReason(StrEnum):
     """Why a card is drawn."""
 
     FIRST = "first"
@@ -70,7 +70,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ThreadEvent:
     """One event for the thread under a card."""
 
     subject: str
@@ -96,7 +96,7 @@ class Unsendable(Exception):
 class Painter(Protocol[M_co]):
     """Draws."""
 
-    def card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> M_co:
+    def card(self, reading: Reading, drawn: Drawn, occasion: DrawReason) -> M_co:
         """Return the message that shows a subject as it is now.
 
         Raises:
@@ -106,7 +106,7 @@ class Painter(Protocol[M_co]):
         """
         ...
 
-    def lines(self, told: tuple[Told, ...], detail: Detail) -> M_co:
+    def lines(self, told: tuple[ThreadEvent, ...], detail: Detail) -> M_co:
         """Return one message for the thread that tells some events, oldest first, of one subject.
 
         Raises:
@@ -136,7 +136,7 @@ class Later(Undelivered):
         self.wait = wait
 
 
-class Gone(Undelivered):
+class MessageGone(Undelivered):
     """What should be changed, or answered in its thread, is not there any more."""
 
 

@@ -15,7 +15,7 @@ from approvals.identity.names import Channel
 log = structlog.get_logger(__name__)
 
 
-class CardBook(Protocol):
+class OrphanCards(Protocol):
     """The state of cards, as any process may change it."""
 
     def adopt(self, subject: str, channel: Channel, ts: str) -> None:
@@ -30,7 +30,7 @@ class CardBook(Protocol):
 class Orphans:
     """What was sent too late."""
 
-    def __init__(self, cards: CardBook) -> None:
+    def __init__(self, cards: OrphanCards) -> None:
         """Keep who is told, under no lease."""
         self._cards = cards
 

@@ -26,16 +26,16 @@ from approvals.ports.store import Store
 from bot.outbox.delivery import (
     Detail,
     Drawn,
-    Gone,
+    DrawReason,
+    MessageGone,
     NoSubject,
     NotAsApproved,
-    Occasion,
     Pace,
     Painter,
     Poster,
     Rejected,
     Stuck,
-    Told,
+    ThreadEvent,
     Uncertain,
     Undelivered,
     Unsendable,
@@ -251,7 +251,7 @@ class Relay(Generic[M]):
             self._calls += 1
             try:
                 self._poster.update(task.channel, ts, message, pace=pace)
-            except Gone:
+            except MessageGone:
                 self._cards.lost(task.subject, task.channel, ts)
                 continue
             except Stuck as error:
@@ -324,7 +324,7 @@ class Relay(Generic[M]):
         self._calls += 1
         try:
             ts = self._poster.post(first.channel, message, thread=first.thread_ts, pace=pace)
-        except (Gone, Stuck):
+        except (MessageGone, Stuck):
             self._without_thread(first)
         except Rejected as error:
             log.warning("thread.refused", subject=first.subject, channel=first.channel, reason=error.reason)
@@ -371,12 +371,14 @@ def _pace(*, informs: bool, failed: bool, crowd: bool) -> Pace:
     return Pace.AGAIN if failed and crowd else Pace.DECISION
 
 
-def _occasion(task: Task) -> Occasion:
+def _occasion(task: Task) -> DrawReason:
     if task.refs:
-        return Occasion.UPDATE
-    return Occasion.REPLACEMENT if task.interrupted or task.shown else Occasion.FIRST
+        return DrawReason.UPDATE
+    return DrawReason.REPLACEMENT if task.interrupted or task.shown else DrawReason.FIRST
 
 
-def _event(line: Line) -> Told:
+def _event(line: Line) -> ThreadEvent:
     body = cast("JsonObject", facts_of_body(line.body))
-    return Told(subject=line.subject, kind=body["kind"], actor=body["actor"], data=body["data"], texts=line.texts)
+    return ThreadEvent(
+        subject=line.subject, kind=body["kind"], actor=body["actor"], data=body["data"], texts=line.texts
+    )

@@ -18,7 +18,7 @@ from typing import Final, Generic, Protocol, TypeVar
 import structlog
 
 from approvals.errors import Refused, Unavailable
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 from models.store.fence import Lease, LeaseLost
 from models.store.leases import LEASE_SECONDS, Leases
 
@@ -129,7 +129,7 @@ class Leadership(Generic[D]):
 
     def start(self) -> None:
         """Ask for the lease once, and from now on again and again."""
-        self._legs.expect(Part.WORKER_LOCK, within=SILENT_AFTER)
+        self._legs.expect(LegKind.WORKER_LOCK, within=SILENT_AFTER)
         self._look_safely()
         self._thread.start()
 
@@ -185,7 +185,7 @@ class Leadership(Generic[D]):
         try:
             self.look()
         except Refused as error:
-            self._legs.failing(Part.WORKER_LOCK, code=error.cause_code, why=error.for_operators)
+            self._legs.failing(LegKind.WORKER_LOCK, code=error.cause_code, why=error.for_operators)
             if isinstance(error, Unavailable):
                 self._give_up_after_long(error)
             else:
@@ -193,10 +193,10 @@ class Leadership(Generic[D]):
         except Exception:
             # The outermost loop of a thread: without it nobody would lead, and nobody would be told.
             log.exception("leader.broken")
-            self._legs.failing(Part.WORKER_LOCK, code="raised", why="It raised; see the log.")
+            self._legs.failing(LegKind.WORKER_LOCK, code="raised", why="It raised; see the log.")
         else:
             self._reached_at = self._monotonic()
-            self._legs.good(Part.WORKER_LOCK)
+            self._legs.good(LegKind.WORKER_LOCK)
 
     def _give_up_after_long(self, error: Unavailable) -> None:
         away = self._monotonic() - self._reached_at

@@ -17,7 +17,7 @@ from approvals.errors import Unavailable
 T = TypeVar("T")
 
 
-class Pool:
+class BoundedPool:
     """Some threads and a queue, both bounded."""
 
     def __init__(self, name: str, *, threads: int, queue: int) -> None:
@@ -78,13 +78,13 @@ class Pool:
 class Pools:
     """The four kinds of work."""
 
-    urgent: Pool
+    urgent: BoundedPool
     """Pauses and denials: what makes things stop."""
-    decide: Pool
+    decide: BoundedPool
     """Approvals and resumes."""
-    intake: Pool
+    intake: BoundedPool
     """Agents' and monitors' calls."""
-    cluster: Pool
+    cluster: BoundedPool
     """Previews and executions: slow, and never in the way of the others."""
 
     def close(self) -> None:
@@ -96,8 +96,8 @@ class Pools:
 def standard_pools() -> Pools:
     """Return the pools of one process: a few threads each, since one machine's store is the narrow place."""
     return Pools(
-        urgent=Pool("urgent", threads=4, queue=64),
-        decide=Pool("decide", threads=8, queue=64),
-        intake=Pool("intake", threads=8, queue=64),
-        cluster=Pool("cluster", threads=8, queue=32),
+        urgent=BoundedPool("urgent", threads=4, queue=64),
+        decide=BoundedPool("decide", threads=8, queue=64),
+        intake=BoundedPool("intake", threads=8, queue=64),
+        cluster=BoundedPool("cluster", threads=8, queue=32),
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from approvals.errors import Unavailable
-from bot.health.legs import Leg, Legs, Part
+from bot.health.legs import Leg, LegKind, Legs
 from models.store.heartbeats import Heartbeats
 
 BEAT_SECONDS: Final = 5.0
@@ -31,16 +31,16 @@ class Pulse:
         try:
             self._heartbeats.beat(started_at=self._started_at, now=self._now(), legs=legs)
         except Unavailable as error:
-            self._legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
+            self._legs.failing(LegKind.STORE, code=error.cause_code, why=error.for_operators)
         else:
-            self._legs.good(Part.STORE)
+            self._legs.good(LegKind.STORE)
 
     def stop(self) -> None:
         """Write that the service stops in good order, where the store lets it."""
         try:
             self._heartbeats.stop(self._now())
         except Unavailable as error:
-            self._legs.failing(Part.STORE, code=error.cause_code, why=error.for_operators)
+            self._legs.failing(LegKind.STORE, code=error.cause_code, why=error.for_operators)
 
 
 def _facts(leg: Leg) -> dict[str, str]:

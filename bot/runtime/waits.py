@@ -13,7 +13,7 @@ _SMALLEST_PART: Final = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
-class Waits:
+class Backoff:
     """The waits of one loop, in seconds."""
 
     first: float

@@ -23,7 +23,7 @@ AGAIN_AT_ONCE: Final = AT_ONCE // 2
 seconds, and must not hold up those of the others."""
 
 
-class Pool(Protocol):
+class WorkerPool(Protocol):
     """Runs work in threads of its own."""
 
     def submit(self, work: Callable[[], None]) -> "Future[None]":
@@ -38,7 +38,7 @@ class Pool(Protocol):
 class Worker:
     """Looks at due executions."""
 
-    def __init__(self, *, store: Store, execute: Execute, pool: Pool, failed: Callable[[str], None]) -> None:
+    def __init__(self, *, store: Store, execute: Execute, pool: WorkerPool, failed: Callable[[str], None]) -> None:
         """Keep what it works with; *failed* is told the name of work that raised."""
         self._store = store
         self._execute = execute

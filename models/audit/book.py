@@ -27,7 +27,7 @@ OUT_OF_ORDER: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class StoredEvent:
     """One event of one stream, with what stands beside it."""
 
     record: Record
@@ -140,7 +140,7 @@ class AuditBook:
             rows = connection.execute(_UNSEALED).all()
         return Tail(events=sum(row.events for row in rows), streams=tuple(row.stream for row in rows))
 
-    def story(self, stream: str) -> tuple[Told, ...]:
+    def story(self, stream: str) -> tuple[StoredEvent, ...]:
         """Return every event of one stream, sealed or not, in order."""
         with self._database.reading() as connection:
             rows = connection.execute(_STORY, {"stream": stream}).all()
@@ -218,10 +218,10 @@ def _sealed(row: Any, beside: tuple[Beside, ...]) -> Sealed:
     )
 
 
-def _told(row: Any, beside: tuple[Beside, ...]) -> Told:
+def _told(row: Any, beside: tuple[Beside, ...]) -> StoredEvent:
     body = bytes(row.body)
     facts = facts_of_body(body)
-    return Told(
+    return StoredEvent(
         record=record_of(body),
         number=row.number,
         body=body,

@@ -24,7 +24,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.engine.interfaces import IsolationLevel
 
 from approvals.errors import Missing
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from models.engine.faults import file_gone, is_demoted, translated
 from models.engine.lanes import WriteLanes
 from models.engine.mounts import refuse_network_file_system
@@ -45,7 +45,7 @@ CONNECTIONS: Final = 8
 URGENT_CONNECTIONS: Final = 2
 """Connections for readers kept free for pause and deny, and on PostgreSQL as many for writers."""
 
-_CONNECTIONS: Final = {Lane.NORMAL: CONNECTIONS, Lane.URGENT: URGENT_CONNECTIONS}
+_CONNECTIONS: Final = {Urgency.NORMAL: CONNECTIONS, Urgency.URGENT: URGENT_CONNECTIONS}
 
 RECYCLE: Final = 1800
 """Seconds after which a pooled connection is made anew, before a firewall forgets it."""
@@ -66,8 +66,8 @@ class Database:
     """One database, reached for reading and, in lanes, for writing."""
 
     url: URL
-    readers: dict[Lane, Engine]
-    writers: dict[Lane, Engine]
+    readers: dict[Urgency, Engine]
+    writers: dict[Urgency, Engine]
     lanes: WriteLanes | None
     """Where the engine takes one writer at a time."""
     file: tuple[int, int] | None = None
@@ -79,7 +79,7 @@ class Database:
         return self.url.get_backend_name() == SQLITE
 
     @contextmanager
-    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def reading(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         """Return a connection that sees one snapshot and changes nothing.
 
         Raises:
@@ -90,7 +90,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def asking(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def asking(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         """Return a connection for prepared questions, each of which is a transaction by itself and changes nothing.
 
         Raises:
@@ -102,7 +102,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[Connection]:
+    def writing(self, lane: Urgency = Urgency.NORMAL) -> Iterator[Connection]:
         """Return a connection in a transaction that commits when the block ends well.
 
         Raises:
@@ -254,7 +254,7 @@ def _open_sqlite(url: URL) -> Database:
             lane: _sqlite_engine(url, connections=connections, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
             for lane, connections in _CONNECTIONS.items()
         },
-        writers=dict.fromkeys(Lane, writer),
+        writers=dict.fromkeys(Urgency, writer),
         lanes=WriteLanes(patience=PATIENCE),
         file=file_at(path),
     )

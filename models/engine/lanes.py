@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 
 from approvals.errors import Unavailable
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 
 
 class WriteLanes:
@@ -22,10 +22,10 @@ class WriteLanes:
         self._patience = patience
         self._mutex = Lock()
         self._taken = False
-        self._waiting: dict[Lane, deque[Event]] = {Lane.URGENT: deque(), Lane.NORMAL: deque()}
+        self._waiting: dict[Urgency, deque[Event]] = {Urgency.URGENT: deque(), Urgency.NORMAL: deque()}
 
     @contextmanager
-    def turn(self, lane: Lane) -> Iterator[None]:
+    def turn(self, lane: Urgency) -> Iterator[None]:
         """Hold the one turn for the length of the block.
 
         Raises:
@@ -37,7 +37,7 @@ class WriteLanes:
         finally:
             self._pass_on()
 
-    def _take(self, lane: Lane) -> None:
+    def _take(self, lane: Urgency) -> None:
         with self._mutex:
             if not self._taken:
                 self._taken = True
@@ -54,7 +54,7 @@ class WriteLanes:
 
     def _pass_on(self) -> None:
         with self._mutex:
-            for lane in (Lane.URGENT, Lane.NORMAL):
+            for lane in (Urgency.URGENT, Urgency.NORMAL):
                 if self._waiting[lane]:
                     self._waiting[lane].popleft().set()
                     return

@@ -64,14 +64,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class PipelinedResult:
     """What one statement gave."""
 
     count: int
     rows: Sequence[tuple[Any, ...]]
 
 
-def send(driver: "Connection[Any]", session: Session, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Told]:
+def send(
+    driver: "Connection[Any]", session: Session, asked: Sequence[tuple[str, Mapping[str, Any]]]
+) -> list[PipelinedResult]:
     """Return what each statement gave, in order; each saw what those before it did. Begins a transaction where the driver would.
 
     Args:
@@ -155,8 +157,8 @@ def _received(connection: pq.abc.PGconn) -> list[pq.abc.PGresult]:
         results.append(result)
 
 
-def _told(result: pq.abc.PGresult, transformer: Any) -> Told:
+def _told(result: pq.abc.PGresult, transformer: Any) -> PipelinedResult:
     if result.status != pq.ExecStatus.TUPLES_OK:
-        return Told(count=result.command_tuples or 0, rows=())
+        return PipelinedResult(count=result.command_tuples or 0, rows=())
     transformer.set_pgresult(result)
-    return Told(count=result.command_tuples or 0, rows=transformer.load_rows(0, result.ntuples, tuple))
+    return PipelinedResult(count=result.command_tuples or 0, rows=transformer.load_rows(0, result.ntuples, tuple))

@@ -90,7 +90,7 @@ class Prepared:
         """Send it once and return how many rows it changed."""
         return self.answer(connection, values).count
 
-    def answer(self, connection: Connection, values: Values) -> "Answer":
+    def answer(self, connection: Connection, values: Values) -> "QueryResult":
         """Send it once and return what it gave."""
         (answer,) = together(connection, [(self, values)])
         return answer
@@ -108,7 +108,7 @@ Asked = tuple[Prepared, Values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryResult:
     """What one statement gave."""
 
     count: int
@@ -116,7 +116,7 @@ class Answer:
     rows: Rows = ()
 
 
-def together(connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
+def together(connection: Connection, asked: Sequence[Asked]) -> list[QueryResult]:
     """Send statements in this order and return what each gave. An error is that of the first that failed.
 
     PostgreSQL takes them in one trip (:mod:`models.engine.pipeline`), and with them the beginning of the transaction if they are
@@ -129,17 +129,17 @@ def together(connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
     return _in_one_trip(connection, asked)
 
 
-def _one_by_one(connection: Connection, statement: Prepared, values: Values) -> Answer:
+def _one_by_one(connection: Connection, statement: Prepared, values: Values) -> QueryResult:
     form, cursor = statement.form(connection.dialect), _cursor_of(connection)
     try:
         cursor.execute(form.sql, form.values(values))
         rows = () if cursor.description is None else form.rows(cursor.fetchall())
-        return Answer(count=int(cursor.rowcount), rows=rows)
+        return QueryResult(count=int(cursor.rowcount), rows=rows)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, cursor, form.sql, error) from error
 
 
-def _in_one_trip(connection: Connection, asked: Sequence[Asked]) -> list[Answer]:
+def _in_one_trip(connection: Connection, asked: Sequence[Asked]) -> list[QueryResult]:
     from models.engine import pipeline  # noqa: PLC0415 - it loads PostgreSQL's driver, which a service on SQLite is spared
 
     forms = [statement.form(connection.dialect) for statement, _ in asked]
@@ -150,7 +150,7 @@ def _in_one_trip(connection: Connection, asked: Sequence[Asked]) -> list[Answer]
         told = pipeline.send(driver, session, sent)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, None, "; ".join(form.sql for form in forms), error) from error
-    return [Answer(count=one.count, rows=form.rows(one.rows)) for form, one in zip(forms, told, strict=True)]
+    return [QueryResult(count=one.count, rows=form.rows(one.rows)) for form, one in zip(forms, told, strict=True)]
 
 
 class PreparedRows:

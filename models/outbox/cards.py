@@ -20,11 +20,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
 
-from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
+from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, EventKind
 from approvals.canonical import Value
 from approvals.errors import Missing
 from approvals.identity.names import Channel
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.workflow.retries import growing_wait
 from models.engine.columns import INSTANT, NUMBER, TEXT, instant_at
 from models.engine.logs import Logger
@@ -282,7 +282,7 @@ class Cards:
         self._turns.took(task.place, task.queue)
         with self._store.writing() as uow:
             uow.connection.execute(_CHANGE, _keys(task) | {"posting_at": uow.now})
-            uow.record(_told(uow, Kind.CARD_POSTING, task, revision=task.wanted, replaces=task.interrupted))
+            uow.record(_told(uow, EventKind.CARD_POSTING, task, revision=task.wanted, replaces=task.interrupted))
 
     def posted(self, task: Task, ts: str) -> None:
         """Write down that *task* now stands in its channel as *ts*; its thread is there from now on."""
@@ -291,7 +291,7 @@ class Cards:
             uow.connection.execute(_CHANGE, _keys(task) | {"thread_ts": ts, "posting_at": None})
             uow.connection.execute(_FIRST_SHOWN, _keys(task) | {"shown_at": uow.now})
             uow.connection.execute(_SHOWN, _keys(task) | {"revision": task.wanted})
-            uow.record(_told(uow, Kind.CARD_POSTED, task, revision=task.wanted, ts=ts))
+            uow.record(_told(uow, EventKind.CARD_POSTED, task, revision=task.wanted, ts=ts))
 
     def shown(self, task: Task) -> None:
         """Write down that every known copy shows the wanted revision."""
@@ -330,9 +330,11 @@ class Cards:
                 # An earlier post in doubt stays so, whatever became of this one.
                 changes["posting_at"] = None
             uow.connection.execute(_FAILED, _keys(task) | changes)
-            uow.record(_told(uow, Kind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent))
+            uow.record(
+                _told(uow, EventKind.CARD_FAILED, task, revision=task.wanted, reason=reason, permanent=permanent)
+            )
 
-    def subject_of(self, channel: Channel, ts: str, *, lane: Lane = Lane.NORMAL) -> str | None:
+    def subject_of(self, channel: Channel, ts: str, *, lane: Urgency = Urgency.NORMAL) -> str | None:
         """Return what the message *ts* of a channel shows, as far as we know of it."""
         with self._store.database.asking(lane) as connection:
             found = _KNOWN.rows(connection, {"the_channel": channel, "the_ts": ts})
@@ -356,7 +358,7 @@ class Cards:
             uow.connection.execute(_CHANGE, _place(subject, channel) | changes)
             uow.connection.execute(_FIRST_SHOWN, _place(subject, channel) | {"shown_at": uow.now})
             uow.connection.execute(_AGAIN, _place(subject, channel))
-            uow.record(_told_of(uow, Kind.CARD_POSTED, subject, channel, ts=ts, adopted=True))
+            uow.record(_told_of(uow, EventKind.CARD_POSTED, subject, channel, ts=ts, adopted=True))
 
     def lost(self, subject: str, channel: Channel, ts: str) -> None:
         """Write down that the copy *ts* is gone; an open card without any other is posted anew."""
@@ -516,10 +518,10 @@ def _place(subject: str, channel: Channel) -> dict[str, Any]:
     return {"the_subject": subject, "the_channel": channel}
 
 
-def _told(uow: SqlUnitOfWork, kind: Kind, task: Task, **facts: Value) -> AuditEvent:
+def _told(uow: SqlUnitOfWork, kind: EventKind, task: Task, **facts: Value) -> AuditEvent:
     return _told_of(uow, kind, task.subject, task.channel, **facts)
 
 
-def _told_of(uow: SqlUnitOfWork, kind: Kind, subject: str, channel: Channel, **facts: Value) -> AuditEvent:
+def _told_of(uow: SqlUnitOfWork, kind: EventKind, subject: str, channel: Channel, **facts: Value) -> AuditEvent:
     data = {"subject": subject, "channel": channel, **facts}
     return AuditEvent(kind=kind, stream=DELIVERY_STREAM, actor=ITSELF, at=uow.now, data=data)

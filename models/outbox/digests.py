@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, update
 
-from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, Kind
+from approvals.audit.events import DELIVERY_STREAM, ITSELF, AuditEvent, EventKind
 from approvals.canonical import Value
 from approvals.errors import Settled
 from approvals.identity.names import Channel
@@ -83,7 +83,7 @@ class Digests:
                 "channel": channel,
                 "replaces": begun.interrupted_at is not None,
             }
-            uow.record(_told(uow, Kind.CARD_POSTING, facts | _range(begun)))
+            uow.record(_told(uow, EventKind.CARD_POSTING, facts | _range(begun)))
         return begun
 
     def posted(self, begun: Begun, ts: str) -> None:
@@ -91,7 +91,7 @@ class Digests:
         with self._store.writing() as uow:
             uow.connection.execute(_CHANGE, _keys(begun) | {"posted_at": uow.now, "ts": ts})
             facts: dict[str, Value] = {"week": begun.week, "channel": begun.channel, "head": begun.head.chain, "ts": ts}
-            uow.record(_told(uow, Kind.DIGEST_POSTED, facts | _range(begun)))
+            uow.record(_told(uow, EventKind.DIGEST_POSTED, facts | _range(begun)))
 
 
 def _begin_again(uow: SqlUnitOfWork, begun: Begun) -> Begun:
@@ -110,5 +110,5 @@ def _range(begun: Begun) -> dict[str, Value]:
     return {"first": begun.first, "last": begun.head.number}
 
 
-def _told(uow: SqlUnitOfWork, kind: Kind, facts: Mapping[str, Value]) -> AuditEvent:
+def _told(uow: SqlUnitOfWork, kind: EventKind, facts: Mapping[str, Value]) -> AuditEvent:
     return AuditEvent(kind=kind, stream=DELIVERY_STREAM, actor=ITSELF, at=uow.now, data=facts)

@@ -17,7 +17,7 @@ from pydantic import Field
 from approvals.canonical import tagged_hash
 from approvals.errors import Malformed
 from approvals.masking import masked
-from approvals.workflow.alert import AlertState, Cut, Cuts, Delivery, Report, sum_of
+from approvals.workflow.alert import AlertReport, AlertState, Cut, Cuts, Delivery, sum_of
 from models.payloads.loose_json import Loose
 from models.payloads.shapes import TolerantShape, read
 
@@ -83,10 +83,10 @@ def delivery_of(data: bytes) -> Delivery:
     Raises:
         Malformed: It is no delivery: no list of alerts, in an object or alone, or not one alert in it that can be read.
     """
-    return _Reader(data).delivery()
+    return _DeliveryReader(data).delivery()
 
 
-class _Reader:
+class _DeliveryReader:
     """One delivery on its way from bytes to reports."""
 
     def __init__(self, data: bytes) -> None:
@@ -127,14 +127,14 @@ class _Reader:
         said = self._body.get("truncatedAlerts")
         return int(said) if isinstance(said, str) and said.isascii() and said.isdigit() and len(said) < 10 else 0  # noqa: PLR2004 - below 2^31
 
-    def _report(self, entry: Mapping[str, Any]) -> Report:
+    def _report(self, entry: Mapping[str, Any]) -> AlertReport:
         labels, cut_labels = self._texts(entry.get("labels"), Cut.LABELS, longest=LONGEST_LABEL)
         annotations, cut_annotations = self._texts(
             entry.get("annotations"), Cut.ANNOTATIONS, longest=LONGEST_ANNOTATION
         )
         starts_at, bad_start = _instant(entry.get("startsAt"))
         ends_at, bad_end = _instant(entry.get("endsAt"))
-        return Report(
+        return AlertReport(
             group=self._group(labels),
             fingerprint=_fingerprint(entry),
             starts_at=starts_at,

@@ -15,8 +15,8 @@ from approvals.identity.names import SLACK_ACCOUNT, account_of
 from approvals.verbs.parameter import Choice, Parameter, Switch, WholeNumber, Word
 from approvals.verbs.registry import REGISTRY
 from approvals.verbs.verb import Verb
-from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
-from models.payloads.shapes import NOT_BLANK, Measured, Number, Shape
+from approvals.workflow.escalation import Attachment, Breach, Escalation, Justification
+from models.payloads.shapes import NOT_BLANK, Measured, Number, PayloadShape
 
 LARGEST_BODY: Final = 256 * 1024
 """In bytes: every field at its longest, with every letter written as a six-byte escape, still fits."""
@@ -40,7 +40,7 @@ LONGEST_TIMEOUT: Final = 86_400
 """In seconds, a day: who asks for longer wants a ticket, not an approval."""
 
 
-class TargetPayload(Shape):
+class TargetPayload(PayloadShape):
     """One object in one namespace."""
 
     kind: str
@@ -48,17 +48,17 @@ class TargetPayload(Shape):
     name: Annotated[str, Field(max_length=253, pattern=f"^{OBJECT_NAME.pattern}$")]
 
 
-class ActionPayload(Shape):
+class ActionPayload(PayloadShape):
     """What every action has; :data:`ACTIONS` holds one narrower shape a verb."""
 
     verb: str
     target: TargetPayload
-    parameters: Shape
+    parameters: PayloadShape
 
 
-def _parameters_of(verb: Verb) -> type[Shape]:
+def _parameters_of(verb: Verb) -> type[PayloadShape]:
     fields: dict[str, Any] = {parameter.name: (_shape_of(parameter), ...) for parameter in verb.parameters}
-    return create_model(f"{_title(verb)}Parameters", __base__=Shape, **fields)
+    return create_model(f"{_title(verb)}Parameters", __base__=PayloadShape, **fields)
 
 
 def _shape_of(parameter: Parameter) -> Any:
@@ -107,7 +107,7 @@ class _OneOfTheVerbs:
         return handler.generate_schema(Annotated[Union[ACTIONS], Field(discriminator="verb")])  # noqa: UP007
 
 
-class BreachPayload(Shape):
+class BreachPayload(PayloadShape):
     """A claim that a limit was passed."""
 
     limit: Annotated[str, Field(min_length=1, max_length=63), NOT_BLANK]
@@ -115,14 +115,14 @@ class BreachPayload(Shape):
     ceiling: Measured
 
 
-class EvidencePayload(Shape):
+class EvidencePayload(PayloadShape):
     """A piece of evidence, in the agent's words."""
 
     title: Annotated[str, Field(min_length=1, max_length=LONGEST_TITLE), NOT_BLANK]
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_EVIDENCE), NOT_BLANK]
 
 
-class EscalationPayload(Shape):
+class EscalationPayload(PayloadShape):
     """One agent's request to change one thing."""
 
     environment: Annotated[str, Field(max_length=63, pattern=f"^{ENVIRONMENT_NAME.pattern}$")]
@@ -164,12 +164,12 @@ def escalation_of(payload: EscalationPayload, *, agent: str, key: str, body_hash
     )
 
 
-def _plea_of(payload: EscalationPayload) -> Plea:
-    return Plea(
+def _plea_of(payload: EscalationPayload) -> Justification:
+    return Justification(
         rationale=payload.rationale,
         breaches=tuple(
             Breach(limit=breach.limit, observed=breach.observed, ceiling=breach.ceiling) for breach in payload.breaches
         ),
-        exhibits=tuple(Exhibit(title=piece.title, text=piece.text) for piece in payload.evidence),
+        exhibits=tuple(Attachment(title=piece.title, text=piece.text) for piece in payload.evidence),
         confidence=payload.confidence,
     )

@@ -17,7 +17,7 @@ from approvals.errors import (
     Unplannable,
 )
 from approvals.identity.names import EscalationId
-from models.payloads.shapes import Code, Sentence, Shape, ShownId
+from models.payloads.shapes import Code, PayloadShape, Sentence, ShownId
 from models.payloads.strict_json import Unreadable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -35,7 +35,7 @@ _STATUSES: Final[tuple[tuple[type[Refused], HTTPStatus], ...]] = (
 )
 
 
-class ProblemPayload(Shape):
+class ProblemPayload(PayloadShape):
     """Why not: for programs in ``code``, for people in ``detail``."""
 
     type: Literal["about:blank"] = "about:blank"

@@ -29,14 +29,14 @@ from models.payloads.strict_json import pointer
 S = TypeVar("S", bound=BaseModel)
 
 
-class Shape(BaseModel):
+class PayloadShape(BaseModel):
     """A payload or a part of one: no unknown fields, no conversions, no changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TolerantShape(BaseModel):
-    """As :class:`Shape`, but what it does not know is passed over: for senders that are not ours to release."""
+    """As :class:`PayloadShape`, but what it does not know is passed over: for senders that are not ours to release."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 

@@ -15,7 +15,7 @@ from approvals.policy.ruling import Ruling
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, UPGRADED, Request, State
-from models.payloads.shapes import Code, Count, Instant, Sentence, Shape, ShownId
+from models.payloads.shapes import Code, Count, Instant, PayloadShape, Sentence, ShownId
 
 MOST_EARLIER: Final = 10
 """How many earlier escalations an agent is told of."""
@@ -33,7 +33,7 @@ LARGEST_OBJECT: Final = 1_572_864
 """In bytes: etcd takes no request beyond it, so no value of an object is longer and no object has more fields that change."""
 
 
-class RedactedView(Shape):
+class RedactedView(PayloadShape):
     """Stands for a value that is not shown."""
 
     redacted: Literal[True] = True
@@ -48,7 +48,7 @@ LeafView = (
 )
 
 
-class ChangeView(Shape):
+class ChangeView(PayloadShape):
     """One field that changes; null where it is absent."""
 
     path: Annotated[
@@ -61,14 +61,14 @@ class ChangeView(Shape):
     after: LeafView
 
 
-class RulingView(Shape):
+class RulingView(PayloadShape):
     """What the policy said."""
 
     rule: Annotated[Sentence, Field(description="The names of the rules that spoke, joined by a comma; may be empty.")]
     reasons: Annotated[list[Sentence], Field(max_length=MOST_REASONS)]
 
 
-class DecisionView(Shape):
+class DecisionView(PayloadShape):
     """How it ended."""
 
     outcome: Annotated[State, Field(description="The status it ended with; never pending.")]
@@ -84,7 +84,7 @@ class DecisionView(Shape):
     reason: Sentence | None
 
 
-class ExecutionView(Shape):
+class ExecutionView(PayloadShape):
     """How far it is carried out."""
 
     status: Phase
@@ -107,7 +107,7 @@ class ExecutionView(Shape):
     ]
 
 
-class EarlierView(Shape):
+class EarlierView(PayloadShape):
     """An escalation of the same agent that asked for the same effect before."""
 
     id: ShownId
@@ -116,7 +116,7 @@ class EarlierView(Shape):
     decided_at: Instant | None
 
 
-class EscalationView(Shape):
+class EscalationView(PayloadShape):
     """One escalation, as its agent sees it."""
 
     id: ShownId
@@ -145,7 +145,7 @@ class EscalationView(Shape):
     ]
 
 
-class EscalationPageView(Shape):
+class EscalationPageView(PayloadShape):
     """Some of an agent's escalations within the token's scope, newest first. A page may be short; the last has no cursor."""
 
     escalations: Annotated[list[EscalationView], Field(max_length=MOST_LISTED)]

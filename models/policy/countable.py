@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from models.policy.mistakes import Path
 from models.policy.reading import Document, Scalar, Tree
-from models.policy.shapes import AgentShape, AskShape, MatchShape, Shape
+from models.policy.shapes import AgentShape, AskShape, FileShape, MatchShape
 from models.policy.words import ANY, entries_at
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=FileShape)
 
 _AGENT_KEYS: Final = ("owners", "verbs", "namespaces")
 _ASK_KEYS: Final = ("approvers", "quorum", "owners_may_approve")

@@ -20,7 +20,7 @@ from models.policy.translation import policy_of
 
 __all__ = [
     "LARGEST_FILE",
-    "Checked",
+    "CheckedPolicy",
     "PolicyMistake",
     "PolicyMistakes",
     "Remark",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedPolicy:
     """A policy free of mistakes, and what is to be said about it all the same."""
 
     policy: Policy
@@ -48,14 +48,14 @@ def load_policy(data: bytes) -> Policy:
     return _load(data)[0]
 
 
-def check_policy(data: bytes) -> Checked:
+def check_policy(data: bytes) -> CheckedPolicy:
     """Return the policy that the file's bytes hold, with remarks on it; they take as long again.
 
     Raises:
         PolicyMistakes: As :func:`load_policy`.
     """
     policy, document, sound, identities = _load(data)
-    return Checked(policy=policy, remarks=remarks_on(document, sound, identities, policy))
+    return CheckedPolicy(policy=policy, remarks=remarks_on(document, sound, identities, policy))
 
 
 def _load(data: bytes) -> tuple[Policy, Document, Sound, Identities]:

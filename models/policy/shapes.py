@@ -45,26 +45,26 @@ from models.policy.fields import (
 )
 
 
-class Shape(BaseModel):
+class FileShape(BaseModel):
     """A mapping with exactly these keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class ClusterShape(Shape):
+class ClusterShape(FileShape):
     """How one cluster is reached; whatever is left out comes from the settings."""
 
     context: Text | None = None
 
 
-class DigestShape(Shape):
+class DigestShape(FileShape):
     """When the weekly digest is posted."""
 
     weekday: Weekday = key("the day of the week, monday to sunday")
     at: TimeOfDay = key("the time of day in the environment's zone, such as 09:00")
 
 
-class EnvironmentShape(Shape):
+class EnvironmentShape(FileShape):
     """Which cluster it is in, and where it is asked about."""
 
     cluster: ClusterWord | None = None
@@ -73,7 +73,7 @@ class EnvironmentShape(Shape):
     digest: DigestShape = key("when the weekly digest is posted, weekday and time")
 
 
-class OwnersShape(Shape):
+class OwnersShape(FileShape):
     """Who answers for an agent."""
 
     business: Who = key("who answers for what it is for")
@@ -81,7 +81,7 @@ class OwnersShape(Shape):
     risk: Who = key("who answers for what it may break")
 
 
-class AgentShape(Shape):
+class AgentShape(FileShape):
     """What an agent is for and what it may ask for."""
 
     charter: Sentence = key("one sentence that says what it is for")
@@ -92,21 +92,21 @@ class AgentShape(Shape):
     when_token_revoked: RevokedWord = WhenTokenRevoked.CANCEL
 
 
-class ApproversShape(Shape):
+class ApproversShape(FileShape):
     """A set of people by a name of its own."""
 
     people: Annotated[list[Who], Each] = key("who is in it", default_factory=list)
     groups: Annotated[list[GroupName], Each] = key("Slack user groups whose members are in it", default_factory=list)
 
 
-class PausingShape(Shape):
+class PausingShape(FileShape):
     """Who may stop everything, and who may let it go on."""
 
     may_pause: Annotated[list[Text], AtLeastOne, Each] = key("the approver sets whose people may pause")
     may_resume: Annotated[list[Text], AtLeastOne, Each] = key("the approver sets whose people may resume")
 
 
-class LimitShape(Shape):
+class LimitShape(FileShape):
     """A ceiling that escalations may refer to."""
 
     ceiling: Amount = key("the number that should not be passed")
@@ -114,7 +114,7 @@ class LimitShape(Shape):
     description: Sentence = key("what it protects, in one sentence")
 
 
-class MatchShape(Shape):
+class MatchShape(FileShape):
     """What a rule speaks of; a key left out means any."""
 
     agents: Annotated[list[LowerPattern], AtLeastOne, Each] | None = None
@@ -125,7 +125,7 @@ class MatchShape(Shape):
     names: Annotated[list[LowerPattern], AtLeastOne, Each] | None = None
 
 
-class TimeoutShape(Shape):
+class TimeoutShape(FileShape):
     """How long people have to answer."""
 
     default: LongDuration = key("how long people have where the agent does not say")
@@ -139,7 +139,7 @@ class TimeoutShape(Shape):
         return self
 
 
-class AskShape(Shape):
+class AskShape(FileShape):
     """Whose agreement a rule asks for."""
 
     risk: RiskWord = key("how much is at stake: low, medium, high or critical")
@@ -150,7 +150,7 @@ class AskShape(Shape):
     owners_may_approve: Switch = False
 
 
-class RuleShape(Shape):
+class RuleShape(FileShape):
     """One clause. That it has either ``deny`` or ``ask`` is judged with the references, also where it is faulty otherwise."""
 
     name: RuleName = key("what it is called in reasons and in the audit trail")
@@ -159,7 +159,7 @@ class RuleShape(Shape):
     ask: AskShape | None = None
 
 
-class PolicyShape(Shape):
+class PolicyShape(FileShape):
     """The whole file. Sections have empty defaults so that the rest can be checked where one is faulty."""
 
     version: Version = key("the version of this format: 1", default=1)

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from models.policy.fields import MISTAKE
 from models.policy.mistakes import Path, did_you_mean, quoted
 from models.policy.reading import Document, Tree
-from models.policy.shapes import PolicyShape, RuleShape, Shape
+from models.policy.shapes import FileShape, PolicyShape, RuleShape
 
 _REQUIRED: Final = ("version", "installation", "approvers", "pausing", "environments", "agents", "rules")
 _RUNNING_ALONE: Final = frozenset({"allow", "approve", "auto_approve", "autoapprove", "auto", "permit", "allow_all"})
@@ -121,17 +121,17 @@ def _unknown(path: Path) -> str:
     return f"There is no key {quoted(name)} here; the keys are {', '.join(known)}.{did_you_mean(name, known)}"
 
 
-def shape_at(path: Path) -> type[Shape] | None:
+def shape_at(path: Path) -> type[FileShape] | None:
     """Return the shape of the mapping at *path*, or None where its keys are free."""
     kind: Any = PolicyShape
     for step in path:
-        if isinstance(kind, type) and issubclass(kind, Shape):
+        if isinstance(kind, type) and issubclass(kind, FileShape):
             found = kind.model_fields.get(str(step))
             kind = found.annotation if found else None
         else:
             kind = get_args(kind)[-1] if get_args(kind) else None
         kind = _bare(kind)
-    return kind if isinstance(kind, type) and issubclass(kind, Shape) else None
+    return kind if isinstance(kind, type) and issubclass(kind, FileShape) else None
 
 
 def _bare(kind: Any) -> Any:

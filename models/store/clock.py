@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, cast, func, select, update
 
 from models.engine.columns import INSTANT, NUMBER, instant_at, microseconds_of
-from models.engine.prepared import Answer, Asked, Prepared
+from models.engine.prepared import Asked, Prepared, QueryResult
 from models.store.tables import clock_floor
 
 HostClock = Callable[[], datetime]
@@ -62,7 +62,7 @@ class StoreClock:
         """Return what has to be asked to know the instant."""
         return (_FLOOR if connection.dialect.name == "sqlite" else _SERVER, {})
 
-    def instant(self, connection: Connection, answer: Answer) -> datetime:
+    def instant(self, connection: Connection, answer: QueryResult) -> datetime:
         """Return the later of the clock and its floor, *answer* being what :meth:`question` was answered just now."""
         return max(self._read(connection, answer))
 
@@ -70,7 +70,7 @@ class StoreClock:
         statement, values = self.question(connection)
         return self._read(connection, statement.answer(connection, values))
 
-    def _read(self, connection: Connection, answer: Answer) -> tuple[datetime, datetime]:
+    def _read(self, connection: Connection, answer: QueryResult) -> tuple[datetime, datetime]:
         if connection.dialect.name == "sqlite":
             ((floor,),) = answer.rows
             return _whole(self._host()), floor

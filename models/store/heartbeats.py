@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from models.engine.columns import INSTANT, TEXT
 from models.engine.database import Database
 from models.engine.statements import insert_or_renew
@@ -72,7 +72,7 @@ class Heartbeats:
             "legs": dumps([dict(leg) for leg in legs], separators=(",", ":"), sort_keys=True),
         }
         # Urgent, as pauses and denials are: a storm of intake must not make a service look dead.
-        with self._database.writing(Lane.URGENT) as connection:
+        with self._database.writing(Urgency.URGENT) as connection:
             connection.execute(_BEAT, values)
 
     def stop(self, now: datetime) -> None:

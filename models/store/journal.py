@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from sqlalchemy import Dialect, Insert, bindparam, cast, func, insert, select, text, union_all
 
-from approvals.audit.events import AuditEvent, Kind, body_hash, body_of, private_hash
+from approvals.audit.events import AuditEvent, EventKind, body_hash, body_of, private_hash
 from models.engine.columns import NUMBER, TEXT
-from models.engine.prepared import MOST_ROWS, Answer, Asked, Prepared, PreparedRows, insert_of, numbered, rows_into
+from models.engine.prepared import MOST_ROWS, Asked, Prepared, PreparedRows, QueryResult, insert_of, numbered, rows_into
 from models.store.tables import cards, events, streams, thread_lines, untrusted_texts
 
 NewSalt = Callable[[], str]
@@ -84,20 +84,20 @@ def _whole(told: int, said: int, lines: int) -> Prepared:
 
 _UNTOLD: Final = frozenset(
     {
-        Kind.REQUEST_ASKED_AGAIN,
-        Kind.EXECUTION_CLAIMED,
-        Kind.EXECUTION_SENDING,
-        Kind.EXECUTION_RETRIED,
-        Kind.EXECUTION_STILL_UNKNOWN,
-        Kind.ALERT_FIRING,
-        Kind.ALERT_RESOLVED,
-        Kind.ALERT_GROUP_CHANGED,
+        EventKind.REQUEST_ASKED_AGAIN,
+        EventKind.EXECUTION_CLAIMED,
+        EventKind.EXECUTION_SENDING,
+        EventKind.EXECUTION_RETRIED,
+        EventKind.EXECUTION_STILL_UNKNOWN,
+        EventKind.ALERT_FIRING,
+        EventKind.ALERT_RESOLVED,
+        EventKind.ALERT_GROUP_CHANGED,
     }
 )
 _TOLD: Final = ("request.", "answer.", "execution.", "pause.", "alert.")
 
 
-def is_told(kind: Kind) -> bool:
+def is_told(kind: EventKind) -> bool:
     """Tell whether an event belongs in the readable thread under a card; housekeeping does not."""
     return kind not in _UNTOLD and kind.value.startswith(_TOLD)
 
@@ -144,7 +144,7 @@ class Journal:
         counts = Counter(event.stream for event in self._events)
         return [(_PLACES, {"name": stream, "count": counts[stream]}) for stream in sorted(counts)]
 
-    def taken(self, dialect: Dialect, places: Sequence[Answer]) -> list[Asked]:
+    def taken(self, dialect: Dialect, places: Sequence[QueryResult]) -> list[Asked]:
         """Return what writes everything taken down, which is forgotten; *places* is what :meth:`places` was answered.
 
         Only the commit comes after it.
@@ -174,7 +174,7 @@ def _writes(dialect: Dialect, *, told: Rows, said: Rows, lines: Rows) -> list[As
     return [(_whole(len(told), len(said), len(lines)), values)]
 
 
-def _placed(told: list[AuditEvent], places: Sequence[Answer]) -> list[tuple[AuditEvent, int]]:
+def _placed(told: list[AuditEvent], places: Sequence[QueryResult]) -> list[tuple[AuditEvent, int]]:
     """Return each event with its place, in the order told."""
     counts = Counter(event.stream for event in told)
     before = {}

@@ -1,6 +1,6 @@
 """Mapping: a row as a noun and back, and nothing else.
 
-A :class:`Shape` is derived from the noun's own types: what an engine can hold goes into its column as it is, whatever is
+A :class:`RowShape` is derived from the noun's own types: what an engine can hold goes into its column as it is, whatever is
 nested goes in as the JSON text of its facts. Columns that are only there to be queried (an execution's ``look_at``, say) are
 no part of a noun; the writer adds them. A round trip gives an equal noun: a property test holds that for each shape.
 """
@@ -69,7 +69,7 @@ class _Field:
     read: Converter | None
 
 
-class Shape(Generic[N]):
+class RowShape(Generic[N]):
     """How one kind of noun lies in its table."""
 
     def __init__(self, noun: type[N], table: Table) -> None:
@@ -145,19 +145,19 @@ def _reader(kind: Any) -> Converter:
     return read
 
 
-ALERT: Final = Shape(Alert, tables.alerts)
-ALERT_GROUP: Final = Shape(AlertGroup, tables.alert_groups)
-ATTEMPT: Final = Shape(Attempt, tables.attempts)
-BOUND_KEY: Final = Shape(BoundKey, tables.idempotency_keys)
-CONSENT: Final = Shape(Consent, tables.resume_consents)
-EXECUTION: Final = Shape(Execution, tables.executions)
-PAUSE: Final = Shape(Pause, tables.pauses)
-REFUSED_DELIVERIES: Final = Shape(RefusedDeliveries, tables.refused_deliveries)
-REQUEST: Final = Shape(Request, tables.escalations)
-TOKEN: Final = Shape(Token, tables.agent_tokens)
-VOTE: Final = Shape(Vote, tables.votes)
+ALERT: Final = RowShape(Alert, tables.alerts)
+ALERT_GROUP: Final = RowShape(AlertGroup, tables.alert_groups)
+ATTEMPT: Final = RowShape(Attempt, tables.attempts)
+BOUND_KEY: Final = RowShape(BoundKey, tables.idempotency_keys)
+CONSENT: Final = RowShape(Consent, tables.resume_consents)
+EXECUTION: Final = RowShape(Execution, tables.executions)
+PAUSE: Final = RowShape(Pause, tables.pauses)
+REFUSED_DELIVERIES: Final = RowShape(RefusedDeliveries, tables.refused_deliveries)
+REQUEST: Final = RowShape(Request, tables.escalations)
+TOKEN: Final = RowShape(Token, tables.agent_tokens)
+VOTE: Final = RowShape(Vote, tables.votes)
 
-SHAPES: Final[Mapping[type[Any], Shape[Any]]] = {
+SHAPES: Final[Mapping[type[Any], RowShape[Any]]] = {
     Alert: ALERT,
     AlertGroup: ALERT_GROUP,
     Attempt: ATTEMPT,

@@ -56,7 +56,7 @@ def shown_of(execution: Execution) -> _Shown:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Mark:
+class _CardChange:
     closed: bool = False
     """Whether its subject has its outcome, so that what can be clicked must go."""
 
@@ -94,7 +94,7 @@ class Marks:
     def __init__(self) -> None:
         """Begin with none."""
         self._new: dict[tuple[str, str], dict[str, Any]] = {}
-        self._stale: dict[str, _Mark] = {}
+        self._stale: dict[str, _CardChange] = {}
         self._stood: dict[str, _Shown] = {}
 
     def stood(self, execution: Execution) -> None:
@@ -109,16 +109,16 @@ class Marks:
                     closed = noun.state is not State.PENDING
                     self._touch(Subject.REQUEST, noun.id, closed=closed, new=_New.of(noun))
             case Vote():
-                self._stale.setdefault(noun.escalation, _Mark())
+                self._stale.setdefault(noun.escalation, _CardChange())
             case Execution():
                 if self._stood.get(noun.id) != shown_of(noun):
-                    self._stale.setdefault(noun.escalation, _Mark())
+                    self._stale.setdefault(noun.escalation, _CardChange())
                 self.stood(noun)
             case Pause():
                 closed = not noun.is_open
                 self._touch(Subject.PAUSE, noun.id, closed=closed, new=_New.of(noun))
             case Consent():
-                self._stale.setdefault(noun.pause, _Mark())
+                self._stale.setdefault(noun.pause, _CardChange())
             case AlertGroup():
                 closed = noun.state is AlertState.RESOLVED
                 self._touch(Subject.ALERT, noun.id, closed=closed, new=_New.of(noun))
@@ -140,7 +140,7 @@ class Marks:
 
     def _touch(self, kind: Subject, subject: str, *, closed: bool, new: "_New | None") -> None:
         if new is None:
-            self._stale.setdefault(subject, _Mark()).closed |= closed
+            self._stale.setdefault(subject, _CardChange()).closed |= closed
             return
         for channel in new.channels:
             self._new[subject, channel] = {

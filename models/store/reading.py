@@ -14,14 +14,14 @@ from approvals.errors import Garbled
 from approvals.identity.names import Channel
 from approvals.identity.tokens import Token
 from approvals.ports.reading import Reading
-from approvals.ports.rows import EffectAsked, HeldBack, Page, Question, Said, Standing, StoredPlan
+from approvals.ports.rows import AskerState, EffectAsked, EventText, HeldBack, Page, Question, StoredPlan
 from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind
 from approvals.workflow.request import FORM, Request, Vote
 from models.engine.columns import INSTANT, NUMBER, TEXT
-from models.engine.prepared import Answer, Asked, Prepared, together
+from models.engine.prepared import Asked, Prepared, QueryResult, together
 from models.store.clock import StoreClock
 from models.store.mapping import (
     ALERT,
@@ -35,7 +35,7 @@ from models.store.mapping import (
     TOKEN,
     VOTE,
     N,
-    Shape,
+    RowShape,
     evidence_of,
     garbled,
 )
@@ -493,7 +493,7 @@ class SqlReading(Reading):
         return ids, None if after is None else _between(str(last), str(after))
 
     @override
-    def standing(self, agent: str, key: str | None) -> Standing:
+    def standing(self, agent: str, key: str | None) -> AskerState:
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
         asker = {"agent": agent}
         earlier, pending, paused = self._along(
@@ -501,7 +501,7 @@ class SqlReading(Reading):
         )
         ((count,),) = pending.rows
         found = next(((REQUEST.noun_of(row[:-1]), str(row[-1])) for row in earlier.rows), None)
-        return Standing(
+        return AskerState(
             now=self.now,
             asked=None if found is None else found[0],
             body_hash=None if found is None else found[1],
@@ -631,7 +631,7 @@ class SqlReading(Reading):
         return dict(_TEXTS.rows(self.connection, {"key": subject}))
 
     @override
-    def said(self, subject: str) -> tuple[Said, ...]:
+    def said(self, subject: str) -> tuple[EventText, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
         return tuple(_said(*row) for row in _SAID.rows(self.connection, {"key": subject}))
 
@@ -717,7 +717,7 @@ class SqlReading(Reading):
         ((pending, under_way, unknown),) = _WAITING.rows(self.connection)
         return {"requests pending": pending, "executions under way": under_way, "outcomes unknown": unknown}
 
-    def _along(self, *asked: Asked, after: Sequence[Asked] = ()) -> list[Answer]:
+    def _along(self, *asked: Asked, after: Sequence[Asked] = ()) -> list[QueryResult]:
         """Return what *asked* gives, all in one trip, and bring the instant along if nobody asked for it yet.
 
         Only for what is asked once every lock is held, or where there is none: *after* names locks that go first in the same
@@ -730,13 +730,13 @@ class SqlReading(Reading):
             self._now = self.clock.instant(connection, answers[len(after)])
         return answers[len(answers) - len(asked) :]
 
-    def _one(self, shape: Shape[N], statement: Prepared, **values: Any) -> N | None:
+    def _one(self, shape: RowShape[N], statement: Prepared, **values: Any) -> N | None:
         return next((shape.noun_of(row) for row in statement.rows(self.connection, values)), None)
 
-    def _readable(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
+    def _readable(self, shape: RowShape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return _readable(shape, statement.rows(self.connection, values))
 
-    def _all(self, shape: Shape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
+    def _all(self, shape: RowShape[N], statement: Prepared, **values: Any) -> tuple[N, ...]:
         return tuple(shape.noun_of(row) for row in statement.rows(self.connection, values))
 
 
@@ -746,7 +746,7 @@ def _between(upper: str, lower: str) -> str:
     return upper[: differs + 1].ljust(len(upper), "0")
 
 
-def _readable(shape: Shape[N], rows: Iterable[Any]) -> tuple[N, ...]:
+def _readable(shape: RowShape[N], rows: Iterable[Any]) -> tuple[N, ...]:
     """Return the nouns of all rows that can be read: for whoever must not stop at one that cannot."""
     found: list[N] = []
     for row in rows:
@@ -755,10 +755,10 @@ def _readable(shape: Shape[N], rows: Iterable[Any]) -> tuple[N, ...]:
     return tuple(found)
 
 
-def _said(body: bytes, name: str, text: str) -> Said:
+def _said(body: bytes, name: str, text: str) -> EventText:
     with garbled("events"):
         event = cast("JsonObject", facts_of_body(bytes(body)))
-        return Said(kind=event["kind"], actor=event["actor"], name=name, text=text)
+        return EventText(kind=event["kind"], actor=event["actor"], name=name, text=text)
 
 
 def _stored_plan(row: Sequence[Any]) -> StoredPlan:

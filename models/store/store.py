@@ -11,7 +11,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from approvals.ports.store import Lane, Store
+from approvals.ports.store import Store, Urgency
 from models.engine.database import Database
 from models.store.clock import HostClock, StoreClock
 from models.store.fence import Lease
@@ -50,7 +50,7 @@ class SqlStore(Store):
 
     @contextmanager
     @override
-    def reading(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
+    def reading(self, lane: Urgency = Urgency.NORMAL) -> Iterator[SqlReading]:
         """Return a look at the store: one consistent snapshot.
 
         Raises:
@@ -61,7 +61,7 @@ class SqlStore(Store):
 
     @contextmanager
     @override
-    def glancing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlReading]:
+    def glancing(self, lane: Urgency = Urgency.NORMAL) -> Iterator[SqlReading]:
         """Return a look that is quicker and no snapshot: each answer is of its own instant.
 
         Raises:
@@ -72,7 +72,7 @@ class SqlStore(Store):
 
     @contextmanager
     @override
-    def writing(self, lane: Lane = Lane.NORMAL) -> Iterator[SqlUnitOfWork]:
+    def writing(self, lane: Urgency = Urgency.NORMAL) -> Iterator[SqlUnitOfWork]:
         """Return a transaction: it commits when the block ends well, and changes nothing otherwise.
 
         Raises:
@@ -100,5 +100,5 @@ class SqlStore(Store):
         Raises:
             approvals.errors.Unavailable: The store cannot be reached or is too busy.
         """
-        with self.database.reading(Lane.URGENT) as connection:
+        with self.database.reading(Urgency.URGENT) as connection:
             return self._clock.latest_tick(connection), self._clock.now(connection)

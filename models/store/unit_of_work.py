@@ -19,7 +19,7 @@ from approvals.audit.events import AuditEvent, Transition
 from approvals.errors import Clash
 from approvals.identity.tokens import Token
 from approvals.policy.policy import Policy
-from approvals.ports.rows import Grounds, StoredPlan
+from approvals.ports.rows import DecidingRows, StoredPlan
 from approvals.ports.store import UnitOfWork
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, Scope, ScopeKind
@@ -27,7 +27,7 @@ from approvals.workflow.request import Request
 from models.engine.advisory import advisory_key
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.faults import is_taken
-from models.engine.prepared import Answer, Asked, Prepared, together
+from models.engine.prepared import Asked, Prepared, QueryResult, together
 from models.engine.statements import insert_unless_taken
 from models.store.clock import StoreClock
 from models.store.fence import Lease, LeaseLost, questions
@@ -206,12 +206,12 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
         return self.clock.advance(self.connection)
 
     @override
-    def grounds(self, request_id: str) -> Grounds:
+    def grounds(self, request_id: str) -> DecidingRows:
         """Return what a judgement on one request rests on, read once every lock is held: in one trip, the instant first."""
         key = {"key": request_id}
         epoch, live, paused = self._along((EPOCH, {}), (VOTES, key), (PAUSES_ABOUT, key))
         ((number,),) = epoch.rows
-        return Grounds(
+        return DecidingRows(
             now=self.now,
             epoch=number,
             votes=tuple(VOTE.noun_of(row) for row in live.rows),
@@ -349,7 +349,7 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
             told.append((_COMMIT, {}))
         together(self._connection, told)
 
-    def _send(self, *more: Asked) -> list[Answer]:
+    def _send(self, *more: Asked) -> list[QueryResult]:
         """Write what was saved, together with *more*, and return what that gave."""
         saved, self._saved = self._saved, []
         try:

@@ -37,7 +37,7 @@ from models.store.mapping import (
     TOKEN,
     VOTE,
     N,
-    Shape,
+    RowShape,
 )
 from models.store.tables import (
     agent_tokens,
@@ -147,7 +147,7 @@ _EXECUTION_MOVES: Final = _over_revision(
         ),
     ),
 )
-_REVISED: Final[Mapping[type, tuple[Shape[Any], Prepared]]] = {
+_REVISED: Final[Mapping[type, tuple[RowShape[Any], Prepared]]] = {
     Pause: (PAUSE, _over_revision(pauses, pauses.c.ended_epoch.is_(None))),
     Token: (TOKEN, _over_revision(agent_tokens, agent_tokens.c.revoked_at.is_(None))),
     Alert: (ALERT, _over_revision(alerts)),
@@ -164,7 +164,7 @@ _ATTEMPT_MOVES: Final = _moves(
 _CONSENT: Final = Prepared(insert_or_renew(resume_consents), keys=resume_consents.c.keys())
 
 
-def _new(shape: Shape[Any], *more: str) -> Prepared:
+def _new(shape: RowShape[Any], *more: str) -> Prepared:
     return Prepared(insert(shape.table), keys=[*(column.name for column in shape.columns), *more])
 
 
@@ -339,5 +339,5 @@ def _insert(table: Table, row: Mapping[str, Any]) -> Write:
     return Write(statement=_INSERTS[table], values=row)
 
 
-def _moving(shape: Shape[N], noun: N) -> dict[str, Any]:
+def _moving(shape: RowShape[N], noun: N) -> dict[str, Any]:
     return shape.row_of(noun, only=MOVES[shape.table])

@@ -36,7 +36,7 @@ from approvals.workflow.execution import (
     void,
 )
 from approvals.workflow.pause import Consent, Pause, open_pause_over, survives
-from approvals.workflow.request import Bench, Request, State, Vote, check_quorum, opened, supersede
+from approvals.workflow.request import DecisionContext, Request, State, Vote, check_quorum, opened, supersede
 from tests.builders import CLUSTER_UID, ESCALATION, GROUP, MINUTE, NOON, OBJECT_UID, a_request, a_standing
 
 KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {
@@ -152,11 +152,11 @@ class Courtroom:
         )
         return stricter_of(asked.ruling, today)
 
-    def bench(self) -> Bench:
+    def bench(self) -> DecisionContext:
         """Return everything a judgement rests on, read now."""
         standings = {one: a_standing(one, seen_at=self.now, active=one in self.active) for one in self.people}
         groups = {GROUP: Membership(accounts=frozenset(self.members), seen_at=self.now)}
-        return Bench(
+        return DecisionContext(
             now=self.now,
             epoch=self.epoch,
             pauses=self.pauses,
@@ -214,7 +214,7 @@ class Courtroom:
                 )
             )
 
-    def _why_not(self, execution: Execution, bench: Bench) -> Reason | None:
+    def _why_not(self, execution: Execution, bench: DecisionContext) -> Reason | None:
         if self.request.state is not State.APPROVED:
             return Reason.CANCELLED
         if self.now >= execution.valid_until:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition
+from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition
 from approvals.facts import facts_of
 from approvals.workflow.execution import LEASE, Attempt, Execution, Fate, Phase
 from tests.builders import (
@@ -43,7 +43,7 @@ def sent(**changed: Any) -> Attempt:
     return replace(record, **changed)
 
 
-def moved(kind: Kind, execution: Execution, attempt: Attempt | None = None, **event: Any) -> Transition[Execution]:
+def moved(kind: EventKind, execution: Execution, attempt: Attempt | None = None, **event: Any) -> Transition[Execution]:
     """Return the transition to *execution* that one event at :data:`NOW` tells whole."""
     nouns = {"execution": execution} if attempt is None else {"execution": execution, "attempt": attempt}
     said = AuditEvent(

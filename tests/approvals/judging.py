@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.errors import Refused
 from approvals.facts import facts_of
-from approvals.workflow.request import Ballot, Bench, Request, judge
+from approvals.workflow.request import DecisionContext, Request, VoteSubmission, judge
 from tests.builders import ESCALATION, MINUTE, NOON, a_ballot, a_bench, a_policy, a_request, a_rule, an_asking
 
 STREAM = f"request:{ESCALATION}"
@@ -19,7 +19,9 @@ def by(people: int, **changed: Any) -> Request:
     return a_request(policy, **changed)
 
 
-def refusal(ballot: Ballot | None = None, bench: Bench | None = None, request: Request | None = None) -> Refused | None:
+def refusal(
+    ballot: VoteSubmission | None = None, bench: DecisionContext | None = None, request: Request | None = None
+) -> Refused | None:
     """Return what the answer is refused with, or None where it counts."""
     asked = request or a_request()
     try:
@@ -35,7 +37,7 @@ def what(refused: Refused | None) -> tuple[type, str, str] | None:
 
 
 def said(
-    kind: Kind, actor: str, *, at: datetime = NOON, private: dict[str, str] | None = None, **nouns: Any
+    kind: EventKind, actor: str, *, at: datetime = NOON, private: dict[str, str] | None = None, **nouns: Any
 ) -> AuditEvent:
     """Return an event of the request's stream that holds these nouns."""
     data = {name: facts_of(noun) for name, noun in nouns.items()}

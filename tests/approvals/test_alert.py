@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.facts import facts_of
 from approvals.workflow.alert import (
     AHEAD,
@@ -146,7 +146,7 @@ def test_cuts_are_added_up_and_the_most_is_kept():
     assert (sum_of(cuts), most_of(cuts)) == ({"alerts": 4, "labels": 3}, {"alerts": 4, "labels": 2})
 
 
-@pytest.mark.parametrize(("state", "kind"), [(FIRING, Kind.ALERT_FIRING), (RESOLVED, Kind.ALERT_RESOLVED)])
+@pytest.mark.parametrize(("state", "kind"), [(FIRING, EventKind.ALERT_FIRING), (RESOLVED, EventKind.ALERT_RESOLVED)])
 def test_an_alert_is_told_as_what_it_is(state, kind):
     """The monitor's words stand beside the chain, under names of their own."""
     alert = an_alert(state)
@@ -161,7 +161,9 @@ def test_an_alert_is_told_as_what_it_is(state, kind):
     )
 
 
-@pytest.mark.parametrize(("state", "kind"), [(FIRING, Kind.ALERT_GROUP_CHANGED), (RESOLVED, Kind.ALERT_GROUP_RESOLVED)])
+@pytest.mark.parametrize(
+    ("state", "kind"), [(FIRING, EventKind.ALERT_GROUP_CHANGED), (RESOLVED, EventKind.ALERT_GROUP_RESOLVED)]
+)
 def test_a_group_is_told_with_what_the_delivery_brought(state, kind):
     """The counts of what was cut are on record."""
     group = an_alert_group(state)

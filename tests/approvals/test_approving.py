@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import ITSELF, Kind, unchanged
+from approvals.audit.events import ITSELF, EventKind, unchanged
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Settled, Stale, Unavailable
 from approvals.identity.names import Account
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.ruling import Ruling
 from approvals.workflow.pause import Scope, ScopeKind
-from approvals.workflow.request import Answer, Bench, Judged, Request, State, Via, Vote, judge
+from approvals.workflow.request import Answer, DecisionContext, Judged, Request, State, Via, Vote, judge
 from tests.approvals.judging import DUE, by, refusal, said, what
 from tests.builders import (
     ADA,
@@ -71,8 +71,8 @@ def test_the_one_approval_that_is_needed_approves():
             Request,
             nouns=(the_vote(), after),
             events=(
-                said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "looks right"}),
-                said(Kind.REQUEST_APPROVED, ADA, request=after),
+                said(EventKind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "looks right"}),
+                said(EventKind.REQUEST_APPROVED, ADA, request=after),
             ),
         ),
         request=after,
@@ -89,7 +89,9 @@ def test_the_first_of_two_waits_for_the_second():
     after = by(2, revision=2)
     assert judged == Judged(
         transition=about(
-            Request, nouns=(after, the_vote()), events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), request=after),)
+            Request,
+            nouns=(after, the_vote()),
+            events=(said(EventKind.REQUEST_VOTED, ADA, vote=the_vote(), request=after),),
         ),
         request=after,
         sentence="Your approval counts. 1 more needed before anything runs.",
@@ -108,7 +110,10 @@ def test_the_second_of_two_approves_and_both_are_named():
     assert judged.transition == about(
         Request,
         nouns=(the_vote(), after),
-        events=(said(Kind.REQUEST_VOTED, ADA, vote=the_vote()), said(Kind.REQUEST_APPROVED, ADA, request=after)),
+        events=(
+            said(EventKind.REQUEST_VOTED, ADA, vote=the_vote()),
+            said(EventKind.REQUEST_APPROVED, ADA, request=after),
+        ),
     )
     assert (judged.request, judged.missing) == (after, 0)
 
@@ -193,8 +198,8 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
             Request,
             nouns=(fallen, after),
             events=(
-                said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
-                said(Kind.REQUEST_APPROVED, BORIS, request=after),
+                said(EventKind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
+                said(EventKind.REQUEST_APPROVED, BORIS, request=after),
             ),
         ),
         request=after,
@@ -202,7 +207,7 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
     )
 
 
-def voided(why: str, vote: Vote, bench: Bench, request: Request) -> None:
+def voided(why: str, vote: Vote, bench: DecisionContext, request: Request) -> None:
     """Assert that *vote* falls for that reason when Ada approves, and that both are written down."""
     judged = judge(request, a_ballot(), bench)
 
@@ -213,8 +218,8 @@ def voided(why: str, vote: Vote, bench: Bench, request: Request) -> None:
             Request,
             nouns=(after, fallen, new),
             events=(
-                said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
-                said(Kind.REQUEST_VOTED, ADA, vote=new, request=after),
+                said(EventKind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
+                said(EventKind.REQUEST_VOTED, ADA, vote=new, request=after),
             ),
         ),
         request=after,
@@ -278,9 +283,9 @@ def test_a_persons_fallen_vote_gives_way_to_a_new_one():
         Request,
         nouns=(fallen, new, after),
         events=(
-            said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
-            said(Kind.REQUEST_VOTED, ADA, vote=new),
-            said(Kind.REQUEST_APPROVED, ADA, request=after),
+            said(EventKind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
+            said(EventKind.REQUEST_VOTED, ADA, vote=new),
+            said(EventKind.REQUEST_APPROVED, ADA, request=after),
         ),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.facts import facts_of
 from approvals.identity.names import EscalationId
 from approvals.workflow.request import (
@@ -34,7 +34,7 @@ def test_another_key_is_bound_and_nothing_else_changes():
         nouns=(bound,),
         events=(
             AuditEvent(
-                kind=Kind.REQUEST_ASKED_AGAIN,
+                kind=EventKind.REQUEST_ASKED_AGAIN,
                 stream=f"request:{NOW.id}",
                 actor="agent:scaler",
                 at=NOON,

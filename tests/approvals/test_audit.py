@@ -14,8 +14,8 @@ from approvals.audit.events import (
     ITSELF,
     AuditEvent,
     Beside,
+    EventKind,
     Fault,
-    Kind,
     Sealed,
     Transition,
     Verdict,
@@ -41,7 +41,7 @@ STREAMS = ("request:esc_1", "pause", "request:esc_2")
 def an_event(**changed: object) -> AuditEvent:
     """Return a plain event of Ada's."""
     event = AuditEvent(
-        kind=Kind.REQUEST_VOTED, stream=STREAMS[0], actor=ADA, at=NOON, data={"vote": {"id": "vote_1"}}, private={}
+        kind=EventKind.REQUEST_VOTED, stream=STREAMS[0], actor=ADA, at=NOON, data={"vote": {"id": "vote_1"}}, private={}
     )
     return replace(event, **changed)  # type: ignore[arg-type]
 
@@ -372,7 +372,7 @@ def test_what_changes_nothing_joins_without_a_trace():
 
 def test_an_event_may_say_nothing_beside_its_kind():
     """Without facts or private texts an event has empty mappings, its own, not one shared with others."""
-    bare = AuditEvent(kind=Kind.PAUSE_ENDED, stream="pause", actor=ITSELF, at=NOON)
+    bare = AuditEvent(kind=EventKind.PAUSE_ENDED, stream="pause", actor=ITSELF, at=NOON)
 
     assert (bare.data, bare.private) == ({}, {})
     assert decode(body_of(bare, sequence=1, private={})) == {
@@ -395,7 +395,7 @@ def test_streams_are_named_by_kind_and_id():
 
 def test_the_kinds_of_events_are_never_renamed():
     """The past must stay readable: a value may be added to this list, never changed or taken out."""
-    assert {kind.value for kind in Kind} >= {
+    assert {kind.value for kind in EventKind} >= {
         *("request.opened", "request.refused", "request.voted", "request.vote_voided", "request.approved"),
         *("request.denied", "request.expired", "request.cancelled", "request.superseded", "answer.refused"),
         *("execution.queued", "execution.claimed", "execution.armed", "execution.sending", "execution.applied"),
@@ -450,7 +450,7 @@ def upgraded(before: Sequence[Sealed], **follows: object) -> list[Sealed]:
     head, number = before[-1].chain, len(before)
     data = {"follows": {"number": number, "chain": head, **follows}}
     begun, after = sealed(
-        [an_event(kind=Kind.CHAIN_BEGUN, stream="chain", actor=ITSELF, data=data), an_event(stream="pause")]
+        [an_event(kind=EventKind.CHAIN_BEGUN, stream="chain", actor=ITSELF, data=data), an_event(stream="pause")]
     )
     first = resealed(begun, previous=head, number=number + 1)
     return [*before, first, resealed(after, previous=first.chain, number=number + 2)]

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind
+from approvals.audit.events import ITSELF, AuditEvent, EventKind
 from approvals.errors import Late, NotEligible, Settled, Stale, Unavailable
 from approvals.facts import facts_of
 from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import Answer, Ballot, Judged, Request, State, Via, Vote, judge
+from approvals.workflow.request import Answer, Judged, Request, State, Via, Vote, VoteSubmission, judge
 from tests.approvals.judging import DUE, STREAM, by, refusal, said, what
 from tests.builders import (
     ADA,
@@ -36,7 +36,7 @@ from tests.builders import (
 )
 
 
-def no(account: Account = ADA, **changed: Any) -> Ballot:
+def no(account: Account = ADA, **changed: Any) -> VoteSubmission:
     """Return a denial by the button."""
     return a_ballot(Account(account), Answer.DENY, **changed)
 
@@ -69,8 +69,8 @@ def test_one_denial_denies():
             Request,
             nouns=(the_vote(), after),
             events=(
-                said(Kind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "not tonight"}),
-                said(Kind.REQUEST_DENIED, ADA, request=after),
+                said(EventKind.REQUEST_VOTED, ADA, vote=the_vote(), private={"reason": "not tonight"}),
+                said(EventKind.REQUEST_DENIED, ADA, request=after),
             ),
         ),
         request=after,
@@ -113,9 +113,9 @@ def test_who_has_approved_may_still_say_no(account):
         Request,
         nouns=(fallen, vote, after),
         events=(
-            said(Kind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
-            said(Kind.REQUEST_VOTED, ADA, vote=vote),
-            said(Kind.REQUEST_DENIED, ADA, request=after),
+            said(EventKind.REQUEST_VOTE_VOIDED, ITSELF, vote=fallen),
+            said(EventKind.REQUEST_VOTED, ADA, vote=vote),
+            said(EventKind.REQUEST_DENIED, ADA, request=after),
         ),
     )
 
@@ -145,10 +145,14 @@ def test_an_approved_change_can_be_denied_until_it_is_armed(phase):
         Request,
         nouns=(the_vote(), after, stopped),
         events=(
-            said(Kind.REQUEST_VOTED, ADA, vote=the_vote()),
-            said(Kind.REQUEST_DENIED, ADA, request=after),
+            said(EventKind.REQUEST_VOTED, ADA, vote=the_vote()),
+            said(EventKind.REQUEST_DENIED, ADA, request=after),
             AuditEvent(
-                kind=Kind.EXECUTION_VOIDED, stream=STREAM, actor=ADA, at=NOON, data={"execution": facts_of(stopped)}
+                kind=EventKind.EXECUTION_VOIDED,
+                stream=STREAM,
+                actor=ADA,
+                at=NOON,
+                data={"execution": facts_of(stopped)},
             ),
         ),
     )

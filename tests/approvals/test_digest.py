@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit.events import AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import AuditEvent, EventKind, Transition, request_stream
 from approvals.change.plan import Change
 from approvals.facts import facts_of
 from approvals.presentation.digest import (
@@ -49,7 +49,7 @@ def told(transition: Transition[Any]) -> list[Record]:
     return [read(event) for event in transition.events]
 
 
-def a_record(kind: Kind, at: datetime, stream: str = "request:esc_1", **nouns: Any) -> Record:
+def a_record(kind: EventKind, at: datetime, stream: str = "request:esc_1", **nouns: Any) -> Record:
     """Return a record of *kind* that holds these nouns."""
     data = {name: facts_of(noun) for name, noun in nouns.items()}
     return Record(stream=stream, sequence=1, kind=kind, actor=ADA, at=at, data=data)
@@ -73,7 +73,7 @@ def history(
         end = at + minutes * MINUTE
         decided = None if state is State.SUPERSEDED else end
         after = replace(request, state=state, decided_at=decided or at + MINUTE)
-        records.append(a_record(Kind.REQUEST_APPROVED, end, stream, request=after))
+        records.append(a_record(EventKind.REQUEST_APPROVED, end, stream, request=after))
     return records
 
 
@@ -93,13 +93,13 @@ def test_a_week_is_summed_up_whole():
     execution = an_execution(Phase.APPLIED, escalation="esc_1")
     records = [
         *history("esc_1", State.APPROVED, minutes=1),
-        a_record(Kind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
-        a_record(Kind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=execution),
+        a_record(EventKind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
+        a_record(EventKind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=execution),
         *history("esc_2", State.DENIED, minutes=3, agent="pruner"),
         *history("esc_3", State.EXPIRED, minutes=15),
         *unseen_by_anybody("esc_5"),
         *history("esc_4", State.REFUSED),
-        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
+        a_record(EventKind.ANSWER_REFUSED, START, "request:esc_2"),
         *told(engage(a_pause(engaged_at=START), reason="")),
     ]
 
@@ -190,7 +190,7 @@ def test_a_week_begins_with_its_first_instant_and_ends_before_the_next(at, count
     """Requests, refused answers and pauses are each counted in exactly one week."""
     records = [
         *history("esc_1", State.PENDING, at=at),
-        a_record(Kind.ANSWER_REFUSED, at),
+        a_record(EventKind.ANSWER_REFUSED, at),
         *told(engage(a_pause(engaged_at=at), reason="")),
     ]
 
@@ -215,9 +215,9 @@ def test_answers_on_another_environments_requests_are_not_counted_here():
     records = [
         *history("esc_1", State.DENIED),
         *history("esc_2", State.DENIED, environment="prod-us-1"),
-        a_record(Kind.ANSWER_REFUSED, START, "request:esc_1"),
-        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
-        a_record(Kind.ANSWER_REFUSED, START, "request:esc_2"),
+        a_record(EventKind.ANSWER_REFUSED, START, "request:esc_1"),
+        a_record(EventKind.ANSWER_REFUSED, START, "request:esc_2"),
+        a_record(EventKind.ANSWER_REFUSED, START, "request:esc_2"),
     ]
 
     assert (summary(records).answers_refused, summary(records, "prod-us-1").answers_refused) == (1, 2)
@@ -227,10 +227,12 @@ def test_an_execution_is_counted_as_it_stood():
     """The last word on an execution counts, and only for requests that this week asked."""
     records = [
         *history("esc_1", State.APPROVED),
-        a_record(Kind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
-        a_record(Kind.EXECUTION_VOIDED, START + 2 * MINUTE, execution=an_execution(Phase.VOIDED, escalation="esc_1")),
-        a_record(Kind.EXECUTION_APPLIED, START, execution=an_execution(Phase.APPLIED, escalation="esc_0")),
-        a_record(Kind.EXECUTION_CLAIMED, END, execution=an_execution(Phase.CLAIMED, escalation="esc_1")),
+        a_record(EventKind.EXECUTION_QUEUED, START + MINUTE, execution=an_execution(escalation="esc_1")),
+        a_record(
+            EventKind.EXECUTION_VOIDED, START + 2 * MINUTE, execution=an_execution(Phase.VOIDED, escalation="esc_1")
+        ),
+        a_record(EventKind.EXECUTION_APPLIED, START, execution=an_execution(Phase.APPLIED, escalation="esc_0")),
+        a_record(EventKind.EXECUTION_CLAIMED, END, execution=an_execution(Phase.CLAIMED, escalation="esc_1")),
     ]
 
     assert summary(records).executions == {"voided": 1}
@@ -375,7 +377,7 @@ def test_targets_that_are_otherwise_than_approved_are_counted_apart(execution, c
     data = an_execution(**{"escalation": "esc_1", **execution})
     records = [
         *history("esc_1", State.APPROVED, minutes=1),
-        a_record(Kind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=data),
+        a_record(EventKind.EXECUTION_APPLIED, START + 2 * MINUTE, execution=data),
     ]
 
     digest = summary(records)

@@ -10,7 +10,7 @@ from approvals.errors import NotEligible, Refused, Unavailable
 from approvals.identity.names import Account, Group
 from approvals.identity.people import FRESH, REMEMBERED, Authority, Membership, People
 from approvals.policy.eligibility import check_eligible, groups_of, in_any
-from approvals.policy.ruling import Panel, Ruling
+from approvals.policy.ruling import Requirement, Ruling
 from tests.builders import (
     ADA,
     BORIS,
@@ -34,7 +34,7 @@ ADA_ELSEWHERE = "T0PARTNER:U0ADA"
 
 def ruling(*panels: tuple[Any, ...], **changed: Any) -> Ruling:
     """Return a ruling with one panel for each tuple of sets, of the platform people if there is none."""
-    made = tuple(Panel(rule=f"r{place}", sets=sets) for place, sets in enumerate(panels)) or a_ruling().panels
+    made = tuple(Requirement(rule=f"r{place}", sets=sets) for place, sets in enumerate(panels)) or a_ruling().panels
     return replace(a_ruling(), panels=made, **changed)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.errors import Late, Refused, Settled
 from approvals.facts import facts_of
 from approvals.identity.names import EscalationId
@@ -26,7 +26,7 @@ def test_a_question_opens_with_everything_that_explains_it():
         nouns=(a_request(),),
         events=(
             AuditEvent(
-                kind=Kind.REQUEST_OPENED,
+                kind=EventKind.REQUEST_OPENED,
                 stream=STREAM,
                 actor=AGENT,
                 at=NOON,
@@ -44,7 +44,7 @@ def test_a_refused_question_is_written_down_as_that():
     transition = opened(request, plea={}, facts={})
 
     assert transition == about(
-        Request, nouns=(request,), events=(said(Kind.REQUEST_REFUSED, AGENT, at=NOON - MINUTE, request=request),)
+        Request, nouns=(request,), events=(said(EventKind.REQUEST_REFUSED, AGENT, at=NOON - MINUTE, request=request),)
     )
 
 
@@ -59,7 +59,7 @@ def test_silence_denies_from_the_deadline_on(now):
     after = replace(a_request(), state=State.EXPIRED, revision=2, decided_at=now, outcome_code="expired")
 
     assert expire(a_request(), now=now, seen=True) == about(
-        Request, nouns=(after,), events=(said(Kind.REQUEST_EXPIRED, "countersign", at=now, request=after),)
+        Request, nouns=(after,), events=(said(EventKind.REQUEST_EXPIRED, "countersign", at=now, request=after),)
     )
     assert after.decided_by == ()
 
@@ -92,7 +92,7 @@ def test_an_agent_takes_its_question_back():
     after = replace(a_request(), state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="cancelled")
 
     assert cancel(a_request(), a_bench(votes=(a_vote(),), pauses=(a_pause(),)), actor=AGENT) == about(
-        Request, nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, AGENT, request=after),)
+        Request, nouns=(after,), events=(said(EventKind.REQUEST_CANCELLED, AGENT, request=after),)
     )
 
 
@@ -113,8 +113,8 @@ def test_an_agent_takes_back_what_was_approved_and_not_armed(phase):
         Request,
         nouns=(after, stopped),
         events=(
-            said(Kind.REQUEST_CANCELLED, AGENT, request=after),
-            said(Kind.EXECUTION_VOIDED, AGENT, execution=stopped),
+            said(EventKind.REQUEST_CANCELLED, AGENT, request=after),
+            said(EventKind.EXECUTION_VOIDED, AGENT, execution=stopped),
         ),
     )
 
@@ -150,7 +150,9 @@ def test_a_drifted_request_gives_way(successor):
 
     after = replace(request, state=State.SUPERSEDED, revision=6, superseded_by=successor, outcome_code="drift")
     assert supersede(request, successor=successor, now=NOON + MINUTE) == about(
-        Request, nouns=(after,), events=(said(Kind.REQUEST_SUPERSEDED, "countersign", at=NOON + MINUTE, request=after),)
+        Request,
+        nouns=(after,),
+        events=(said(EventKind.REQUEST_SUPERSEDED, "countersign", at=NOON + MINUTE, request=after),),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import Kind, Transition
+from approvals.audit.events import EventKind, Transition
 from approvals.errors import Clash
 from approvals.identity.names import ExecutionId
 from approvals.identity.place import Place
@@ -169,7 +169,7 @@ def test_an_approved_change_is_queued_whole():
         reason=None,
         message="",
     )
-    assert transition == moved(Kind.EXECUTION_QUEUED, execution)
+    assert transition == moved(EventKind.EXECUTION_QUEUED, execution)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_claim_takes_a_lease_and_a_new_generation(phase, after):
     one = held(phase)
 
     assert claim(one, now=NOW) == moved(
-        Kind.EXECUTION_CLAIMED, leased(one, state=after, generation=4, message="before")
+        EventKind.EXECUTION_CLAIMED, leased(one, state=after, generation=4, message="before")
     )
 
 
@@ -228,7 +228,7 @@ def test_the_start_record_holds_what_the_send_is_conditional_on():
         http_status=None,
         audit_id=None,
     )
-    assert transition == moved(Kind.EXECUTION_ARMED, leased(one, state=Phase.ARMED, attempts=3), attempt)
+    assert transition == moved(EventKind.EXECUTION_ARMED, leased(one, state=Phase.ARMED, attempts=3), attempt)
 
 
 def test_sending_is_committed_with_the_tokens_id_and_end():
@@ -238,7 +238,7 @@ def test_sending_is_committed_with_the_tokens_id_and_end():
     transition = sending(one, record, token_id="JTI=9", token_expires_at=TOKEN_END, now=NOW)
 
     attempt = replace(record, sending_at=NOW, sends=1, token_id="JTI=9", token_expires_at=TOKEN_END)
-    assert transition == moved(Kind.EXECUTION_SENDING, leased(one, state=Phase.SENDING), attempt)
+    assert transition == moved(EventKind.EXECUTION_SENDING, leased(one, state=Phase.SENDING), attempt)
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
@@ -250,7 +250,7 @@ def test_a_resend_counts_and_keeps_the_first_instant(phase):
 
     attempt = replace(record, sending_at=NOON, sends=2, token_id=None, token_expires_at=TOKEN_END + MINUTE)
     after = leased(one, state=Phase.SENDING, message="before")
-    assert transition == moved(Kind.EXECUTION_SENDING, after, attempt)
+    assert transition == moved(EventKind.EXECUTION_SENDING, after, attempt)
 
 
 @pytest.mark.parametrize(("waited", "sends"), [(START_TO_SEND, True), (START_TO_SEND + TICK, False)])

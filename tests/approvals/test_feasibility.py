@@ -12,7 +12,7 @@ from approvals.identity.names import Account
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.feasibility import MOST_ASKED_ABOUT, SEEN_WITHIN, Answerers, answerers
-from approvals.policy.ruling import Panel, Ruling
+from approvals.policy.ruling import Requirement, Ruling
 from tests.builders import (
     ADA,
     BORIS,
@@ -37,7 +37,7 @@ EVERYBODY = an_authority(*PEOPLE)
 
 def ruling(*panels: tuple[Any, ...], **changed: Any) -> Ruling:
     """Return a ruling with one panel for each tuple of sets."""
-    made = tuple(Panel(rule=f"r{place}", sets=sets) for place, sets in enumerate(panels))
+    made = tuple(Requirement(rule=f"r{place}", sets=sets) for place, sets in enumerate(panels))
     return replace(a_ruling(), panels=made, **changed)
 
 

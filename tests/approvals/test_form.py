@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.errors import Clash, Late, Settled
 from approvals.workflow.execution import Fate, Phase, Reason
 from approvals.workflow.request import FORM, Answer, Request, State, end_for_upgrade, judge
@@ -22,7 +22,7 @@ def test_an_open_question_ends_as_nobodys_denial():
     after = replace(BEFORE, state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="upgraded")
 
     assert end_for_upgrade(BEFORE, None, None, now=NOON) == about(
-        Request, nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, "countersign", request=after),)
+        Request, nouns=(after,), events=(said(EventKind.REQUEST_CANCELLED, "countersign", request=after),)
     )
 
 
@@ -41,8 +41,8 @@ def test_what_was_approved_and_not_sent_ends_with_it(phase):
         Request,
         nouns=(after, stopped, *closed.values()),
         events=(
-            said(Kind.REQUEST_CANCELLED, "countersign", request=after),
-            said(Kind.EXECUTION_VOIDED, "countersign", execution=stopped, **closed),
+            said(EventKind.REQUEST_CANCELLED, "countersign", request=after),
+            said(EventKind.EXECUTION_VOIDED, "countersign", execution=stopped, **closed),
         ),
     )
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.masking import MASK, masked
 from tests.builders import ADA, NOON
 
@@ -116,7 +116,11 @@ def test_what_draws_nothing_gets_no_credential_past_the_mask(between):
 def test_no_event_takes_a_credential_along(secret):
     """I12: whatever text goes beside the trail, and so into the database, has passed the mask, whoever made the event."""
     event = AuditEvent(
-        kind=Kind.REQUEST_OPENED, stream="request:esc_1", actor=ADA, at=NOON, private={"rationale": f"with {secret}"}
+        kind=EventKind.REQUEST_OPENED,
+        stream="request:esc_1",
+        actor=ADA,
+        at=NOON,
+        private={"rationale": f"with {secret}"},
     )
 
     assert event.private == {"rationale": f"with {MASK}"}

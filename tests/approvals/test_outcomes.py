@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import Kind, Transition
+from approvals.audit.events import EventKind, Transition
 from approvals.change.plan import Change
 from approvals.errors import Clash
 from approvals.verbs.verb import Effect, Progress
@@ -103,7 +103,7 @@ def test_what_landed_is_applied_and_followed_from_there(phase, comparison, read_
         drift=() if comparison is None else comparison.differences,
     )
     closed = sent(fate=Fate.APPLIED, http_status=200, audit_id="audit-1")
-    expected = moved(Kind.EXECUTION_APPLIED, after, closed)
+    expected = moved(EventKind.EXECUTION_APPLIED, after, closed)
     assert transition == (expected if effect is Effect.IN_PROGRESS else telling(expected, ADA))
     assert after.is_over is (effect is not Effect.IN_PROGRESS)
 
@@ -144,7 +144,7 @@ def test_what_the_first_look_finds_ends_the_effect(with_it, effect, reason):
 
     message = WITH_IT if with_it else f"1 field differs {SINCE}"
     after = freed(one, effect=effect, reason=reason, message=message, compared=True, drift=OTHERWISE)
-    assert transition == telling(moved(Kind.EXECUTION_EFFECT, after), ADA)
+    assert transition == telling(moved(EventKind.EXECUTION_EFFECT, after), ADA)
     with pytest.raises(Clash, match=r"The effect has ended\."):
         found_different(after, Comparison(differences=OTHERWISE), now=NOW, approvers=())
 
@@ -156,7 +156,7 @@ def test_a_drift_before_the_start_is_kept_with_the_void():
     transition = void(one, Reason.DRIFT, now=NOW, drift=OTHERWISE, approvers=(ADA,))
 
     after = freed(one, state=Phase.VOIDED, reason=Reason.DRIFT, message=VOID_SENTENCES[Reason.DRIFT], drift=OTHERWISE)
-    assert transition == telling(moved(Kind.EXECUTION_VOIDED, after), ADA)
+    assert transition == telling(moved(EventKind.EXECUTION_VOIDED, after), ADA)
 
 
 def test_what_the_server_refused_is_over():
@@ -167,7 +167,7 @@ def test_what_the_server_refused_is_over():
 
     after = freed(one, state=Phase.REJECTED, reason=Reason.REFUSED_BY_CLUSTER, message="The server refused.")
     assert transition == moved(
-        Kind.EXECUTION_REJECTED, after, sent(fate=Fate.REJECTED, http_status=422, audit_id="audit-2")
+        EventKind.EXECUTION_REJECTED, after, sent(fate=Fate.REJECTED, http_status=422, audit_id="audit-2")
     )
 
 
@@ -179,7 +179,7 @@ def test_a_lost_reply_is_unknown_and_looked_at_again(phase):
     transition = unknown(one, sent(), now=NOW, message="The reply was lost.", look_again=WAIT)
 
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, waits=5, message="The reply was lost.")
-    assert transition == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
+    assert transition == moved(EventKind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_is_still_unknown_for_the_same_reason_is_no_news(phase, fate, messa
 
     transition = unknown(one, record, now=NOW, message=message, look_again=WAIT)
 
-    kind = Kind.EXECUTION_UNKNOWN if news else Kind.EXECUTION_STILL_UNKNOWN
+    kind = EventKind.EXECUTION_UNKNOWN if news else EventKind.EXECUTION_STILL_UNKNOWN
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, waits=5, message=message)
     assert transition == moved(kind, after, sent(fate=Fate.UNKNOWN))
 
@@ -211,7 +211,7 @@ def test_what_provably_did_not_land_is_planned_anew(phase):
     transition = not_landed(one, sent(), now=NOW, message="Somebody was faster.")
 
     after = leased(one, state=Phase.CLAIMED, rounds=1, message="Somebody was faster.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_LANDED))
+    assert transition == moved(EventKind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_LANDED))
 
 
 def test_three_rounds_and_no_more():
@@ -227,7 +227,7 @@ def test_three_rounds_and_no_more():
         message="Others kept changing the target; it was not applied.",
     )
     assert not_landed(one, sent(), now=NOW, message="") == moved(
-        Kind.EXECUTION_VOIDED, after, sent(fate=Fate.NOT_LANDED)
+        EventKind.EXECUTION_VOIDED, after, sent(fate=Fate.NOT_LANDED)
     )
     assert ROUNDS == 3
 
@@ -240,7 +240,7 @@ def test_a_start_of_which_nothing_left_waits(phase):
     transition = disarm(one, sent(), now=NOW, wait=WAIT, message="The server is busy.")
 
     after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message="The server is busy.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
+    assert transition == moved(EventKind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
 
 
 def test_what_cannot_start_now_waits_its_turn():
@@ -250,7 +250,7 @@ def test_what_cannot_start_now_waits_its_turn():
     transition = put_back(one, now=NOW, wait=WAIT, message="The target is taken.")
 
     after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message="The target is taken.")
-    assert transition == moved(Kind.EXECUTION_RETRIED, after)
+    assert transition == moved(EventKind.EXECUTION_RETRIED, after)
 
 
 def test_a_person_may_close_what_nothing_can_tell():
@@ -261,7 +261,7 @@ def test_a_person_may_close_what_nothing_can_tell():
 
     after = freed(one, state=Phase.ABANDONED, message="A person has looked at the target and closed this.")
     assert transition == moved(
-        Kind.EXECUTION_ABANDONED,
+        EventKind.EXECUTION_ABANDONED,
         after,
         sent(fate=Fate.UNKNOWN),
         actor="os:olga",
@@ -276,7 +276,7 @@ def test_what_was_never_sent_can_be_voided_for_any_reason(phase, reason):
     one = held(phase)
 
     after = freed(one, state=Phase.VOIDED, reason=reason, message=VOID_SENTENCES[reason])
-    assert void(one, reason, now=NOW) == moved(Kind.EXECUTION_VOIDED, after)
+    assert void(one, reason, now=NOW) == moved(EventKind.EXECUTION_VOIDED, after)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_void_closes_the_start_record_it_is_given(phase, reason, fate):
     transition = void(one, reason, now=NOW, actor="os:olga", attempt=sent(), message="Because.")
 
     after = freed(one, state=Phase.VOIDED, reason=reason, message="Because.")
-    assert transition == moved(Kind.EXECUTION_VOIDED, after, sent(fate=fate), actor="os:olga")
+    assert transition == moved(EventKind.EXECUTION_VOIDED, after, sent(fate=fate), actor="os:olga")
 
 
 def test_every_reason_has_a_sentence():
@@ -318,7 +318,7 @@ def test_a_look_that_sees_something_new_is_written_down(effect):
     watched = NOW + UNDO_WATCH if effect is Effect.VERIFIED else None
     after = freed(rolling(), effect=effect, message="3 of 6 pods ready.", due_at=NOW + WAIT, watched_until=watched)
 
-    assert look(rolling(), effect) == moved(Kind.EXECUTION_EFFECT, after)
+    assert look(rolling(), effect) == moved(EventKind.EXECUTION_EFFECT, after)
     assert after.is_over is (effect is not Effect.IN_PROGRESS)
 
 
@@ -327,8 +327,8 @@ def test_a_failure_is_believed_when_it_is_seen_twice():
     once = freed(rolling(), message="No progress.", doubted=True, waits=5, due_at=NOW + WAIT)
     twice = freed(once, revision=7, doubted=False, effect=Effect.FAILED, watched_until=NOON + LONGEST_WATCH)
 
-    assert look(rolling(), Effect.FAILED, "No progress.") == moved(Kind.EXECUTION_EFFECT, once)
-    assert look(once, Effect.FAILED, "No progress.") == moved(Kind.EXECUTION_EFFECT, twice)
+    assert look(rolling(), Effect.FAILED, "No progress.") == moved(EventKind.EXECUTION_EFFECT, once)
+    assert look(once, Effect.FAILED, "No progress.") == moved(EventKind.EXECUTION_EFFECT, twice)
 
 
 def test_a_look_that_sees_nothing_new_writes_nothing():
@@ -430,7 +430,7 @@ def test_a_late_truth_corrects_what_was_told(told, found, watched_until):
     one = replace(rolling(), effect=told, watched_until=NOON + DAY)
 
     after = freed(one, effect=found, message="Said late.", pace="6/6", due_at=NOW + WAIT, watched_until=watched_until)
-    assert correct(one, found) == moved(Kind.EXECUTION_EFFECT, after)
+    assert correct(one, found) == moved(EventKind.EXECUTION_EFFECT, after)
 
 
 @pytest.mark.parametrize(

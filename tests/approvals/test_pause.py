@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.audit.events import AuditEvent, Kind, unchanged
+from approvals.audit.events import AuditEvent, EventKind, unchanged
 from approvals.errors import Malformed, Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -172,7 +172,7 @@ def test_engaging_is_written_down_whole(reason, private):
         nouns=(pause,),
         events=(
             AuditEvent(
-                kind=Kind.PAUSE_ENGAGED,
+                kind=EventKind.PAUSE_ENGAGED,
                 stream="pause",
                 actor=ADA,
                 at=NOON,
@@ -191,7 +191,7 @@ def test_engaging_again_is_written_down_whole():
     transition = engage_again(pause, ask_at=LATER + TICK, reason="again", known_reason="once", now=LATER)
 
     event = AuditEvent(
-        kind=Kind.PAUSE_REPEATED,
+        kind=EventKind.PAUSE_REPEATED,
         stream="pause",
         actor=ADA,
         at=LATER,
@@ -233,7 +233,7 @@ def test_the_first_agreement_is_noted_and_ends_nothing(reason, private):
         nouns=(consent, seen),
         events=(
             AuditEvent(
-                kind=Kind.PAUSE_CONSENTED,
+                kind=EventKind.PAUSE_CONSENTED,
                 stream="pause",
                 actor=ADA,
                 at=LATER,
@@ -257,7 +257,7 @@ def test_the_second_persons_agreement_ends_it_in_the_next_epoch(reason, private)
         nouns=(consent, over),
         events=(
             AuditEvent(
-                kind=Kind.PAUSE_CONSENTED,
+                kind=EventKind.PAUSE_CONSENTED,
                 stream="pause",
                 actor=BORIS,
                 at=LATER,
@@ -265,7 +265,7 @@ def test_the_second_persons_agreement_ends_it_in_the_next_epoch(reason, private)
                 private=private,
             ),
             AuditEvent(
-                kind=Kind.PAUSE_ENDED,
+                kind=EventKind.PAUSE_ENDED,
                 stream="pause",
                 actor=BORIS,
                 at=LATER,
@@ -280,7 +280,7 @@ def test_one_person_never_resumes_alone(agreed):
     """T-KILL-06: people are counted, not how often they say it."""
     transition = consent_to_end(a_pause(), a_consent(), agreed=agreed, next_epoch=2, reason="")
 
-    assert [event.kind for event in transition.events] == [Kind.PAUSE_CONSENTED]
+    assert [event.kind for event in transition.events] == [EventKind.PAUSE_CONSENTED]
 
 
 def test_an_ended_pause_cannot_be_ended_again():
@@ -302,7 +302,7 @@ def test_a_duration_only_asks():
         nouns=(asked,),
         events=(
             AuditEvent(
-                kind=Kind.PAUSE_RESUME_ASKED,
+                kind=EventKind.PAUSE_RESUME_ASKED,
                 stream="pause",
                 actor="countersign",
                 at=NOON + TICK,

@@ -15,7 +15,7 @@ from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.clauses import Outcome, reasons_of, rules_of
 from approvals.policy.policy import PROTECTED_NAMESPACES, Asking, Match, Policy, Rule, Timeout
-from approvals.policy.ruling import Panel, Ruling, rule_on
+from approvals.policy.ruling import Requirement, Ruling, rule_on
 from tests.approvals.strategies import FEW
 from tests.builders import (
     ADA,
@@ -84,7 +84,7 @@ def test_one_rule_that_asks_gives_the_whole_ruling():
         rules=("shop-changes",),
         reasons=("Rule shop-changes asks platform.",),
         risk=Risk.LOW,
-        panels=(Panel(rule="shop-changes", sets=(PLATFORM,)),),
+        panels=(Requirement(rule="shop-changes", sets=(PLATFORM,)),),
         quorum=1,
         timeout=15 * MINUTE,
         valid_for=15 * MINUTE,
@@ -187,7 +187,7 @@ def test_all_rules_that_ask_must_be_satisfied():
         rules=("one", "other"),
         reasons=("Rule one asks platform.", "Rule other asks managers or platform."),
         risk=Risk.HIGH,
-        panels=(Panel(rule="one", sets=(PLATFORM,)), Panel(rule="other", sets=(MANAGERS, PLATFORM))),
+        panels=(Requirement(rule="one", sets=(PLATFORM,)), Requirement(rule="other", sets=(MANAGERS, PLATFORM))),
         quorum=2,
         timeout=18 * MINUTE,
         valid_for=10 * MINUTE,

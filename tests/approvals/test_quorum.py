@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from approvals.errors import NotEligible, PolicyDenied, Unavailable
 from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
-from approvals.policy.ruling import Panel, Ruling
+from approvals.policy.ruling import Requirement, Ruling
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer, Judged, Request, State, Vote, check_quorum, judge, missing_approvals
 from tests.approvals.judging import by, what
@@ -33,7 +33,7 @@ from tests.builders import (
 )
 
 PEOPLE = [ADA, BORIS, DINA, ELI]
-ANYBODY = (Panel(rule="r", sets=(an_approver_set(accounts=PEOPLE),)),)
+ANYBODY = (Requirement(rule="r", sets=(an_approver_set(accounts=PEOPLE),)),)
 
 
 def needing(quorum: int, **changed: object) -> Ruling:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.errors import Late, Settled
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.request import Request, State, cancel_for_token, flag_for_token
@@ -22,7 +22,9 @@ def test_t_auth_04_a_question_ends_with_its_token():
     after = replace(a_request(), state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="token_revoked")
 
     assert cancel_for_token(a_request(), a_bench()) == about(
-        Request, nouns=(after,), events=(said(Kind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),)
+        Request,
+        nouns=(after,),
+        events=(said(EventKind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),),
     )
     assert after.decided_by == ()
 
@@ -44,8 +46,8 @@ def test_t_auth_04_what_was_approved_and_not_armed_ends_with_its_token(phase):
         Request,
         nouns=(after, stopped),
         events=(
-            said(Kind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),
-            said(Kind.EXECUTION_VOIDED, "countersign", execution=stopped),
+            said(EventKind.REQUEST_CANCELLED, "countersign", request=after, token_id=TOKEN),
+            said(EventKind.EXECUTION_VOIDED, "countersign", execution=stopped),
         ),
     )
 
@@ -66,7 +68,7 @@ def test_t_auth_04_a_flagged_question_stays_open_and_says_so(request_, execution
     assert flag_for_token(request_, a_bench(execution=execution), revoked_at=BEFORE) == about(
         Request,
         nouns=(after,),
-        events=(said(Kind.REQUEST_TOKEN_REVOKED, "countersign", request=after, token_id=TOKEN),),
+        events=(said(EventKind.REQUEST_TOKEN_REVOKED, "countersign", request=after, token_id=TOKEN),),
     )
 
 

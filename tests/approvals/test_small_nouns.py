@@ -11,11 +11,11 @@ from approvals.change.plan import bound_bytes, fingerprint_of
 from approvals.change.risk import Risk
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.identity.accounts import Installation, ServiceAccount
-from approvals.policy.ruling import Panel
+from approvals.policy.ruling import Requirement
 from approvals.ports.rows import plea_among, texts_of
 from approvals.presentation.review import Review, review_of
 from approvals.verbs.registry import verb_called
-from approvals.workflow.escalation import Exhibit, Plea
+from approvals.workflow.escalation import Attachment, Justification
 from tests.builders import (
     BORIS,
     CHEN,
@@ -123,7 +123,7 @@ def test_a_review_is_made_of_the_plan_and_the_ruling_alone():
         a_ruling(),
         risk=Risk.HIGH,
         quorum=2,
-        panels=(Panel(rule="one", sets=(an_approver_set(), managers)), Panel(rule="two", sets=(managers,))),
+        panels=(Requirement(rule="one", sets=(an_approver_set(), managers)), Requirement(rule="two", sets=(managers,))),
     )
 
     review = review_of(
@@ -158,7 +158,9 @@ def test_a_review_is_made_of_the_plan_and_the_ruling_alone():
 
 def test_an_agents_words_stand_by_name():
     """What the agent said is kept apart from what was found out, each text under a name of its own."""
-    plea = Plea(rationale="slow", exhibits=(Exhibit(title="p99", text="4.1 s"), Exhibit(title="", text="log")))
+    plea = Justification(
+        rationale="slow", exhibits=(Attachment(title="p99", text="4.1 s"), Attachment(title="", text="log"))
+    )
 
     assert texts_of(plea) == {
         "rationale": "slow",
@@ -167,7 +169,7 @@ def test_an_agents_words_stand_by_name():
         "evidence 2 title": "",
         "evidence 2 text": "log",
     }
-    assert texts_of(Plea(rationale="")) == {"rationale": ""}
+    assert texts_of(Justification(rationale="")) == {"rationale": ""}
     assert plea_among(texts_of(plea) | {"reason": "a voter's", "my evidence 1 text": "?"}) == texts_of(plea)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition, request_stream
 from approvals.change.plan import Change, Redacted
 from approvals.facts import facts_of
 from approvals.identity.names import Account, EscalationId, ExecutionId
@@ -83,7 +83,7 @@ def last(transition: Transition[Any] | None) -> AuditEvent:
     return transition.events[-1]
 
 
-def plain(kind: Kind, actor: str = ITSELF, **data: Any) -> AuditEvent:
+def plain(kind: EventKind, actor: str = ITSELF, **data: Any) -> AuditEvent:
     """Return an event of the request's stream."""
     return AuditEvent(kind=kind, stream=request_stream(ESCALATION), actor=actor, at=NOON, data=data)
 
@@ -104,7 +104,7 @@ SHOP = Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop")
 REFUSED = a_request(state=State.REFUSED, refusal=Refusal(code="paused", sentence="Paused (all)."), deadline=None)
 GIVEN = Consent(pause=a_pause().id, person="ada", account=ADA, at=NOON)
 VOIDED = {
-    why: plain(Kind.REQUEST_VOTE_VOIDED, vote=facts_of(a_vote(BORIS, voided_at=NOON, voided_why=why)))
+    why: plain(EventKind.REQUEST_VOTE_VOIDED, vote=facts_of(a_vote(BORIS, voided_at=NOON, voided_why=why)))
     for why in ("paused", "changed", "ineligible", "person")
 }
 
@@ -174,7 +174,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "@scaler asked for the same again under another key; this question answers it.",
     ),
     (
-        plain(Kind.ANSWER_REFUSED, CHEN, answer="approve", via="slack", code="not_an_approver"),
+        plain(EventKind.ANSWER_REFUSED, CHEN, answer="approve", via="slack", code="not_an_approver"),
         "@U0CHEN tried to approve it; that does not count (not an approver).",
     ),
     (
@@ -243,7 +243,9 @@ TOLD: list[tuple[AuditEvent, str]] = [
     ),
     *(
         (
-            plain(Kind.EXECUTION_EFFECT, execution=facts_of(over(Phase.APPLIED, effect=effect, message="6 of 6."))),
+            plain(
+                EventKind.EXECUTION_EFFECT, execution=facts_of(over(Phase.APPLIED, effect=effect, message="6 of 6."))
+            ),
             f"{word} 6 of 6.",
         )
         for effect, word in (
@@ -295,7 +297,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "@U0ADA and @U0BORIS resumed everything. Approvals given before do not run.",
     ),
     (
-        plain(Kind.PAUSE_REFUSED, CHEN, what="engage", code="may_not_pause"),
+        plain(EventKind.PAUSE_REFUSED, CHEN, what="engage", code="may_not_pause"),
         "@U0CHEN tried to engage a pause; refused (may not pause).",
     ),
     (told_of_alert(an_alert(), a_report(), token="tok", now=NOON), "An alert is firing."),
@@ -325,7 +327,7 @@ def test_an_event_is_told_in_one_sentence(event, sentence):
 @pytest.mark.parametrize("subject", ["request", "answer", "execution", "pause", "alert"])
 def test_every_kind_of_a_subject_with_a_thread_has_a_sentence(subject):
     """A kind that is added to one of these subjects must be told in words, not by its name."""
-    kinds = {kind for kind in Kind if kind.value.startswith(f"{subject}.")}
+    kinds = {kind for kind in EventKind if kind.value.startswith(f"{subject}.")}
 
     assert kinds
     assert kinds <= {event.kind for event, _ in TOLD}
@@ -334,15 +336,15 @@ def test_every_kind_of_a_subject_with_a_thread_has_a_sentence(subject):
 
 def test_a_kind_without_a_sentence_is_told_by_its_name():
     """A record that a newer version wrote is still told, by whom and what, without its contents."""
-    assert told(plain(Kind.CARD_POSTED, subject=MARK)) == "Countersign: card.posted."
+    assert told(plain(EventKind.CARD_POSTED, subject=MARK)) == "Countersign: card.posted."
     assert sentence_of("card.framed", ADA, {"text": MARK}, name=lambda _: "Ada") == "Ada: card.framed."
 
 
 def test_what_the_product_does_itself_is_told_under_its_name():
     """Only people and agents are looked up; the product is never a mention."""
-    assert sentence_of(Kind.ANSWER_REFUSED, ITSELF, {"answer": "deny", "code": "late"}, name=lambda _: "nobody") == (
-        "Countersign tried to deny it; that does not count (late)."
-    )
+    assert sentence_of(
+        EventKind.ANSWER_REFUSED, ITSELF, {"answer": "deny", "code": "late"}, name=lambda _: "nobody"
+    ) == ("Countersign tried to deny it; that does not count (late).")
 
 
 def test_nobodys_words_are_in_any_sentence():

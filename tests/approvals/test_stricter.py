@@ -11,7 +11,7 @@ from approvals.errors import Refused
 from approvals.identity.names import Account
 from approvals.identity.people import FRESH, People
 from approvals.policy.eligibility import check_eligible
-from approvals.policy.ruling import Panel, Ruling, stricter_of
+from approvals.policy.ruling import Requirement, Ruling, stricter_of
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, BORIS, CHEN, DINA, ELI, MINUTE, NOON, a_ruling, an_approver_set, an_authority
 
@@ -21,7 +21,7 @@ PEOPLE = [ADA, BORIS, CHEN, DINA, ELI]
 def test_what_satisfies_both_takes_the_stricter_of_everything():
     """Risk, number, validity, panels, conflicts and people: the sum of both; version, reasons and deadline of the first."""
     first = replace(a_ruling(), quorum=2, valid_for=5 * MINUTE, people=People(names={ADA: "x", BORIS: "x"}))
-    managers = Panel(rule="new", sets=(an_approver_set("managers", accounts=[ELI]),))
+    managers = Requirement(rule="new", sets=(an_approver_set("managers", accounts=[ELI]),))
     second = Ruling(
         policy="b" * 64,
         asks=True,
@@ -54,7 +54,9 @@ def test_what_satisfies_both_takes_the_stricter_of_everything():
 
 def test_a_set_that_lost_somebody_counts_beside_the_one_that_had_her():
     """A rule whose set changed is two panels: who was taken out fails the new one, who came in fails the old one."""
-    today = replace(a_ruling(), panels=(Panel(rule="shop-changes", sets=(an_approver_set(accounts=[BORIS, ELI]),)),))
+    today = replace(
+        a_ruling(), panels=(Requirement(rule="shop-changes", sets=(an_approver_set(accounts=[BORIS, ELI]),)),)
+    )
 
     both = stricter_of(a_ruling(), today)
 
@@ -90,7 +92,7 @@ def counts(ruling: Ruling, account: str) -> bool:
 def rulings(**fixed: Any) -> st.SearchStrategy[Ruling]:
     """Return a strategy for rulings that ask, or do not."""
     accounts = st.lists(st.sampled_from(PEOPLE), max_size=4, unique=True)
-    panel = accounts.map(lambda some: Panel(rule="r", sets=(an_approver_set(accounts=some),)))
+    panel = accounts.map(lambda some: Requirement(rule="r", sets=(an_approver_set(accounts=some),)))
     fields: dict[str, st.SearchStrategy[Any]] = {
         "panels": st.lists(panel, min_size=1, max_size=2).map(tuple),
         "people": st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from("xyz"), max_size=4).map(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from approvals.identity.people import People
-from approvals.policy.ruling import Panel
+from approvals.policy.ruling import Requirement
 from approvals.workflow.deciding import counted_as_one, demands_of, may_count, ruling_today
 from approvals.workflow.request import State
 from tests.builders import (
@@ -51,8 +51,8 @@ def test_what_no_card_shows_is_no_demand():
     ("changed", "left"),
     [
         ({}, [ADA, BORIS]),
-        ({"panels": (Panel(rule="r", sets=(BY_GROUP,)),)}, [ADA, BORIS]),
-        ({"panels": (Panel(rule="r", sets=(an_approver_set(accounts=[BORIS]),)),)}, [BORIS]),
+        ({"panels": (Requirement(rule="r", sets=(BY_GROUP,)),)}, [ADA, BORIS]),
+        ({"panels": (Requirement(rule="r", sets=(an_approver_set(accounts=[BORIS]),)),)}, [BORIS]),
         ({"conflicted": frozenset({ELI}), "people": People(names={ADA: "a", ELI: "a"})}, [BORIS]),
     ],
     ids=["as asked", "a group may hold them", "in no list any more", "in conflict by another account"],

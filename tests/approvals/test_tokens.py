@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from approvals.audit.events import AuditEvent, Kind
+from approvals.audit.events import AuditEvent, EventKind
 from approvals.errors import Settled
 from approvals.facts import facts_of
 from approvals.identity.place import Place
@@ -60,7 +60,7 @@ def test_a_new_token_is_written_down():
         nouns=(a_token(),),
         events=(
             AuditEvent(
-                kind=Kind.TOKEN_CREATED,
+                kind=EventKind.TOKEN_CREATED,
                 stream="agent:scaler",
                 actor="os:olga",
                 at=NOON,
@@ -79,7 +79,7 @@ def test_a_revocation_is_written_down():
         nouns=(after,),
         events=(
             AuditEvent(
-                kind=Kind.TOKEN_REVOKED,
+                kind=EventKind.TOKEN_REVOKED,
                 stream="agent:scaler",
                 actor="os:otto",
                 at=NOON + HOUR,

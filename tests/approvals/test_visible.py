@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.masking import MASK
-from approvals.presentation.visible import Seen, visible, visible_line
+from approvals.presentation.visible import VisibleText, visible, visible_line
 from bot.slack.kit import text as slack
 
 BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -35,7 +35,9 @@ def test_what_hides_is_shown_by_its_number_and_counted(points):
     """Direction controls, fillers, terminal escapes and odd blanks: each is shown by its number, none passes."""
     for point in points:
         if point != TAB:
-            assert visible(f"replicas{chr(point)}6") == Seen(text=f"replicas\\u{{{point:X}}}6", hidden=1, mixed=0)
+            assert visible(f"replicas{chr(point)}6") == VisibleText(
+                text=f"replicas\\u{{{point:X}}}6", hidden=1, mixed=0
+            )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_what_hides_is_shown_by_its_number_and_counted(points):
 )
 def test_tricks_are_spelt_out(text, said, hidden):
     """T-RND-04, 05, 08: a reader in Slack or at a terminal sees the number, and neither does anything; marks are ours alone."""
-    assert visible(text) == Seen(text=said, hidden=hidden, mixed=0)
+    assert visible(text) == VisibleText(text=said, hidden=hidden, mixed=0)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +75,12 @@ def test_tricks_are_spelt_out(text, said, hidden):
 )
 def test_what_can_be_seen_is_left_alone(text):
     """Real scripts, symbols, marks and short runs of blanks are shown as they are, uncounted."""
-    assert visible(text) == Seen(text=text, hidden=0, mixed=0)
+    assert visible(text) == VisibleText(text=text, hidden=0, mixed=0)
 
 
 def test_tabs_and_line_ends_of_another_kind_are_as_wide_as_they_look():
     """They hide nothing: a tab is four spaces, and a line ends once."""
-    assert visible("a\tb\r\nc") == Seen(text="a    b\nc", hidden=0, mixed=0)
+    assert visible("a\tb\r\nc") == VisibleText(text="a    b\nc", hidden=0, mixed=0)
 
 
 def test_a_stack_of_marks_is_cut():

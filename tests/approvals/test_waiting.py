@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.errors import Clash
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.execution import (
@@ -40,7 +40,7 @@ def test_what_was_not_armed_waits_and_says_why(phase):
     one = held(phase)
 
     after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message=WHY)
-    assert back(one) == moved(Kind.EXECUTION_RETRIED, after)
+    assert back(one) == moved(EventKind.EXECUTION_RETRIED, after)
 
 
 def test_what_was_armed_and_not_sent_is_disarmed():
@@ -48,7 +48,7 @@ def test_what_was_armed_and_not_sent_is_disarmed():
     one = held(Phase.ARMED)
 
     after = freed(one, state=Phase.QUEUED, due_at=NOW + WAIT, waits=5, message=WHY)
-    assert back(one, sent()) == moved(Kind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
+    assert back(one, sent()) == moved(EventKind.EXECUTION_RETRIED, after, sent(fate=Fate.NOT_SENT))
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDING, Phase.UNKNOWN])
@@ -57,7 +57,7 @@ def test_what_may_have_been_sent_is_unknown(phase):
     one = held(phase)
 
     after = freed(one, state=Phase.UNKNOWN, due_at=NOW + WAIT, waits=5, message=WHY)
-    assert back(one, sent()) == moved(Kind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
+    assert back(one, sent()) == moved(EventKind.EXECUTION_UNKNOWN, after, sent(fate=Fate.UNKNOWN))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_newer_change_ends_the_watch_over_an_older_one():
     transition = overtaken(one, by="esc_2", now=NOW)
 
     told = "esc_2, a newer change of the same target, was applied before it had finished."
-    assert transition == moved(Kind.EXECUTION_EFFECT, freed(one, effect=Effect.OVERTAKEN, message=told))
+    assert transition == moved(EventKind.EXECUTION_EFFECT, freed(one, effect=Effect.OVERTAKEN, message=told))
     with pytest.raises(Clash, match="The effect has ended"):
         overtaken(replace(one, effect=Effect.VERIFIED), by="esc_2", now=NOW)
 

@@ -18,7 +18,7 @@ from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer, State
 from bot.intake.routes.escalations import look_in
 from bot.intake.routes.listing import page_for
-from bot.outbox.delivery import Drawn, Occasion
+from bot.outbox.delivery import Drawn, DrawReason
 from bot.outbox.digests import DigestPost
 from bot.runtime.mishaps import LoggedMishaps
 from bot.slack.messages.painter import SlackPainter
@@ -186,7 +186,7 @@ def test_a_question_is_asked_and_shown_beside_an_earlier_one_that_cannot_be_read
     again = world.asks("again", action=bad.action)
     drawn = Drawn(subject=again.request.id, kind="request", channel=CHANNEL, revision=1)
     with world.store.reading() as reading:
-        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+        card = SlackPainter(world.policies).card(reading, drawn, DrawReason.FIRST)
 
     assert (again.created, again.earlier) == (True, ())
     assert [block for block in card.blocks if block["block_id"].startswith("earlier")] == []

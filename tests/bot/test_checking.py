@@ -16,7 +16,7 @@ from bot.checks.checking import (
     Found,
 )
 from bot.health.clearances import FIRST_CHECKS, NOT_CHECKED, Clearances
-from bot.health.legs import Legs, LegState, Part
+from bot.health.legs import LegKind, Legs, LegState
 from tests.waiting import wait_until
 from tests.world import HandClock
 
@@ -62,7 +62,7 @@ class Stage:
         return Check(
             name=name,
             holder=FIRST_CHECKS,
-            part=Part.CHECKS,
+            part=LegKind.CHECKS,
             environments=environments,
             rests_on=rests_on,
             run=run,
@@ -84,7 +84,7 @@ class Stage:
 
     def codes(self):
         """Return each environment's leg."""
-        return {leg.of: leg.code for leg in self.legs.of(Part.CHECKS)}
+        return {leg.of: leg.code for leg in self.legs.of(LegKind.CHECKS)}
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_right_too_many_takes_out_every_environment_of_the_cluster(stage):
     stage.tick()
 
     assert stage.obstacles() == {"prod": "right_too_many", "staging": "right_too_many"}
-    assert [leg.why for leg in stage.legs.of(Part.CHECKS)] == [TOO_MUCH.sentence] * 2
+    assert [leg.why for leg in stage.legs.of(LegKind.CHECKS)] == [TOO_MUCH.sentence] * 2
     obstacle = stage.clearances.obstacle("prod")
     assert obstacle is not None
     assert "account" not in obstacle.sentence
@@ -123,7 +123,7 @@ def test_what_concerns_one_environment_takes_out_that_one(stage):
     stage.tick()
 
     assert stage.obstacles() == {"prod": "right_missing", "staging": None}
-    assert {leg.of: leg.state for leg in stage.legs.of(Part.CHECKS)} == {
+    assert {leg.of: leg.state for leg in stage.legs.of(LegKind.CHECKS)} == {
         "prod": LegState.FAILING,
         "staging": LegState.GOOD,
     }
@@ -187,7 +187,7 @@ def test_a_check_that_breaks_has_not_passed(stage):
     stage.tick()
 
     assert stage.obstacles() == {"prod": "not_checked", "staging": "not_checked"}
-    assert {leg.why for leg in stage.legs.of(Part.CHECKS)} == {"The check raised RuntimeError; see the log."}
+    assert {leg.why for leg in stage.legs.of(LegKind.CHECKS)} == {"The check raised RuntimeError; see the log."}
 
 
 def test_a_passed_check_is_made_again(stage):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from approvals.ports.clearance import Obstacle
 from bot.health.clearances import CHANNEL_CHECKS, FENCES, FIRST_CHECKS, NOT_CHECKED, NOT_SEEN, Clearances, Hold
-from bot.health.legs import Leg, LegState, Part
+from bot.health.legs import Leg, LegKind, LegState
 from tests.builders import NOON
 from tests.world import HandClock
 
@@ -83,7 +83,7 @@ def test_an_environment_is_a_leg():
     clearances.hold("prod", holder="fences", obstacle=UNFENCED)
 
     def leg(of, state, code, why, since):
-        return Leg(part=Part.ENVIRONMENT, of=of, state=state, code=code, why=why, since=since, seen_at=clock())
+        return Leg(part=LegKind.ENVIRONMENT, of=of, state=state, code=code, why=why, since=since, seen_at=clock())
 
     later = NOON + timedelta(seconds=1)
     assert clearances.leg("prod", now=clock()) == leg(

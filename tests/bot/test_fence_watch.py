@@ -13,9 +13,9 @@ from bot.checks.fence_watch import WATCHED, FenceWatch
 from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant, grants_of
-from bot.cluster.rights.checks import Finding
+from bot.cluster.rights.checks import ClusterFinding
 from bot.health.clearances import FENCES, NOT_CHECKED, Clearances
-from bot.health.legs import Legs, LegState, Part
+from bot.health.legs import LegKind, Legs, LegState
 from sandbox.cluster import StandIn
 from tests.bot.cluster.stages import Stage, StandInGround, seed_of, utc_now
 from tests.builders import a_charter, a_policy, an_environment
@@ -24,8 +24,8 @@ from tests.waiting import wait_until
 from tests.world import HandClock
 
 EU, US = "prod-eu-1", "prod-us-1"
-MISSING = Finding(sentence="The binding is missing. Apply the manifests again.", code="fence_missing")
-TOO_MUCH = Finding(sentence="The account may do too much. Take that away.", code="right_too_many")
+MISSING = ClusterFinding(sentence="The binding is missing. Apply the manifests again.", code="fence_missing")
+TOO_MUCH = ClusterFinding(sentence="The account may do too much. Take that away.", code="right_too_many")
 POLICY = a_policy(
     clusters={name: NamedCluster(name=name, context=None) for name in ("main", "us")},
     environments={EU: an_environment(), US: an_environment(name=US, cluster="us")},
@@ -87,7 +87,7 @@ class Tower:
 
     def leg(self, environment):
         """Return how an environment's fences are, and why."""
-        (leg,) = [one for one in self.legs.of(Part.FENCES) if one.of == environment]
+        (leg,) = [one for one in self.legs.of(LegKind.FENCES) if one.of == environment]
         return leg.state, leg.code, leg.why
 
 

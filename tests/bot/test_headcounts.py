@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from approvals.usecases.people.headcount import Shortage
 from bot.checks.headcounts import AGAIN_AFTER_SECONDS, DOUBTFUL_AFTER_SECONDS, Headcounts
-from bot.health.legs import Legs, LegState, Part
+from bot.health.legs import LegKind, Legs, LegState
 from tests.world import FixedPolicies, HandClock
 
 SHORT = Shortage(rules=("shop-changes",), agent="scaler", quorum=2, could=1, is_sure=True)
@@ -87,7 +87,7 @@ def test_a_count_that_failed_is_made_again(room):
 
 
 def _people(legs):
-    return [(leg.of, leg.state, leg.code, leg.why) for leg in legs.of(Part.PEOPLE)]
+    return [(leg.of, leg.state, leg.code, leg.why) for leg in legs.of(LegKind.PEOPLE)]
 
 
 def test_each_rule_that_is_short_is_a_leg(room):

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from approvals.errors import Clash, Unavailable
 from bot.clock import utc_now
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 from bot.runtime.leader import AWAY_SECONDS, TRUSTED_SECONDS, Leadership
 from models.store.fence import Lease, LeaseLost
 from models.store.leases import LEASE_SECONDS
@@ -98,7 +98,7 @@ class Story:
 
     def leg(self) -> str:
         """Return how the leg is."""
-        (leg,) = self.legs.of(Part.WORKER_LOCK)
+        (leg,) = self.legs.of(LegKind.WORKER_LOCK)
         return leg.code
 
     def _end(self) -> None:

@@ -2,7 +2,7 @@
 
 from approvals.ports.journey import Milestone
 from bot.observe.metrics import Metrics
-from bot.runtime.pools import Pool, Pools
+from bot.runtime.pools import BoundedPool, Pools
 
 
 def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -25,7 +25,7 @@ def test_milestones_and_failures_are_counted_by_name():
 def test_the_fill_of_each_pool_is_read_when_asked():
     """Every pool under its own name, as full as it is now."""
     metrics = Metrics()
-    pools = Pools(**{name: Pool(name, threads=1, queue=1) for name in ("urgent", "decide", "intake", "cluster")})
+    pools = Pools(**{name: BoundedPool(name, threads=1, queue=1) for name in ("urgent", "decide", "intake", "cluster")})
     metrics.watch_pools(pools)
 
     pools.decide.submit(lambda: None).result()

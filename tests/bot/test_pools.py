@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from approvals.errors import Unavailable
-from bot.runtime.pools import Pool, standard_pools
+from bot.runtime.pools import BoundedPool, standard_pools
 
 NOTHING: dict[str, int] = {}
 
@@ -14,7 +14,7 @@ NOTHING: dict[str, int] = {}
 @pytest.fixture
 def pool():
     """One thread, one place in the queue."""
-    made = Pool("test", threads=1, queue=1)
+    made = BoundedPool("test", threads=1, queue=1)
     yield made
     made.close()
 

@@ -20,9 +20,9 @@ from approvals.identity.names import EscalationId
 from approvals.identity.people import Authority
 from approvals.ports.cluster import Came, Cluster, Reply
 from approvals.ports.directory import Directory
-from approvals.ports.store import Lane, Store
+from approvals.ports.store import Store, Urgency
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion
+from approvals.verbs.verb import PlanSeed
 from approvals.workflow.pause import Scope, ScopeKind
 from bot.keeping import raises_only
 from bot.slack.workspace.directory import SlackDirectory
@@ -49,7 +49,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
         agent="scaler",
         verb=verb_called("scale"),
         action=an_action(replicas=6),
-        occasion=Occasion(escalation=EscalationId("esc_1"), at=NOON),
+        occasion=PlanSeed(escalation=EscalationId("esc_1"), at=NOON),
     ),
     "mint": lambda door: door.mint(environment=ENVIRONMENT, account=ACCOUNT),
     "observe": lambda door: door.observe(environment=ENVIRONMENT, agent="scaler", bound=bound(), step=0),
@@ -216,7 +216,7 @@ def slack_that(error: Exception) -> Iterator[SlackDirectory]:
 
 def asked(directory: Any) -> Authority:
     """Ask about one account and one group."""
-    found: Authority = directory.authority(accounts=(ADA,), groups=(GROUP,), at=NOON, lane=Lane.URGENT)
+    found: Authority = directory.authority(accounts=(ADA,), groups=(GROUP,), at=NOON, lane=Urgency.URGENT)
     return found
 
 

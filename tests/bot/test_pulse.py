@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.cli.desk import ServiceStatus
-from bot.health.legs import Legs, LegState, Part
+from bot.health.legs import LegKind, Legs, LegState
 from bot.runtime.pulse import Pulse
 from bot.service_status import FRESH, service_status
 from models.engine.database import open_database
@@ -25,12 +25,16 @@ def legs():
 def test_a_beat_tells_how_every_leg_is(sqlite_store, legs):
     """Whoever reads it sees what the service itself sees."""
     heartbeats = Heartbeats(sqlite_store.database)
-    legs.failing(Part.CLUSTER, "prod", code="timeout", why="It does not answer.")
+    legs.failing(LegKind.CLUSTER, "prod", code="timeout", why="It does not answer.")
 
     Pulse(legs, heartbeats, now=HandClock()).beat()
 
     (last,) = heartbeats.latest()
-    assert (last.started_at, last.seen_at, [leg.state for leg in legs.of(Part.STORE)]) == (NOON, NOON, [LegState.GOOD])
+    assert (last.started_at, last.seen_at, [leg.state for leg in legs.of(LegKind.STORE)]) == (
+        NOON,
+        NOON,
+        [LegState.GOOD],
+    )
     assert last.legs == (
         {
             "part": "cluster", "of": "prod", "state": "failing", "code": "timeout",
@@ -48,10 +52,10 @@ def test_a_store_that_cannot_be_written_is_noticed(sqlite_store, legs, monkeypat
     with closing(sqlite3.connect(str(sqlite_store.database.url.database))) as other:
         other.execute("BEGIN IMMEDIATE")
         pulse.beat()
-        states += [leg.state for leg in legs.of(Part.STORE)]
+        states += [leg.state for leg in legs.of(LegKind.STORE)]
         pulse.stop()
     pulse.beat()
-    states += [leg.state for leg in legs.of(Part.STORE)]
+    states += [leg.state for leg in legs.of(LegKind.STORE)]
 
     assert states == [LegState.FAILING, LegState.GOOD]
     (last,) = heartbeats.latest()

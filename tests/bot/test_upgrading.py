@@ -20,7 +20,7 @@ from approvals.audit.events import request_stream, verify
 from approvals.change.plan import bound_of
 from approvals.errors import Refused
 from bot.cli import audit_commands
-from bot.outbox.delivery import Detail, Drawn, Occasion
+from bot.outbox.delivery import Detail, Drawn, DrawReason
 from bot.slack.messages.painter import SlackPainter
 from bot.upgrading import upgrade
 from models.audit.book import AuditBook
@@ -260,4 +260,4 @@ def card(database: Database, subject: str) -> Any:
     """Return the card of one request as it is drawn now."""
     drawn = Drawn(subject=subject, kind="request", channel=CHANNEL, revision=9, detail=Detail.FULL)
     with a_store(database).reading() as reading:
-        return SlackPainter(FixedPolicies()).card(reading, drawn, Occasion.UPDATE)
+        return SlackPainter(FixedPolicies()).card(reading, drawn, DrawReason.UPDATE)

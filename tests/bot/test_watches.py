@@ -6,16 +6,20 @@ import pytest
 
 from approvals.errors import Unavailable
 from bot.checks.watches import SLACK_EVERY, ClusterWatch, SlackWatch
-from bot.health.legs import Legs, LegState, Part
-from bot.slack.workspace.checks import Checked, Finding
+from bot.health.legs import LegKind, Legs, LegState
+from bot.slack.workspace.checks import SlackChecks, SlackFinding
 from bot.slack.workspace.errors import Why
 from bot.slack.workspace.pin import Installed
 from tests.world import HandClock
 
 US = Installed(team="T0", bot_id="B0", bot_user="U0")
-AWAY = Checked(installed=None, findings=(), away=Why(code="refused", sentence="Nothing listens there.", may_pass=True))
-KNOWN = Checked(installed=US, findings=())
-REVOKED = Checked(installed=None, findings=(Finding(sentence="It was revoked.", grave=True, code="token_revoked"),))
+AWAY = SlackChecks(
+    installed=None, findings=(), away=Why(code="refused", sentence="Nothing listens there.", may_pass=True)
+)
+KNOWN = SlackChecks(installed=US, findings=())
+REVOKED = SlackChecks(
+    installed=None, findings=(SlackFinding(sentence="It was revoked.", grave=True, code="token_revoked"),)
+)
 EXPIRED = Unavailable("The cluster does not accept the bot's own account.", code="account_not_accepted")
 
 
@@ -59,7 +63,7 @@ def test_a_cluster_that_does_not_take_our_credential_is_told(legs):
     watch = ClusterWatch(clusters, legs, environments=lambda: ("prod", "staging"), again=again.append)
     clusters.refusals["prod"] = EXPIRED
     watch.look()
-    expired, why = codes(legs, Part.CLUSTER), legs.of(Part.CLUSTER)[0].why
+    expired, why = codes(legs, LegKind.CLUSTER), legs.of(LegKind.CLUSTER)[0].why
     clusters.refusals.clear()
     watch.look()
     watch.look()
@@ -67,7 +71,7 @@ def test_a_cluster_that_does_not_take_our_credential_is_told(legs):
 
     assert expired == {"prod": "account_not_accepted", "staging": "ok"}
     assert why == f"{EXPIRED.for_operators} It is https://prod.example:6443."
-    assert codes(legs, Part.CLUSTER) == {"prod": "ok", "staging": "ok"}
+    assert codes(legs, LegKind.CLUSTER) == {"prod": "ok", "staging": "ok"}
     assert again == ["prod"], "what was away is checked again, once"
 
 
@@ -94,7 +98,7 @@ def test_one_clusters_oddity_hides_nothing_else(legs):
     watch.look()
     watch.close()
 
-    assert codes(legs, Part.CLUSTER) == {"odd": "raised", "prod": "ok"}
+    assert codes(legs, LegKind.CLUSTER) == {"odd": "raised", "prod": "ok"}
     assert "secret" not in str(legs.all())
 
 
@@ -118,20 +122,20 @@ def test_clusters_are_asked_side_by_side(legs):
     watch.look()
     watch.close()
 
-    assert set(codes(legs, Part.CLUSTER).values()) == {"ok"}
+    assert set(codes(legs, LegKind.CLUSTER).values()) == {"ok"}
 
 
 def test_slack_is_asked_until_it_says_who_we_are(legs):
     """Away at the start, it is asked at every turn; when it answers we are known, and stay known when it goes again."""
     answers = [AWAY, KNOWN, *[AWAY] * SLACK_EVERY]
     watch = SlackWatch(lambda: answers.pop(0), legs, at_start=AWAY)
-    seen = [(watch.installed, codes(legs, Part.SLACK_API))]
+    seen = [(watch.installed, codes(legs, LegKind.SLACK_API))]
     for _ in range(2):
         watch.look()
-        seen.append((watch.installed, codes(legs, Part.SLACK_API)))
+        seen.append((watch.installed, codes(legs, LegKind.SLACK_API)))
     for _ in range(SLACK_EVERY):
         watch.look()
-    seen.append((watch.installed, codes(legs, Part.SLACK_API)))
+    seen.append((watch.installed, codes(legs, LegKind.SLACK_API)))
 
     assert seen == [(None, {"": "refused"}), (None, {"": "refused"}), (US, {"": "ok"}), (US, {"": "refused"})]
 
@@ -156,7 +160,7 @@ def test_a_token_that_is_revoked_later_is_told(legs):
     watch = SlackWatch(lambda: REVOKED, legs, at_start=AWAY)
     watch.look()
 
-    (leg,) = legs.of(Part.SLACK_API)
+    (leg,) = legs.of(LegKind.SLACK_API)
     assert (leg.state, leg.code, leg.why, watch.installed) == (
         LegState.FAILING,
         "token_revoked",

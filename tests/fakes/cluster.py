@@ -17,7 +17,7 @@ from approvals.change.plan import Bound, Preview
 from approvals.errors import Refused, Unavailable, Unplannable
 from approvals.identity.accounts import ServiceAccount
 from approvals.ports.cluster import Came, Credential, Reply, Surroundings
-from approvals.verbs.verb import Occasion, Verb, field_manager
+from approvals.verbs.verb import PlanSeed, Verb, field_manager
 from tests.builders import CLUSTER_UID, NOON, a_mac, a_workload, preview_of, scale_of
 
 
@@ -76,7 +76,7 @@ class FakeCluster:
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
 
     def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: Occasion
+        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
     ) -> Preview:
         """Return what the verb would change, by its own functions."""
         if self.down:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals.identity.names import Account, Group
-from approvals.identity.people import Authority, Membership, Standing
-from approvals.ports.store import Lane
+from approvals.identity.people import Authority, Membership, MemberStatus
+from approvals.ports.store import Urgency
 
 
 class FakeDirectory:
@@ -14,11 +14,11 @@ class FakeDirectory:
 
     def __init__(self) -> None:
         """Everybody is in good standing until a test says otherwise; groups are empty."""
-        self.standings: dict[str, Standing] = {}
+        self.standings: dict[str, MemberStatus] = {}
         self.groups: dict[str, frozenset[Account]] = {}
         self.down = False
         self.asked_anew = 0
-        self.lanes: list[Lane] = []
+        self.lanes: list[Urgency] = []
 
     def authority(
         self,
@@ -28,7 +28,7 @@ class FakeDirectory:
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),
-        lane: Lane = Lane.NORMAL,
+        lane: Urgency = Urgency.NORMAL,
     ) -> Authority:
         """Return what the table says, stamped *at*; nothing while it is down."""
         del within
@@ -37,7 +37,7 @@ class FakeDirectory:
         if self.down:
             return Authority(standings={}, groups={})
         standings = {
-            one: replace(self.standings.get(one, Standing(account=one, seen_at=at)), seen_at=at) for one in accounts
+            one: replace(self.standings.get(one, MemberStatus(account=one, seen_at=at)), seen_at=at) for one in accounts
         }
         members = {group: Membership(accounts=self.groups.get(group, frozenset()), seen_at=at) for group in groups}
         return Authority(standings=standings, groups=members)

@@ -15,7 +15,7 @@ from sqlalchemy import exc, select, text, update
 
 from approvals.errors import Unavailable
 from approvals.masking import masked
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from models.engine import database as databases
 from models.engine.database import address, open_database, place_of
 from models.engine.faults import Inconsistent, WrongSchema, translated
@@ -455,7 +455,7 @@ def test_a_pause_finds_a_connection_in_a_storm(postgres_store):
     for thread in storm:
         thread.start()
     wait_until(lambda: len(held) == databases.CONNECTIONS, what="every ordinary connection is taken")
-    with postgres_store.writing(Lane.URGENT) as uow:
+    with postgres_store.writing(Urgency.URGENT) as uow:
         epoch = uow.raise_epoch()
     leave.set()
     for thread in storm:
@@ -467,7 +467,7 @@ def test_a_pause_finds_a_connection_in_a_storm(postgres_store):
 @pytest.mark.parametrize("way", ["reading", "glancing"])
 def test_what_is_urgent_finds_a_reader_in_a_storm(store, way):
     """With every ordinary reader taken, what makes things stop still has its own (I13)."""
-    with readers_taken(store), getattr(store, way)(Lane.URGENT) as reading:
+    with readers_taken(store), getattr(store, way)(Urgency.URGENT) as reading:
         epoch = reading.epoch()
 
     assert epoch == 0

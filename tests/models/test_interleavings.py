@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, text
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, changed
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, EventKind, changed
 from approvals.errors import Clash
 from approvals.identity.names import Account
 from approvals.identity.tokens import Token, revoke
@@ -45,7 +45,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
 def told(stream: str) -> AuditEvent:
     """Return an event of *stream*."""
-    return AuditEvent(kind=Kind.PAUSE_REFUSED, stream=stream, actor=ADA, at=NOON)
+    return AuditEvent(kind=EventKind.PAUSE_REFUSED, stream=stream, actor=ADA, at=NOON)
 
 
 def test_many_writers_of_one_stream_lose_nothing(store):

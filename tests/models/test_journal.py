@@ -8,7 +8,7 @@ from sqlalchemy import select
 from approvals.audit.events import (
     PAUSE_STREAM,
     AuditEvent,
-    Kind,
+    EventKind,
     body_hash,
     body_of,
     changed,
@@ -16,7 +16,7 @@ from approvals.audit.events import (
     request_stream,
 )
 from approvals.facts import facts_of
-from models.audit.book import AuditBook, Told, record_of
+from models.audit.book import AuditBook, StoredEvent, record_of
 from models.store.journal import is_told, subject_of
 from models.store.tables import events, untrusted_texts
 from tests.builders import ADA, NOON, a_pause
@@ -24,7 +24,7 @@ from tests.models.records import now_of
 
 STREAM = request_stream("esc_1")
 SAID = AuditEvent(
-    kind=Kind.REQUEST_VOTED,
+    kind=EventKind.REQUEST_VOTED,
     stream=STREAM,
     actor=ADA,
     at=NOON,
@@ -92,7 +92,7 @@ def test_a_story_is_told_with_what_stands_beside_it(store):
     """One stream in order, sealed or not, each event with its free texts."""
     pause = a_pause(engaged_at=now_of(store))
     engaged = AuditEvent(
-        kind=Kind.PAUSE_ENGAGED,
+        kind=EventKind.PAUSE_ENGAGED,
         stream=PAUSE_STREAM,
         actor=ADA,
         at=pause.engaged_at,
@@ -107,7 +107,7 @@ def test_a_story_is_told_with_what_stands_beside_it(store):
 
     hashes = {"reason": private_hash(f"{1:032x}", "checkout is on fire")}
     body = body_of(engaged, sequence=1, private=hashes)
-    assert told == Told(record=record_of(body), number=None, body=body, texts={"reason": "checkout is on fire"})
+    assert told == StoredEvent(record=record_of(body), number=None, body=body, texts={"reason": "checkout is on fire"})
 
 
 def test_a_text_that_was_changed_is_not_told(sqlite_store):
@@ -142,7 +142,7 @@ def test_an_event_is_about_something(event, subject):
 
 def test_housekeeping_is_not_told():
     """The thread tells what a reader of the change needs; what workers and the relay do among themselves it does not."""
-    untold = {kind.value for kind in Kind if not is_told(kind)}
+    untold = {kind.value for kind in EventKind if not is_told(kind)}
 
     assert untold == {
         "request.asked_again",

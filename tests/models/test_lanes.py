@@ -5,12 +5,12 @@ from threading import Event, Thread
 import pytest
 
 from approvals.errors import Unavailable
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from models.engine.lanes import WriteLanes
 from tests.waiting import wait_until
 
 
-def queue_up(lanes: WriteLanes, lane: Lane, name: str, done: list[str]) -> Thread:
+def queue_up(lanes: WriteLanes, lane: Urgency, name: str, done: list[str]) -> Thread:
     """Start a writer that waits for its turn in *lane*, and return once it waits."""
     before = sum(len(waiting) for waiting in lanes._waiting.values())
 
@@ -31,12 +31,12 @@ def test_urgent_writers_pass_all_others():
     lanes = WriteLanes(patience=10)
     done: list[str] = []
 
-    with lanes.turn(Lane.NORMAL):
+    with lanes.turn(Urgency.NORMAL):
         writers = [
-            queue_up(lanes, Lane.NORMAL, "intake 1", done),
-            queue_up(lanes, Lane.NORMAL, "intake 2", done),
-            queue_up(lanes, Lane.URGENT, "pause", done),
-            queue_up(lanes, Lane.URGENT, "deny", done),
+            queue_up(lanes, Urgency.NORMAL, "intake 1", done),
+            queue_up(lanes, Urgency.NORMAL, "intake 2", done),
+            queue_up(lanes, Urgency.URGENT, "pause", done),
+            queue_up(lanes, Urgency.URGENT, "deny", done),
         ]
     for writer in writers:
         writer.join()
@@ -48,9 +48,9 @@ def test_patience_ends():
     """A writer whose turn does not come is told to try again, and holds up nobody after it."""
     lanes = WriteLanes(patience=0.01)
 
-    with lanes.turn(Lane.NORMAL), pytest.raises(Unavailable) as refused, lanes.turn(Lane.NORMAL):
+    with lanes.turn(Urgency.NORMAL), pytest.raises(Unavailable) as refused, lanes.turn(Urgency.NORMAL):
         pass
-    with lanes.turn(Lane.NORMAL):
+    with lanes.turn(Urgency.NORMAL):
         pass
 
     assert refused.value.code == "store_busy"
@@ -59,7 +59,7 @@ def test_patience_ends():
 def test_a_turn_that_comes_as_patience_ends_is_taken(monkeypatch):
     """A turn handed over in the moment in which its waiter gives up is used, and passed on afterwards."""
     lanes = WriteLanes(patience=10)
-    holder = lanes.turn(Lane.NORMAL)
+    holder = lanes.turn(Urgency.NORMAL)
 
     class LastMoment(Event):
         """A wait that runs out just as the turn comes."""
@@ -71,7 +71,7 @@ def test_a_turn_that_comes_as_patience_ends_is_taken(monkeypatch):
     monkeypatch.setattr("models.engine.lanes.Event", LastMoment)
 
     holder.__enter__()
-    with lanes.turn(Lane.NORMAL):
+    with lanes.turn(Urgency.NORMAL):
         taken_meanwhile = lanes._taken
 
     assert (taken_meanwhile, lanes._taken) == (True, False)

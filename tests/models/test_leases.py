@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
-from approvals.audit.events import ITSELF, AuditEvent, Kind
+from approvals.audit.events import ITSELF, AuditEvent, EventKind
 from approvals.canonical import decode
 from approvals.errors import Clash, Unavailable
 from bot.clock import new_salt, utc_now
@@ -37,7 +37,7 @@ ROUNDS = 30
 
 def an_event(generation: int, *, at: datetime) -> AuditEvent:
     """Return an event that says under which generation it was written."""
-    return AuditEvent(kind=Kind.POLICY_LOADED, stream="test", actor=ITSELF, at=at, data={"generation": generation})
+    return AuditEvent(kind=EventKind.POLICY_LOADED, stream="test", actor=ITSELF, at=at, data={"generation": generation})
 
 
 def write(store: SqlStore, generation: int) -> None:

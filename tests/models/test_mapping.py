@@ -18,7 +18,7 @@ from approvals.facts import plain_of
 from approvals.policy.clauses import Clause
 from models.engine.columns import TEXT
 from models.engine.database import open_database
-from models.store.mapping import SHAPES, Shape, evidence_of, evidence_text
+from models.store.mapping import SHAPES, RowShape, evidence_of, evidence_text
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
@@ -68,7 +68,7 @@ def nouns(kind: type[Any], **instead: st.SearchStrategy[Any]) -> st.SearchStrate
 @pytest.mark.parametrize("kind", SHAPES, ids=lambda kind: kind.__name__)
 def test_a_round_trip_gives_an_equal_noun(kind):
     """A noun that was made a row of is, read back, the same noun."""
-    shape: Shape[Any] = SHAPES[kind]
+    shape: RowShape[Any] = SHAPES[kind]
 
     @given(noun=anything(kind))
     def holds(noun: Any) -> None:
@@ -81,7 +81,7 @@ def test_a_round_trip_gives_an_equal_noun(kind):
 @pytest.mark.parametrize("kind", SHAPES, ids=lambda kind: kind.__name__)
 def test_a_row_holds_what_its_columns_hold(kind):
     """Whatever is nested is text by the time it reaches its column; nothing else is."""
-    shape: Shape[Any] = SHAPES[kind]
+    shape: RowShape[Any] = SHAPES[kind]
 
     @given(noun=anything(kind))
     def holds(noun: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 from psycopg.errors import DivisionByZero, UniqueViolation
 
 from models.engine import pipeline
-from models.engine.pipeline import MOST_TAUGHT, Session, Told, numbered, send
+from models.engine.pipeline import MOST_TAUGHT, PipelinedResult, Session, numbered, send
 from tests.fixtures.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -49,9 +49,9 @@ def test_each_sees_what_those_before_it_did(driver, times):
         )
         driver.commit()
         assert found == [
-            Told(count=1, rows=[(b"\x00\xff", True, -(2**60))]),
-            Told(count=1, rows=[(None, None, None)]),
-            Told(count=turn + 2, rows=[*((f"50-{one}",) for one in range(turn + 1)), (f"n-{turn}",)]),
+            PipelinedResult(count=1, rows=[(b"\x00\xff", True, -(2**60))]),
+            PipelinedResult(count=1, rows=[(None, None, None)]),
+            PipelinedResult(count=turn + 2, rows=[*((f"50-{one}",) for one in range(turn + 1)), (f"n-{turn}",)]),
         ]
 
 

@@ -15,8 +15,7 @@ import models.store.unit_of_work
 from approvals.identity.names import EscalationId
 from approvals.workflow.request import Answer, State
 from models.audit.sealer import Sealer
-from models.engine.prepared import Answer as Given
-from models.engine.prepared import Asked, together
+from models.engine.prepared import Asked, QueryResult, together
 from models.outbox.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
 from models.outbox.redraws import OLDER
 from models.store.mapping import REQUEST
@@ -257,7 +256,7 @@ def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     sent: list[str] = []
     prepared = together
 
-    def note_prepared(connection: Connection, asked: Sequence[Asked]) -> list[Given]:
+    def note_prepared(connection: Connection, asked: Sequence[Asked]) -> list[QueryResult]:
         sent.extend("asked" for _ in (asked if store.database.is_sqlite else asked[:1]))
         return prepared(connection, asked)
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 import models.store.reading
-from approvals.audit.events import AuditEvent, Kind, agent_stream, request_stream
+from approvals.audit.events import AuditEvent, EventKind, agent_stream, request_stream
 from approvals.errors import Clash
 from approvals.identity.names import Account
-from approvals.ports.rows import Grounds, Page, Question, Said, Standing
+from approvals.ports.rows import AskerState, DecidingRows, EventText, Page, Question
 from approvals.verbs.verb import Effect
 from approvals.workflow.alert import Alert, AlertState, told_of_alert
 from approvals.workflow.execution import Phase
@@ -78,7 +78,7 @@ def test_an_empty_store_knows_nothing(store):
 
     assert (set(one), set(several), in_play) == ({None}, {()}, {False})
     assert (epoch, texts, page) == (0, {}, Page(requests=(), next_cursor=None))
-    assert standing == Standing(now=now, asked=None, body_hash=None, pending=0, pauses=())
+    assert standing == AskerState(now=now, asked=None, body_hash=None, pending=0, pauses=())
 
 
 def test_a_request_is_found_by_its_id_and_by_its_key(store):
@@ -109,7 +109,7 @@ def test_a_question_is_one_look(store):
         assert reading.question(request.id) == Question(
             now=reading.now, request=request, votes=(vote,), plan=reading.plan(request.fingerprint or "")
         )
-        assert reading.standing("scaler", None) == Standing(
+        assert reading.standing("scaler", None) == AskerState(
             now=reading.now, asked=None, body_hash=None, pending=1, pauses=(pause,)
         )
 
@@ -130,8 +130,8 @@ def test_what_a_judgement_rests_on(store):
     with store.writing() as uow:
         assert uow.enter_gate() == (still_open,)
         uow.lock_request(request.id)
-        assert uow.grounds(request.id) == Grounds(now=uow.now, epoch=0, votes=(vote,), pauses=(ended, still_open))
-        assert uow.grounds(other.id) == Grounds(now=uow.now, epoch=0, votes=(), pauses=(ended, still_open))
+        assert uow.grounds(request.id) == DecidingRows(now=uow.now, epoch=0, votes=(vote,), pauses=(ended, still_open))
+        assert uow.grounds(other.id) == DecidingRows(now=uow.now, epoch=0, votes=(), pauses=(ended, still_open))
 
 
 def test_a_plan_comes_back_as_its_bytes(store):
@@ -473,7 +473,7 @@ def test_texts_stand_beside_their_subject(store):
     with_grounds(store)
     request = ask(store)
     said = AuditEvent(
-        kind=Kind.REQUEST_VOTED,
+        kind=EventKind.REQUEST_VOTED,
         stream=request_stream(request.id),
         actor=ADA,
         at=now_of(store),
@@ -490,9 +490,9 @@ def test_texts_stand_beside_their_subject(store):
 
     assert found == ({"rationale": REASON, "reason": "changed my mind"}, {"reason": "elsewhere"})
     assert told == (
-        Said(kind=Kind.REQUEST_OPENED, actor=f"agent:{request.agent}", name="rationale", text=REASON),
-        Said(kind=Kind.REQUEST_VOTED, actor=ADA, name="reason", text="not during the sale"),
-        Said(kind=Kind.REQUEST_VOTED, actor=ADA, name="reason", text="changed my mind"),
+        EventText(kind=EventKind.REQUEST_OPENED, actor=f"agent:{request.agent}", name="rationale", text=REASON),
+        EventText(kind=EventKind.REQUEST_VOTED, actor=ADA, name="reason", text="not during the sale"),
+        EventText(kind=EventKind.REQUEST_VOTED, actor=ADA, name="reason", text="changed my mind"),
     )
 
 

@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import update
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, chain_hash, verify
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, EventKind, chain_hash, verify
 from approvals.presentation.digest import Head
 from models.audit.book import AuditBook, Tail
 from models.audit.sealer import BATCH, Sealer
@@ -14,7 +14,7 @@ from models.store.tables import events
 from tests.builders import ADA, HOUR, NOON, TICK
 from tests.fixtures.stores import a_store
 
-SAID = AuditEvent(kind=Kind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=ADA, at=NOON)
+SAID = AuditEvent(kind=EventKind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=ADA, at=NOON)
 
 
 def tell(store, stream: str = PAUSE_STREAM, *, times: int = 1, at=NOON) -> None:

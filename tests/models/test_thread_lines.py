@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind, changed, request_stream
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, EventKind, changed, request_stream
 from approvals.facts import facts_of
 from approvals.workflow.alert import AlertState, told_of_group
 from models.audit.book import record_of
@@ -23,7 +23,7 @@ def lines(store) -> ThreadLines:
     return ThreadLines(store)
 
 
-def tell(store, request_id: str, kind: Kind, **private: str) -> None:
+def tell(store, request_id: str, kind: EventKind, **private: str) -> None:
     """Record one event of a request."""
     with store.writing() as uow:
         uow.record(AuditEvent(kind=kind, stream=request_stream(request_id), actor=ADA, at=uow.now, private=private))
@@ -63,7 +63,7 @@ def test_a_line_waits_for_its_card(store, lines):
         informs=False,
         failures=0,
     )
-    assert record_of(line.body).kind == Kind.REQUEST_OPENED
+    assert record_of(line.body).kind == EventKind.REQUEST_OPENED
 
 
 def test_each_channel_is_counted_apart(store, lines):
@@ -81,9 +81,9 @@ def test_lines_are_told_once_and_in_order(store, lines):
     """Oldest first over all threads, as many as asked; what was told is not told again, housekeeping never."""
     with_grounds(store)
     first, second = ask(store, 1), ask(store, 2)
-    tell(store, first.id, Kind.EXECUTION_CLAIMED)
-    tell(store, first.id, Kind.ANSWER_REFUSED)
-    tell(store, second.id, Kind.REQUEST_VOTED, reason="looks right")
+    tell(store, first.id, EventKind.EXECUTION_CLAIMED)
+    tell(store, first.id, EventKind.ANSWER_REFUSED)
+    tell(store, second.id, EventKind.REQUEST_VOTED, reason="looks right")
     post_cards(store)
 
     found = lines.waiting(limit=10)
@@ -105,7 +105,7 @@ def test_a_thread_waits_as_a_whole(store, lines):
     """Where one line is refused for now, the lines after it in its thread wait too, and no others."""
     with_grounds(store)
     first, second = ask(store, 1), ask(store, 2)
-    tell(store, first.id, Kind.ANSWER_REFUSED)
+    tell(store, first.id, EventKind.ANSWER_REFUSED)
     post_cards(store)
     found = lines.waiting(limit=10)
 
@@ -124,7 +124,7 @@ def test_a_line_that_slack_never_takes_is_given_up(store, lines):
     """It is not tried again, and the story goes on after it."""
     with_grounds(store)
     request = ask(store)
-    tell(store, request.id, Kind.ANSWER_REFUSED)
+    tell(store, request.id, EventKind.ANSWER_REFUSED)
     post_cards(store)
     found = lines.waiting(limit=10)
 
@@ -166,7 +166,7 @@ def test_a_pause_is_told_in_every_channel_it_is_shown_in(store, lines):
     """One event, one line a channel; each is told for itself."""
     pause = a_pause(engaged_at=now_of(store), channels=(CHANNEL, STAGING))
     engaged = AuditEvent(
-        kind=Kind.PAUSE_ENGAGED,
+        kind=EventKind.PAUSE_ENGAGED,
         stream=PAUSE_STREAM,
         actor=ADA,
         at=pause.engaged_at,
@@ -190,7 +190,7 @@ def test_a_pause_is_told_in_every_channel_it_is_shown_in(store, lines):
 def test_what_has_no_card_has_no_line(store, lines):
     """A refused request and an event of no pause are on record and in no thread."""
     with store.writing() as uow:
-        uow.record(AuditEvent(kind=Kind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=ADA, at=uow.now))
-    tell(store, "esc_refused", Kind.REQUEST_REFUSED)
+        uow.record(AuditEvent(kind=EventKind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=ADA, at=uow.now))
+    tell(store, "esc_refused", EventKind.REQUEST_REFUSED)
 
     assert lines.count() == 0

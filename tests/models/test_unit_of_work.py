@@ -7,7 +7,7 @@ import pytest
 
 from approvals.audit.events import changed
 from approvals.errors import Clash
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.workflow.execution import Phase
 from approvals.workflow.pause import scope_of
 from tests.builders import ADA, HOUR, MINUTE, a_pause, a_vote, about
@@ -18,7 +18,7 @@ class Interrupted(Exception):
     """What a test raises in the middle of a unit."""
 
 
-@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("lane", list(Urgency))
 def test_a_unit_that_ends_well_is_kept(store, lane):
     """What a block did stands once it has ended, in either lane."""
     with store.writing(lane) as uow:

@@ -9,11 +9,11 @@ import pytest
 
 from approvals.errors import Clash, Late, Missing, NotEligible, PolicyDenied, Refused, Settled, Stale, Unavailable
 from approvals.facts import facts_of
-from approvals.identity.people import People, Standing
+from approvals.identity.people import MemberStatus, People
 from approvals.policy.feasibility import DOUBT
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.presentation.review import Rendered
-from approvals.usecases.people.decide import Given
+from approvals.usecases.people.decide import PersonsAnswer
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.request import Answer, State, Via, Vote
@@ -111,7 +111,7 @@ def test_the_whole_story_of_a_denial(world):
     """A denial ends it at once, with the person's words beside the record and not in it."""
     request = world.pending()
     short = request.fingerprint[:12]
-    given = Given(
+    given = PersonsAnswer(
         request=request.id, account=BORIS, answer=Answer.DENY, via=Via.SLACK, fingerprint=short, reason="Not on Friday."
     )
 
@@ -230,7 +230,7 @@ def test_two_whom_a_policy_took_for_one_are_two_again(taken_back):
 def test_standing_is_looked_up_live(standing, code, world, instant):
     """T-DEC-04..07: who is listed counts only as an active, human, full member, as seen at this very click."""
     request = world.pending()
-    world.directory.standings[ADA] = Standing(account=ADA, seen_at=instant(), **standing)
+    world.directory.standings[ADA] = MemberStatus(account=ADA, seen_at=instant(), **standing)
 
     assert refused(world, request, ADA) == code
 
@@ -299,7 +299,7 @@ def test_a_denial_counts_by_remembered_authority(world, instant):
 def test_a_quorum_that_nobody_can_make_is_refused_at_intake(lacks, make_world, instant):
     """T-DEC-11: two must agree and one of the two cannot answer: it is refused at once, and nobody is asked in vain."""
     world = make_world(policy(quorum=2, sets=an_approver_set(accounts=(ADA, BORIS))))
-    world.directory.standings[BORIS] = Standing(account=BORIS, seen_at=instant(), **{lacks: False})
+    world.directory.standings[BORIS] = MemberStatus(account=BORIS, seen_at=instant(), **{lacks: False})
 
     request = world.asks().request
 
@@ -310,7 +310,7 @@ def test_a_quorum_that_nobody_can_make_is_refused_at_intake(lacks, make_world, i
 def test_who_is_not_needed_may_be_away(make_world, instant):
     """One of two is deactivated and one is enough: it is asked as ever."""
     world = make_world(policy(quorum=1))
-    world.directory.standings[BORIS] = Standing(account=BORIS, seen_at=instant(), active=False)
+    world.directory.standings[BORIS] = MemberStatus(account=BORIS, seen_at=instant(), active=False)
 
     request = world.asks().request
 
@@ -380,7 +380,7 @@ def test_a_denial_after_the_start_says_that_it_is_too_late(world):
 def test_t_race_01_the_same_click_delivered_twice_is_one_vote(two):
     """T-RACE-01: a signature proves where a click came from, not that it came once (I14)."""
     request = two.pending()
-    given = Given(
+    given = PersonsAnswer(
         request=request.id, account=ADA, answer=Answer.APPROVE, via=Via.SLACK, fingerprint=request.fingerprint[:12]
     )
 
@@ -428,7 +428,7 @@ def test_t_race_03_the_deadline_is_the_deadline(world, instant):
 def test_a_button_of_another_version_is_stale(world):
     """A button carries what it showed; another fingerprint is another change (I8)."""
     request = world.pending()
-    given = Given(request=request.id, account=ADA, answer=Answer.APPROVE, via=Via.SLACK, fingerprint="0" * 12)
+    given = PersonsAnswer(request=request.id, account=ADA, answer=Answer.APPROVE, via=Via.SLACK, fingerprint="0" * 12)
 
     with pytest.raises(Stale):
         world.decide(given)
@@ -484,7 +484,9 @@ def test_a_policy_that_denies_by_now_lets_nobody_approve(world):
 def test_an_answer_to_nothing(world):
     """An id that names no request is said so, and nothing is written."""
     with pytest.raises(Missing):
-        world.decide(Given(request="esc_none", account=ADA, answer=Answer.DENY, via=Via.SLACK, fingerprint=None))
+        world.decide(
+            PersonsAnswer(request="esc_none", account=ADA, answer=Answer.DENY, via=Via.SLACK, fingerprint=None)
+        )
 
 
 def test_a_voter_who_comes_in_between_is_asked_about(two):
@@ -607,7 +609,7 @@ def test_what_was_approved_can_be_taken_back_until_it_starts(world, instant):
     assert refusal.value.code == "already_started"
 
 
-@pytest.mark.parametrize(("answer", "lane"), [(Answer.APPROVE, Lane.NORMAL), (Answer.DENY, Lane.URGENT)])
+@pytest.mark.parametrize(("answer", "lane"), [(Answer.APPROVE, Urgency.NORMAL), (Answer.DENY, Urgency.URGENT)])
 def test_a_denier_is_asked_about_before_approvers(two, answer, lane):
     """I13: who denies is looked up in capacity that approvals cannot use up."""
     request = two.pending()

@@ -7,7 +7,7 @@ import pytest
 
 from approvals.errors import Unavailable
 from approvals.ports.journey import Milestone
-from approvals.usecases.people.decide import Given
+from approvals.usecases.people.decide import PersonsAnswer
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import LEASE, Phase, Reason
 from approvals.workflow.pause import Scope, ScopeKind
@@ -69,7 +69,7 @@ def test_t_toc_07_another_number_before_voids_and_asks_again(world):
 
 def with_a_reason(request):
     """Return Ada's approval with a reason in her words."""
-    return Given(
+    return PersonsAnswer(
         request=request.id,
         account=ADA,
         answer=Answer.APPROVE,

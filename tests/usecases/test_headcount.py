@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.identity.people import Standing
+from approvals.identity.people import MemberStatus
 from approvals.policy.policy import Match
 from approvals.usecases.people.headcount import MOST_SHORTAGES, Shortage
 from tests.builders import (
@@ -32,7 +32,7 @@ def gone(world, *accounts, **flags):
     with world.store.reading() as reading:
         at = reading.now
     for account in accounts:
-        world.directory.standings[account] = Standing(account=account, seen_at=at, **(flags or {"active": False}))
+        world.directory.standings[account] = MemberStatus(account=account, seen_at=at, **(flags or {"active": False}))
 
 
 def test_enough_people_are_nothing_to_tell(make_world):

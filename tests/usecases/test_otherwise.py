@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.change.plan import Change, Redacted
 from approvals.ports.cluster import Came, Reply
 from approvals.usecases.execution.follow import NOT_COMPARED
@@ -174,7 +174,7 @@ def test_who_approved_is_told_once(world, approved, instant):
     world.execute()
     world.execute()
 
-    assert told_of(world, approved) == [(Kind.EXECUTION_APPLIED, [ADA], [IMAGE])]
+    assert told_of(world, approved) == [(EventKind.EXECUTION_APPLIED, [ADA], [IMAGE])]
 
 
 def test_who_approved_is_told_what_drifted_before_the_start(world, approved):
@@ -184,7 +184,7 @@ def test_who_approved_is_told_what_drifted_before_the_start(world, approved):
 
     number = Change(path="/spec/replicas", before=3, after=4)
     assert execution_of(world, approved).drift == (number,)
-    assert told_of(world, approved) == [(Kind.EXECUTION_VOIDED, [ADA], ["/spec/replicas"])]
+    assert told_of(world, approved) == [(EventKind.EXECUTION_VOIDED, [ADA], ["/spec/replicas"])]
 
 
 def test_what_somebody_has_done_already_is_told_as_such(world, approved):

@@ -8,10 +8,10 @@ import pytest
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Paused, Settled, Unavailable
 from approvals.facts import facts_of
 from approvals.identity.names import Account
-from approvals.identity.people import People, Standing
+from approvals.identity.people import MemberStatus, People
 from approvals.ports.cluster import Came, Reply
 from approvals.ports.journey import Milestone
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from approvals.workflow.request import Answer, State
@@ -260,7 +260,7 @@ def test_a_resumer_who_left_since_does_not_count(world):
     """Whoever agreed first is looked up again when the second agrees (I7)."""
     engaged = pause(world).pause
     resume(world, engaged.id, ADA)
-    world.directory.standings[ADA] = Standing(account=ADA, seen_at=engaged.engaged_at, active=False)
+    world.directory.standings[ADA] = MemberStatus(account=ADA, seen_at=engaged.engaged_at, active=False)
 
     after = resume(world, engaged.id, BORIS)
 
@@ -629,4 +629,4 @@ def test_who_pauses_is_asked_about_before_others(world):
     engaged = pause(world).pause
     resume(world, engaged.id)
 
-    assert world.directory.lanes == [Lane.URGENT, Lane.NORMAL, Lane.NORMAL]
+    assert world.directory.lanes == [Urgency.URGENT, Urgency.NORMAL, Urgency.NORMAL]

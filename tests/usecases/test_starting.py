@@ -9,7 +9,7 @@ import pytest
 
 from approvals.change.plan import bound_of, bytes_hash
 from approvals.errors import Clash, Forbidden, Unavailable
-from approvals.identity.people import Standing
+from approvals.identity.people import MemberStatus
 from approvals.ports.cluster import Came, Reply
 from approvals.ports.journey import Milestone
 from approvals.workflow.execution import LEASE, Fate, Phase, Reason
@@ -212,7 +212,7 @@ AUTHORITY = (Phase.VOIDED, Reason.AUTHORITY, "Too few of the approvals still cou
 
 def test_t_dec_09_a_voter_who_has_left_since_is_no_authority(world, approved):
     """T-DEC-09: deactivated after the quorum: what it approved does not run (I7)."""
-    world.directory.standings[ADA] = Standing(account=ADA, seen_at=NOON, active=False)
+    world.directory.standings[ADA] = MemberStatus(account=ADA, seen_at=NOON, active=False)
 
     world.execute()
 
@@ -240,7 +240,7 @@ def test_a_quorum_that_still_stands_without_one_who_left(make_world):
     request = world.pending()
     world.answers(request, ADA)
     world.answers(request, BORIS)
-    world.directory.standings[BORIS] = Standing(account=BORIS, seen_at=NOON, full_member=False)
+    world.directory.standings[BORIS] = MemberStatus(account=BORIS, seen_at=NOON, full_member=False)
 
     world.execute()
 

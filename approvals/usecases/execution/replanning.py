@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from approvals.change.plan import Bound, Preview, bound_bytes, fingerprint_of
 from approvals.usecases.execution.ports import Ports
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion
+from approvals.verbs.verb import PlanSeed
 from approvals.workflow.request import Request
 
 
@@ -22,7 +22,7 @@ class Replanning:
             agent=request.agent,
             verb=verb_called(bound.verb),
             action=request.action,
-            occasion=Occasion(escalation=request.id, at=request.asked_at),
+            occasion=PlanSeed(escalation=request.id, at=request.asked_at),
         )
 
     def is_the_same(self, again: Preview, bound: Bound, request: Request) -> bool:

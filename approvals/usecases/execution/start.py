@@ -24,7 +24,7 @@ from approvals.usecases.standing import bench_for, cancels_for_token, slack_acco
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
 from approvals.workflow.pause import open_pause_over
-from approvals.workflow.request import Bench, Request, State, check_quorum
+from approvals.workflow.request import DecisionContext, Request, State, check_quorum
 
 WAIT: Final = timedelta(seconds=5)
 """How long a start waits whose target is taken, or whose approvers cannot be asked about."""
@@ -39,7 +39,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class StartWaits:
     """A verdict: it may start later, and why not now."""
 
     message: str
@@ -92,7 +92,7 @@ class Start:
         with self.store.writing() as uow:
             rows = _locked(uow, execution, request)
             bench, verdict = self._judged(uow, rows, authority)
-            if isinstance(verdict, Waits):
+            if isinstance(verdict, StartWaits):
                 return _put_back(uow, rows.execution, verdict.message, now=bench.now)
             if verdict is None:
                 uow.save_image(image_hash(image), image)
@@ -116,7 +116,7 @@ class Start:
 
     def _judged(
         self, uow: UnitOfWork, rows: _Rows, authority: Authority
-    ) -> tuple[Bench, Transition[Execution] | Waits | None]:
+    ) -> tuple[DecisionContext, Transition[Execution] | StartWaits | None]:
         """Return the bench, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
         policy = self.policies.current()
         bench = bench_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
@@ -171,8 +171,8 @@ def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datet
 
 
 def _verdict(
-    rows: _Rows, bench: Bench, *, is_revoked: bool, obstacle: Obstacle | None
-) -> Transition[Execution] | Waits | None:
+    rows: _Rows, bench: DecisionContext, *, is_revoked: bool, obstacle: Obstacle | None
+) -> Transition[Execution] | StartWaits | None:
     """Return what stops the start, or lets it wait, or None."""
     execution, request = rows.execution, rows.request
     if request.state is not State.APPROVED:
@@ -190,11 +190,11 @@ def _verdict(
     except NotEligible as error:
         return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
     except Unavailable as error:
-        return Waits(message=error.sentence)
+        return StartWaits(message=error.sentence)
     if obstacle is not None:
-        return Waits(message=obstacle.sentence)
+        return StartWaits(message=obstacle.sentence)
     if rows.taken is not None:
-        return Waits(message=rows.taken)
+        return StartWaits(message=rows.taken)
     return None
 
 

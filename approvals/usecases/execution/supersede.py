@@ -7,7 +7,7 @@ from approvals.errors import Refused
 from approvals.ports.rows import plea_among
 from approvals.ports.store import Store
 from approvals.usecases.execution.rows import locked, saved
-from approvals.usecases.intake.escalate import Draft, Escalate
+from approvals.usecases.intake.escalate import Escalate, EscalationDraft
 from approvals.workflow.execution import (
     Execution,
     Reason,
@@ -41,7 +41,7 @@ class Supersede:
                 uow.save(supersede(held_request, successor=None if successor is None else successor.id, now=uow.now))
         return over
 
-    def _successor(self, request: Request) -> Draft | None:
+    def _successor(self, request: Request) -> EscalationDraft | None:
         if request.chain >= CHAIN_LIMIT:
             return None
         with self.store.reading() as reading:

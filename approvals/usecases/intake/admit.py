@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from approvals.audit.events import INTAKE_STREAM, ITSELF, AuditEvent, Kind, Transition, agent_stream
+from approvals.audit.events import INTAKE_STREAM, ITSELF, AuditEvent, EventKind, Transition, agent_stream
 from approvals.canonical import Value
 from approvals.errors import Clash, Malformed, Missing, Refused, Unauthorised
 from approvals.facts import facts_of
@@ -161,7 +161,7 @@ class Admit:
         if told is not None:
             data["refused_deliveries"] = facts_of(told)
         event = AuditEvent(
-            kind=Kind.INTAKE_REFUSED,
+            kind=EventKind.INTAKE_REFUSED,
             stream=agent_stream(token.holder),
             actor=f"token:{token.id}",
             at=uow.now,
@@ -174,7 +174,7 @@ class Admit:
         with self.store.writing() as uow:
             uow.record(
                 AuditEvent(
-                    kind=Kind.INTAKE_REFUSALS,
+                    kind=EventKind.INTAKE_REFUSALS,
                     stream=INTAKE_STREAM,
                     actor=ITSELF,
                     at=uow.now,

@@ -53,14 +53,14 @@ from approvals.ports.ids import NewId
 from approvals.ports.journey import Journey, Milestone
 from approvals.ports.policies import Policies
 from approvals.ports.reading import Reading
-from approvals.ports.rows import Standing, StoredPlan, texts_of
+from approvals.ports.rows import AskerState, StoredPlan, texts_of
 from approvals.ports.store import Store, UnitOfWork
 from approvals.presentation.review import Rendered, Renderer, review_of
 from approvals.usecases.standing import who_could_answer
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion, Verb
+from approvals.verbs.verb import PlanSeed, Verb
 from approvals.verbs.workload import counted
-from approvals.workflow.escalation import Escalation, Plea
+from approvals.workflow.escalation import Escalation, Justification
 from approvals.workflow.pause import Pause, open_pause_over
 from approvals.workflow.request import (
     FORM,
@@ -92,7 +92,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class EscalationDraft:
     """An escalation that has passed the first look, with its preview: all that is needed to open it in a transaction."""
 
     id: EscalationId
@@ -151,7 +151,7 @@ class Escalate:
         draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
         return self._open(draft, token)
 
-    def draft_again(self, request: Request, texts: Mapping[str, str], *, asked_at: datetime) -> Draft:
+    def draft_again(self, request: Request, texts: Mapping[str, str], *, asked_at: datetime) -> EscalationDraft:
         """Return the draft of what follows *request* after a drift: the same wish, planned on the target as it is now.
 
         Raises:
@@ -167,7 +167,7 @@ class Escalate:
         return replace(draft, supersedes=request.id, chain=request.chain + 1)
 
     def open_in(
-        self, uow: UnitOfWork, draft: Draft, *, pauses: tuple[Pause, ...], token: Token | None = None
+        self, uow: UnitOfWork, draft: EscalationDraft, *, pauses: tuple[Pause, ...], token: Token | None = None
     ) -> Opened:
         """Store *draft* as a request, pending or refused, or find the question that waits for the same effect already.
 
@@ -241,19 +241,19 @@ class Escalate:
 
     def _draft(
         self, escalation: Escalation, verb: Verb, *, token: str | None, texts: Mapping[str, str], asked_at: datetime
-    ) -> Draft:
+    ) -> EscalationDraft:
         request_id = EscalationId(self.new_id("esc"))
         preview = self.cluster.preview(
             environment=escalation.environment,
             agent=escalation.agent,
             verb=verb,
             action=escalation.action,
-            occasion=Occasion(escalation=request_id, at=asked_at),
+            occasion=PlanSeed(escalation=request_id, at=asked_at),
         )
         self.journey.reached(Milestone.PLANNED, request_id)
         ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
         authority = who_could_answer(self.directory, ruling, at=asked_at)
-        return Draft(
+        return EscalationDraft(
             id=request_id,
             escalation=escalation,
             verb=verb,
@@ -264,7 +264,7 @@ class Escalate:
             authority=authority,
         )
 
-    def _open(self, draft: Draft, token: Token) -> Opened:
+    def _open(self, draft: EscalationDraft, token: Token) -> Opened:
         for _ in range(TRIES):
             try:
                 with self.store.writing() as uow:
@@ -327,7 +327,7 @@ def _own(request: Request, same: tuple[Request, ...]) -> tuple[Request, ...]:
     )
 
 
-def _same(standing: Standing, escalation: Escalation) -> Request | None:
+def _same(standing: AskerState, escalation: Escalation) -> Request | None:
     """Return what stands under the key of *escalation*, if it came with the same body."""
     if standing.asked is not None and standing.body_hash != escalation.body_hash:
         raise KeyReused("That Idempotency-Key was used for another body.")
@@ -447,7 +447,7 @@ def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], 
     return None
 
 
-def _bound(draft: Draft, policy: Policy, ruling: Ruling) -> Plan:
+def _bound(draft: EscalationDraft, policy: Policy, ruling: Ruling) -> Plan:
     action = draft.escalation.action
     account = policy.installation.executor(draft.escalation.agent, action.verb, action.target.namespace)
     return bind(
@@ -462,7 +462,7 @@ def _bound(draft: Draft, policy: Policy, ruling: Ruling) -> Plan:
 
 
 def _pending(
-    draft: Draft,
+    draft: EscalationDraft,
     policy: Policy,
     ruling: Ruling,
     rendered: Rendered,
@@ -544,7 +544,7 @@ def _wish_of(request: Request) -> Escalation:
         agent=request.agent,
         environment=request.environment,
         action=request.action,
-        plea=Plea(rationale="", breaches=request.breaches, confidence=request.confidence),
+        plea=Justification(rationale="", breaches=request.breaches, confidence=request.confidence),
         on_behalf_of=request.on_behalf_of,
         timeout=None if request.ruling is None else request.ruling.timeout,
         idempotency_key=None,

@@ -16,11 +16,11 @@ from approvals.ports.store import Store, UnitOfWork
 from approvals.workflow.alert import (
     Alert,
     AlertGroup,
+    AlertReport,
     AlertState,
     Cuts,
     Delivery,
     News,
-    Report,
     most_of,
     news_in,
     next_start,
@@ -48,7 +48,7 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class TakeDelivery:
     """The verb."""
 
     store: Store
@@ -122,7 +122,7 @@ class _Taking:
             cut=sum_of([delivery.cut, *(report.cut for report in delivery.reports)]),
         )
 
-    def _one(self, report: Report) -> str:
+    def _one(self, report: AlertReport) -> str:
         """Take one report in and return the group on whose card its alert stands."""
         known = self._known(report.fingerprint)
         news = news_in(report, known, now=self.now)
@@ -143,7 +143,7 @@ class _Taking:
             self.known[fingerprint] = self.uow.last_alert(self.environment, fingerprint)
         return self.known[fingerprint]
 
-    def _end_unheard(self, known: Alert, report: Report) -> None:
+    def _end_unheard(self, known: Alert, report: AlertReport) -> None:
         """End the time whose end never came, and its group where nothing else burns there: what burns anew rings anew."""
         group = known.alert_group or self._group(report.group)
         self._hold(group)
@@ -154,7 +154,7 @@ class _Taking:
             self._hold(self.open[self.groups[group].key])
         self._note(resolved(known, replace(report, ends_at=None), now=self.now), report)
 
-    def _new(self, report: Report, known: Alert | None) -> str:
+    def _new(self, report: AlertReport, known: Alert | None) -> str:
         state, group = state_in(report, now=self.now), self._group(report.group)
         alert = Alert(
             id=self.new_id("alert"),
@@ -174,7 +174,7 @@ class _Taking:
         self._note(alert, report)
         return group
 
-    def _again(self, report: Report, known: Alert, group: str, news: News) -> str:
+    def _again(self, report: AlertReport, known: Alert, group: str, news: News) -> str:
         if news is News.OVER:
             self._count(group, firing=-1)
             self._note(resolved(known, report, now=self.now), report)
@@ -184,7 +184,7 @@ class _Taking:
             self._note(started_later(known, start), report)
         return "folded"
 
-    def _note(self, alert: Alert, report: Report) -> None:
+    def _note(self, alert: Alert, report: AlertReport) -> None:
         self.known[alert.fingerprint] = alert
         self.alerts.append(alert)
         self.events.append(told_of_alert(alert, report, token=self.token, now=self.now))

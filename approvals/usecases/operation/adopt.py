@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from approvals.audit.events import POLICY_STREAM, AuditEvent, Kind
+from approvals.audit.events import POLICY_STREAM, AuditEvent, EventKind
 from approvals.policy.policy import Policy
 from approvals.ports.store import Store
 
@@ -19,7 +19,7 @@ class Adopt:
             new = uow.keep_policy(policy, text)
             uow.record(
                 AuditEvent(
-                    kind=Kind.POLICY_LOADED,
+                    kind=EventKind.POLICY_LOADED,
                     stream=POLICY_STREAM,
                     actor=by,
                     at=uow.now,

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from approvals.audit.events import PAUSE_STREAM, AuditEvent, Kind
+from approvals.audit.events import PAUSE_STREAM, AuditEvent, EventKind
 from approvals.errors import Clash, Malformed, Missing, NotEligible, Refused, Settled, Unavailable
 from approvals.identity.names import Account, Channel, is_operator
 from approvals.identity.people import FRESH, REMEMBERED, ApproverSet, Authority, check_standing
@@ -23,7 +23,7 @@ from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
 from approvals.ports.policies import Policies
 from approvals.ports.reading import Reading
-from approvals.ports.store import Lane, Store, UnitOfWork
+from approvals.ports.store import Store, UnitOfWork, Urgency
 from approvals.presentation.wording import storable
 from approvals.usecases.aside import Aside
 from approvals.usecases.standing import NOBODY, save_stopping, slack_accounts
@@ -86,7 +86,7 @@ class EngagePause:
             Unavailable: Nothing is known of *account*, and the policy does not list it by id.
         """
         policy, reason = self.policies.current(), storable(reason)
-        with self.store.reading(Lane.URGENT) as reading:
+        with self.store.reading(Urgency.URGENT) as reading:
             at = reading.now
             misnamed = _misnamed(policy, scope, reading)
         asked = [tuple(one.approver_sets[name] for name in one.may_pause) for one in policy.versions]
@@ -99,7 +99,7 @@ class EngagePause:
             raise
         if misnamed is not None:
             raise misnamed
-        with self.store.writing(Lane.URGENT) as uow:
+        with self.store.writing(Urgency.URGENT) as uow:
             uow.lock_gate(exclusive=True)
             standing = _standing(uow, scope, account)
             now = uow.now
@@ -124,7 +124,7 @@ class EngagePause:
         if is_operator(account):
             return NOBODY  # Who is at the command line may stop whatever Slack would say, so it must not hang on Slack.
         groups = frozenset(group for one in sets for group in one.groups)
-        return self.directory.authority(accounts=slack_accounts({account}), groups=groups, at=at, lane=Lane.URGENT)
+        return self.directory.authority(accounts=slack_accounts({account}), groups=groups, at=at, lane=Urgency.URGENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ class Resume:
         groups = frozenset(group for version in policy.versions for one in _resumers(version) for group in one.groups)
         authority = self.directory.authority(accounts=_askable(policy, accounts), groups=groups, at=at)
         try:
-            with self.store.writing(Lane.URGENT) as uow:
+            with self.store.writing(Urgency.URGENT) as uow:
                 return self._agree(uow, pause_id, account, reason, policy=policy, authority=authority)
         except NotEligible as refusal:
             _record_refusal(self.store, account, refusal, what="resume", at=at)
@@ -364,7 +364,11 @@ def _askable(policy: Policy, accounts: Iterable[Account]) -> frozenset[Account]:
 
 def _record_refusal(store: Store, account: Account, refusal: Refused, *, what: str, at: datetime) -> None:
     event = AuditEvent(
-        kind=Kind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=account, at=at, data={"what": what, "code": refusal.code}
+        kind=EventKind.PAUSE_REFUSED,
+        stream=PAUSE_STREAM,
+        actor=account,
+        at=at,
+        data={"what": what, "code": refusal.code},
     )
     with store.writing() as uow:
         uow.record(replace(event, at=uow.now))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from approvals.audit.events import AuditEvent, Kind, Transition, request_stream
+from approvals.audit.events import AuditEvent, EventKind, Transition, request_stream
 from approvals.change.plan import bound_of
 from approvals.errors import Clash, Missing, Refused, Unavailable
 from approvals.identity.names import Account, ExecutionId, is_operator
@@ -19,19 +19,19 @@ from approvals.ports.ids import NewId
 from approvals.ports.journey import Journey, Milestone
 from approvals.ports.policies import Policies
 from approvals.ports.rows import StoredPlan
-from approvals.ports.store import Lane, Store, UnitOfWork
+from approvals.ports.store import Store, UnitOfWork, Urgency
 from approvals.presentation.wording import storable
 from approvals.usecases.standing import NOBODY, bench_for, save_stopping, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Execution, queued
-from approvals.workflow.request import Answer, Ballot, Judged, Request, State, Via, judge
+from approvals.workflow.request import Answer, Judged, Request, State, Via, VoteSubmission, judge
 
 ROUNDS: Final = 3
 """How often an answer is judged anew because somebody else's came first, before whoever gave it is asked to try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class PersonsAnswer:
     """What somebody answered, as a door understood it."""
 
     request: str
@@ -54,7 +54,7 @@ class Decide:
     new_id: NewId
     journey: Journey
 
-    def __call__(self, given: Given) -> Judged:
+    def __call__(self, given: PersonsAnswer) -> Judged:
         """Return what the answer led to, committed.
 
         Raises:
@@ -75,7 +75,7 @@ class Decide:
             self.journey.reached(Milestone.VOTED, given.request)
             return judged
 
-    def _ask(self, given: Given) -> tuple[frozenset[Account], Authority, StoredPlan | None]:
+    def _ask(self, given: PersonsAnswer) -> tuple[frozenset[Account], Authority, StoredPlan | None]:
         """Return whose standing was asked for, what the workspace said, and the plan: before any lock is taken."""
         with self.store.glancing(lane_of(given.answer)) as reading:
             found = reading.question(given.request)
@@ -90,7 +90,7 @@ class Decide:
         authority = self.directory.authority(accounts=asked, groups=groups, at=found.now, lane=lane_of(given.answer))
         return asked, authority, found.plan
 
-    def _judge(self, given: Given, authority: Authority, plan: StoredPlan | None) -> Judged:
+    def _judge(self, given: PersonsAnswer, authority: Authority, plan: StoredPlan | None) -> Judged:
         with self.store.writing(lane_of(given.answer)) as uow:
             judged = self._judged_in(uow, given, authority, plan)
         if isinstance(judged, Refused):
@@ -98,7 +98,7 @@ class Decide:
         return judged
 
     def _judged_in(
-        self, uow: UnitOfWork, given: Given, authority: Authority, plan: StoredPlan | None
+        self, uow: UnitOfWork, given: PersonsAnswer, authority: Authority, plan: StoredPlan | None
     ) -> Judged | Refused:
         """Return what the answer leads to, saved; or its refusal, recorded: the transaction commits either way."""
         request = uow.lock_request(given.request)
@@ -109,7 +109,7 @@ class Decide:
         if execution is not None:
             execution = uow.lock_execution(execution.id)
         bench = bench_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)
-        ballot = Ballot(
+        ballot = VoteSubmission(
             id=self.new_id("vote"),
             account=given.account,
             answer=given.answer,
@@ -144,7 +144,7 @@ class Decide:
             now=now,
         )
 
-    def _moved_on(self, error: Refused, given: Given, asked: frozenset[Account]) -> bool:
+    def _moved_on(self, error: Refused, given: PersonsAnswer, asked: frozenset[Account]) -> bool:
         """Tell whether judging anew can help: a row moved, or somebody voted whose standing was not asked for."""
         if isinstance(error, Unavailable):
             with self.store.reading(lane_of(given.answer)) as reading:
@@ -152,14 +152,14 @@ class Decide:
         return error.code == Clash.code
 
 
-def lane_of(answer: Answer) -> Lane:
+def lane_of(answer: Answer) -> Urgency:
     """Return how urgent an answer is: a denial stops something, and waits behind nobody's approvals or pleas (I13)."""
-    return Lane.URGENT if answer is Answer.DENY else Lane.NORMAL
+    return Urgency.URGENT if answer is Answer.DENY else Urgency.NORMAL
 
 
-def _refusal_event(request: Request, ballot: Ballot, refusal: Refused, now: datetime) -> AuditEvent:
+def _refusal_event(request: Request, ballot: VoteSubmission, refusal: Refused, now: datetime) -> AuditEvent:
     return AuditEvent(
-        kind=Kind.ANSWER_REFUSED,
+        kind=EventKind.ANSWER_REFUSED,
         stream=request_stream(request.id),
         actor=ballot.account,
         at=now,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from approvals.audit.events import ITSELF, PAUSE_STREAM, AuditEvent, Kind
+from approvals.audit.events import ITSELF, PAUSE_STREAM, AuditEvent, EventKind
 from approvals.errors import Settled, is_outage
 from approvals.ports.store import Store
 from approvals.usecases.aside import Aside
@@ -42,7 +42,9 @@ class Expire:
             if step > known + STEP_WORTH_TELLING:
                 data = {"microseconds": step // timedelta(microseconds=1)}
                 uow.record(
-                    AuditEvent(kind=Kind.CLOCK_STEPPED_BACK, stream=PAUSE_STREAM, actor=ITSELF, at=uow.now, data=data)
+                    AuditEvent(
+                        kind=EventKind.CLOCK_STEPPED_BACK, stream=PAUSE_STREAM, actor=ITSELF, at=uow.now, data=data
+                    )
                 )
         return step
 

@@ -30,7 +30,7 @@ _FENCE: Final = re.compile(r"ValidatingAdmissionPolicy '([a-z0-9.-]{1,253})'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpReply:
     """One HTTP answer. *body* is its JSON object, or None where it is none."""
 
     status: int
@@ -84,7 +84,7 @@ class Answer:
         return self.body
 
 
-def describe(answer: Answer) -> str:
+def describe(answer: HttpReply) -> str:
     """Return an answer's status in words that hold no text of the server's, such as ``422 Invalid, at spec.replicas``.
 
     The name of the admission policy that refused is said too: it is a name, and tells an operator where to look.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from approvals.errors import Unavailable
 from bot.causes import Away, cause_of
-from bot.cluster.client.answers import Answer, describe
+from bot.cluster.client.answers import HttpReply, describe
 from bot.cluster.client.calls import Client, Lost, Unsent
 
 _PAGE: Final = 500
@@ -23,7 +23,7 @@ _MOST_PAGES: Final = 200
 class Declined(Exception):
     """The API server understood and refused; :attr:`answer` has its status."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpReply) -> None:
         super().__init__(describe(answer))
         self.answer = answer
 
@@ -76,7 +76,9 @@ def post(client: Client, path: Sequence[str], body: Mapping[str, Any]) -> dict[s
     return _good(client, "POST", path, body=json.dumps(body).encode()).object()
 
 
-def patch(client: Client, path: Sequence[str], body: bytes, *, content_type: str, query: Mapping[str, str]) -> Answer:
+def patch(
+    client: Client, path: Sequence[str], body: bytes, *, content_type: str, query: Mapping[str, str]
+) -> HttpReply:
     """Return the good answer to a patch in dry run; raises as :func:`get`."""
     return _good(client, "PATCH", path, body=body, content_type=content_type, query=query)
 
@@ -89,7 +91,7 @@ def _good(
     body: bytes | None = None,
     content_type: str = "application/json",
     query: Mapping[str, str] | None = None,
-) -> Answer:
+) -> HttpReply:
     try:
         answer = client.call(method, path, query=query, body=body, content_type=content_type)
     except (Unsent, Lost) as error:

@@ -2,7 +2,7 @@
 
 The client library brings configuration, TLS and connection pools; requests go straight to its pool, because its own
 request method re-encodes a JSON body, and what was hashed must be what is sent. Retries and redirects are off, every call
-has its times, every reply its largest size. No header is ever logged. Whoever calls gets an :class:`Answer`, or one of two
+has its times, every reply its largest size. No header is ever logged. Whoever calls gets an :class:`HttpReply`, or one of two
 exceptions that differ in the only thing that matters for a write: whether anything can have arrived.
 """
 
@@ -19,7 +19,7 @@ import urllib3
 from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import HTTPError
 
-from bot.cluster.client.answers import Answer, warnings_of
+from bot.cluster.client.answers import HttpReply, warnings_of
 
 _LARGEST_REPLY: Final = 16 * 1024 * 1024
 """Bytes. An object is at most about 1.5 MB in etcd; the rest is room for a namespace's list of autoscalers."""
@@ -108,7 +108,7 @@ class Client:
         body: bytes | None = None,
         content_type: str = "application/json",
         leave_by: float = inf,
-    ) -> Answer:
+    ) -> HttpReply:
         """Send one request, once, and return what was answered, whatever its status.
 
         Args:
@@ -204,8 +204,8 @@ def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
     return b"".join(parts)
 
 
-def _answer(response: urllib3.BaseHTTPResponse, data: bytes) -> Answer:
-    return Answer(
+def _answer(response: urllib3.BaseHTTPResponse, data: bytes) -> HttpReply:
+    return HttpReply(
         status=response.status,
         body=_object(data),
         audit_id=response.headers.get("Audit-Id"),

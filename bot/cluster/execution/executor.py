@@ -19,7 +19,7 @@ from approvals.verbs.verb import Verb, field_manager
 from approvals.workflow.comparison import departures
 from bot.causes import OTHER, cause_of
 from bot.cluster.client import paths
-from bot.cluster.client.answers import Answer, describe
+from bot.cluster.client.answers import HttpReply, describe
 from bot.cluster.client.calls import Client, Lost, TooLate, Unsent
 from bot.cluster.client.identities import Minted
 
@@ -93,7 +93,7 @@ class Executor:
             )
         )
 
-    def _applied(self, answer: Answer, before: Mapping[str, Any], body: bytes) -> Reply:
+    def _applied(self, answer: HttpReply, before: Mapping[str, Any], body: bytes) -> Reply:
         as_planned, otherwise = self._judged(before, answer.object(), body)
         return Reply(
             came=Came.APPLIED,
@@ -125,7 +125,7 @@ def _because(error: Unsent | Lost) -> str:
     return "" if cause is OTHER else f": {cause.words}"
 
 
-def _refused(answer: Answer) -> Reply:
+def _refused(answer: HttpReply) -> Reply:
     """Return what an answer that is no success means: certain only where the API server itself says so."""
     came = _CERTAIN.get(answer.status, Came.REJECTED) if answer.is_refusal else Came.LOST
     return Reply(

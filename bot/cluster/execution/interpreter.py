@@ -16,9 +16,9 @@ from approvals.change.diff import Mac
 from approvals.change.image import image_of
 from approvals.change.plan import Evidence, Preview, Resource, Step, envelope
 from approvals.errors import Unavailable, Unplannable
-from approvals.verbs.verb import Draft, Observed, Occasion, Read, Verb, field_manager
+from approvals.verbs.verb import Observed, PlanSeed, Read, StepDraft, Verb, field_manager
 from bot.cluster.client import asking, paths
-from bot.cluster.client.answers import Answer, describe
+from bot.cluster.client.answers import HttpReply, describe
 from bot.cluster.client.asking import Declined
 from bot.cluster.client.calls import Client
 
@@ -38,7 +38,7 @@ class Interpreter:
     verb: Verb
     target: Target
     arguments: Mapping[str, Argument]
-    occasion: Occasion
+    occasion: PlanSeed
     mac: Mac
     now: Callable[[], datetime]
 
@@ -115,7 +115,7 @@ class Interpreter:
                 raise Unavailable(told, code="not_served") from refusal
             raise self._meaning(refusal, f"read {read.resource.plural}") from refusal
 
-    def _rehearse(self, draft: Draft, version: str) -> Answer:
+    def _rehearse(self, draft: StepDraft, version: str) -> HttpReply:
         """Return the answer to a dry run of the very bytes that would be sent."""
         step = draft.step
         query = {"dryRun": "All", "fieldValidation": "Strict", "fieldManager": field_manager(self.occasion.escalation)}

@@ -36,7 +36,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class AccountRights:
     """One account and everything that it may do in its namespace."""
 
     account: ServiceAccount
@@ -65,7 +65,7 @@ def grants_of(policy: Policy, cluster: str) -> tuple[Grant, ...]:
     )
 
 
-def holdings_of(grants: Iterable[Grant], installation: Installation) -> tuple[Holding, ...]:
+def holdings_of(grants: Iterable[Grant], installation: Installation) -> tuple[AccountRights, ...]:
     """Return every account of *installation* that *grants* need, with its rules.
 
     Raises:
@@ -78,10 +78,10 @@ def holdings_of(grants: Iterable[Grant], installation: Installation) -> tuple[Ho
     return tuple(holdings)
 
 
-def _holdings(grant: Grant, installation: Installation) -> tuple[Holding, ...]:
+def _holdings(grant: Grant, installation: Installation) -> tuple[AccountRights, ...]:
     verbs = [verb_called(name) for name in grant.verbs]
     executors = (
-        Holding(
+        AccountRights(
             account=installation.executor(grant.agent, verb.name, grant.namespace),
             role=Role.EXECUTOR,
             rules=merged(verb.executor_rules),
@@ -91,14 +91,14 @@ def _holdings(grant: Grant, installation: Installation) -> tuple[Holding, ...]:
         for verb in verbs
     )
     return (
-        Holding(
+        AccountRights(
             account=installation.planner(grant.agent, grant.namespace),
             role=Role.PLANNER,
             rules=merged(rule for verb in verbs for rule in verb.planner_rules),
             trials=tuple(verb.trial for verb in verbs),
         ),
         *executors,
-        Holding(
+        AccountRights(
             account=installation.observer(grant.agent, grant.namespace),
             role=Role.OBSERVER,
             rules=merged(rule for verb in verbs for rule in verb.observer_rules),
@@ -117,11 +117,11 @@ def merged(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
     )
 
 
-def inspector_of(installation: Installation) -> Holding:
+def inspector_of(installation: Installation) -> AccountRights:
     """Return the account that may list who may do what in the cluster, in all of it, and nothing else."""
-    return Holding(account=installation.inspector, role=Role.INSPECTOR, rules=INSPECTED)
+    return AccountRights(account=installation.inspector, role=Role.INSPECTOR, rules=INSPECTED)
 
 
-def namespaces_of(holdings: Iterable[Holding]) -> tuple[str, ...]:
+def namespaces_of(holdings: Iterable[AccountRights]) -> tuple[str, ...]:
     """Return the namespaces that have accounts, sorted."""
     return tuple(sorted({holding.account.namespace for holding in holdings}))

@@ -4,8 +4,8 @@ The inspector lists every role and binding once, and what each of our accounts m
 (:mod:`bot.cluster.rights.rbac`); the admission policies are compared with the generated ones word by word
 (:mod:`bot.cluster.rights.standing`). Each account's token is minted, its owner confirmed and its own review of its own namespace
 asked for as a second witness, which knows of other authorizers as well; and each policy is tried out once, because a server may
-have them switched off. What is not as it should be is a :class:`Finding`: a sentence that says which account, what, by which
-binding, and what to do. A grave one lets nothing start there: an account that may do too much is a way round every
+have them switched off. A :class:`ClusterFinding` is something that is not as it should be, in a sentence: which account, what,
+by which binding, and what to do. A grave one lets nothing start there: an account that may do too much is a way round every
 approval, one that may do too little fails after somebody has approved. What can be computed from the inspector's lists is
 asked again and again while the bot serves (:meth:`Checks.standing`).
 """
@@ -24,11 +24,11 @@ from bot.cluster.client.asking import Declined
 from bot.cluster.client.calls import Client, Identity
 from bot.cluster.client.identities import Open
 from bot.cluster.rights import inspection, rbac, reviews, trials
-from bot.cluster.rights.access import Holding, inspector_of, namespaces_of
+from bot.cluster.rights.access import AccountRights, inspector_of, namespaces_of
 from bot.cluster.rights.fences import fences
 from bot.cluster.rights.inspection import Inspection
 from bot.cluster.rights.rbac import Bindings, RoleGrant
-from bot.cluster.rights.rules import Right, Seen, excess, missing, rights_of
+from bot.cluster.rights.rules import Right, RulesReview, excess, missing, rights_of
 from bot.cluster.rights.standing import fallen
 from bot.cluster.rights.trials import TrialOutcome
 
@@ -41,7 +41,7 @@ _SIDE_BY_SIDE: Final = 8
 _MOST_WORDS: Final = 5
 """How many rights, accounts or subjects a sentence names before it counts the rest."""
 
-_TRIALS: Final[Mapping[Role, tuple[Callable[[Client, Holding, Trial, str], TrialOutcome], str]]] = {
+_TRIALS: Final[Mapping[Role, tuple[Callable[[Client, AccountRights, Trial, str], TrialOutcome], str]]] = {
     Role.PLANNER: (trials.planner_writes, "write, and must only try out (dry run)"),
     Role.EXECUTOR: (trials.executor_oversteps, "change what its verb does not"),
 }
@@ -49,7 +49,7 @@ _TRIALS: Final[Mapping[Role, tuple[Callable[[Client, Holding, Trial, str], Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ClusterFinding:
     """Something that is not as it should be, in words that tell what to do."""
 
     sentence: str
@@ -82,14 +82,14 @@ class Held:
             if grant.namespace in {None, namespace} and grant.binds(self.account)
             for right in grant.seen.rights
         )
-        return missing(Seen(rights=rights, paths=(), is_incomplete=False), self.allowed.get(namespace, ()))
+        return missing(RulesReview(rights=rights, paths=(), is_incomplete=False), self.allowed.get(namespace, ()))
 
 
 @dataclass(slots=True, kw_only=True)
 class Witnessed:
     """What came of looking at one account through its own token."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ClusterFinding] = field(default_factory=list)
     is_partial: bool = False
 
 
@@ -101,11 +101,11 @@ class Checks:
     own: Identity
     installation: Installation
     """Whose accounts they should be, the bot's own among them."""
-    holdings: Sequence[Holding]
+    holdings: Sequence[AccountRights]
     canary: str
     open_line: Open
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[ClusterFinding]:
         """Give what is wrong; nothing is good.
 
         Raises:
@@ -119,7 +119,7 @@ class Checks:
             yield from self._witness(self._bots, self.own).findings
             return
         inspected = self._inspect()
-        if isinstance(inspected, Finding):
+        if isinstance(inspected, ClusterFinding):
             yield inspected
             return  # without it nothing can be computed, and the manifests have to be applied first
         yield from self._of_policies(inspected)
@@ -127,7 +127,7 @@ class Checks:
         yield from self._of_roads(inspected)
         yield from self._of_witnesses(inspected)
 
-    def standing(self) -> Iterator[Finding]:
+    def standing(self) -> Iterator[ClusterFinding]:
         """Give what is wrong by the lists of policies, bindings, roles and namespaces alone; raises as :meth:`findings`.
 
         Nothing is tried out and no account but the inspector's is minted, so that it can be asked every half minute.
@@ -135,7 +135,7 @@ class Checks:
         if not self.holdings:
             return
         inspected = self._inspect()
-        if isinstance(inspected, Finding):
+        if isinstance(inspected, ClusterFinding):
             yield inspected
             return
         yield from self._of_policies(inspected)
@@ -143,7 +143,7 @@ class Checks:
 
     # ------------------------------------------------------------------------------------------------- who asks
 
-    def _who_is_the_bot(self) -> Finding | None:
+    def _who_is_the_bot(self) -> ClusterFinding | None:
         try:
             name = self._with(self.own, identities.who_am_i).get("username")
         except Declined as refusal:
@@ -160,7 +160,7 @@ class Checks:
             code="other_account",
         )
 
-    def _inspect(self) -> Inspection | Finding:
+    def _inspect(self) -> Inspection | ClusterFinding:
         account = inspector_of(self.installation).account
         try:
             minted = identities.mint(self.own, account, open_line=self.open_line)
@@ -176,7 +176,7 @@ class Checks:
 
     # ---------------------------------------------------------------------------------------- what stands, computed
 
-    def _of_policies(self, inspected: Inspection) -> Iterator[Finding]:
+    def _of_policies(self, inspected: Inspection) -> Iterator[ClusterFinding]:
         generated = fences(self.installation)
         admission = inspected.admission
         for fault in fallen(policies=admission.policies, bindings=admission.bindings, generated=generated):
@@ -190,7 +190,7 @@ class Checks:
                 words = f"the namespace {namespace} is being deleted."
                 yield self._found(words, code="namespace_terminating", namespace=namespace)
 
-    def _of_rights(self, inspected: Inspection) -> Iterator[Finding]:
+    def _of_rights(self, inspected: Inspection) -> Iterator[ClusterFinding]:
         bindings = Bindings(inspected.grants)
         bound = [(held, bindings.of(held.account)) for held in self._everybody]
         holders: dict[int, list[Held]] = {}
@@ -214,7 +214,7 @@ class Checks:
                     words = f"{held.who} may not {right} in {place}, and has to. {_APPLY}"
                     yield self._found(words, code="right_missing", namespace=namespace)
 
-    def _of_roads(self, inspected: Inspection) -> Iterator[Finding]:
+    def _of_roads(self, inspected: Inspection) -> Iterator[ClusterFinding]:
         """Tell who else could get past the fences: none of it can be refused, all of it should be known."""
         for road in rbac.roads((held.account for held in self._everybody), bot=self._bot):
             open_by = [(grant, grant.others()) for grant in inspected.grants if road.is_open_by(grant)]
@@ -225,7 +225,7 @@ class Checks:
 
     # -------------------------------------------------------------------------------------- what stands, tried out
 
-    def _of_witnesses(self, inspected: Inspection) -> Iterator[Finding]:
+    def _of_witnesses(self, inspected: Inspection) -> Iterator[ClusterFinding]:
         account = self.holdings[0].account
         if self._with(self.own, lambda line: trials.bot_mints_too_long(line, account)) is TrialOutcome.LET_THROUGH:
             yield self._found(
@@ -235,7 +235,7 @@ class Checks:
             )
         samples = self._samples()
 
-        def look(holding: Holding) -> Witnessed:
+        def look(holding: AccountRights) -> Witnessed:
             return self._look(holding, inspected, is_sample=holding in samples)
 
         seen = [self._witness(self._bots, self.own, inspected)]
@@ -252,12 +252,12 @@ class Checks:
                 is_grave=False,
             )
 
-    def _samples(self) -> tuple[Holding, ...]:
+    def _samples(self) -> tuple[AccountRights, ...]:
         """Return one planner, and one executor of each verb: the policies were compared whole, and are tried once each."""
         samples = {(holding.role, holding.verb and holding.verb.name): holding for holding in reversed(self.holdings)}
         return tuple(samples.values())
 
-    def _look(self, holding: Holding, inspected: Inspection, *, is_sample: bool) -> Witnessed:
+    def _look(self, holding: AccountRights, inspected: Inspection, *, is_sample: bool) -> Witnessed:
         try:
             minted = identities.mint(self.own, holding.account, open_line=self.open_line)
         except Forbidden as refusal:
@@ -268,7 +268,7 @@ class Checks:
             seen.findings += self._fence_of(holding, minted.identity)
         return seen
 
-    def _fence_of(self, holding: Holding, identity: Identity) -> Iterator[Finding]:
+    def _fence_of(self, holding: AccountRights, identity: Identity) -> Iterator[ClusterFinding]:
         if not holding.trials:
             return
         (attempt, what), trial = _TRIALS[holding.role], holding.trials[0]
@@ -332,12 +332,12 @@ class Checks:
         with self.open_line(identity) as line:
             return do(line)
 
-    def _found(self, words: str, *, code: str, namespace: str | None = None, is_grave: bool = True) -> Finding:
+    def _found(self, words: str, *, code: str, namespace: str | None = None, is_grave: bool = True) -> ClusterFinding:
         sentence = f"{self.environment}: {words}"
-        return Finding(sentence=sentence, code=code, namespace=namespace, is_grave=is_grave)
+        return ClusterFinding(sentence=sentence, code=code, namespace=namespace, is_grave=is_grave)
 
 
-def _held(holding: Holding) -> Held:
+def _held(holding: AccountRights) -> Held:
     place = None if holding.role is Role.INSPECTOR else holding.account.namespace
     return Held(
         account=holding.account,

@@ -13,7 +13,7 @@ _ADMISSION: Final = ("apis", "admissionregistration.k8s.io", "v1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
+class AdmissionPolicies:
     """The admission policies and their bindings, as the server has them."""
 
     policies: Listed
@@ -25,7 +25,7 @@ class Inspection:
     """Everything that was listed."""
 
     grants: tuple[RoleGrant, ...]
-    admission: Policies
+    admission: AdmissionPolicies
     namespaces: Mapping[str, str]
     """Which there are, with their phase, such as ``Active``."""
 
@@ -52,9 +52,9 @@ def inspect(line: Client) -> Inspection:
     )
 
 
-def admission(line: Client) -> Policies:
+def admission(line: Client) -> AdmissionPolicies:
     """Return the admission policies and bindings as they stand; raises as :func:`inspect`."""
-    return Policies(
+    return AdmissionPolicies(
         policies=_listed(line, *_ADMISSION, "validatingadmissionpolicies"),
         bindings=_listed(line, *_ADMISSION, "validatingadmissionpolicybindings"),
     )

@@ -19,7 +19,7 @@ import yaml
 from typing_extensions import override
 
 from approvals.identity.accounts import OURS, Installation, ServiceAccount
-from bot.cluster.rights.access import Grant, Holding, holdings_of, inspector_of, namespaces_of
+from bot.cluster.rights.access import AccountRights, Grant, holdings_of, inspector_of, namespaces_of
 from bot.cluster.rights.fences import Manifest, fences
 
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -129,7 +129,7 @@ def _inspector(installation: Installation) -> list[Manifest]:
     ]
 
 
-def _in_namespace(namespace: str, holdings: Sequence[Holding], installation: Installation) -> list[Manifest]:
+def _in_namespace(namespace: str, holdings: Sequence[AccountRights], installation: Installation) -> list[Manifest]:
     documents: list[Manifest] = []
     for holding in holdings:
         role = holding.account.name
@@ -155,13 +155,13 @@ def _service_account(account: ServiceAccount, *, mounts_token: bool | None) -> M
     return manifest
 
 
-def _rules(holding: Holding) -> list[dict[str, Any]]:
+def _rules(holding: AccountRights) -> list[dict[str, Any]]:
     return [
         {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)} for rule in holding.rules
     ]
 
 
-def _mint(holdings: Iterable[Holding]) -> dict[str, Any]:
+def _mint(holdings: Iterable[AccountRights]) -> dict[str, Any]:
     return {
         "apiGroups": [""],
         "resources": ["serviceaccounts/token"],
@@ -217,7 +217,9 @@ def _canary(namespace: str, installation: Installation) -> Manifest:
     }
 
 
-def _other_canaries(namespace: str, holdings: Sequence[Holding], installation: Installation) -> Iterator[Manifest]:
+def _other_canaries(
+    namespace: str, holdings: Sequence[AccountRights], installation: Installation
+) -> Iterator[Manifest]:
     """Give the objects that trials in *namespace* need beside the Deployment, one of each kind."""
     name = canary(installation)
     trials = {trial.kind.name: trial for holding in holdings for trial in holding.trials}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from approvals.identity.accounts import ServiceAccount
-from bot.cluster.rights.rules import Right, Seen, seen_in_rules
+from bot.cluster.rights.rules import Right, RulesReview, seen_in_rules
 
 Listed = Sequence[Mapping[str, Any]]
 """The items of a list, as the server answers it."""
@@ -31,7 +31,7 @@ class RoleGrant:
     """Where it holds; None for everywhere, and for what lies in no namespace."""
     role: str
     """The role in words, such as ``ClusterRole edit``."""
-    seen: Seen
+    seen: RulesReview
     subjects: tuple[Mapping[str, Any], ...]
 
     @override

@@ -9,7 +9,7 @@ from bot.cluster.client import asking, paths
 from bot.cluster.client.answers import describe
 from bot.cluster.client.asking import Declined
 from bot.cluster.client.calls import Client
-from bot.cluster.rights.rules import Right, Seen, excess, missing, seen_in
+from bot.cluster.rights.rules import Right, RulesReview, excess, missing, seen_in
 
 NEVER: Final = tuple(
     Right(group=group, resource=resource, verb=verb)
@@ -35,7 +35,7 @@ NEVER: Final = tuple(
 
 
 @dataclass(slots=True, kw_only=True)
-class Comparison:
+class RightsComparison:
     """How an account's rights differ from what they should be."""
 
     too_much: dict[str, list[str]] = field(default_factory=dict)
@@ -46,13 +46,13 @@ class Comparison:
     """Whether the server could not list everything."""
 
 
-def compare(line: Client, *, allowed: Mapping[str, Iterable[Right]], namespaces: Iterable[str]) -> Comparison:
+def compare(line: Client, *, allowed: Mapping[str, Iterable[Right]], namespaces: Iterable[str]) -> RightsComparison:
     """Return how what *line*'s account may do differs from *allowed*, by namespace; where that says nothing, nothing is.
 
     Raises:
         Unavailable: The server does not say.
     """
-    comparison = Comparison()
+    comparison = RightsComparison()
     for namespace in namespaces:
         expected = tuple(allowed.get(namespace, ()))
         seen = _review(line, namespace)
@@ -66,7 +66,7 @@ def compare(line: Client, *, allowed: Mapping[str, Iterable[Right]], namespaces:
     return comparison
 
 
-def _review(line: Client, namespace: str) -> Seen:
+def _review(line: Client, namespace: str) -> RulesReview:
     return seen_in(_ask(line, paths.WHAT_MAY_I, "SelfSubjectRulesReview", {"namespace": namespace}))
 
 

@@ -62,7 +62,7 @@ def rights_of(rules: Iterable[AccessRule]) -> tuple[Right, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class RulesReview:
     """What a SelfSubjectRulesReview said of one account in one namespace."""
 
     rights: tuple[Right, ...]
@@ -72,17 +72,17 @@ class Seen:
     """Whether an authorizer that cannot list its rules takes part, so that there may be more."""
 
 
-def seen_in(review: Mapping[str, Any]) -> Seen:
+def seen_in(review: Mapping[str, Any]) -> RulesReview:
     """Return what a SelfSubjectRulesReview, as the server answered it, says."""
     status = review.get("status") or {}
-    return Seen(
+    return RulesReview(
         rights=tuple(right for rule in status.get("resourceRules") or () for right in _rights(rule)),
         paths=tuple(path for rule in status.get("nonResourceRules") or () for path in _paths(rule)),
         is_incomplete=bool(status.get("incomplete")),
     )
 
 
-def seen_in_rules(rules: Iterable[Mapping[str, Any]], *, with_paths: bool) -> Seen:
+def seen_in_rules(rules: Iterable[Mapping[str, Any]], *, with_paths: bool) -> RulesReview:
     """Return what the rules of a role grant.
 
     Args:
@@ -90,7 +90,7 @@ def seen_in_rules(rules: Iterable[Mapping[str, Any]], *, with_paths: bool) -> Se
         with_paths: Whether paths beside resources count: only where the role is bound for the whole cluster.
     """
     held = tuple(rules)
-    return Seen(
+    return RulesReview(
         rights=tuple(right for rule in held for right in _rights(rule)),
         paths=tuple(path for rule in held for path in _paths(rule)) if with_paths else (),
         is_incomplete=False,
@@ -111,7 +111,7 @@ def _paths(rule: Mapping[str, Any]) -> Iterator[str]:
             yield f"{verb} {path}"
 
 
-def excess(seen: Seen, allowed: Iterable[Right]) -> tuple[str, ...]:
+def excess(seen: RulesReview, allowed: Iterable[Right]) -> tuple[str, ...]:
     """Return, in words, what was seen that neither *allowed* nor the baseline covers."""
     permitted = (*BASELINE, *allowed)
     rights = (str(right) for right in seen.rights if not any(one.covers(right) for one in permitted))
@@ -119,7 +119,7 @@ def excess(seen: Seen, allowed: Iterable[Right]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*rights, *paths)))
 
 
-def missing(seen: Seen, needed: Iterable[Right]) -> tuple[str, ...]:
+def missing(seen: RulesReview, needed: Iterable[Right]) -> tuple[str, ...]:
     """Return, in words, which of the *needed* rights were not seen at all.
 
     A right that is narrowed to some objects counts: an operator may let an agent touch named workloads only.

@@ -17,7 +17,7 @@ from approvals.verbs.verb import Trial
 from bot.cluster.client import asking, paths
 from bot.cluster.client.asking import Declined
 from bot.cluster.client.calls import Client
-from bot.cluster.rights.access import Holding
+from bot.cluster.rights.access import AccountRights
 
 _TOO_LONG_SECONDS: Final = 3600
 
@@ -30,7 +30,7 @@ class TrialOutcome(StrEnum):
     NO_CANARY = "no_canary"
 
 
-def planner_writes(line: Client, holding: Holding, trial: Trial, canary: str) -> TrialOutcome:
+def planner_writes(line: Client, holding: AccountRights, trial: Trial, canary: str) -> TrialOutcome:
     """Try to write, without dry run, as a planner: an empty change of the *trial*'s object, which is called *canary*.
 
     Raises:
@@ -39,7 +39,7 @@ def planner_writes(line: Client, holding: Holding, trial: Trial, canary: str) ->
     return _attempt(line, holding, trial, canary, body={}, query={})
 
 
-def executor_oversteps(line: Client, holding: Holding, trial: Trial, canary: str) -> TrialOutcome:
+def executor_oversteps(line: Client, holding: AccountRights, trial: Trial, canary: str) -> TrialOutcome:
     """Try, in dry run, to change what an executor's verb does not; raises as :func:`planner_writes`."""
     return _attempt(line, holding, trial, canary, body=trial.breach, query={"dryRun": "All"})
 
@@ -59,7 +59,13 @@ def bot_mints_too_long(line: Client, account: ServiceAccount) -> TrialOutcome:
 
 
 def _attempt(
-    line: Client, holding: Holding, trial: Trial, canary: str, *, body: Mapping[str, Any], query: Mapping[str, str]
+    line: Client,
+    holding: AccountRights,
+    trial: Trial,
+    canary: str,
+    *,
+    body: Mapping[str, Any],
+    query: Mapping[str, str],
 ) -> TrialOutcome:
     path = paths.one(trial.kind.resource, holding.account.namespace, canary, trial.subresource)
     data = json.dumps(body).encode()

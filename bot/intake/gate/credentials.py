@@ -14,11 +14,11 @@ from starlette.types import Scope
 from approvals.errors import Unauthorised
 from approvals.identity.tokens import Token, TokenKind, token_hash
 from approvals.usecases.intake.admit import Admit
-from bot.intake.gate.lane import Found, Lane
+from bot.intake.gate.lane import Found, TokenLookups
 from bot.intake.gate.rates import Buckets
 from bot.intake.http.calls import bearer_of
 from bot.intake.http.problems import Throttled
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 
 MOST_KNOWN: Final = 1024
 """How many tokens that were good lately are remembered, by their hashes."""
@@ -27,10 +27,10 @@ MOST_KNOWN: Final = 1024
 class Credentials:
     """Tells who is calling, and bounds how often strangers may guess."""
 
-    def __init__(self, admit: Admit, *, pool: Pool, failures: Buckets) -> None:
+    def __init__(self, admit: Admit, *, pool: BoundedPool, failures: Buckets) -> None:
         """Keep whom to ask, in which threads, and the count of failures by source."""
         self._which = admit.which
-        self._lane = Lane(admit.which, pool=pool)
+        self._lane = TokenLookups(admit.which, pool=pool)
         self._pool = pool
         self._failures = failures
         self._known: OrderedDict[str, None] = OrderedDict()

@@ -16,7 +16,7 @@ from approvals.identity.tokens import Token, TokenKind
 from bot.intake.gate.credentials import Credentials
 from bot.intake.gate.rates import Buckets, Clock
 from bot.intake.gate.refusals import Refusals
-from bot.intake.http.bodies import Gone, check_declared, linger, read_body, replaying
+from bot.intake.http.bodies import ClientGone, check_declared, linger, read_body, replaying
 from bot.intake.http.calls import check_head, headers_called
 from bot.intake.http.crowd import MOST_CONNECTIONS
 from bot.intake.http.problems import Throttled, answer_to, defect, for_monitors
@@ -77,7 +77,7 @@ class Gate:
         answer = _Answer(send)
         try:
             await self._let_in(scope, receive, answer)
-        except Gone:
+        except ClientGone:
             return
         except Refused as refused:
             await self._refuse(refused, scope, receive, answer)

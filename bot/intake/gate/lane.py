@@ -12,7 +12,7 @@ from typing import Final
 
 from approvals.errors import Unauthorised
 from approvals.identity.tokens import Token, TokenKind
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 
 MOST_IN_ONE: Final = 64
 """Tokens in one look: some 20 ms of PostgreSQL's time."""
@@ -29,10 +29,10 @@ Found = Token | Unauthorised
 Which = Callable[[Sequence[Asked]], tuple[Found, ...]]
 
 
-class Lane:
+class TokenLookups:
     """Those who wait for a look. Lives on one event loop; the connections bound how many there are."""
 
-    def __init__(self, which: Which, *, pool: Pool, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, which: Which, *, pool: BoundedPool, pause_s: float = PAUSE_S) -> None:
         """Keep who looks tokens up, and in which threads."""
         self._which = which
         self._pool = pool

@@ -17,7 +17,7 @@ from approvals.usecases.intake.admit import Admit, TokenOver
 from bot.intake.gate.rates import Buckets
 from bot.intake.http.problems import OnRecord
 from bot.observe.metrics import Metrics
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ MOST_COUNTS: Final = 500
 class Refusals:
     """Writes down who was refused. Called from the event loop only."""
 
-    def __init__(self, admit: Admit, *, pool: Pool, one_by_one: Buckets, metrics: Metrics) -> None:
+    def __init__(self, admit: Admit, *, pool: BoundedPool, one_by_one: Buckets, metrics: Metrics) -> None:
         """Keep the verb that writes, its threads, and how many of one agent's refusals get an event of their own."""
         self._admit = admit
         self._pool = pool

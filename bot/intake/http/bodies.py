@@ -22,7 +22,7 @@ LINGER_S: Final = 2.0
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The client hung up; there is nobody to answer."""
 
 
@@ -53,7 +53,7 @@ async def read_body(receive: Receive, *, most: int) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientGone
                 body += message.get("body", b"")
                 if len(body) > most:
                     raise _too_large(most)

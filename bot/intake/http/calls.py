@@ -15,9 +15,9 @@ from approvals.identity.names import EscalationId, escalation_id
 from approvals.masking import masked
 from bot.intake.http.problems import BadRequest, Turned
 from models.payloads import read
-from models.payloads.shapes import Shape
+from models.payloads.shapes import PayloadShape
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=PayloadShape)
 
 LONGEST_KEY: Final = 255
 """Of an idempotency key, in characters."""
@@ -184,5 +184,5 @@ def read_query(kind: type[S], found: dict[str, str]) -> S:
         raise Malformed(f"The query parameter {name}: {fault.sentence}", code=fault.code) from None
 
 
-def _is_number(kind: type[Shape], name: str) -> bool:
+def _is_number(kind: type[PayloadShape], name: str) -> bool:
     return kind.model_fields[name].annotation in {int, int | None}

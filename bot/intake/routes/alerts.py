@@ -18,10 +18,10 @@ from bot.intake.gate.gate import BODY, CALLER
 from bot.intake.http.calls import check_json, query_of
 from bot.intake.routes.escalations import NoQuery
 from models.payloads import delivery_of
-from models.payloads.shapes import Count, Shape
+from models.payloads.shapes import Count, PayloadShape
 
 
-class NoticedView(Shape):
+class NoticedView(PayloadShape):
     """What one delivery changed."""
 
     new: Annotated[Count, Field(description="Alerts not seen before.")]

@@ -27,11 +27,11 @@ from approvals.workflow.request import Request, State
 from bot.intake.deps import Deps
 from bot.intake.gate.gate import BODY, CALLER
 from bot.intake.gate.rates import Buckets
-from bot.intake.http.bodies import Gone
+from bot.intake.http.bodies import ClientGone
 from bot.intake.http.calls import check_json, check_no_body, escalation_id_of, idempotency_key_of, query_of
 from bot.intake.http.problems import OnRecord, Throttled
 from bot.intake.routes.listing import page_for
-from bot.intake.routes.polls import Polls, Seen
+from bot.intake.routes.polls import PollLook, Polls
 from models.payloads import (
     MOST_LISTED,
     EscalationPageView,
@@ -41,7 +41,7 @@ from models.payloads import (
     read,
     view_of,
 )
-from models.payloads.shapes import MOST_COUNTED, Shape, WantedId
+from models.payloads.shapes import MOST_COUNTED, PayloadShape, WantedId
 from models.payloads.strict_json import parse
 
 T = TypeVar("T")
@@ -60,11 +60,11 @@ SHORT_BODY: Final = 8 * 1024
 """In bytes: up to it reading a body takes well under a millisecond, less than handing it to a thread would."""
 
 
-class NoQuery(Shape):
+class NoQuery(PayloadShape):
     """The query of a call that takes none."""
 
 
-class PollQuery(Shape):
+class PollQuery(PayloadShape):
     """Whether to wait, and for what."""
 
     after_version: Annotated[
@@ -80,7 +80,7 @@ def _state(value: object) -> object:
     return State(value) if isinstance(value, str) and value in set(State) else value
 
 
-class ListQuery(Shape):
+class ListQuery(PayloadShape):
     """Which of the agent's escalations, as far as the token's scope goes."""
 
     status: Annotated[State | None, BeforeValidator(_state), Field(description="Only those with this status.")] = None
@@ -212,21 +212,21 @@ class Escalations:
         try:
             await asyncio.wait({waiting, hung_up}, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
-                raise Gone
+                raise ClientGone
             await waiting
         finally:
             waiting.cancel()
             hung_up.cancel()
 
 
-def look_in(store: Store) -> Callable[[frozenset[str], frozenset[str]], Seen]:
+def look_in(store: Store) -> Callable[[frozenset[str], frozenset[str]], PollLook]:
     """Return how polls look at *store*."""
 
-    def look(escalations: frozenset[str], tokens: frozenset[str]) -> Seen:
+    def look(escalations: frozenset[str], tokens: frozenset[str]) -> PollLook:
         with store.reading() as reading:
             versions = {asked: version for asked in escalations if (version := _version(reading, asked)) is not None}
             good = frozenset(one for one in tokens if _is_good(reading, one))
-        return Seen(versions=versions, good=good)
+        return PollLook(versions=versions, good=good)
 
     return look
 

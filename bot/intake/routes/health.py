@@ -13,37 +13,37 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 
 from approvals.errors import Unavailable
-from bot.health.legs import LegState, Part, Readiness, Together, together
+from bot.health.legs import LegKind, LegState, Readiness, Together, together
 from bot.intake.deps import Deps
 from bot.intake.http.calls import query_of
 from bot.intake.routes.escalations import NoQuery
 from bot.observe.metrics import MEDIA_TYPE
-from models.payloads.shapes import Code, Count, Instant, Shape
+from models.payloads.shapes import Code, Count, Instant, PayloadShape
 
 KEPT_S: Final = 1.0
 """How long an answer to "ready?" is given again, so that asking cannot load the store."""
 
-MOST_LEGS: Final = len(Part) * 100
+MOST_LEGS: Final = len(LegKind) * 100
 """How many lines the legs fill: those that are alike share one, and each part has a handful of codes."""
 
 
-class HealthView(Shape):
+class HealthView(PayloadShape):
     """Alive."""
 
     status: Literal["ok"]
 
 
-class LegView(Shape):
+class LegView(PayloadShape):
     """Something that the service stands on; those that are alike are counted together, without their names."""
 
-    leg: Part
+    leg: LegKind
     state: LegState
     code: Code
     number: Count
     since: Instant
 
 
-class ReadyView(Shape):
+class ReadyView(PayloadShape):
     """Ready for traffic; what does not stand is among the legs."""
 
     status: Literal["ready"]

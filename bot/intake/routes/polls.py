@@ -17,7 +17,7 @@ from approvals.errors import Unauthorised, Unavailable
 from approvals.identity.tokens import Token
 from bot.intake.deps import MOST_POLLS, MOST_POLLS_OF_ONE
 from bot.intake.http.problems import Throttled
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ AFTER_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PollLook:
     """What one look found."""
 
     versions: Mapping[str, int]
@@ -38,7 +38,7 @@ class Seen:
     """The hashes of those tokens looked for that are still good."""
 
 
-Look = Callable[[frozenset[str], frozenset[str]], Seen]
+Look = Callable[[frozenset[str], frozenset[str]], PollLook]
 """Looks for escalations by id and tokens by hash, in one consistent read; runs in a thread."""
 
 
@@ -53,7 +53,7 @@ class _Waiter:
 class Polls:
     """Everybody who waits. Used from the event loop only."""
 
-    def __init__(self, look: Look, *, pool: Pool, failed: Callable[[str], None]) -> None:
+    def __init__(self, look: Look, *, pool: BoundedPool, failed: Callable[[str], None]) -> None:
         """Keep how to look and where; *failed* is told when a look raised what it should not."""
         self._look = look
         self._pool = pool

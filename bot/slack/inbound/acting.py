@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from approvals.errors import Refused
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 from bot.slack.inbound.answers import Answers, Person
 from bot.slack.kit.blocks import sentence_markup
 
@@ -32,7 +32,7 @@ BROKEN: Final = "Something broke on our side. Look at the card to see how it sta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class PrivateAnswer:
     """What came of somebody's act, in words for them alone."""
 
     text: str
@@ -42,7 +42,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class RefusalWords:
     """What a person is told where their act came to nothing."""
 
     of: Callable[[Refused], str] = attrgetter("sentence")
@@ -60,7 +60,7 @@ class Acting:
         self._cut_off = cut_off_seconds
         self._telling: set[asyncio.Task[None]] = set()
 
-    async def act(self, person: Person, pool: Pool, work: Callable[[], str]) -> Said | None:
+    async def act(self, person: Person, pool: BoundedPool, work: Callable[[], str]) -> PrivateAnswer | None:
         """Return what came of *work*, or None where it is not known in time; the person is told by a note, then and afterwards.
 
         Args:
@@ -74,8 +74,14 @@ class Acting:
         return said
 
     async def attempt(
-        self, person: Person, pool: Pool, work: Callable[[], str], words: "Words | None" = None, *, slow: str = ""
-    ) -> Said | None:
+        self,
+        person: Person,
+        pool: BoundedPool,
+        work: Callable[[], str],
+        words: "RefusalWords | None" = None,
+        *,
+        slow: str = "",
+    ) -> PrivateAnswer | None:
         """Return the same and leave it to the caller to tell the person, unless it is not known in time.
 
         Args:
@@ -85,7 +91,7 @@ class Acting:
             words: What is said where it comes to nothing.
             slow: What is told first where it is not known in time; empty where the caller says that.
         """
-        outcome = asyncio.create_task(_outcome(pool, work, words or Words()))
+        outcome = asyncio.create_task(_outcome(pool, work, words or RefusalWords()))
         await asyncio.wait({outcome}, timeout=self._cut_off)
         if outcome.done():
             return outcome.result()
@@ -103,7 +109,7 @@ class Acting:
         while self._telling:
             await asyncio.wait(self._telling)
 
-    async def _tell_of(self, person: Person, outcome: "asyncio.Task[Said]", slow: str) -> None:
+    async def _tell_of(self, person: Person, outcome: "asyncio.Task[PrivateAnswer]", slow: str) -> None:
         if slow:
             await self._answers.tell(person, slow)
         await self._answers.tell(person, (await outcome).text)
@@ -115,12 +121,12 @@ class Acting:
         task.add_done_callback(self._telling.discard)
 
 
-async def _outcome(pool: Pool, work: Callable[[], str], words: Words) -> Said:
+async def _outcome(pool: BoundedPool, work: Callable[[], str], words: RefusalWords) -> PrivateAnswer:
     try:
-        return Said(text=await pool.run(work), done=True)
+        return PrivateAnswer(text=await pool.run(work), done=True)
     except Refused as refusal:
-        return Said(text=sentence_markup(words.of(refusal)), done=False)
+        return PrivateAnswer(text=sentence_markup(words.of(refusal)), done=False)
     except Exception:
         # The outermost frame of a person's act: logged, and told as what it is.
         log.exception("act.broken")
-        return Said(text=words.broken, done=False)
+        return PrivateAnswer(text=words.broken, done=False)

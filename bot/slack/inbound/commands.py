@@ -51,7 +51,7 @@ _OFF: Final = ("off", "resume", "end", "unpause")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ShowStatus:
     """Show what is paused."""
 
 
@@ -63,7 +63,7 @@ class Off:
     reason: str = ""
 
 
-Wish = Status | Stop | Off
+Wish = ShowStatus | Stop | Off
 
 
 def wish_of(text: str) -> Wish | None:
@@ -71,7 +71,7 @@ def wish_of(text: str) -> Wish | None:
     words = list(dropwhile(lambda word: word.casefold() in _AGAIN, unescaped(text).split()))
     match words:
         case ["status"]:
-            return Status()
+            return ShowStatus()
         case ["off", pause, *reason] if _PAUSE.fullmatch(pause):
             return Off(pause=pause, reason=storable(" ".join(reason)))
         case [first, *_] if first.casefold() in _OFF:
@@ -97,7 +97,7 @@ class Handle:
         match wish:
             case None:
                 return GRAMMAR
-            case Status():
+            case ShowStatus():
                 return self._status()
             case Stop():
                 return self._on(wish, account)

@@ -7,18 +7,18 @@ request's own channel. Any other is refused and written down: a forwarded card s
 from dataclasses import dataclass
 from typing import Protocol
 
-from approvals.audit.events import AuditEvent, Kind, request_stream
+from approvals.audit.events import AuditEvent, EventKind, request_stream
 from approvals.errors import Missing, NotEligible
 from approvals.identity.names import Account, Channel
-from approvals.ports.store import Lane, Store
+from approvals.ports.store import Store, Urgency
 from approvals.usecases.people.decide import lane_of
 from approvals.workflow.request import Answer, State, Via
 
 
-class CardBook(Protocol):
+class CardCopies(Protocol):
     """Knows which message shows what."""
 
-    def subject_of(self, channel: Channel, ts: str, *, lane: Lane) -> str | None:
+    def subject_of(self, channel: Channel, ts: str, *, lane: Urgency) -> str | None:
         """Return what the message *ts* of ``TEAM:CHANNEL`` shows, as far as is known."""
         ...
 
@@ -32,7 +32,7 @@ class CardBook(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class MessagePlace:
     """Where somebody answered: a message of ``TEAM:CHANNEL``."""
 
     channel: Channel
@@ -44,9 +44,9 @@ class Copies:
     """The check."""
 
     store: Store
-    cards: CardBook
+    cards: CardCopies
 
-    def check(self, request_id: str, place: Place, *, account: Account, answer: Answer) -> None:
+    def check(self, request_id: str, place: MessagePlace, *, account: Account, answer: Answer) -> None:
         """Return if the message at *place* is a card of that request, one that has just been taken in included.
 
         Raises:
@@ -70,7 +70,7 @@ class Copies:
         with self.store.writing() as uow:
             uow.record(
                 AuditEvent(
-                    kind=Kind.ANSWER_REFUSED,
+                    kind=EventKind.ANSWER_REFUSED,
                     stream=request_stream(request_id),
                     actor=account,
                     at=uow.now,

@@ -10,7 +10,7 @@ from bot.slack.inbound.payloads import Click, View
 from bot.slack.kit.blocks import context, plain
 from bot.slack.kit.limits import HEADER, REASON, SECTION
 from bot.slack.kit.text import cut
-from bot.slack.messages.buttons import Asked, asked_of
+from bot.slack.messages.buttons import ButtonValue, asked_of
 
 FORM: Final = "deny-reason:v1"
 REASON_BLOCK: Final = "reason"
@@ -21,7 +21,7 @@ _REASON_INPUT: Final = "text"
 class Denial:
     """What a form was opened for, and where."""
 
-    asked: Asked
+    asked: ButtonValue
     channel: Channel
     ts: str
 

@@ -15,20 +15,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.errors import NotEligible
 from approvals.identity.names import Account, Channel, group_of, id_of, team_of
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.presentation.wording import Stop, unpaused
-from approvals.usecases.people.decide import Decide, Given, lane_of
+from approvals.usecases.people.decide import Decide, PersonsAnswer, lane_of
 from approvals.workflow.request import Answer, Via
-from bot.runtime.pools import Pool, Pools
+from bot.runtime.pools import BoundedPool, Pools
 from bot.slack.inbound import commands
-from bot.slack.inbound.acting import SLOW, Acting, Words
+from bot.slack.inbound.acting import SLOW, Acting, RefusalWords
 from bot.slack.inbound.answers import Person, body_of
 from bot.slack.inbound.commands import Handle, Off, wish_of
-from bot.slack.inbound.copies import Copies, Place
+from bot.slack.inbound.copies import Copies, MessagePlace
 from bot.slack.inbound.deny_form import REASON_BLOCK, Denial, denial_of, form, headline_of, reason_of, title_of, told
 from bot.slack.inbound.payloads import Click, Command, GroupChanged, Submission
 from bot.slack.kit.blocks import plain_sentence, sentence_markup
-from bot.slack.messages.buttons import Asked, asked_of
+from bot.slack.messages.buttons import ButtonValue, asked_of
 from bot.slack.workspace.directory import SlackDirectory
 from bot.slack.workspace.errors import CONNECTION_ERRORS
 from bot.slack.workspace.pin import Installed
@@ -41,7 +41,7 @@ NO_FORM: Final = "Nothing was decided: the form did not open in time. Try again,
 
 ELSEWHERE: Final = "Countersign works for a workspace of your organisation that does not list you among its members."
 
-STOPPING: Final = Words(of=unpaused, broken=commands.BROKEN)
+STOPPING: Final = RefusalWords(of=unpaused, broken=commands.BROKEN)
 """What is said where a stop came to nothing."""
 
 _OK: Final = 200
@@ -99,7 +99,7 @@ class Listeners:
             response_url=None,
             about=denial.asked.request,
         )
-        place = Place(channel=denial.channel, ts=denial.ts)
+        place = MessagePlace(channel=denial.channel, ts=denial.ts)
         work = self._deciding(denial.asked, place, person.account, Answer.DENY, reason_of(submission.view))
         said = await self.acting.attempt(person, self.pools.urgent, work)
         if said is None:
@@ -122,7 +122,7 @@ class Listeners:
         wish = wish_of(command.text)
 
         def work() -> str:
-            lane = Lane.NORMAL if isinstance(wish, Off) else Lane.URGENT
+            lane = Urgency.NORMAL if isinstance(wish, Off) else Urgency.URGENT
             account = self.directory.account_here(person.account, lane=lane)
             if team_of(account) != self.installed.team and not isinstance(wish, Stop):
                 raise NotEligible(ELSEWHERE, code="guest")
@@ -148,7 +148,7 @@ class Listeners:
         self.directory.forget_group(group_of(f"{changed.team_id}:{changed.subteam_id}"))
         return _ok()
 
-    async def _answer(self, body: dict[str, Any], answer: Answer, pool: Pool) -> BoltResponse:
+    async def _answer(self, body: dict[str, Any], answer: Answer, pool: BoundedPool) -> BoltResponse:
         click = Click.model_validate(body)
         person = self._person(click)
         asked = asked_of(click.actions[0].value)
@@ -159,10 +159,12 @@ class Listeners:
         await self.acting.act(person, pool, work)
         return _ok()
 
-    def _deciding(self, asked: Asked, place: Place, account: Account, answer: Answer, reason: str) -> Callable[[], str]:
+    def _deciding(
+        self, asked: ButtonValue, place: MessagePlace, account: Account, answer: Answer, reason: str
+    ) -> Callable[[], str]:
         def work() -> str:
             here = self.directory.account_here(account, lane=lane_of(answer))
-            given = Given(
+            given = PersonsAnswer(
                 request=asked.request,
                 account=here,
                 answer=answer,
@@ -175,8 +177,8 @@ class Listeners:
 
         return work
 
-    def _place(self, click: Click) -> Place:
-        return Place(
+    def _place(self, click: Click) -> MessagePlace:
+        return MessagePlace(
             channel=Channel(f"{self.installed.team}:{click.container.channel_id}"), ts=click.container.message_ts
         )
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.health.legs import Legs, Part
+from bot.health.legs import LegKind, Legs
 from bot.slack.inbound.door import App
 from bot.slack.inbound.signed_http import PATH, SignedHttp
 from bot.slack.inbound.sockets import Sockets
@@ -74,7 +74,7 @@ class Opening:
 
     async def open(self) -> None:
         """Begin to wait for Slack's word, and open then."""
-        self._legs.unknown(Part.SLACK_DOOR, why=_NOT_KNOWN)
+        self._legs.unknown(LegKind.SLACK_DOOR, why=_NOT_KNOWN)
         self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
@@ -100,7 +100,7 @@ class Opening:
             # The outermost loop: without it the door would stay shut for good, and nobody would hear why.
             log.exception("door.not_opened")
             why = f"The door met a defect as it opened ({type(error).__name__}); see the log."
-            self._legs.failing(Part.SLACK_DOOR, code="defect", why=why)
+            self._legs.failing(LegKind.SLACK_DOOR, code="defect", why=why)
             return False
         return True
 
@@ -108,7 +108,7 @@ class Opening:
         app = self._build(installed)
         if self._make_signed is not None:
             self._signed = self._make_signed(app)
-            self._legs.good(Part.SLACK_DOOR)
+            self._legs.good(LegKind.SLACK_DOOR)
         if self._make_sockets is not None:
             self._sockets = self._make_sockets(app)
             await self._sockets.open()  # It tells of itself, with the cause.

@@ -34,26 +34,26 @@ def _address(value: object) -> object:
 Address = Annotated[str | None, BeforeValidator(_address)]
 
 
-class Part(BaseModel):
+class SlackShape(BaseModel):
     """Anything that we read."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class Team(Part):
+class Team(SlackShape):
     """A workspace."""
 
     id: TeamId
 
 
-class User(Part):
+class User(SlackShape):
     """Whoever did it. In a channel shared with another company the team is their own."""
 
     id: UserId
     team_id: TeamId | None = None
 
 
-class Container(Part):
+class Container(SlackShape):
     """Where the button was."""
 
     type: Literal["message"]
@@ -62,13 +62,13 @@ class Container(Part):
     is_ephemeral: bool = False
 
 
-class Channel(Part):
+class Channel(SlackShape):
     """The channel of the button, told once more."""
 
     id: ChannelId
 
 
-class PostedMessage(Part):
+class PostedMessage(SlackShape):
     """The message that the button was on."""
 
     ts: Timestamp | None = None
@@ -77,7 +77,7 @@ class PostedMessage(Part):
     blocks: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class Action(Part):
+class Action(SlackShape):
     """The button. What is chosen from a list carries its value elsewhere, and is none of ours."""
 
     type: Short = "button"
@@ -86,7 +86,7 @@ class Action(Part):
     value: Short = ""
 
 
-class Click(Part):
+class Click(SlackShape):
     """A click on a button of a message."""
 
     type: Literal["block_actions"] = "block_actions"
@@ -118,7 +118,7 @@ class Click(Part):
         return account_in(self.user, self.team)
 
 
-class View(Part):
+class View(SlackShape):
     """A form of ours."""
 
     type: Short = "modal"
@@ -139,7 +139,7 @@ class View(Part):
         return state
 
 
-class Submission(Part):
+class Submission(SlackShape):
     """A submitted form."""
 
     type: Literal["view_submission"] = "view_submission"
@@ -161,7 +161,7 @@ class Submission(Part):
         return account_in(self.user, self.team)
 
 
-class Command(Part):
+class Command(SlackShape):
     """A slash command. Slack lets only people of the installing workspace, or of its organisation, run one."""
 
     command: Short
@@ -178,21 +178,21 @@ class Command(Part):
         return slack_account(self.team_id, self.user_id)
 
 
-class GroupChanged(Part):
+class GroupChanged(SlackShape):
     """The event by which Slack says that a user group has other members."""
 
     subteam_id: Annotated[str, StringConstraints(pattern=r"^S[A-Z0-9]{2,20}$")]
     team_id: TeamId
 
 
-class Happened(Part):
+class Happened(SlackShape):
     """What happened, of whatever kind."""
 
     type: Short
     subteam_id: Short | None = None
 
 
-class Event(Part):
+class Event(SlackShape):
     """Slack tells of something that happened in the workspace."""
 
     type: Literal["event_callback"]
@@ -201,7 +201,7 @@ class Event(Part):
     event: Happened
 
 
-class Challenge(Part):
+class Challenge(SlackShape):
     """Slack asks an address whether it is ours."""
 
     type: Literal["url_verification"]

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from approvals.identity.names import Account
 from bot.slack.inbound.answers import Person
-from bot.slack.inbound.payloads import Challenge, Click, Command, Event, Part, Submission
+from bot.slack.inbound.payloads import Challenge, Click, Command, Event, SlackShape, Submission
 from models.payloads.strict_json import Unreadable, parse
 
 LARGEST: Final = 512 * 1024
@@ -193,7 +193,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
         value = parse(data, any_text=True)
     except Unreadable as error:
         raise Unread(_flaw(error), hints=[_loosely(data.decode(errors="replace"))]) from error
-    kinds: dict[object, type[Part]] = {"event_callback": Event, "url_verification": Challenge}
+    kinds: dict[object, type[SlackShape]] = {"event_callback": Event, "url_verification": Challenge}
     if not isinstance(value, dict) or not isinstance(value.get("type"), str) or value["type"] not in kinds:
         raise Unread("Slack sends this in another form", hints=[value])
     return _checked(kinds[value["type"]], value)
@@ -230,7 +230,7 @@ def _read_interaction(payload: dict[str, Any]) -> dict[str, Any]:
             raise Unread("it is of a kind that Countersign has no use for", hints=[payload])
 
 
-def _checked(shape: type[Part], value: dict[str, Any], *hints: object) -> dict[str, Any]:
+def _checked(shape: type[SlackShape], value: dict[str, Any], *hints: object) -> dict[str, Any]:
     """Return what we read of *value*, as *shape* has it; *hints* say more of what it was meant to be."""
     try:
         return shape.model_validate(value).model_dump(exclude_none=True)

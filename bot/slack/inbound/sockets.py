@@ -16,8 +16,8 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import clock
-from bot.health.legs import Part
-from bot.runtime.waits import Waits
+from bot.health.legs import LegKind
+from bot.runtime.waits import Backoff
 from bot.slack.inbound.door import App
 from bot.slack.inbound.link import Ending, Link, NoLink, address
 from bot.slack.inbound.reader import read_envelope
@@ -43,13 +43,13 @@ CLOSING_SECONDS: Final = 5.0
 """How long the goodbye may take."""
 
 
-class Report(Protocol):
+class ConnectionReport(Protocol):
     """Where it is told how the connection is: :class:`bot.health.legs.Legs`."""
 
-    def good(self, part: Part, of: str = "") -> None:
+    def good(self, part: LegKind, of: str = "") -> None:
         """Take down that it stands."""
 
-    def failing(self, part: Part, of: str = "", *, code: str, why: str) -> None:
+    def failing(self, part: LegKind, of: str = "", *, code: str, why: str) -> None:
         """Take down that it does not."""
 
 
@@ -62,8 +62,8 @@ class Sockets:
         *,
         app_token: str,
         client: AsyncWebClient,
-        report: Report,
-        waits: Waits | None = None,
+        report: ConnectionReport,
+        waits: Backoff | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         ping_seconds: float = PING_SECONDS,
@@ -75,7 +75,7 @@ class Sockets:
         self._app_token = app_token
         self._client = client
         self._report = report
-        self._waits = waits or Waits(first=FIRST_WAIT_SECONDS, most=LONGEST_WAIT_SECONDS, chance=clock.chance)
+        self._waits = waits or Backoff(first=FIRST_WAIT_SECONDS, most=LONGEST_WAIT_SECONDS, chance=clock.chance)
         self._pause = pause
         self._monotonic = monotonic
         self._ping = ping_seconds
@@ -118,7 +118,7 @@ class Sockets:
                 self._waits.after_success()
                 if ending.is_replaced:
                     continue
-            self._report.failing(Part.SLACK_DOOR, code=ending.code, why=ending.why)
+            self._report.failing(LegKind.SLACK_DOOR, code=ending.code, why=ending.why)
             await self._pause(self._waits.after_failure(at_least=ending.wait_seconds))
 
     async def _one(self) -> Ending:
@@ -147,7 +147,7 @@ class Sockets:
         """Tell that clicks come in; after several failures once the connection stands, or each short one would be told anew."""
         if self._waits.failures > 1:
             await asyncio.sleep(self._steady)
-        self._report.good(Part.SLACK_DOOR)
+        self._report.good(LegKind.SLACK_DOOR)
 
     async def _retire(self, link: Link, frames: "Frames") -> None:
         """Read on over a connection that Slack replaces, beside the next one; there is never more than one of these."""

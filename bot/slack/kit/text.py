@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from approvals.presentation import visible as filtering
-from approvals.presentation.visible import Seen, by_number
+from approvals.presentation.visible import VisibleText, by_number
 
 _COLON_CODE: Final = re.compile(r":(?=[\w+'-]{1,100}:)")
 _ADDRESS: Final = re.compile(r"\b(mailto|tel|sms|[a-z][a-z0-9+.-]{0,30}(?=://)):", re.IGNORECASE)
@@ -41,7 +41,7 @@ def cut(text: str, most: int) -> str:
     return text[: most - len(tail)] + tail
 
 
-def visible(text: str) -> Seen:
+def visible(text: str) -> VisibleText:
     """Return a stranger's *text* with everything that hides, forges or becomes live in Slack shown as what it is."""
     seen = filtering.visible(text)
     return replace(seen, text=_inert(seen.text.strip()))

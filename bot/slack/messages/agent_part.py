@@ -20,7 +20,7 @@ AGENT: Final = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class AgentWords:
     """What an agent said with one request."""
 
     texts: Mapping[str, str]
@@ -29,7 +29,7 @@ class Words:
     confidence: Decimal | None
 
 
-def agent_block(said: Words, block_id: str) -> Block:
+def agent_block(said: AgentWords, block_id: str) -> Block:
     """Return the agent's words as one block: a title of ours, then only quotations."""
     parts: list[Element] = [line(words("The agent says (untrusted, not part of what is approved)", italic=True))]
     parts.append(quote(words(_rationale(said.texts))))

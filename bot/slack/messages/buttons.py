@@ -27,7 +27,7 @@ _VALUE: Final = re.compile(rf"({ESCALATION_ID.pattern})\.([0-9a-f]{{12}})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ButtonValue:
     """What a button carries: which request, and which version of its change."""
 
     request: EscalationId
@@ -39,13 +39,13 @@ class Asked:
         return f"{self.request}.{self.fingerprint}"
 
 
-def asked_of(value: str) -> Asked | None:
+def asked_of(value: str) -> ButtonValue | None:
     """Return what a button's *value* carries, or None where it is not one of ours."""
     found = _VALUE.fullmatch(value)
-    return None if found is None else Asked(request=escalation_id(found[1]), fingerprint=found[2])
+    return None if found is None else ButtonValue(request=escalation_id(found[1]), fingerprint=found[2])
 
 
-def buttons(block_id: str, asked: Asked, *, title: str, environment: str, risk: Risk, approvable: bool) -> Block:
+def buttons(block_id: str, asked: ButtonValue, *, title: str, environment: str, risk: Risk, approvable: bool) -> Block:
     """Return the row of buttons. Deny comes first, so that a slipping thumb says no; without *approvable* nobody can say yes."""
     elements = [
         _button("Deny", DENY, asked, label=f"Deny: {title}"),
@@ -55,7 +55,7 @@ def buttons(block_id: str, asked: Asked, *, title: str, environment: str, risk: 
     return {"type": "actions", "block_id": block_id, "elements": elements}
 
 
-def _approve(asked: Asked, *, title: str, environment: str, risk: Risk) -> Element:
+def _approve(asked: ButtonValue, *, title: str, environment: str, risk: Risk) -> Element:
     button = _button("Approve", APPROVE, asked, label=f"Approve: {title}")
     if risk.rank < Risk.HIGH.rank:
         return {**button, "style": "primary"}
@@ -69,7 +69,7 @@ def _approve(asked: Asked, *, title: str, environment: str, risk: Risk) -> Eleme
     return {**button, "style": "danger", "confirm": confirm}
 
 
-def _button(text: str, action_id: str, asked: Asked, *, label: str) -> Element:
+def _button(text: str, action_id: str, asked: ButtonValue, *, label: str) -> Element:
     return {
         "type": "button",
         "text": plain(text),

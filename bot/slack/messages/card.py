@@ -19,7 +19,7 @@ from approvals.workflow.deciding import demands_of
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause
 from approvals.workflow.request import FORM, Earlier, Request, State
-from bot.outbox.delivery import Occasion
+from bot.outbox.delivery import DrawReason
 from bot.slack.kit.blocks import (
     Block,
     escaped_line,
@@ -35,8 +35,8 @@ from bot.slack.kit.blocks import (
 from bot.slack.kit.limits import REASON
 from bot.slack.kit.message import Message
 from bot.slack.kit.text import quoted
-from bot.slack.messages.agent_part import AGENT, Words, agent_block
-from bot.slack.messages.buttons import Asked, buttons
+from bot.slack.messages.agent_part import AGENT, AgentWords, agent_block
+from bot.slack.messages.buttons import ButtonValue, buttons
 from bot.slack.messages.drift_part import drift_blocks
 from bot.slack.messages.outcome_part import (
     changed_line,
@@ -69,13 +69,13 @@ _REPLACES: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CardState:
     """How one request stands: everything on its card that is not in its review."""
 
     request: Request
     deciding: Ruling
     """The ruling by which answers count now; the review keeps the one that it was opened under."""
-    said: Words
+    said: AgentWords
     approved_by: tuple[Account, ...]
     """Accounts whose approval counts so far."""
     missing: int
@@ -95,7 +95,7 @@ class Standing:
     """Whether nobody's free text is shown, because the card with it could not be."""
 
 
-def request_card(standing: Standing, review: Review, *, revision: int, occasion: Occasion) -> Message:
+def request_card(standing: CardState, review: Review, *, revision: int, occasion: DrawReason) -> Message:
     """Return the card as it is to be shown now.
 
     Args:
@@ -104,7 +104,7 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
         revision: Makes block ids that differ with each drawing, as Slack advises.
         occasion: A first post mentions the approvers; nothing else rings a phone.
     """
-    part = draw_review(review, revision=revision, named=occasion is not Occasion.REPLACEMENT)
+    part = draw_review(review, revision=revision, named=occasion is not DrawReason.REPLACEMENT)
     blocks = (
         *part.top,
         *_outcome(standing, revision, occasion),
@@ -117,13 +117,13 @@ def request_card(standing: Standing, review: Review, *, revision: int, occasion:
     return Message(text=_notification(standing, review), blocks=blocks)
 
 
-def without_words(standing: Standing) -> Standing:
+def without_words(standing: CardState) -> CardState:
     """Return the same without anybody's free text: what nobody has to see in order to decide."""
-    nothing = Words(texts={}, breaches=(), confidence=None)
+    nothing = AgentWords(texts={}, breaches=(), confidence=None)
     return replace(standing, said=nothing, reason="", words_left_out=True)
 
 
-def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: Occasion) -> Message:
+def outcome_card(request: Request, execution: Execution | None, *, revision: int, occasion: DrawReason) -> Message:
     """Return a card without its review and without buttons.
 
     A decided one becomes this whose review is no longer what was approved, and every one that was asked in another form.
@@ -145,22 +145,22 @@ def outcome_card(request: Request, execution: Execution | None, *, revision: int
     )
 
 
-def _ending(request: Request, execution: Execution | None, occasion: Occasion) -> list[str]:
+def _ending(request: Request, execution: Execution | None, occasion: DrawReason) -> list[str]:
     """Return how it ended, a line each: of an approved change first what became of it, as an approval alone changes nothing."""
-    outcome = outcome_line(request, named=occasion is not Occasion.REPLACEMENT)
+    outcome = outcome_line(request, named=occasion is not DrawReason.REPLACEMENT)
     if execution is None:
         return [outcome]
     done = execution_line(execution, bold=True)
     return [done, outcome] if request.state is State.APPROVED else [outcome, done]
 
 
-def _agent_part(standing: Standing, revision: int) -> Block:
+def _agent_part(standing: CardState, revision: int) -> Block:
     if standing.words_left_out:
         return markup(f"{AGENT}:{revision}", "The agent's words, and the reasons given, could not be shown here.")
     return agent_block(standing.said, f"{AGENT}:{revision}")
 
 
-def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
+def _notes(standing: CardState, revision: int, occasion: DrawReason) -> list[Block]:
     notes = []
     if standing.request.token_revoked_at is not None:
         notes.append(markup(f"revoked:{revision}", revoked_line(standing.request.token_revoked_at)))
@@ -170,7 +170,7 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
         title = "Otherwise than was approved then (- approved, + found)"
         notes += drift_blocks(standing.drift_before, title, block_id=f"drift:{revision}")
     if standing.request.state is State.PENDING:
-        named = occasion is not Occasion.REPLACEMENT
+        named = occasion is not DrawReason.REPLACEMENT
         if past := earlier_line(standing.earlier, named=named):
             notes.append(markup(f"earlier:{revision}", past))
         if standing.paused is not None:
@@ -187,9 +187,9 @@ def _notes(standing: Standing, revision: int, occasion: Occasion) -> list[Block]
         notes.append(markup(f"status:{revision}", waiting))
     if standing.under_way and standing.request.state is State.PENDING:
         notes.append(markup(f"under-way:{revision}", under_way_line(standing.under_way)))
-    if occasion is Occasion.FIRST and standing.request.state is State.PENDING:
+    if occasion is DrawReason.FIRST and standing.request.state is State.PENDING:
         notes.append(markup(f"asked:{revision}", f"Asked: {approvers(standing.deciding)}"))
-    if occasion is Occasion.REPLACEMENT:
+    if occasion is DrawReason.REPLACEMENT:
         notes.append(markup(f"replaces:{revision}", _REPLACES))
     return notes
 
@@ -204,7 +204,7 @@ def approvers(ruling: Ruling) -> str:
     return " ".join(found[:MENTIONS]) + more
 
 
-def _answering(standing: Standing, review: Review, part: ReviewPart, revision: int) -> list[Block]:
+def _answering(standing: CardState, review: Review, part: ReviewPart, revision: int) -> list[Block]:
     """Return the buttons that work now; none once it is decided, and no *Approve* during a pause, which redraws at both ends."""
     request = standing.request
     if request.state is not State.PENDING:
@@ -213,7 +213,7 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
     approvable = whole and standing.deciding.asks and standing.paused is None
     row = buttons(
         f"answer:{revision}",
-        Asked(request=request.id, fingerprint=(request.fingerprint or "")[:SHORT]),
+        ButtonValue(request=request.id, fingerprint=(request.fingerprint or "")[:SHORT]),
         title=review.title,
         environment=review.environment,
         risk=review.risk,
@@ -225,7 +225,7 @@ def _answering(standing: Standing, review: Review, part: ReviewPart, revision: i
     return [markup(f"unshown:{revision}", note), row]
 
 
-def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Block]:
+def _outcome(standing: CardState, revision: int, occasion: DrawReason) -> list[Block]:
     """Return how it ended; nothing while it waits."""
     if standing.request.state is State.PENDING:
         return []
@@ -239,7 +239,7 @@ def _outcome(standing: Standing, revision: int, occasion: Occasion) -> list[Bloc
     return blocks
 
 
-def _notification(standing: Standing, review: Review) -> str:
+def _notification(standing: CardState, review: Review) -> str:
     """Return the card in one sentence or two, for a lock screen and a screen reader: what, where, risk, and how to act."""
     request, title = standing.request, escaped_line(review.title)
     what = f"{RISKS[review.risk].partition(' ')[2]}: {title} ({review.environment})"

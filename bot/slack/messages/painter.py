@@ -11,7 +11,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.change.plan import Change, Plan, bound_of, fingerprint_of
 from approvals.identity.names import Account
 from approvals.policy.policy import Policy
@@ -34,12 +34,12 @@ from approvals.workflow.request import (
     earlier_of,
     missing_approvals,
 )
-from bot.outbox.delivery import Detail, Drawn, NoSubject, NotAsApproved, Occasion, Painter, Told, Unsendable
+from bot.outbox.delivery import Detail, Drawn, DrawReason, NoSubject, NotAsApproved, Painter, ThreadEvent, Unsendable
 from bot.slack.kit.message import Message, checked
-from bot.slack.messages.agent_part import Words
+from bot.slack.messages.agent_part import AgentWords
 from bot.slack.messages.alert_message import ALERTS, alert_message, refused_message
-from bot.slack.messages.card import NEVER, Standing, approvers, outcome_card, request_card, without_words
-from bot.slack.messages.pause_message import Notice, pause_message
+from bot.slack.messages.card import NEVER, CardState, approvers, outcome_card, request_card, without_words
+from bot.slack.messages.pause_message import PauseNotice, pause_message
 from bot.slack.messages.plain_message import (
     plain_alert,
     plain_lines,
@@ -60,7 +60,7 @@ class SlackPainter(Painter[Message]):
         self._policies = policies
 
     @override
-    def card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+    def card(self, reading: Reading, drawn: Drawn, occasion: DrawReason) -> Message:
         """Return the message that shows a subject as it is now.
 
         Raises:
@@ -76,13 +76,13 @@ class SlackPainter(Painter[Message]):
         except Unsendable:
             return checked(plain_subject(drawn.subject))
 
-    def _card(self, reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+    def _card(self, reading: Reading, drawn: Drawn, occasion: DrawReason) -> Message:
         if drawn.kind == "request":
             return _request(reading, drawn, occasion, self._policies.current())
         return _DRAWERS[drawn.kind](reading, drawn, occasion)
 
     @override
-    def lines(self, told: tuple[Told, ...], detail: Detail) -> Message:
+    def lines(self, told: tuple[ThreadEvent, ...], detail: Detail) -> Message:
         """Return one message for the thread that tells some events, oldest first, of one subject.
 
         Raises:
@@ -113,12 +113,12 @@ def review_now(reading: Reading, request: Request) -> Review | None:
     )
 
 
-def _request(reading: Reading, drawn: Drawn, occasion: Occasion, policy: Policy) -> Message:
+def _request(reading: Reading, drawn: Drawn, occasion: DrawReason, policy: Policy) -> Message:
     request = reading.request(drawn.subject)
     if request is None:
         raise NoSubject(drawn.subject)
     if drawn.detail is Detail.LINE:
-        rings = occasion is Occasion.FIRST and request.state is State.PENDING
+        rings = occasion is DrawReason.FIRST and request.state is State.PENDING
         return plain_request(request, mentions=approvers(request.ruling) if rings and request.ruling else "")
     if request.form != FORM:
         return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
@@ -133,15 +133,15 @@ def _request(reading: Reading, drawn: Drawn, occasion: Occasion, policy: Policy)
     return request_card(standing, review, revision=drawn.revision, occasion=occasion)
 
 
-def _standing(reading: Reading, request: Request, deciding: Ruling) -> Standing:
+def _standing(reading: Reading, request: Request, deciding: Ruling) -> CardState:
     texts = reading.texts(request.id)
     votes = reading.votes(request.id)
     pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
     counted = may_count(deciding, _counted(request, votes, pauses))
-    return Standing(
+    return CardState(
         request=request,
         deciding=deciding,
-        said=Words(
+        said=AgentWords(
             texts={name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")},
             breaches=request.breaches,
             confidence=request.confidence,
@@ -187,7 +187,7 @@ def _counted(request: Request, votes: Iterable[Vote], pauses: tuple[Pause, ...])
     )
 
 
-def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+def _pause(reading: Reading, drawn: Drawn, occasion: DrawReason) -> Message:
     pause = reading.pause(drawn.subject)
     if pause is None:
         raise NoSubject(drawn.subject)
@@ -196,16 +196,18 @@ def _pause(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
     # All of them are called the reason: what tells them apart is when it was given.
     said = reading.said(pause.id) if drawn.detail is Detail.FULL else ()
     given = [one for one in said if one.name == "reason"]
-    notice = Notice(
+    notice = PauseNotice(
         pause=pause,
         consents=reading.consents(pause.id),
-        reason="\n".join(one.text for one in given if one.kind in {Kind.PAUSE_ENGAGED, Kind.PAUSE_REPEATED}),
-        reasons_to_resume=tuple((Account(one.actor), one.text) for one in given if one.kind == Kind.PAUSE_CONSENTED),
+        reason="\n".join(one.text for one in given if one.kind in {EventKind.PAUSE_ENGAGED, EventKind.PAUSE_REPEATED}),
+        reasons_to_resume=tuple(
+            (Account(one.actor), one.text) for one in given if one.kind == EventKind.PAUSE_CONSENTED
+        ),
     )
     return pause_message(notice, revision=drawn.revision, occasion=occasion)
 
 
-def _alert(reading: Reading, drawn: Drawn, occasion: Occasion) -> Message:
+def _alert(reading: Reading, drawn: Drawn, occasion: DrawReason) -> Message:
     del occasion  # An alert mentions nobody, whenever it is drawn.
     group = reading.alert_group(drawn.subject)
     if group is None:
@@ -227,7 +229,7 @@ def _refused_deliveries(reading: Reading, drawn: Drawn) -> Message:
     return refused_message(refused, revision=drawn.revision)
 
 
-_DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, Occasion], Message]]] = {
+_DRAWERS: Final[Mapping[str, Callable[[Reading, Drawn, DrawReason], Message]]] = {
     "pause": _pause,
     "alert": _alert,
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from approvals.identity.names import Account, id_of, is_slack_account
 from approvals.workflow.pause import RESUMERS, Consent, Pause, Scope, ScopeKind
-from bot.outbox.delivery import Occasion
+from bot.outbox.delivery import DrawReason
 from bot.slack.kit.blocks import (
     Block,
     Element,
@@ -26,7 +26,7 @@ from bot.slack.kit.text import cut, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class PauseNotice:
     """Everything that the notice of one pause shows."""
 
     pause: Pause
@@ -37,9 +37,9 @@ class Notice:
     """Who said why when agreeing to end it, and what, oldest first."""
 
 
-def pause_message(notice: Notice, *, revision: int, occasion: Occasion) -> Message:
+def pause_message(notice: PauseNotice, *, revision: int, occasion: DrawReason) -> Message:
     """Return the notice as it is to be shown now; one that replaces another names people without ringing a phone again."""
-    named = occasion is not Occasion.REPLACEMENT
+    named = occasion is not DrawReason.REPLACEMENT
     pause = notice.pause
     what = scope_words(pause.scope)
     title = f"⏸️ Paused: {what}" if pause.is_open else f"▶️ Resumed: {what}"
@@ -85,7 +85,7 @@ def pause_line(pause: Pause, consents: tuple[Consent, ...]) -> str:
     )
 
 
-def _open(notice: Notice, *, named: bool) -> str:
+def _open(notice: PauseNotice, *, named: bool) -> str:
     pause, within = notice.pause, within_words(notice.pause.scope)
     lines = [
         f"*Nothing new{within} is taken on, nothing{within} can be approved, and nothing{within} starts.*",
@@ -104,7 +104,7 @@ def _open(notice: Notice, *, named: bool) -> str:
     return "\n".join(lines)
 
 
-def _ended(notice: Notice, *, named: bool) -> str:
+def _ended(notice: PauseNotice, *, named: bool) -> str:
     persons = " and ".join(_who(consent.account, named=named) for consent in notice.consents)
     when = "" if notice.pause.ended_at is None else f", {date_markup(notice.pause.ended_at)}"
     return f"*Resumed by {persons}*{when}. Approvals given before the pause do not run."

@@ -7,13 +7,13 @@ it fails. Nobody approves what is not shown, so none has a button; silence denie
 from collections.abc import Mapping
 from typing import Final
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.identity.names import is_escalation_id
 from approvals.workflow.alert import AlertGroup
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Pause
 from approvals.workflow.request import Request, State
-from bot.outbox.delivery import Told
+from bot.outbox.delivery import ThreadEvent
 from bot.slack.kit.blocks import escaped_line, utc_text
 from bot.slack.kit.limits import TEXT_CHARACTERS
 from bot.slack.kit.message import Message
@@ -64,7 +64,7 @@ def plain_subject(subject: str) -> Message:
     return _line(f"{subject}: {_not_shown(subject)}{_deny(subject)}")
 
 
-def plain_lines(told: tuple[Told, ...]) -> Message:
+def plain_lines(told: tuple[ThreadEvent, ...]) -> Message:
     """Return the line that stands for some events in the thread under a card."""
     subject = told[0].subject if told else ""
     happened = " ".join(dict.fromkeys(_happened(one.kind) for one in told))
@@ -77,30 +77,30 @@ def _happened(kind: str) -> str:
 
 
 _HAPPENED: Final[Mapping[str, str]] = {
-    Kind.REQUEST_OPENED: "It was asked.",
-    Kind.REQUEST_REFUSED: "It was refused at once.",
-    Kind.REQUEST_ASKED_AGAIN: "The agent asked for the same again.",
-    Kind.REQUEST_VOTED: "Somebody answered it.",
-    Kind.REQUEST_VOTE_VOIDED: "An answer does not count any more.",
-    Kind.REQUEST_APPROVED: "It was approved.",
-    Kind.REQUEST_DENIED: "It was denied.",
-    Kind.REQUEST_EXPIRED: "It expired: silence denies.",
-    Kind.REQUEST_CANCELLED: "It was cancelled.",
-    Kind.REQUEST_SUPERSEDED: "It is void, because the target changed.",
-    Kind.REQUEST_TOKEN_REVOKED: "The token it was asked with was revoked.",
-    Kind.ANSWER_REFUSED: "Somebody's answer did not count.",
-    Kind.EXECUTION_QUEUED: "It is queued to be carried out.",
-    Kind.EXECUTION_CLAIMED: "A worker took it on.",
-    Kind.EXECUTION_ARMED: "It is about to be sent to the cluster.",
-    Kind.EXECUTION_SENDING: "It is being sent to the cluster.",
-    Kind.EXECUTION_APPLIED: "It was applied; how that turned out is on the card.",
-    Kind.EXECUTION_REJECTED: "The cluster refused it.",
-    Kind.EXECUTION_UNKNOWN: "It is not known whether it took effect.",
-    Kind.EXECUTION_STILL_UNKNOWN: "It is still not known whether it took effect.",
-    Kind.EXECUTION_VOIDED: "It was not carried out.",
-    Kind.EXECUTION_RETRIED: "It is not carried out yet, and is tried again.",
-    Kind.EXECUTION_ABANDONED: "It was closed without knowing whether it took effect.",
-    Kind.EXECUTION_EFFECT: "What became of it has changed; the card says how it stands.",
+    EventKind.REQUEST_OPENED: "It was asked.",
+    EventKind.REQUEST_REFUSED: "It was refused at once.",
+    EventKind.REQUEST_ASKED_AGAIN: "The agent asked for the same again.",
+    EventKind.REQUEST_VOTED: "Somebody answered it.",
+    EventKind.REQUEST_VOTE_VOIDED: "An answer does not count any more.",
+    EventKind.REQUEST_APPROVED: "It was approved.",
+    EventKind.REQUEST_DENIED: "It was denied.",
+    EventKind.REQUEST_EXPIRED: "It expired: silence denies.",
+    EventKind.REQUEST_CANCELLED: "It was cancelled.",
+    EventKind.REQUEST_SUPERSEDED: "It is void, because the target changed.",
+    EventKind.REQUEST_TOKEN_REVOKED: "The token it was asked with was revoked.",
+    EventKind.ANSWER_REFUSED: "Somebody's answer did not count.",
+    EventKind.EXECUTION_QUEUED: "It is queued to be carried out.",
+    EventKind.EXECUTION_CLAIMED: "A worker took it on.",
+    EventKind.EXECUTION_ARMED: "It is about to be sent to the cluster.",
+    EventKind.EXECUTION_SENDING: "It is being sent to the cluster.",
+    EventKind.EXECUTION_APPLIED: "It was applied; how that turned out is on the card.",
+    EventKind.EXECUTION_REJECTED: "The cluster refused it.",
+    EventKind.EXECUTION_UNKNOWN: "It is not known whether it took effect.",
+    EventKind.EXECUTION_STILL_UNKNOWN: "It is still not known whether it took effect.",
+    EventKind.EXECUTION_VOIDED: "It was not carried out.",
+    EventKind.EXECUTION_RETRIED: "It is not carried out yet, and is tried again.",
+    EventKind.EXECUTION_ABANDONED: "It was closed without knowing whether it took effect.",
+    EventKind.EXECUTION_EFFECT: "What became of it has changed; the card says how it stands.",
 }
 
 

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.identity.names import Account, is_slack_account
 from approvals.presentation.story import drift_told, sentence_of
 from approvals.workflow.request import mention
-from bot.outbox.delivery import Told
+from bot.outbox.delivery import ThreadEvent
 from bot.slack.kit.blocks import MENTION, Element, line, quote, rich_text, user, words
 from bot.slack.kit.limits import REASON, TEXT_CHARACTERS
 from bot.slack.kit.message import Message
@@ -16,11 +16,13 @@ from bot.slack.messages.drift_part import drift_elements
 
 SENTENCE: Final = 600
 
-_ON_THE_CARD: Final = frozenset({Kind.REQUEST_OPENED, Kind.REQUEST_REFUSED, Kind.ALERT_FIRING, Kind.ALERT_RESOLVED})
+_ON_THE_CARD: Final = frozenset(
+    {EventKind.REQUEST_OPENED, EventKind.REQUEST_REFUSED, EventKind.ALERT_FIRING, EventKind.ALERT_RESOLVED}
+)
 """Whose free texts the card itself shows, with the marks that belong there."""
 
 
-def thread_message(told: tuple[Told, ...], *, quoting: bool = True) -> Message:
+def thread_message(told: tuple[ThreadEvent, ...], *, quoting: bool = True) -> Message:
     """Return one message that tells some events, oldest first; *quoting* people's own words, or only saying what happened."""
     sentences = [_sentence(one) for one in told]
     parts: list[Element] = []
@@ -34,7 +36,7 @@ def thread_message(told: tuple[Told, ...], *, quoting: bool = True) -> Message:
     return Message(text=escaped(text), blocks=(rich_text("thread", *parts),))
 
 
-def _sentence(told: Told) -> str:
+def _sentence(told: ThreadEvent) -> str:
     return sentence_of(told.kind, told.actor, told.data, name=_name)
 
 

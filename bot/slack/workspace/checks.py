@@ -23,7 +23,7 @@ SCOPES: Final = frozenset({"chat:write", "commands", "usergroups:read", "users:r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SlackFinding:
     """Something that is not as it should be."""
 
     sentence: str
@@ -34,11 +34,11 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class SlackChecks:
     """What the start found; *installed* is None where not even that could be learnt."""
 
     installed: Installed | None
-    findings: tuple[Finding, ...]
+    findings: tuple[SlackFinding, ...]
     away: Why | None = None
     """Why Slack could not be asked; it is asked again, and until it answers no click counts."""
 
@@ -48,7 +48,7 @@ class Checked:
         return not any(finding.grave for finding in self.findings)
 
 
-def check_app(client: WebClient, policy: Policy, *, app_token: str | None) -> Checked:
+def check_app(client: WebClient, policy: Policy, *, app_token: str | None) -> SlackChecks:
     """Return who we are in the workspace, and what is wrong with the app as a whole.
 
     Args:
@@ -63,15 +63,15 @@ def check_app(client: WebClient, policy: Policy, *, app_token: str | None) -> Ch
         sentence = (
             "SLACK_BOT_TOKEN is a person's token. Use the Bot User OAuth Token of the app, which starts with xoxb-."
         )
-        return Checked(installed=None, findings=(Finding(sentence=sentence, grave=True, code="wrong_token"),))
+        return SlackChecks(installed=None, findings=(SlackFinding(sentence=sentence, grave=True, code="wrong_token"),))
     installed = Installed(team=answer["team_id"], bot_id=answer["bot_id"], bot_user=answer["user_id"])
     found = [*_scopes(answer.headers), *_teams(policy, installed)]
     if app_token is None:
-        return Checked(installed=installed, findings=tuple(found))
+        return SlackChecks(installed=installed, findings=tuple(found))
     _, why = _ask(lambda: client.apps_connections_open(app_token=app_token))
     socket = None if why is None else _unanswered(installed, why, "SLACK_APP_TOKEN")
     found += () if socket is None else socket.findings
-    return Checked(installed=installed, findings=tuple(found))
+    return SlackChecks(installed=installed, findings=tuple(found))
 
 
 def _ask(call: Callable[[], Any]) -> tuple[Any, Why | None]:
@@ -81,31 +81,31 @@ def _ask(call: Callable[[], Any]) -> tuple[Any, Why | None]:
         return None, why_of(error)
 
 
-def _unanswered(installed: Installed | None, why: Why, name: str) -> Checked:
+def _unanswered(installed: Installed | None, why: Why, name: str) -> SlackChecks:
     """Return what a question about a token came to that got no good answer."""
     if why.may_pass:
-        return Checked(installed=installed, findings=(), away=why)
-    return Checked(
-        installed=installed, findings=(Finding(sentence=f"{name}: {why.sentence}", grave=True, code=why.code),)
+        return SlackChecks(installed=installed, findings=(), away=why)
+    return SlackChecks(
+        installed=installed, findings=(SlackFinding(sentence=f"{name}: {why.sentence}", grave=True, code=why.code),)
     )
 
 
-def _scopes(headers: Any) -> Iterable[Finding]:
+def _scopes(headers: Any) -> Iterable[SlackFinding]:
     granted = {name.lower(): value for name, value in dict(headers).items()}.get("x-oauth-scopes", "")
     missing = SCOPES - {scope.strip() for scope in str(granted).split(",")}
     if missing:
         names = ", ".join(sorted(missing))
         sentence = f"The app lacks the scopes {names}. Update it from manifest.yml and install it again."
-        yield Finding(sentence=sentence, grave=True, code="missing_scope")
+        yield SlackFinding(sentence=sentence, grave=True, code="missing_scope")
 
 
-def _teams(policy: Policy, installed: Installed) -> Iterable[Finding]:
+def _teams(policy: Policy, installed: Installed) -> Iterable[SlackFinding]:
     for team in sorted(policy.teams - {installed.team}):
         sentence = f"The policy names the workspace {team}, but the bot's token belongs to {installed.team}."
-        yield Finding(sentence=sentence, grave=True, code="other_workspace")
+        yield SlackFinding(sentence=sentence, grave=True, code="other_workspace")
 
 
-def check_channel(client: WebClient, channel: Channel) -> tuple[Finding, ...]:
+def check_channel(client: WebClient, channel: Channel) -> tuple[SlackFinding, ...]:
     """Return what is wrong with one channel, ``TEAM:CHANNEL``.
 
     Raises:
@@ -121,24 +121,24 @@ def check_channel(client: WebClient, channel: Channel) -> tuple[Finding, ...]:
                 f"Slack cannot be asked about the channel {name}: {why.sentence}", code=why.code
             ) from error
         sentence = f"The channel {name} cannot be seen ({code_of(error)}). {why.sentence}"
-        return (Finding(sentence=sentence, grave=True, code="channel_not_seen"),)
+        return (SlackFinding(sentence=sentence, grave=True, code="channel_not_seen"),)
     return tuple(_seen(found, name))
 
 
-def _seen(channel: Any, name: str) -> Iterable[Finding]:
+def _seen(channel: Any, name: str) -> Iterable[SlackFinding]:
     shown = f"#{channel.get('name', name)}"
     if channel.get("is_archived"):
         sentence = f"The channel {shown} is archived. Unarchive it, or name another one in the policy."
-        yield Finding(sentence=sentence, grave=True, code="channel_archived")
+        yield SlackFinding(sentence=sentence, grave=True, code="channel_archived")
     elif not channel.get("is_member"):
         sentence = f"The bot is not in {shown}. Invite it: type /invite @Countersign in the channel."
-        yield Finding(sentence=sentence, grave=True, code="not_in_channel")
+        yield SlackFinding(sentence=sentence, grave=True, code="not_in_channel")
     if channel.get("is_ext_shared"):
         sentence = f"{shown} is shared with another company: its people cannot answer, but they read every card there."
-        yield Finding(sentence=sentence, grave=False)
+        yield SlackFinding(sentence=sentence, grave=False)
 
 
-def check_group(client: WebClient, group: Group) -> tuple[Finding, ...]:
+def check_group(client: WebClient, group: Group) -> tuple[SlackFinding, ...]:
     """Return what is wrong with one user group, ``TEAM:GROUP``; nothing of it is grave."""
     name = id_of(group)
     try:
@@ -146,7 +146,7 @@ def check_group(client: WebClient, group: Group) -> tuple[Finding, ...]:
     except CONNECTION_ERRORS as error:
         why = why_of(error)
         words = f"nobody in it can answer ({why.code}). {why.sentence}"
-        return (Finding(sentence=f"Slack does not tell who is in the user group {name}: {words}", grave=False),)
+        return (SlackFinding(sentence=f"Slack does not tell who is in the user group {name}: {words}", grave=False),)
     if users:
         return ()
-    return (Finding(sentence=f"The user group {name} is empty: nobody in it can answer.", grave=False),)
+    return (SlackFinding(sentence=f"The user group {name} is empty: nobody in it can answer.", grave=False),)

@@ -21,9 +21,9 @@ from slack_sdk.web.client import WebClient
 from typing_extensions import override
 
 from approvals.identity.names import Account, Group, id_of, is_slack_account, slack_account, team_of
-from approvals.identity.people import REMEMBERED, Authority, Membership, Standing
+from approvals.identity.people import REMEMBERED, Authority, Membership, MemberStatus
 from approvals.ports.directory import Directory
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from bot.slack.workspace.errors import CONNECTION_ERRORS, code_of
 
 log = structlog.get_logger(__name__)
@@ -98,14 +98,14 @@ class SlackDirectory(Directory):
         self._client = client
         self._patience = patience_seconds
         self._team = team
-        self._standings: Kept[Standing] = Kept(KEPT)
+        self._standings: Kept[MemberStatus] = Kept(KEPT)
         self._groups: Kept[Membership] = Kept(KEPT)
         self._members: Kept[bool] = Kept(KEPT)
         """Whom of other teams our workspace lists, as Slack said last: it names them, and says nothing of what they may do."""
         self._dropped: dict[str, int] = {}
-        self._asking: dict[tuple[Lane, str], Future[Membership | None]] = {}
+        self._asking: dict[tuple[Urgency, str], Future[Membership | None]] = {}
         self._lock = Lock()
-        self._threads = {lane: ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"directory-{lane}") for lane in Lane}
+        self._threads = {lane: ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"directory-{lane}") for lane in Urgency}
 
     @override
     def authority(
@@ -116,7 +116,7 @@ class SlackDirectory(Directory):
         at: datetime,
         anew: bool = False,
         within: timedelta = timedelta(0),
-        lane: Lane = Lane.NORMAL,
+        lane: Urgency = Urgency.NORMAL,
     ) -> Authority:
         """Return what is known of *accounts* and *groups*, as far as Slack answers in time."""
         asked_accounts = {one: self._standing_soon(one, at, within=within, lane=lane) for one in set(accounts)}
@@ -130,7 +130,7 @@ class SlackDirectory(Directory):
             groups=_answers(asked_groups, self._groups, lambda known: known.seen_at, at),
         )
 
-    def account_here(self, account: Account, *, lane: Lane = Lane.NORMAL) -> Account:
+    def account_here(self, account: Account, *, lane: Urgency = Urgency.NORMAL) -> Account:
         """Return by which account whoever signs as *account* counts: as a member of our workspace where Slack lists them in it.
 
         In an organisation a click names the organisation, or a sister workspace, as its people's team. Anybody else stays who
@@ -170,7 +170,7 @@ class SlackDirectory(Directory):
         with self._lock:
             # An answer that is on its way may be older than the change.
             self._dropped[group] = self._dropped.get(group, 0) + 1
-            for lane in Lane:
+            for lane in Urgency:
                 self._asking.pop((lane, group), None)
         self._groups.drop(group)
 
@@ -180,14 +180,14 @@ class SlackDirectory(Directory):
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _standing_soon(
-        self, account: Account, at: datetime, *, within: timedelta, lane: Lane
-    ) -> "Future[Standing | None]":
+        self, account: Account, at: datetime, *, within: timedelta, lane: Urgency
+    ) -> "Future[MemberStatus | None]":
         known = self._standings.get(account) if within else None
         if known is not None and timedelta(0) <= at - known.seen_at <= within:
             return _done(known)
         return self._threads[lane].submit(self._standing, account, at)
 
-    def _standing(self, account: Account, at: datetime) -> Standing | None:
+    def _standing(self, account: Account, at: datetime) -> MemberStatus | None:
         team, user_id = team_of(account), id_of(account)
         if self._team is None:
             return None
@@ -198,14 +198,16 @@ class SlackDirectory(Directory):
             if code_of(error) not in _NOBODY:
                 _log_unanswered("users.info", error)
                 return None
-            standing = Standing(account=account, seen_at=at, known=False, active=False, full_member=team == self._team)
+            standing = MemberStatus(
+                account=account, seen_at=at, known=False, active=False, full_member=team == self._team
+            )
         except (*CONNECTION_ERRORS, TypeError) as error:
             _log_unanswered("users.info", error)
             return None
         self._standings.put(account, standing)
         return standing
 
-    def _membership_soon(self, group: Group, at: datetime, *, anew: bool, lane: Lane) -> "Future[Membership | None]":
+    def _membership_soon(self, group: Group, at: datetime, *, anew: bool, lane: Urgency) -> "Future[Membership | None]":
         """Return the group's members, now or soon; whoever asks while somebody in the lane is asking waits for the same answer.
 
         What is urgent never waits for another lane's question: that one may not even have been put to Slack yet.
@@ -221,7 +223,7 @@ class SlackDirectory(Directory):
         future.add_done_callback(lambda answered: self._asked(lane, group, answered))
         return future
 
-    def _asked(self, lane: Lane, group: Group, answered: "Future[Membership | None]") -> None:
+    def _asked(self, lane: Urgency, group: Group, answered: "Future[Membership | None]") -> None:
         with self._lock:
             if self._asking.get((lane, group)) is answered:
                 del self._asking[lane, group]
@@ -294,7 +296,7 @@ def _is_listed(user: dict[str, Any], team: str) -> bool:
     return isinstance(teams, list) and team in teams
 
 
-def _standing_of(account: Account, user: dict[str, Any], *, own_team: str, at: datetime) -> Standing:
+def _standing_of(account: Account, user: dict[str, Any], *, own_team: str, at: datetime) -> MemberStatus:
     """Return the standing of *account* by Slack's flags; what Slack leaves out counts against it where it could matter.
 
     ``is_app_user`` says that a person has authorised an app, so it counts for nothing here.
@@ -303,7 +305,7 @@ def _standing_of(account: Account, user: dict[str, Any], *, own_team: str, at: d
     own = team == own_team and (user.get("team_id") == own_team or _is_listed(user, own_team))
     outside = any(user.get(flag, False) for flag in ("is_restricted", "is_ultra_restricted", "is_stranger"))
     machine = user.get("is_bot", True) or user.get("is_workflow_bot", False) or user.get("id") == SLACKBOT
-    return Standing(
+    return MemberStatus(
         account=account,
         seen_at=at,
         active=user.get("deleted") is False,

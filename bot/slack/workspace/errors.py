@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.causes import OTHER, cause_of
 from bot.clock import seconds as seconds_now
-from bot.outbox.delivery import Gone, Later, Rejected, Stuck, Uncertain, Undelivered
+from bot.outbox.delivery import Later, MessageGone, Rejected, Stuck, Uncertain, Undelivered
 
 RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 _PERHAPS_DONE: Final = frozenset({"internal_error", "fatal_error"})
@@ -163,7 +163,7 @@ def meaning_of(error: Exception) -> Undelivered:
     if code in _PERHAPS_DONE or code == _UNREADABLE or error.response.status_code >= _SERVER_ERRORS:
         return Uncertain(code)
     if code in _GONE:
-        return Gone(code)
+        return MessageGone(code)
     if code in _STUCK:
         return Stuck(code)
     return Rejected(code) if code in _FINAL else Later(code, wait=asked)

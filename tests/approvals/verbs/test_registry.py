@@ -14,19 +14,19 @@ from approvals.change.plan import PatchType
 from approvals.errors import Malformed
 from approvals.verbs.parameter import WholeNumber
 from approvals.verbs.registry import REGISTRY, verb_called
-from approvals.verbs.verb import Draft, Fence, Kind, Occasion, Verb, field_manager
+from approvals.verbs.verb import Fence, PlanSeed, StepDraft, TargetKind, Verb, field_manager
 from tests.builders import ESCALATION, NOON, a_mac, a_target, a_workload, an_action, scale_of
 
 CASES = [(verb, kind) for verb in REGISTRY for kind in verb.kinds]
 BY_NAME = [f"{verb.name} {kind.name}" for verb, kind in CASES]
 
 
-def a_draft(verb: Verb, kind: Kind) -> tuple[Draft, Mapping[str, Any]]:
+def a_draft(verb: Verb, kind: TargetKind) -> tuple[StepDraft, Mapping[str, Any]]:
     """Return the one step of *verb* on a workload of *kind*, before its dry run, and what was observed."""
     workload = a_workload(kind.name)
     observed = {"object": workload, "scale": scale_of(workload), "hpas": []}
     arguments = {one.name: one.most for one in verb.parameters if isinstance(one, WholeNumber)}
-    occasion = Occasion(escalation=ESCALATION, at=NOON)
+    occasion = PlanSeed(escalation=ESCALATION, at=NOON)
     (draft,) = verb.build(observed, a_target(kind.name), kind.resource, arguments, occasion)
     return draft, observed
 

@@ -12,7 +12,17 @@ from approvals.change.risk import Risk
 from approvals.errors import Unplannable
 from approvals.verbs.fencing import keeps_owners, only_annotation, same_but
 from approvals.verbs.restart import REQUEST_ID, RESTART, RESTARTED_AT
-from approvals.verbs.verb import SURROUNDINGS, AccessRule, Draft, Effect, Landed, Occasion, Progress, Read, Stake
+from approvals.verbs.verb import (
+    SURROUNDINGS,
+    AccessRule,
+    Assessment,
+    Effect,
+    Landed,
+    PlanSeed,
+    Progress,
+    Read,
+    StepDraft,
+)
 from tests.builders import (
     ESCALATION,
     HOUR,
@@ -29,7 +39,7 @@ from tests.builders import (
 )
 
 KINDS = ["Deployment", "StatefulSet"]
-OCCASION = Occasion(escalation=ESCALATION, at=NOON + timedelta(microseconds=999_999))
+OCCASION = PlanSeed(escalation=ESCALATION, at=NOON + timedelta(microseconds=999_999))
 AT = "2026-11-20T12:00:00Z"
 BODY = (
     f'{{"metadata":{{"annotations":{{"countersign.dev/request-id":"{ESCALATION}"}},"uid":"{OBJECT_UID}"}},'
@@ -37,7 +47,7 @@ BODY = (
 )
 
 
-def build(workload: dict[str, Any], kind: str = "Deployment", occasion: Occasion = OCCASION) -> tuple[Draft, ...]:
+def build(workload: dict[str, Any], kind: str = "Deployment", occasion: PlanSeed = OCCASION) -> tuple[StepDraft, ...]:
     """Return the drafts of restarting *workload*."""
     return RESTART.build({"object": workload}, a_target(kind), RESTART.kind(kind).resource, {}, occasion)
 
@@ -68,7 +78,7 @@ def test_planning_reads_the_object_alone(kind):
 def test_the_step_sets_the_mark_and_the_instant_it_was_asked(kind):
     """Fixed before planning, to the second: planned again at any later time it is the same patch."""
     assert build(a_workload(kind), kind) == (
-        Draft(
+        StepDraft(
             step=Step(
                 resource=RESTART.kind(kind).resource,
                 namespace="shop",
@@ -82,7 +92,7 @@ def test_the_step_sets_the_mark_and_the_instant_it_was_asked(kind):
             before="object",
         ),
     )
-    later = build(a_workload(kind), kind, Occasion(escalation=ESCALATION, at=NOON + HOUR))
+    later = build(a_workload(kind), kind, PlanSeed(escalation=ESCALATION, at=NOON + HOUR))
     assert json.loads(later[0].step.body)["spec"] != json.loads(BODY)["spec"]
 
 
@@ -151,7 +161,7 @@ def test_people_see_the_instant_and_whatever_else_the_dry_run_changed(kind):
 )
 def test_what_a_restart_puts_at_stake(replicas, findings, blast):
     """Medium risk; a single pod is told, because nothing serves while it is replaced."""
-    assert RESTART.stake({"object": a_workload(replicas=replicas)}, {}) == Stake(
+    assert RESTART.stake({"object": a_workload(replicas=replicas)}, {}) == Assessment(
         risk=Risk.MEDIUM, findings=findings, blast=blast
     )
 

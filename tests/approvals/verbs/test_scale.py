@@ -14,14 +14,14 @@ from approvals.verbs.scale import SCALE
 from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
-    Draft,
+    Assessment,
     Effect,
     Fence,
     Landed,
-    Occasion,
+    PlanSeed,
     Progress,
     Read,
-    Stake,
+    StepDraft,
     field_manager,
 )
 from tests.builders import (
@@ -42,7 +42,7 @@ from tests.builders import (
 )
 
 KINDS = ["Deployment", "StatefulSet"]
-OCCASION = Occasion(escalation=ESCALATION, at=NOON)
+OCCASION = PlanSeed(escalation=ESCALATION, at=NOON)
 
 
 def observed(replicas: int = 3, kind: str = "Deployment", **more: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_the_step_sets_the_number_and_nothing_else(kind):
     resource = SCALE.kind(kind).resource
 
     assert SCALE.build(observed(kind=kind), a_target(kind), resource, {"replicas": 6}, OCCASION) == (
-        Draft(
+        StepDraft(
             step=Step(
                 resource=resource,
                 namespace="shop",
@@ -118,7 +118,7 @@ def test_the_change_is_the_number_also_from_and_to_zero(before, after):
 )
 def test_what_a_new_number_puts_at_stake(before, after, risk, blast, findings):
     """More pods are low risk, fewer are medium, none is high and said in words."""
-    assert SCALE.stake(observed(before), {"replicas": after}) == Stake(risk=risk, findings=findings, blast=blast)
+    assert SCALE.stake(observed(before), {"replicas": after}) == Assessment(risk=risk, findings=findings, blast=blast)
 
 
 def test_who_may_undo_it_is_a_finding():

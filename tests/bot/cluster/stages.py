@@ -18,7 +18,7 @@ from approvals.identity.names import EscalationId
 from approvals.ports.cluster import Came, Reply
 from approvals.verbs.registry import verb_called
 from approvals.verbs.standstill import standstill
-from approvals.verbs.verb import Effect, Occasion, Progress
+from approvals.verbs.verb import Effect, PlanSeed, Progress
 from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant
@@ -249,7 +249,7 @@ class Stage:
             agent=AGENT,
             verb=verb_called(verb),
             action=ProposedAction(verb=verb, target=target, parameters=arguments),
-            occasion=Occasion(
+            occasion=PlanSeed(
                 escalation=EscalationId(escalation or new_escalation()), at=datetime(2026, 11, 20, 12, tzinfo=UTC)
             ),
         )

@@ -2,13 +2,13 @@ import time
 
 import pytest
 
-from bot.cluster.client.answers import Answer, describe, warnings_of
+from bot.cluster.client.answers import HttpReply, describe, warnings_of
 
 LEAK = "env DB_PASSWORD=hunter2"
 
 
 def _status(code, reason="Invalid", **details):
-    return Answer(
+    return HttpReply(
         status=code,
         body={"kind": "Status", "reason": reason, "message": LEAK, **({"details": details} if details else {})},
     )
@@ -30,8 +30,8 @@ def _status(code, reason="Invalid", **details):
             "422 Invalid, at metadata.labels[[looked like a secret]]",
         ),
         (_status(403, LEAK), "403"),
-        (Answer(status=502, body=None), "502"),
-        (Answer(status=400, body={"reason": ["x"], "details": "x"}), "400"),
+        (HttpReply(status=502, body=None), "502"),
+        (HttpReply(status=400, body={"reason": ["x"], "details": "x"}), "400"),
     ],
     ids=[
         "reason",
@@ -54,11 +54,11 @@ def test_an_error_is_described_without_the_servers_text(answer, words):
     ("answer", "certain"),
     [
         (_status(403, "Forbidden"), True),
-        (Answer(status=403, body=None), False),
-        (Answer(status=403, body={"error": "proxy"}), False),
-        (Answer(status=429, body=None), True),
+        (HttpReply(status=403, body=None), False),
+        (HttpReply(status=403, body={"error": "proxy"}), False),
+        (HttpReply(status=429, body=None), True),
         (_status(500, "InternalError"), False),
-        (Answer(status=302, body=None), False),
+        (HttpReply(status=302, body=None), False),
     ],
     ids=["the server's", "a page", "another's JSON", "overload in plain text", "5xx", "redirect"],
 )
@@ -70,11 +70,11 @@ def test_only_the_server_itself_can_say_no(answer, certain):
 def test_the_fence_that_refused_is_known_by_name():
     """The policy's name is read out of the message, and nothing else of it."""
     message = f"deployments.apps is forbidden: ValidatingAdmissionPolicy 'guard' with binding 'b' denied: {LEAK}"
-    fenced = Answer(status=403, body={"kind": "Status", "reason": "Forbidden", "message": message})
+    fenced = HttpReply(status=403, body={"kind": "Status", "reason": "Forbidden", "message": message})
 
     assert (fenced.fenced_by, describe(fenced)) == ("guard", "403 Forbidden, by the admission policy guard")
-    assert Answer(status=403, body={"message": "no"}).fenced_by is None
-    assert Answer(status=403, body=None).fenced_by is None
+    assert HttpReply(status=403, body={"message": "no"}).fenced_by is None
+    assert HttpReply(status=403, body=None).fenced_by is None
 
 
 def test_warnings_are_bounded_and_plain():
@@ -91,7 +91,7 @@ def test_warnings_are_bounded_and_plain():
 def test_an_object_is_only_there_in_a_good_answer():
     """Asking a bodiless answer for its object is a mistake, not an empty object."""
     with pytest.raises(ValueError, match="no body"):
-        Answer(status=200, body=None).object()
+        HttpReply(status=200, body=None).object()
 
 
 @pytest.mark.parametrize("part", [" ", "0", "000 ", '000 - "', "000 - "])

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.cluster.client import calls
-from bot.cluster.client.answers import Answer
+from bot.cluster.client.answers import HttpReply
 from bot.cluster.client.calls import Client, Endpoint, Identity, Lost, Times, TooLate, Unsent
 from tests.bot.cluster import scripted
 from tests.bot.cluster.scripted import Reset, Silence, Trickle, serving
@@ -52,7 +52,7 @@ def test_an_answer_keeps_what_matters_of_it():
         answer = client.call("GET", ("x",))
 
     warnings = ("spec.x is deprecated", 'say "no"')
-    assert answer == Answer(status=200, body={"kind": "Scale"}, audit_id="a-1", warnings=warnings)
+    assert answer == HttpReply(status=200, body={"kind": "Scale"}, audit_id="a-1", warnings=warnings)
 
 
 @pytest.mark.parametrize(("leave_by", "arrived"), [(0.5, 0), (1.5, 1)], ids=["before it connects", "while it connects"])
@@ -175,7 +175,7 @@ def test_a_body_that_is_no_object_is_none(body):
     with serving(scripted.Answer(body=body)) as server, _client(server.url) as client:
         answer = client.call("GET", ("x",))
 
-    assert answer == Answer(status=200, body=None)
+    assert answer == HttpReply(status=200, body=None)
     assert not answer.is_good
 
 

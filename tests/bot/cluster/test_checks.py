@@ -9,7 +9,7 @@ from approvals.identity.accounts import ServiceAccount
 from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant
-from bot.cluster.rights.checks import Finding
+from bot.cluster.rights.checks import ClusterFinding
 from bot.cluster.rights.manifests import canary, manifests
 from sandbox.cluster import StandIn
 from tests.bot.cluster import stages
@@ -75,7 +75,7 @@ def test_an_administrator_is_not_the_bots_account(installation):
     source = Source(kubeconfig=installation.cluster.kubeconfig)
 
     assert _findings(installation, source=source) == (
-        Finding(
+        ClusterFinding(
             sentence=(
                 f"prod: the bot's own account is devcluster-admin and should be {installation.bot.username}, which may do "
                 "nothing but mint tokens. Give it a kubeconfig of that service account."
@@ -383,11 +383,11 @@ def test_where_rights_cannot_be_listed_the_worst_are_asked_one_by_one(tmp_path):
     who = "prod-eu-1: the bot's own account may also"
     told = "in shop, countersign-acme, kube-system, and no binding says so: another authorizer of this cluster does."
     assert [one for one in findings if "the bot's own account may also" in one.sentence] == [
-        Finding(sentence=f"{who} {verb} secrets {told} Take it away there.")
+        ClusterFinding(sentence=f"{who} {verb} secrets {told} Take it away there.")
         for verb in ("get", "list", "create", "patch")
     ]
     assert [finding for finding in findings if not finding.is_grave] == [
-        Finding(
+        ClusterFinding(
             sentence="prod-eu-1: what 4 of 4 accounts may do cannot be listed in full, because another authorizer takes "
             "part; the most dangerous rights were asked for one by one.",
             is_grave=False,
@@ -473,7 +473,7 @@ def test_a_bot_that_the_cluster_does_not_accept_is_told_so(tmp_path):
     odd = {("POST", "selfsubjectreviews"): status(401, "Unauthorized")}
     with on_stage(tmp_path, Backstage(odd=odd)) as (_, door):
         assert door.findings(ENVIRONMENT, GRANTS) == (
-            Finding(
+            ClusterFinding(
                 sentence="prod-eu-1: the cluster does not accept the bot's own credential (401 Unauthorized). "
                 "Give it a kubeconfig with a good one."
             ),

@@ -6,7 +6,7 @@ import pytest
 
 from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
-from bot.cluster.client.answers import Answer
+from bot.cluster.client.answers import HttpReply
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, workload
 from tests.fixtures.installation import token_of
 from tests.sandbox.devcluster.api import bearer, impersonating
@@ -30,7 +30,7 @@ def as_account(installation):
         with bearer(installation.cluster, installation.token(account)) as api:
             content = MERGE if method == "PATCH" else "application/json"
             code, answer = api.call(method, path, body, content_type=content)
-        fence = Answer(status=code, body=answer).fenced_by
+        fence = HttpReply(status=code, body=answer).fenced_by
         return code, fence.removeprefix(f"{installation.name}-") if fence else None
 
     return call
@@ -240,7 +240,7 @@ def test_an_executor_with_too_many_rights_is_still_fenced(broken_in, verb):
             for method, path, body in attempts
         ]
 
-    assert [(code, Answer(status=code, body=body).fenced_by) for code, body in answers] == [
+    assert [(code, HttpReply(status=code, body=body).fenced_by) for code, body in answers] == [
         (403, f"{broken_in.name}-executors")
     ] * len(attempts)
 
@@ -412,7 +412,7 @@ def test_an_executor_that_is_impersonated_writes_nothing(ground, installation, k
     with impersonating(installation.cluster, account.username) as api:
         code, answer = api.call("PATCH", f"{ground.path(kind, target.name)}/scale", body, content_type=MERGE)
 
-    assert (code, Answer(status=code, body=answer).fenced_by) == (403, f"{installation.name}-executors")
+    assert (code, HttpReply(status=code, body=answer).fenced_by) == (403, f"{installation.name}-executors")
 
 
 # -------------------------------------------------------------------------------------------------- observers and tokens
@@ -490,7 +490,7 @@ def test_a_pod_that_ran_as_an_executor_before_the_fences_writes_nothing(broken_i
         path = f"{ground.path('Deployment', target.name)}/scale"
         code, body = api.call("PATCH", path, {"spec": {"replicas": 2}}, content_type=MERGE)
 
-    assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-executors")
+    assert (code, HttpReply(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-executors")
 
 
 def test_the_bot_mints_with_a_token_of_its_own(installation):
@@ -501,7 +501,7 @@ def test_the_bot_mints_with_a_token_of_its_own(installation):
     with impersonating(installation.cluster, installation.bot.username) as api:
         code, answer = api.call("POST", path, {"spec": {"expirationSeconds": 600}})
 
-    assert (code, Answer(status=code, body=answer).fenced_by) == (403, f"{installation.name}-tokens")
+    assert (code, HttpReply(status=code, body=answer).fenced_by) == (403, f"{installation.name}-tokens")
 
 
 def test_the_bot_mints_for_named_accounts_even_where_a_role_lets_it_more(broken_in):
@@ -514,7 +514,7 @@ def test_the_bot_mints_for_named_accounts_even_where_a_role_lets_it_more(broken_
     with bearer(broken_in.cluster, broken_in.token(broken_in.bot)) as api:
         code, body = api.call("POST", path, {"spec": {"expirationSeconds": 600}})
 
-    assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-tokens")
+    assert (code, HttpReply(status=code, body=body).fenced_by) == (403, f"{broken_in.name}-tokens")
 
 
 def test_somebody_elses_account_of_such_a_name_is_left_alone(broken_in):
@@ -557,7 +557,7 @@ def as_editor(installation):
         def call(method, path, body=None):
             content = MERGE if method == "PATCH" else "application/json"
             code, answer = api.call(method, f"/api/v1/namespaces/{namespace}/{path}", body, content_type=content)
-            fence = Answer(status=code, body=answer).fenced_by
+            fence = HttpReply(status=code, body=answer).fenced_by
             return code, fence.removeprefix(f"{installation.name}-") if fence else None
 
         wait_until(lambda: call("GET", "pods") == (200, None), what="the role binding holds")
@@ -648,7 +648,7 @@ def test_an_administrator_mints_none_of_our_accounts_either(installation, accoun
 
     code, body = installation.admin.call("POST", path, {"spec": {"expirationSeconds": 600}})
 
-    assert (code, Answer(status=code, body=body).fenced_by) == (403, f"{installation.name}-minters")
+    assert (code, HttpReply(status=code, body=body).fenced_by) == (403, f"{installation.name}-minters")
 
 
 def test_the_inspector_lists_who_may_do_what_and_nothing_else(as_account, installation):

@@ -7,7 +7,7 @@ import pytest
 from approvals.errors import Forbidden, Unavailable
 from approvals.identity.names import EscalationId
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion
+from approvals.verbs.verb import PlanSeed
 from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, kubeconfig, on_stage, token_for
@@ -102,7 +102,7 @@ def test_a_token_that_says_nothing_of_itself_is_taken(tmp_path, token):
 
 
 def _preview(door):
-    occasion = Occasion(escalation=EscalationId("esc_1"), at=NOON)
+    occasion = PlanSeed(escalation=EscalationId("esc_1"), at=NOON)
     return door.preview(
         environment=ENVIRONMENT, agent="scaler", verb=verb_called("scale"), action=an_action(), occasion=occasion
     )

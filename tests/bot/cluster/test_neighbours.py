@@ -8,7 +8,7 @@ import pytest
 
 from approvals.identity import accounts
 from approvals.verbs.restart import REQUEST_ID, RESTARTED_AT
-from bot.cluster.client.answers import Answer
+from bot.cluster.client.answers import HttpReply
 from bot.cluster.client.sources import Source
 from bot.cluster.rights.access import Grant, grants_of
 from bot.cluster.rights.install import Administrator
@@ -130,4 +130,4 @@ def _bind_edit(installation, account):
 
 def _answer(called):
     status, body = called
-    return Answer(status=status, body=body)
+    return HttpReply(status=status, body=body)

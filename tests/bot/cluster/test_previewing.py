@@ -7,7 +7,7 @@ from approvals.change.risk import Risk
 from approvals.errors import Unavailable, Unplannable
 from approvals.identity.names import EscalationId
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Occasion
+from approvals.verbs.verb import PlanSeed
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, bound, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, status
 from tests.builders import CLUSTER_UID, NOON, a_workload, an_action, scale_of
@@ -19,7 +19,7 @@ def _preview(door):
         agent="scaler",
         verb=verb_called("scale"),
         action=an_action(),
-        occasion=Occasion(escalation=EscalationId("esc_1"), at=NOON),
+        occasion=PlanSeed(escalation=EscalationId("esc_1"), at=NOON),
     )
 
 

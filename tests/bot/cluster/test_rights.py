@@ -1,7 +1,7 @@
 import pytest
 
 from approvals.verbs.verb import AccessRule
-from bot.cluster.rights.rules import Right, Seen, excess, missing, rights_of, seen_in
+from bot.cluster.rights.rules import Right, RulesReview, excess, missing, rights_of, seen_in
 
 ALLOWED = (
     Right(group="apps", resource="deployments/scale", verb="patch"),
@@ -31,12 +31,12 @@ def test_rules_are_taken_apart():
     seen = _seen(_rule("get list", "apps", "deployments replicasets"), paths=["/version"], incomplete=True)
 
     pairs = [("deployments", "get"), ("deployments", "list"), ("replicasets", "get"), ("replicasets", "list")]
-    assert seen == Seen(
+    assert seen == RulesReview(
         rights=tuple(Right(group="apps", resource=resource, verb=verb) for resource, verb in pairs),
         paths=("get /version",),
         is_incomplete=True,
     )
-    assert seen_in({}) == Seen(rights=(), paths=(), is_incomplete=False)
+    assert seen_in({}) == RulesReview(rights=(), paths=(), is_incomplete=False)
 
 
 def test_exactly_what_is_allowed_is_nothing_too_much():

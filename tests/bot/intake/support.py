@@ -24,7 +24,7 @@ from bot.intake.http.crowd import Crowd
 from bot.intake.http.sources import Network
 from bot.intake.server import Intake
 from bot.observe.metrics import Metrics
-from bot.runtime.pools import Pool, Pools
+from bot.runtime.pools import BoundedPool, Pools
 from models.engine.database import Database
 from models.store.store import SqlStore
 from tests.bot.intake.schemas import faults
@@ -232,10 +232,10 @@ def _token(world: World, secret: str, **changed: Any) -> Token:
 def small_pools() -> Pools:
     """Return pools of a few threads."""
     return Pools(
-        urgent=Pool("urgent", threads=1, queue=8),
-        decide=Pool("decide", threads=1, queue=8),
-        intake=Pool("intake", threads=4, queue=64),
-        cluster=Pool("cluster", threads=4, queue=64),
+        urgent=BoundedPool("urgent", threads=1, queue=8),
+        decide=BoundedPool("decide", threads=1, queue=8),
+        intake=BoundedPool("intake", threads=4, queue=64),
+        cluster=BoundedPool("cluster", threads=4, queue=64),
     )
 
 

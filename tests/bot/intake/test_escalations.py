@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.usecases.people.decide import Given
+from approvals.usecases.people.decide import PersonsAnswer
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer, Via
 from bot.intake.deps import Rates
 from bot.intake.gate.rates import Rate
 from bot.intake.routes import escalations
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 from models.outbox.cards import Cards
 from tests.bot.intake.support import ESCALATIONS, NARROW, OTHER_AGENT, a_body, open_door, small_pools
 from tests.builders import ADA, MINUTE, a_denial
@@ -163,7 +163,7 @@ def test_a_denial_is_told_with_its_reason(door):
     """The words of whoever denied reach the agent that asked."""
     asked = door.escalate().json
     door.world.decide(
-        Given(
+        PersonsAnswer(
             request=asked["id"],
             account=ADA,
             answer=Answer.DENY,
@@ -314,7 +314,7 @@ def slow(world):
 
 
 def _eight_threads():
-    return replace(small_pools(), cluster=Pool("cluster", threads=8, queue=32))
+    return replace(small_pools(), cluster=BoundedPool("cluster", threads=8, queue=32))
 
 
 def test_a_slow_cluster_delays_only_who_asks_it(world, hand_clock, slow):

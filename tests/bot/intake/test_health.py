@@ -7,25 +7,25 @@ import pytest
 
 from approvals.errors import Unavailable
 from approvals.facts import instant_text
-from bot.health.legs import Leg, LegState, Part, Readiness
+from bot.health.legs import Leg, LegKind, LegState, Readiness
 from bot.intake.routes import health
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, open_door
 from tests.builders import HOUR, NOON
 from tests.waiting import wait_until
 
 
-def a_leg(part=Part.CLUSTER, of="", state=LegState.FAILING, code="timeout", since=NOON):
+def a_leg(part=LegKind.CLUSTER, of="", state=LegState.FAILING, code="timeout", since=NOON):
     """Return a leg that fails, unless something else is said."""
     return Leg(part=part, of=of, state=state, code=code, why="It is said to operators.", since=since, seen_at=since)
 
 
-STANDS = a_leg(Part.STORE, state=LegState.GOOD, code="ok")
+STANDS = a_leg(LegKind.STORE, state=LegState.GOOD, code="ok")
 
 
 def test_alive_and_ready_are_two_questions(world, hand_clock, monkeypatch):
     """A process may live and not be ready: 503 with what is missing, until it is there."""
     monkeypatch.setattr(health, "KEPT_S", 0.0)
-    legs = [a_leg(Part.STORE, code="store_busy")]
+    legs = [a_leg(LegKind.STORE, code="store_busy")]
     with open_door(world, hand_clock, readiness=lambda: Readiness(legs=tuple(legs))) as door:
         alive, not_ready = door.call("GET", "/healthz", token=None), door.call("GET", "/readyz", token=None)
         legs[:] = [STANDS]
@@ -41,7 +41,7 @@ def test_a_leg_that_fails_is_listed_and_takes_no_traffic_away(world, hand_clock)
     """With Slack gone and two clusters down it still pauses, expires and reads back: 200, each leg by code and since when."""
     legs = (
         STANDS,
-        a_leg(Part.SLACK_API, code="refused"),
+        a_leg(LegKind.SLACK_API, code="refused"),
         a_leg(of="prod-eu-1", since=NOON + HOUR),
         a_leg(of="prod-us-1"),
         a_leg(of="staging", state=LegState.GOOD, code="ok"),

@@ -7,8 +7,8 @@ import pytest
 
 from approvals.errors import Unauthorised, Unavailable
 from approvals.identity.tokens import TokenKind
-from bot.intake.gate.lane import MOST_IN_ONE, Asked, Found, Lane
-from bot.runtime.pools import Pool
+from bot.intake.gate.lane import MOST_IN_ONE, Asked, Found, TokenLookups
+from bot.runtime.pools import BoundedPool
 from tests.builders import a_token
 
 GOOD = a_token()
@@ -33,10 +33,10 @@ class Looks:
 
 def test_a_flood_shares_few_looks_and_the_good_one_passes():
     """A thousand made-up tokens cost sixteen looks, one after the other; the good one among them is found."""
-    looks, pool = Looks(), Pool("intake", threads=4, queue=8)
+    looks, pool = Looks(), BoundedPool("intake", threads=4, queue=8)
 
     async def flood() -> list[Found]:
-        lane = Lane(looks.which, pool=pool, pause_s=0.0)
+        lane = TokenLookups(looks.which, pool=pool, pause_s=0.0)
         made_up = [lane.find(f"{number:064x}", TokenKind.AGENT) for number in range(1000)]
         return await asyncio.gather(*made_up, lane.find(GOOD.hash, GOOD.kind))
 
@@ -49,10 +49,10 @@ def test_a_flood_shares_few_looks_and_the_good_one_passes():
 
 def test_one_token_shown_by_many_is_looked_up_once():
     """Whoever shows the same token shares the look, and one that goes away takes nobody along."""
-    looks, pool = Looks(), Pool("intake", threads=1, queue=8)
+    looks, pool = Looks(), BoundedPool("intake", threads=1, queue=8)
 
     async def crowd() -> list[object]:
-        lane = Lane(looks.which, pool=pool)
+        lane = TokenLookups(looks.which, pool=pool)
         callers = [asyncio.create_task(lane.find(GOOD.hash, GOOD.kind)) for _ in range(5)]
         await asyncio.sleep(0)
         callers[0].cancel()
@@ -67,11 +67,11 @@ def test_one_token_shown_by_many_is_looked_up_once():
 
 def test_a_look_that_fails_is_told_to_all_and_the_next_one_works():
     """A store that is away is nobody's guess: everybody hears of it, and the lane goes on."""
-    looks, pool = Looks(), Pool("intake", threads=1, queue=8)
+    looks, pool = Looks(), BoundedPool("intake", threads=1, queue=8)
     looks.down = True
 
     async def twice() -> Found:
-        lane = Lane(looks.which, pool=pool)
+        lane = TokenLookups(looks.which, pool=pool)
         with pytest.raises(Unavailable):
             await lane.find(GOOD.hash, GOOD.kind)
         looks.down = False

@@ -14,7 +14,7 @@ from approvals.errors import Unavailable
 from bot.intake.deps import Rates
 from bot.intake.routes import polls
 from bot.intake.routes.escalations import look_in
-from bot.runtime.pools import Pool
+from bot.runtime.pools import BoundedPool
 from tests.bot.intake.conftest import UNBOUNDED
 from tests.bot.intake.support import ESCALATIONS, OTHER_AGENT, Answer, Door, open_door, small_pools
 from tests.builders import a_token
@@ -125,7 +125,7 @@ def test_a_poll_of_anothers_escalation_does_not_wait(door):
 
 def test_polls_hold_no_thread(world, hand_clock, callers):
     """With one thread for all calls fifty polls wait, and a call beside them is answered (I13)."""
-    pools = replace(small_pools(), intake=Pool("intake", threads=1, queue=64))
+    pools = replace(small_pools(), intake=BoundedPool("intake", threads=1, queue=64))
     with open_door(world, hand_clock, rates=UNBOUNDED, pools=pools) as door:
         asked = door.escalate().json
         waiting = [_poll(callers, door, asked) for _ in range(50)]
@@ -214,7 +214,7 @@ def test_a_token_that_ended_unseen_is_told_nothing(door, callers):
 
 def test_nobody_waits_at_a_closed_door(world):
     """Once the server stops, a poll ends before it has begun."""
-    pool = Pool("intake", threads=1, queue=1)
+    pool = BoundedPool("intake", threads=1, queue=1)
 
     async def wait() -> float:
         closed = polls.Polls(look_in(world.store), pool=pool, failed=pytest.fail)

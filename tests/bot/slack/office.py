@@ -23,7 +23,7 @@ from bot.health.legs import Legs
 from bot.outbox.orphans import Orphans
 from bot.outbox.relay import Relay
 from bot.runtime.pools import standard_pools
-from bot.runtime.waits import Waits
+from bot.runtime.waits import Backoff
 from bot.slack.inbound.acting import Acting
 from bot.slack.inbound.answers import Answers
 from bot.slack.inbound.commands import Handle
@@ -282,7 +282,7 @@ class Office:
                 app_token=self.workspace.app_token,
                 client=bare,
                 report=self.legs,
-                waits=Waits(first=0.05, most=0.2, chance=clock.chance),
+                waits=Backoff(first=0.05, most=0.2, chance=clock.chance),
                 ping_seconds=0.5,
                 steady_seconds=0.1,
                 closing_seconds=self.closing_seconds,

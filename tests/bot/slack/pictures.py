@@ -8,10 +8,10 @@ from approvals.change.plan import Change, bound_bytes, fingerprint_of
 from approvals.presentation.review import Review, review_of
 from approvals.verbs.registry import verb_called
 from approvals.workflow.request import Request
-from bot.outbox.delivery import Occasion
+from bot.outbox.delivery import DrawReason
 from bot.slack.kit.message import Message, checked
-from bot.slack.messages.agent_part import Words
-from bot.slack.messages.card import Standing, request_card
+from bot.slack.messages.agent_part import AgentWords
+from bot.slack.messages.card import CardState, request_card
 from sandbox.workspace import Message as PostedMessage
 from sandbox.workspace import Strictness
 from sandbox.workspace.kit.rules import characters, message_problems
@@ -21,9 +21,9 @@ from tests.builders import CHEN, a_plan, a_preview, a_request, a_ruling, a_step,
 RATIONALE = "p99 is 4.1 s against an objective of 1 s"
 
 
-def words(rationale: str = RATIONALE, **texts: str) -> Words:
+def words(rationale: str = RATIONALE, **texts: str) -> AgentWords:
     """Return what an agent says."""
-    return Words(
+    return AgentWords(
         texts={"rationale": rationale, "evidence 1 title": "p99", "evidence 1 text": "4.1 s", **texts},
         breaches=a_request().breaches,
         confidence=Decimal("0.8"),
@@ -47,10 +47,10 @@ def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> R
     )
 
 
-def a_standing_of(request: Request | None = None, **changed: Any) -> Standing:
+def a_standing_of(request: Request | None = None, **changed: Any) -> CardState:
     """Return how a request stands: pending, nobody has answered."""
     request = request or a_request()
-    standing = Standing(
+    standing = CardState(
         request=request,
         deciding=request.ruling or a_ruling(),
         said=words(),
@@ -64,10 +64,10 @@ def a_standing_of(request: Request | None = None, **changed: Any) -> Standing:
 
 
 def a_card(
-    standing: Standing | None = None,
+    standing: CardState | None = None,
     review: Review | None = None,
     *,
-    occasion: Occasion = Occasion.FIRST,
+    occasion: DrawReason = DrawReason.FIRST,
     revision: int = 1,
 ) -> Message:
     """Return a card that has passed the last look."""

@@ -7,7 +7,7 @@ import pytest
 from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.charter import Owners
-from approvals.ports.store import Lane
+from approvals.ports.store import Urgency
 from approvals.workflow.request import State
 from bot.slack.inbound.acting import Acting
 from bot.slack.inbound.answers import Answers, Person
@@ -68,7 +68,7 @@ def test_a_denial_by_click_waits_for_nobodys_look(office):
     office.step()
 
     def state() -> object:
-        with office.store.reading(Lane.URGENT) as reading:
+        with office.store.reading(Urgency.URGENT) as reading:
             return reading.request(request.id).state
 
     with readers_taken(office.store):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from approvals.identity.names import Account
-from approvals.identity.people import Membership, Standing
-from approvals.ports.store import Lane
+from approvals.identity.people import Membership, MemberStatus
+from approvals.ports.store import Urgency
 from bot.slack.workspace.directory import AT_ONCE, PATIENCE_SECONDS, Kept, SlackDirectory
 from sandbox.workspace import UserGroup, default_seed
 from tests.builders import ADA, BORIS, ELI, GROUP, HOUR, NOON, TEAM
@@ -49,7 +49,7 @@ def test_slacks_flags_become_a_standing(directory, name):
 
     answer = directory.ask(account)
 
-    assert dict(answer.standings) == {account: Standing(account=Account(account), seen_at=NOON, **flags)}
+    assert dict(answer.standings) == {account: MemberStatus(account=Account(account), seen_at=NOON, **flags)}
 
 
 def test_slackbot_is_no_person(make_office):
@@ -181,7 +181,7 @@ def test_what_was_known_within_the_hour_is_remembered_as_old_as_it_is(directory)
     within = directory.ask(ADA, BORIS, groups=[GROUP], at=NOON + HOUR)
     after = directory.ask(ADA, groups=[GROUP], at=NOON + HOUR + timedelta(microseconds=1))
 
-    assert dict(within.standings) == {ADA: Standing(account=ADA, seen_at=NOON)}
+    assert dict(within.standings) == {ADA: MemberStatus(account=ADA, seen_at=NOON)}
     assert within.groups[GROUP].seen_at == NOON
     assert (dict(after.standings), dict(after.groups)) == ({}, {})
 
@@ -248,11 +248,11 @@ def test_who_denies_is_known_however_many_approvals_are_being_looked_up():
     waiting.start()
     wait_until(lambda: directory._asking, what="the group to be asked about behind them")
 
-    answer = directory.authority(accounts=[ADA], groups=[GROUP], at=NOON, lane=Lane.URGENT)
+    answer = directory.authority(accounts=[ADA], groups=[GROUP], at=NOON, lane=Urgency.URGENT)
     slack.released.set()
     approving.join(60)
     waiting.join(60)
     directory.close()
 
-    assert dict(answer.standings) == {ADA: Standing(account=ADA, seen_at=NOON)}
+    assert dict(answer.standings) == {ADA: MemberStatus(account=ADA, seen_at=NOON)}
     assert dict(answer.groups) == {GROUP: Membership(accounts=frozenset({ADA}), seen_at=NOON)}

@@ -7,7 +7,7 @@ import pytest
 from approvals.change.plan import Redacted, bound_bytes, fingerprint_of
 from approvals.change.risk import Risk
 from approvals.workflow.request import FORM, State
-from bot.outbox.delivery import Occasion
+from bot.outbox.delivery import DrawReason
 from bot.slack.kit.message import checked
 from bot.slack.messages.card import outcome_card
 from bot.slack.messages.review_part import draw_review
@@ -42,7 +42,7 @@ def test_the_form_moves_with_what_is_hashed(golden):
 )
 def test_a_card_of_another_form(golden, name, request_):
     """It says how the question stands and where it is told; there is nothing to press, and nothing that was signed."""
-    card = checked(outcome_card(request_, None, revision=3, occasion=Occasion.UPDATE))
+    card = checked(outcome_card(request_, None, revision=3, occasion=DrawReason.UPDATE))
 
     golden(f"card-of-another-form-{name}.json", {"text": card.text, "blocks": list(card.blocks)})
     assert problems(card) == []

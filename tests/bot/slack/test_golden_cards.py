@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.audit.events import Kind
+from approvals.audit.events import EventKind
 from approvals.change.plan import Change, Redacted
 from approvals.change.risk import Risk
 from approvals.facts import facts_of
@@ -19,14 +19,14 @@ from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Scope, ScopeKind
 from approvals.workflow.request import Earlier, State
-from bot.outbox.delivery import Detail, Occasion, Told
+from bot.outbox.delivery import Detail, DrawReason, ThreadEvent
 from bot.slack.inbound.deny_form import Denial, form
 from bot.slack.kit.message import checked
 from bot.slack.messages.alert_message import alert_message, refused_message
-from bot.slack.messages.buttons import APPROVE, DENY, Asked
+from bot.slack.messages.buttons import APPROVE, DENY, ButtonValue
 from bot.slack.messages.card import outcome_card, without_words
 from bot.slack.messages.digest_message import digest_message
-from bot.slack.messages.pause_message import Notice, pause_message
+from bot.slack.messages.pause_message import PauseNotice, pause_message
 from bot.slack.messages.plain_message import (
     plain_alert,
     plain_lines,
@@ -88,42 +88,42 @@ WARNED = a_review(
 )
 
 REQUEST_CARDS = {
-    "first": (a_standing_of(), a_review(), Occasion.FIRST),
-    "updated": (a_standing_of(), a_review(), Occasion.UPDATE),
-    "replacement": (a_standing_of(), a_review(), Occasion.REPLACEMENT),
-    "high-risk-two-of-a-group": (a_standing_of(_two_of_a_group(), missing=2), HIGH, Occasion.FIRST),
-    "one-of-two": (a_standing_of(_two_of_a_group(), missing=1, approved_by=(ADA,)), HIGH, Occasion.UPDATE),
-    "warned": (a_standing_of(), WARNED, Occasion.FIRST),
-    "not-whole": (a_standing_of(a_request(shown_whole=False)), a_review(), Occasion.FIRST),
+    "first": (a_standing_of(), a_review(), DrawReason.FIRST),
+    "updated": (a_standing_of(), a_review(), DrawReason.UPDATE),
+    "replacement": (a_standing_of(), a_review(), DrawReason.REPLACEMENT),
+    "high-risk-two-of-a-group": (a_standing_of(_two_of_a_group(), missing=2), HIGH, DrawReason.FIRST),
+    "one-of-two": (a_standing_of(_two_of_a_group(), missing=1, approved_by=(ADA,)), HIGH, DrawReason.UPDATE),
+    "warned": (a_standing_of(), WARNED, DrawReason.FIRST),
+    "not-whole": (a_standing_of(a_request(shown_whole=False)), a_review(), DrawReason.FIRST),
     "expired-unseen": (
         a_standing_of(_decided(State.EXPIRED, by=(), outcome_code="expired_unseen")),
         a_review(),
-        Occasion.FIRST,
+        DrawReason.FIRST,
     ),
-    "denied": (a_standing_of(_decided(State.DENIED), reason="Not during the sale."), a_review(), Occasion.UPDATE),
-    "denied-at-the-command-line": (a_standing_of(_decided(State.DENIED, ("os:olga",))), a_review(), Occasion.UPDATE),
-    "expired": (a_standing_of(_decided(State.EXPIRED, ())), a_review(), Occasion.UPDATE),
-    "cancelled": (a_standing_of(_decided(State.CANCELLED, ())), a_review(), Occasion.UPDATE),
+    "denied": (a_standing_of(_decided(State.DENIED), reason="Not during the sale."), a_review(), DrawReason.UPDATE),
+    "denied-at-the-command-line": (a_standing_of(_decided(State.DENIED, ("os:olga",))), a_review(), DrawReason.UPDATE),
+    "expired": (a_standing_of(_decided(State.EXPIRED, ())), a_review(), DrawReason.UPDATE),
+    "cancelled": (a_standing_of(_decided(State.CANCELLED, ())), a_review(), DrawReason.UPDATE),
     "cancelled-with-its-token": (
         a_standing_of(_decided(State.CANCELLED, (), outcome_code="token_revoked")),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "paused": (
         a_standing_of(_two_of_a_group(), missing=2, paused=a_pause(Scope(kind=ScopeKind.AGENT, name="scaler"))),
         HIGH,
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
-    "token-revoked-since": (a_standing_of(a_request(token_revoked_at=NOON)), a_review(), Occasion.UPDATE),
+    "token-revoked-since": (a_standing_of(a_request(token_revoked_at=NOON)), a_review(), DrawReason.UPDATE),
     "approved-token-revoked-since": (
         a_standing_of(_decided(State.APPROVED, token_revoked_at=NOON), execution=an_execution()),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "asked-and-denied-lately": (
         a_standing_of(earlier=Earlier(asked=2, denied=_decided(State.DENIED, id="esc_before"))),
         a_review(),
-        Occasion.FIRST,
+        DrawReason.FIRST,
     ),
     "asked-while-others-are-under-way": (
         a_standing_of(
@@ -140,7 +140,7 @@ REQUEST_CARDS = {
             )
         ),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "approved-and-overtaken": (
         _executed(
@@ -149,7 +149,7 @@ REQUEST_CARDS = {
             "esc_01JD0000000000000000000009, a newer change of the same target, was applied before it had finished.",
         ),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "superseded": (
         a_standing_of(
@@ -159,23 +159,23 @@ REQUEST_CARDS = {
             ),
         ),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
-    "superseded-for-good": (a_standing_of(_decided(State.SUPERSEDED)), a_review(), Occasion.UPDATE),
-    "approved-queued": (_executed(Phase.QUEUED), a_review(), Occasion.UPDATE),
-    "approved-claimed": (_executed(Phase.CLAIMED), a_review(), Occasion.UPDATE),
-    "approved-armed": (_executed(Phase.ARMED), a_review(), Occasion.UPDATE),
-    "approved-sending": (_executed(Phase.SENDING), a_review(), Occasion.UPDATE),
+    "superseded-for-good": (a_standing_of(_decided(State.SUPERSEDED)), a_review(), DrawReason.UPDATE),
+    "approved-queued": (_executed(Phase.QUEUED), a_review(), DrawReason.UPDATE),
+    "approved-claimed": (_executed(Phase.CLAIMED), a_review(), DrawReason.UPDATE),
+    "approved-armed": (_executed(Phase.ARMED), a_review(), DrawReason.UPDATE),
+    "approved-sending": (_executed(Phase.SENDING), a_review(), DrawReason.UPDATE),
     "approved-rolling": (
         _executed(Phase.APPLIED, Effect.IN_PROGRESS, "4 of 6 pods ready."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
-    "approved-done": (_executed(Phase.APPLIED, Effect.VERIFIED, "All 6 pods ready."), a_review(), Occasion.UPDATE),
+    "approved-done": (_executed(Phase.APPLIED, Effect.VERIFIED, "All 6 pods ready."), a_review(), DrawReason.UPDATE),
     "approved-failed": (
         _executed(Phase.APPLIED, Effect.FAILED, "The rollout made no progress within its own deadline."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "approved-otherwise": (
         a_standing_of(
@@ -188,42 +188,42 @@ REQUEST_CARDS = {
             ),
         ),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "approved-undone": (
         _executed(Phase.APPLIED, Effect.UNDONE, "An autoscaler has set it to 4 pods since."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "follows-a-drift": (
         a_standing_of(a_request(supersedes="esc_01JD0000000000000000000009"), drift_before=DRIFT[:1]),
         a_review(),
-        Occasion.FIRST,
+        DrawReason.FIRST,
     ),
     "approved-too-slow": (
         _executed(Phase.APPLIED, Effect.TIMED_OUT, "4 of 6 pods ready."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
     "approved-rejected": (
         _executed(Phase.REJECTED, None, "The cluster refused it (409 Conflict)."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
-    "approved-unknown": (_executed(Phase.UNKNOWN, None, "The reply was lost."), a_review(), Occasion.UPDATE),
+    "approved-unknown": (_executed(Phase.UNKNOWN, None, "The reply was lost."), a_review(), DrawReason.UPDATE),
     "approved-voided": (
         _executed(Phase.VOIDED, None, "A pause stopped it before it started."),
         a_review(),
-        Occasion.UPDATE,
+        DrawReason.UPDATE,
     ),
-    "approved-abandoned": (_executed(Phase.ABANDONED, None, "A person has looked."), a_review(), Occasion.UPDATE),
+    "approved-abandoned": (_executed(Phase.ABANDONED, None, "A person has looked."), a_review(), DrawReason.UPDATE),
 }
 
 
 def test_a_resend_shows_as_unknown():
     """While the same bytes go out again, the card says what it said: it is not drawn anew for each further send (I13)."""
     shown = [
-        a_card(_executed(phase, None, "The reply was lost."), a_review(), occasion=Occasion.UPDATE)
+        a_card(_executed(phase, None, "The reply was lost."), a_review(), occasion=DrawReason.UPDATE)
         for phase in (Phase.UNKNOWN, Phase.SENDING)
     ]
 
@@ -280,28 +280,28 @@ def test_the_tick_is_for_what_is_done(name):
 
 def test_a_decided_card_that_cannot_be_drawn_as_it_was(golden):
     """Without its review a decided card still says how it ended; there are no buttons."""
-    card = checked(outcome_card(_decided(State.DENIED), None, revision=3, occasion=Occasion.UPDATE))
+    card = checked(outcome_card(_decided(State.DENIED), None, revision=3, occasion=DrawReason.UPDATE))
 
     golden("card-outcome-only.json", {"text": card.text, "blocks": list(card.blocks)})
     assert problems(card) == []
 
 
 PAUSES = {
-    "engaged": Notice(pause=a_pause(), consents=(), reason="Latency is up everywhere."),
-    "with-a-duration": Notice(
+    "engaged": PauseNotice(pause=a_pause(), consents=(), reason="Latency is up everywhere."),
+    "with-a-duration": PauseNotice(
         pause=a_pause(Scope(kind=ScopeKind.AGENT, name="scaler"), ask_at=NOON + 30 * MINUTE), consents=(), reason=""
     ),
-    "asked-to-resume-one-agreed": Notice(
+    "asked-to-resume-one-agreed": PauseNotice(
         pause=a_pause(Scope(kind=ScopeKind.NAMESPACE, name="prod-eu-1/shop"), ask_at=NOON, asked_at=NOON + MINUTE),
         consents=(Consent(pause=a_pause().id, person=ADA, account=ADA, at=NOON),),
         reason="",
     ),
-    "ended": Notice(
+    "ended": PauseNotice(
         pause=a_pause(ended_at=NOON + HOUR, ended_epoch=2),
         consents=tuple(Consent(pause=a_pause().id, person=one, account=one, at=NOON) for one in (ADA, BORIS)),
         reason="",
     ),
-    "ended-with-reasons": Notice(
+    "ended-with-reasons": PauseNotice(
         pause=a_pause(ended_at=NOON + HOUR, ended_epoch=2),
         consents=tuple(
             Consent(pause=a_pause().id, person=one, account=Account(one), at=NOON) for one in (ADA, "os:olga")
@@ -315,7 +315,7 @@ PAUSES = {
 @pytest.mark.parametrize("name", PAUSES)
 def test_the_notice_of_a_pause(golden, name):
     """A pause's notice in each state."""
-    message = checked(pause_message(PAUSES[name], revision=1, occasion=Occasion.UPDATE))
+    message = checked(pause_message(PAUSES[name], revision=1, occasion=DrawReason.UPDATE))
 
     golden(f"pause-{name}.json", {"text": message.text, "blocks": list(message.blocks)})
     assert problems(message) == []
@@ -419,15 +419,15 @@ def test_the_thread_tells_people_apart_from_their_words(golden):
     """Sentences of ours, mentions as elements, a person's reason quoted beneath."""
     vote = {"vote": {"answer": "deny", "via": "slack", "remembered": True}}
     told = (
-        Told(
+        ThreadEvent(
             subject="esc_1",
             kind="request.voted",
             actor=ADA,
             data=vote,
             texts={"reason": "Not during the <!channel> sale."},
         ),
-        Told(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={}),
-        Told(subject="esc_1", kind="something.new", actor="countersign", data={}, texts={}),
+        ThreadEvent(subject="esc_1", kind="request.denied", actor=ADA, data={}, texts={}),
+        ThreadEvent(subject="esc_1", kind="something.new", actor="countersign", data={}, texts={}),
     )
 
     message = checked(thread_message(told))
@@ -438,7 +438,7 @@ def test_the_thread_tells_people_apart_from_their_words(golden):
 
 def test_the_form_that_asks_why(golden):
     """The form says what would be denied and that everybody reads the reason."""
-    asked = Asked(request=ESCALATION, fingerprint=short_fingerprint())
+    asked = ButtonValue(request=ESCALATION, fingerprint=short_fingerprint())
 
     golden("deny-form.json", form(Denial(asked=asked, channel=CHANNEL, ts="1.1"), title="Scale checkout"))
 
@@ -451,7 +451,9 @@ def test_the_thread_tells_who_approved_what_is_otherwise(golden):
     }
 
     message = checked(
-        thread_message((Told(subject="esc_1", kind="execution.voided", actor="countersign", data=data, texts={}),))
+        thread_message(
+            (ThreadEvent(subject="esc_1", kind="execution.voided", actor="countersign", data=data, texts={}),)
+        )
     )
 
     golden("thread-drift.json", {"text": message.text, "blocks": list(message.blocks)})
@@ -467,7 +469,7 @@ PLAIN = {
     "an-alert": plain_alert(an_alert_group()),
     "refused-deliveries": plain_refused(REFUSED),
     "a-thread": plain_lines(
-        (Told(subject=ESCALATION, kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
+        (ThreadEvent(subject=ESCALATION, kind="request.denied", actor=ADA, data={}, texts={"reason": "No."}),)
     ),
     "digest": digest_message(_digest(), zone="Europe/Berlin", replaces=True, detail=Detail.LINE),
 }
@@ -525,11 +527,11 @@ def test_a_cure_is_said_once():
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in Kind if kind.partition(".")[0] in {"request", "answer", "execution"}]
+    "kind", [kind for kind in EventKind if kind.partition(".")[0] in {"request", "answer", "execution"}]
 )
 def test_a_plain_thread_line_has_words_for_whatever_happens(kind):
     """No reader at night is shown a name out of the record."""
-    said = plain_lines((Told(subject="esc_1", kind=kind, actor=ADA, data={}, texts={}),)).text
+    said = plain_lines((ThreadEvent(subject="esc_1", kind=kind, actor=ADA, data={}, texts={}),)).text
 
     assert (kind in said, "_" in said.replace("esc_1", "")) == (False, False)
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from approvals.identity.names import Account
 from approvals.workflow.alert import Cut
-from bot.outbox.delivery import Occasion, Told
+from bot.outbox.delivery import DrawReason, ThreadEvent
 from bot.slack.kit.message import checked
 from bot.slack.messages.agent_part import AGENT
 from bot.slack.messages.alert_message import ALERTS, alert_message
-from bot.slack.messages.pause_message import Notice, pause_message
+from bot.slack.messages.pause_message import PauseNotice, pause_message
 from bot.slack.messages.thread_message import thread_message
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import RATIONALE, a_card, a_standing_of, live, problems, short_fingerprint, words
@@ -142,18 +142,18 @@ def test_no_text_of_a_monitor_becomes_live(texts, count):
 def test_no_reason_of_a_person_becomes_live(reason):
     """People's words are quoted like anybody's: on a pause's notice, on a denied card, in the thread."""
     pause = a_pause()
-    told = Told(subject="esc_1", kind="request.voted", actor=pause.by, data=_vote(), texts={"reason": reason})
+    told = ThreadEvent(subject="esc_1", kind="request.voted", actor=pause.by, data=_vote(), texts={"reason": reason})
 
     notice = checked(
         pause_message(
-            Notice(
+            PauseNotice(
                 pause=pause,
                 consents=(),
                 reason=reason,
                 reasons_to_resume=((pause.by, reason), (Account("os:olga"), reason)),
             ),
             revision=1,
-            occasion=Occasion.FIRST,
+            occasion=DrawReason.FIRST,
         )
     )
     thread = checked(thread_message((told,)))
@@ -170,6 +170,6 @@ def _vote():
 @pytest.mark.parametrize("actor", ["agent:scaler", "token:tok_1", "os:olga"])
 def test_only_people_are_mentioned(actor):
     """What is no Slack account is named in words: an agent's name can never become somebody's mention."""
-    told = Told(subject="esc_1", kind="request.voted", actor=actor, data=_vote(), texts={})
+    told = ThreadEvent(subject="esc_1", kind="request.voted", actor=actor, data=_vote(), texts={})
 
     assert live(thread_message((told,))) == []

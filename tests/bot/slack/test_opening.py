@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.health.legs import Legs, LegState, Part
+from bot.health.legs import LegKind, Legs, LegState
 from bot.slack.inbound.opening import Opening
 from bot.slack.workspace.pin import Installed
 from tests.world import HandClock
@@ -44,7 +44,7 @@ def test_a_defect_on_the_way_is_told_and_the_door_opens_all_the_same(faults):
 
     def build(installed):
         assert installed == US
-        told.append([(leg.state, leg.code) for leg in legs.of(Part.SLACK_DOOR)])
+        told.append([(leg.state, leg.code) for leg in legs.of(LegKind.SLACK_DOOR)])
         if len(told) <= faults:
             raise RuntimeError("on purpose")
         return "app"

@@ -6,7 +6,7 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from approvals.identity.names import Account
-from approvals.identity.people import Standing
+from approvals.identity.people import MemberStatus
 from approvals.workflow.request import State
 from bot.slack.inbound.listeners import ELSEWHERE
 from sandbox.workspace import default_seed
@@ -146,6 +146,8 @@ def test_the_directory_says_by_which_account_somebody_counts(make_office, seed):
     assert found == [ADA, *asked[1:]]
     assert (unknown, lost) == (f"{SISTER}:U0BORIS", f"{SISTER}:U0BORIS")
     assert dict(standing) == {
-        ADA: Standing(account=ADA, seen_at=NOON),
-        f"{ORGANISATION}:U0ADA": Standing(account=Account(f"{ORGANISATION}:U0ADA"), seen_at=NOON, full_member=False),
+        ADA: MemberStatus(account=ADA, seen_at=NOON),
+        f"{ORGANISATION}:U0ADA": MemberStatus(
+            account=Account(f"{ORGANISATION}:U0ADA"), seen_at=NOON, full_member=False
+        ),
     }

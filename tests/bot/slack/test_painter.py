@@ -14,7 +14,7 @@ from approvals.workflow.escalation import Breach
 from approvals.workflow.execution import Phase
 from approvals.workflow.pause import scope_of
 from approvals.workflow.request import Answer, Earlier, State
-from bot.outbox.delivery import Drawn, NotAsApproved, Occasion
+from bot.outbox.delivery import Drawn, DrawReason, NotAsApproved
 from bot.slack.messages.buttons import APPROVE, DENY, DENY_WITH_REASON
 from bot.slack.messages.outcome_part import earlier_line, execution_line, outcome_line
 from bot.slack.messages.painter import SlackPainter
@@ -51,10 +51,10 @@ def test_what_is_not_there_cannot_be_drawn(noon_store, kind):
     drawn = Drawn(subject="x_00000000000000000000000001", kind=kind, channel=CHANNEL, revision=1)
 
     with store.reading() as reading, pytest.raises(LookupError):
-        SlackPainter(FixedPolicies()).card(reading, drawn, Occasion.FIRST)
+        SlackPainter(FixedPolicies()).card(reading, drawn, DrawReason.FIRST)
 
 
-def the_notice(store, pause, occasion=Occasion.UPDATE):
+def the_notice(store, pause, occasion=DrawReason.UPDATE):
     """Return the notice of *pause* as it is now: from the reasons on, a line of text each."""
     drawn = Drawn(subject=pause.id, kind="pause", channel=CHANNEL, revision=1)
     with store.reading() as reading:
@@ -85,7 +85,7 @@ def test_a_notice_without_a_reason_takes_none_from_its_resume(noon_store):
     pause = world.pause(scope_of("all"), account=ADA, duration=None, reason="").pause
     world.resume(pause.id, account=BORIS, reason="Looks fine.")
 
-    told = the_notice(store, pause, Occasion.REPLACEMENT)
+    told = the_notice(store, pause, DrawReason.REPLACEMENT)
 
     assert told == f"A reason given for the resume, by \n{BORIS}\nLooks fine."
 
@@ -115,7 +115,7 @@ def the_card(world, request):
     """Return the card of *request* as it is now, and whether it can be approved there."""
     drawn = Drawn(subject=request.id, kind="request", channel=CHANNEL, revision=1)
     with world.store.reading() as reading:
-        message = SlackPainter(world.policies).card(reading, drawn, Occasion.UPDATE)
+        message = SlackPainter(world.policies).card(reading, drawn, DrawReason.UPDATE)
     (status,) = [block["text"]["text"] for block in message.blocks if block["block_id"].startswith("status:")]
     changed = [block["text"]["text"] for block in message.blocks if block["block_id"].startswith("policy:")]
     actions = [one["action_id"] for block in message.blocks for one in block.get("elements", ()) if "action_id" in one]
@@ -225,7 +225,7 @@ def test_a_request_without_its_plan_is_not_drawn():
     drawn = Drawn(subject=a_request().id, kind="request", channel=CHANNEL, revision=1)
 
     with pytest.raises(NotAsApproved):
-        SlackPainter(FixedPolicies()).card(cast("Reading", _Rows()), drawn, Occasion.FIRST)
+        SlackPainter(FixedPolicies()).card(cast("Reading", _Rows()), drawn, DrawReason.FIRST)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_card_tells_what_became_of_the_same_effect_lately(noon_store):
     drawn = Drawn(subject=question.id, kind="request", channel=CHANNEL, revision=1)
 
     with store.reading() as reading:
-        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+        card = SlackPainter(world.policies).card(reading, drawn, DrawReason.FIRST)
 
     (block,) = [one for one in card.blocks if one["block_id"].startswith("earlier")]
     assert block["text"]["text"].startswith(
@@ -345,7 +345,7 @@ def test_a_card_tells_what_is_still_under_way_on_its_target(noon_store):
     drawn = Drawn(subject=question.id, kind="request", channel=CHANNEL, revision=1)
 
     with store.reading() as reading:
-        card = SlackPainter(world.policies).card(reading, drawn, Occasion.FIRST)
+        card = SlackPainter(world.policies).card(reading, drawn, DrawReason.FIRST)
 
     (block,) = [one for one in card.blocks if one["block_id"].startswith("under-way")]
     assert block["text"]["text"].startswith(

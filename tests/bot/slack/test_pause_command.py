@@ -8,7 +8,7 @@ import pytest
 from approvals.presentation.wording import UNKNOWN_FORM, Stop
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import State
-from bot.slack.inbound.commands import BROKEN, GRAMMAR, Off, Status, wish_of
+from bot.slack.inbound.commands import BROKEN, GRAMMAR, Off, ShowStatus, wish_of
 from models.outbox.redraws import Redraws
 from tests.bot.slack.office import text_of
 from tests.builders import ADA, BORIS, DINA, MINUTE, a_policy, a_rule, an_asking
@@ -23,13 +23,13 @@ PAUSE = "pause_01JD0000000000000000000000"
 @pytest.mark.parametrize(
     ("typed", "wish"),
     [
-        ("status", Status()),
-        ("  status ", Status()),
+        ("status", ShowStatus()),
+        ("  status ", ShowStatus()),
         ("on", Stop(scope=ALL)),
         ("On.", Stop(scope=ALL)),
         ("“stop”", Stop(scope=ALL)),
         ("/agent-pause On", Stop(scope=ALL)),
-        ("agent-pause /agent-pause status", Status()),
+        ("agent-pause /agent-pause status", ShowStatus()),
         ("on 2h the sale", Stop(scope=ALL, duration=timedelta(hours=2), reason="the sale")),
         ("on agent:scaler 1d it misbehaves", Stop(scope=AGENT, duration=timedelta(days=1), reason="it misbehaves")),
         ("on namespace:prod-eu-1/shop a &lt; b", Stop(scope=NAMESPACE, reason="a < b")),
@@ -79,7 +79,7 @@ def test_a_long_text_is_read_in_linear_time(odd):
 def test_the_command_itself_may_be_typed_again(again):
     """It is left out wherever it leads, whatever stands around it; alone it is nothing."""
     assert wish_of(f"{again} on agent:scaler") == Stop(scope=AGENT)
-    assert wish_of(f"{again} status") == Status()
+    assert wish_of(f"{again} status") == ShowStatus()
     assert wish_of(again) is None
 
 

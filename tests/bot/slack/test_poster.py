@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.slack_response import SlackResponse
 
-from bot.outbox.delivery import Gone, Later, Pace, Rejected, Stuck, Uncertain
+from bot.outbox.delivery import Later, MessageGone, Pace, Rejected, Stuck, Uncertain
 from bot.slack.kit.blocks import markup
 from bot.slack.kit.message import Message
 from bot.slack.workspace.clients import client, is_loopback
@@ -114,8 +114,8 @@ MEANINGS = {
         Uncertain,
         "http_504",
     ),
-    "deleted": (_answer("message_not_found"), Gone, "message_not_found"),
-    "thread deleted": (_answer("thread_not_found"), Gone, "thread_not_found"),
+    "deleted": (_answer("message_not_found"), MessageGone, "message_not_found"),
+    "thread deleted": (_answer("thread_not_found"), MessageGone, "thread_not_found"),
     "not invited": (_answer("not_in_channel"), Later, "not_in_channel"),
     "a bad shape": (_answer("invalid_blocks"), Rejected, "invalid_blocks"),
     "too late to change": (_answer("edit_window_closed"), Stuck, "edit_window_closed"),

@@ -7,7 +7,7 @@ import pytest
 
 from approvals.change.plan import Redacted
 from approvals.change.risk import Risk
-from bot.outbox.delivery import Occasion
+from bot.outbox.delivery import DrawReason
 from bot.slack.messages.review_part import draw_review, render_review
 from tests.bot.slack.office import text_of
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems
@@ -105,7 +105,7 @@ def test_a_change_that_fits_to_the_last_character_is_whole():
     """The border between whole and not is the budget: one character more of value, and Approve is gone."""
     largest = bisect_left(range(7_000), 1, key=lambda size: int(not _whole_with(size))) - 1
 
-    card = a_card(review=a_review(a_change("/a", "x", "y" * largest)), occasion=Occasion.FIRST)
+    card = a_card(review=a_review(a_change("/a", "x", "y" * largest)), occasion=DrawReason.FIRST)
 
     assert (_whole_with(largest), _whole_with(largest + 1)) == (True, False)
     assert 3_000 < largest < 7_000

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.health.legs import Part
-from bot.runtime.waits import Waits
+from bot.health.legs import LegKind
+from bot.runtime.waits import Backoff
 from bot.slack.inbound.sockets import Sockets
 from bot.slack.workspace.clients import async_client
 from bot.slack.workspace.errors import MOST_WAIT
@@ -43,18 +43,18 @@ class Told:
     whys: set[str] = field(default_factory=set)
     stands: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def good(self, part: Part, of: str = "") -> None:
+    def good(self, part: LegKind, of: str = "") -> None:
         """Keep that it stands."""
         self.stands.set()
         self._keep(part, "good")
 
-    def failing(self, part: Part, of: str = "", *, code: str, why: str) -> None:
+    def failing(self, part: LegKind, of: str = "", *, code: str, why: str) -> None:
         """Keep that it does not."""
         self.whys.add(why)
         self._keep(part, code)
 
-    def _keep(self, part: Part, what: str) -> None:
-        assert part is Part.SLACK_DOOR
+    def _keep(self, part: LegKind, what: str) -> None:
+        assert part is LegKind.SLACK_DOOR
         if self.changes[-1:] != [what]:
             self.changes.append(what)
 
@@ -147,7 +147,7 @@ async def tries(slack: Slack, told: Told, *, api_url: str | None = None) -> list
             app_token="xapp-1-test",
             client=async_client(None, api_url or f"{slack.url}/api/", timeout_seconds=2),
             report=told,
-            waits=Waits(first=1, most=60, chance=lambda: 1.0),
+            waits=Backoff(first=1, most=60, chance=lambda: 1.0),
             pause=pause,
             closing_seconds=0.2,
         )

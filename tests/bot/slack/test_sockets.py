@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from approvals.workflow.request import State
-from bot.health.legs import LegState, Part
+from bot.health.legs import LegKind, LegState
 from tests.bot.slack.office import PATIENT
 from tests.builders import ADA
 
@@ -63,4 +63,4 @@ def test_in_socket_mode_no_http_door_is_open(office):
 
 
 def _door(office):
-    return office.legs.of(Part.SLACK_DOOR)[0]
+    return office.legs.of(LegKind.SLACK_DOOR)[0]

@@ -15,7 +15,7 @@ from approvals.errors import Malformed
 from approvals.identity.names import Account
 from approvals.verbs.parameter import WholeNumber
 from approvals.verbs.registry import REGISTRY
-from approvals.workflow.escalation import Breach, Escalation, Exhibit, Plea
+from approvals.workflow.escalation import Attachment, Breach, Escalation, Justification
 from models.payloads import EscalationPayload, escalation_of, read
 from models.payloads.escalation import LARGEST_BODY
 from models.payloads.strict_json import parse
@@ -63,10 +63,10 @@ def test_a_full_body_becomes_the_noun():
             target=Target(kind="Deployment", namespace="shop", name="checkout"),
             parameters={"replicas": 6},
         ),
-        plea=Plea(
+        plea=Justification(
             rationale="p99 is 4.1 s against an objective of 1 s",
             breaches=(Breach(limit="cluster-cpu", observed=Decimal("0.87"), ceiling=Decimal("0.8")),),
-            exhibits=(Exhibit(title="p99", text="4.1 s"),),
+            exhibits=(Attachment(title="p99", text="4.1 s"),),
             confidence=Decimal("0.8"),
         ),
         on_behalf_of=Account("T0123:U0123"),
@@ -86,7 +86,7 @@ def test_the_least_body_is_enough():
         action=ProposedAction(
             verb="restart", target=Target(kind="Deployment", namespace="shop", name="checkout"), parameters={}
         ),
-        plea=Plea(rationale="It leaks."),
+        plea=Justification(rationale="It leaks."),
         idempotency_key="key-1",
         body_hash="f" * 64,
     )
@@ -397,10 +397,10 @@ ESCALATIONS = st.builds(
     environment=NAMES,
     action=actions(),
     plea=st.builds(
-        Plea,
+        Justification,
         rationale=WORDS,
         breaches=st.lists(st.builds(Breach, limit=NAMES, observed=DECIMALS, ceiling=DECIMALS), max_size=3).map(tuple),
-        exhibits=st.lists(st.builds(Exhibit, title=WORDS, text=WORDS), max_size=3).map(tuple),
+        exhibits=st.lists(st.builds(Attachment, title=WORDS, text=WORDS), max_size=3).map(tuple),
         confidence=st.none() | st.decimals(0, 1, places=3),
     ),
     on_behalf_of=st.none() | st.from_regex(r"T[A-Z0-9]{2,10}:U[A-Z0-9]{2,10}", fullmatch=True),
