@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from approvals import framed
-from approvals.canonical import tagged_hash
+from approvals.canonical import LARGEST, tagged_hash
 from approvals.change.diff import Mac, Path, is_secret, item_keys, pointer, substance
 from approvals.change.plan import Change, Leaf, Redacted, json_text
 from approvals.masking import masked
@@ -113,7 +113,7 @@ def _leaves(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, Any]]:
 
 
 def _shown(path: Path, value: Any, mac: Mac) -> Leaf:
-    if isinstance(value, bool | int) and not is_secret(path):
+    if isinstance(value, bool | int) and abs(value) <= LARGEST and not is_secret(path):
         return value
     if isinstance(value, str) and not is_secret(path) and _is_harmless(path, value):
         return value

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 from approvals import framed
-from approvals.canonical import NotCanonical, TooLarge, Value, decode, hash_of, tagged, tagged_hash
+from approvals.canonical import NotCanonical, TooLarge, Value, decode, encode, hash_of, tagged, tagged_hash
 from approvals.change.action import Argument, Target
 from approvals.change.risk import Risk
 from approvals.errors import Unplannable
@@ -279,13 +279,16 @@ def bind(
 
 
 def check_changes(preview: Preview) -> None:
-    """Return if *preview* would change something.
+    """Return if *preview* would change something, and all of that can be hashed.
 
     Raises:
-        Unplannable: It would change nothing; nobody is asked to approve nothing.
+        Unplannable: It would change nothing, and nobody is asked to approve nothing; or it holds a number or a text that no hash
+            can hold.
     """
     if not any(step.changes for step in preview.steps):
         raise Unplannable("This would change nothing: the target already is as asked.", code="no_change")
+    with _hashable():
+        encode([facts_of(step.changes) for step in preview.steps])
 
 
 def changes_of(bound: Bound) -> tuple[Change, ...]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from approvals.canonical import LARGEST
 from approvals.change.diff import Mac
 from approvals.change.image import MOST_CHANGES, deviations
-from approvals.change.plan import Bound, Change, Preview
+from approvals.change.plan import Bound, Change, Leaf, Preview
 from approvals.verbs.managers import AUTOSCALERS, owners_of
 
 REPLICAS: Final = "/spec/replicas"
@@ -108,7 +109,16 @@ def drift_between(approved: Bound, now: Preview) -> tuple[Change, ...]:
         before, after = {one.path: one for one in was.changes}, {one.path: one for one in step.changes}
         for path in sorted(before.keys() | after.keys()):
             differing += _drifted(path, before.get(path), after.get(path))
-    return tuple(differing[:MOST_CHANGES])
+    return tuple(_tellable(one) for one in differing[:MOST_CHANGES])
+
+
+def _tellable(change: Change) -> Change:
+    """Return *change* as an event can hold it: a number too large for a hash, which nobody approved, in its digits."""
+    return replace(change, before=_digits(change.before), after=_digits(change.after))
+
+
+def _digits(leaf: Leaf) -> Leaf:
+    return str(leaf) if type(leaf) is int and abs(leaf) > LARGEST else leaf
 
 
 def _moved(what: str, before: str, after: str) -> Change:

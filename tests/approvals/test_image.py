@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.change.image import MOST_BYTES, PLAIN, deviations, image_hash, image_of
+from approvals import framed
+from approvals.change.image import MOST_BYTES, PLAIN, deviations, image_hash, image_of, is_image
 from approvals.change.plan import Change, Redacted
 from tests.builders import a_mac, a_workload
 
@@ -143,6 +144,23 @@ def test_a_short_plain_text_is_told_as_it_is(length, plain):
     (change,) = differing(changed("metadata", "annotations", "note", to="x" * length))
 
     assert (change.after == "x" * length) is plain
+
+
+def test_a_number_that_no_hash_can_hold_is_kept_by_its_keyed_hash():
+    """It tells still that it differs; what events hold goes no further than 2^53 - 1."""
+    (one,) = differing(changed("spec", "replicas", to=2**53))
+
+    assert (one.path, one.before, type(one.after)) == ("/spec/replicas", 3, Redacted)
+    (other,) = differing(changed("spec", "replicas", to=2**53 - 1))
+    assert other.after == 2**53 - 1
+
+
+def test_an_image_is_known_by_either_hash():
+    """A start record of before names its image by the hash of its own time."""
+    image = image_of(a_workload(), mac=the_mac)
+    before = framed.tagged_hash("countersign/image/1", image)
+
+    assert [is_image(image, hashed) for hashed in (image_hash(image), before, "0" * 64)] == [True, True, False]
 
 
 def test_a_large_object_is_kept_in_less_detail():

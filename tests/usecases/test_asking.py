@@ -13,7 +13,7 @@ from approvals.policy.policy import Match
 from approvals.ports.journey import Milestone
 from approvals.usecases.intake.escalate import Opened
 from approvals.workflow.pause import Scope, ScopeKind
-from approvals.workflow.request import Request, State
+from approvals.workflow.request import FORM, Request, State
 from tests.builders import (
     ADA,
     CHANNEL,
@@ -72,6 +72,7 @@ def test_the_whole_story_of_a_question(world, instant):
         effect_key=request.effect_key,
         render_hash=request.render_hash,
         shown_whole=True,
+        form=FORM,
         breaches=an_escalation().plea.breaches,
         confidence=an_escalation().plea.confidence,
     )
@@ -338,6 +339,16 @@ def test_what_cannot_be_planned_binds_no_key(world):
     world.cluster.down = False
 
     assert world.asks().created
+
+
+def test_a_target_that_no_hash_can_speak_of_is_refused(world):
+    """A number that some readers of JSON would change is refused with its own code, and nobody is asked."""
+    world.cluster.somebody_scales(2**53)
+
+    with pytest.raises(Unplannable) as refusal:
+        world.asks()
+
+    assert refusal.value.code == "number_too_large"
 
 
 def test_one_agent_has_so_many_questions_open_at_once(world):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.change.plan import Change
 from approvals.errors import Unavailable
 from approvals.ports.journey import Milestone
 from approvals.usecases.people.decide import PersonsAnswer
@@ -144,6 +145,18 @@ def test_what_somebody_else_has_done_meanwhile_needs_no_successor(world):
     after = world.request(request)
     assert stands(world, request) == DRIFTED
     assert (after.state, after.superseded_by, world.cluster.sent) == (State.SUPERSEDED, None, [])
+
+
+def test_a_drift_that_no_hash_can_hold_is_told_in_digits(world):
+    """A number that could not be approved is drift as any other: it is told, and nobody is asked about it."""
+    request = approved(world)
+    world.cluster.somebody_scales(2**53)
+
+    world.execute()
+
+    after, execution = world.request(request), execution_of(world, request)
+    assert (after.state, after.superseded_by, world.cluster.sent) == (State.SUPERSEDED, None, [])
+    assert execution.drift == (Change(path="/spec/replicas", before=3, after="9007199254740992"),)
 
 
 STRICTER = {
