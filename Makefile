@@ -62,8 +62,9 @@ suite: dev
 	@$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
 .PHONY: soak
-soak: dev ## the races between replicas, 2,000 rounds each (ROUNDS=n for another number)
-	@COUNTERSIGN_ROUNDS=$(or $(ROUNDS),2000) $(BIN)/pytest -q -p no:cacheprovider tests/usecases/test_replicas.py $(T)
+soak: dev ## replicas: races of 2,000 rounds (ROUNDS=n), and 200 faults of processes (FAULTS=n, SEED=n); takes an hour or two
+	@COUNTERSIGN_ROUNDS=$(or $(ROUNDS),2000) COUNTERSIGN_FAULTS=$(or $(FAULTS),200) COUNTERSIGN_SEED=$(or $(SEED),7) \
+		$(BIN)/pytest -q -p no:cacheprovider tests/usecases/test_replicas.py tests/acceptance/test_replicas_dying.py $(T)
 
 .PHONY: test-fast
 test-fast: dev ## the inner loop: no cluster, no database server, no browser, no sockets (T="-k name" narrows it)
