@@ -19,7 +19,7 @@ import pytest
 from models.audit.sealer import Sealer
 from models.engine.database import open_database
 from sandbox.workspace import Message
-from tests.acceptance.agent import Agent, new_token
+from tests.acceptance.agent import Agent, new_token, scale_of
 from tests.acceptance.conftest import NewPlace
 from tests.acceptance.ground import Ground
 from tests.acceptance.place import Place, Service
@@ -120,7 +120,7 @@ def _round(ground: Ground, town: Town, replicas: Replicas, token: str, chance: r
     """Ask, approve, harm one process before or after the click, and look at what came of it."""
     how, slot, when = chance.choice(HARMS), chance.choice(SLOTS), chance.random()
     name = ground.new_deployment(replicas=1)
-    escalation = replicas.agent(token, without=None).asks_to_scale(name, 2)
+    escalation = _asks(replicas.agent(token, without=None), name)
     is_first = when < 0.5
     if not is_first:
         _approve(town, escalation)
@@ -142,6 +142,19 @@ def _round(ground: Ground, town: Town, replicas: Replicas, token: str, chance: r
 
     assert ground.get(name)["metadata"]["generation"] == 2, f"round {number} ({how}): made once, changed once"
     _assert_told_once(town.cards_of(escalation), how=how)
+
+
+def _asks(agent: Agent, name: str) -> str:
+    """Return the id of what is asked: an agent that is told to try again does so, under the same key."""
+    answers = []
+
+    def accepted() -> bool:
+        answers.append(agent.post(scale_of(name, 2), key=name))
+        assert answers[-1].status_code in {200, 202, 503}, answers[-1].text
+        return answers[-1].status_code != 503
+
+    wait_until(accepted, what="the question is taken", every_s=0.5)
+    return str(answers[-1].json()["id"])
 
 
 def _approve(town: Town, escalation: str) -> None:

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,18 +19,23 @@ import pytest
 from sqlalchemy import text
 
 from approvals.errors import Late, Refused
-from approvals.workflow.execution import Phase, Reason
+from approvals.ports.journey import Journey, Milestone
+from approvals.workflow.execution import LEASE, Phase, Reason
 from approvals.workflow.pause import scope_of
 from approvals.workflow.request import Answer, Request, State
 from bot.clock import new_id, utc_now
 from models.engine.database import PATIENCE, open_database
+from models.store.fence import Lease, LeaseLost
 from tests.builders import ADA, BORIS
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.journey import Remembered
 from tests.fixtures.postgres import PostgresDatabase
 from tests.fixtures.stores import SteppingClock, a_store
+from tests.models.leasing import lapse, several, taken_by
 from tests.models.records import let_pass
 from tests.usecases.replay import differences
 from tests.usecases.test_races import at_once, quorum
+from tests.waiting import wait_until
 from tests.world import FixedPolicies, World
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -50,14 +56,30 @@ def replicas(postgres_database: PostgresDatabase, clocks: list[SteppingClock]) -
     """Three processes' verbs over one database, with pools of connections and a host's clock of their own."""
     with ExitStack() as opened:
         worlds = []
+        cluster = FakeCluster.with_checkout(now=utc_now)
         for clock in clocks:
             database = opened.enter_context(closing(open_database(postgres_database.restricted_url)))
-            cluster = FakeCluster.with_checkout(now=utc_now)
             worlds.append(
                 World(a_store(database, clock), cluster=cluster, policies=FixedPolicies(quorum(1)), new_id=new_id)
             )
         worlds[0].settled()
         yield worlds
+
+
+class Sleeper:
+    """A journey on which everybody else goes on for a while, the first time that a milestone is reached."""
+
+    def __init__(self, milestone: Milestone, meanwhile: Callable[[], None]) -> None:
+        self._milestone = milestone
+        self._meanwhile = meanwhile
+        self.woke = False
+
+    def reached(self, milestone: Milestone, subject: str) -> None:
+        """Stand still, if this is the place."""
+        del subject
+        if milestone is self._milestone and not self.woke:
+            self.woke = True
+            self._meanwhile()
 
 
 def fates(world: World, request: Request) -> list[str]:
@@ -105,6 +127,69 @@ def _after(world: World, request: Request) -> tuple[list[str], tuple[Phase | Non
         execution = reading.execution_of(request.id)
     found = (None, None) if execution is None else (execution.state, execution.reason)
     return fates(world, request), found
+
+
+@pytest.mark.parametrize("is_quick", [True, False], ids=["ended meanwhile", "ended afterwards"])
+@pytest.mark.parametrize(
+    "milestone", [Milestone.CLAIMED, Milestone.ARMED, Milestone.BEFORE_SENDING, Milestone.SENDING, Milestone.REPLIED]
+)
+def test_t_race_06_a_leader_that_stood_still_writes_nothing_more(replicas, postgres_database, milestone, is_quick):
+    """T-RACE-06: frozen anywhere between claim and outcome, a leader wakes up when another leads.
+
+    The next one may have ended what it had begun, or not have come to it. Whatever the first still does, its change is made
+    once, and nothing is written under the lease that it lost (I2).
+    """
+    first, second, _ = replicas
+    cluster: Any = first.cluster
+    with several(postgres_database.restricted_url, "a", "b") as (ours, theirs):
+        for number in range(ROUNDS):
+            request = first.pending(f"key-{number}")
+            first.answers(request)
+            generation = cluster.checkout()["metadata"]["generation"]
+            leads: list[World] = []
+            written: list[int] = []
+
+            def take_over(request: Request = request, leads: list[World] = leads, written: list[int] = written) -> None:
+                lapse(postgres_database)
+                leads.append(_led(second, taken_by(theirs), Remembered()))
+                if is_quick:
+                    let_pass(second.store, LEASE)
+                    _work_to_the_end(leads[0], request)
+                written.append(_count_events(second))
+
+            sleeper = Sleeper(milestone, take_over)
+            with suppress(LeaseLost):
+                _led(first, taken_by(ours), sleeper).execute()
+
+            assert sleeper.woke
+            assert [_count_events(second)] == written
+            let_pass(second.store, LEASE)
+            _work_to_the_end(leads[0], request)
+            assert cluster.checkout()["metadata"]["generation"] == generation + 1
+            lapse(postgres_database)
+    assert differences(first.store) == []
+
+
+def _led(world: World, lease: Lease, journey: Journey) -> World:
+    store: Any = world.store
+    return replace(world, store=store.under(lease), journey=journey)
+
+
+def _work_to_the_end(world: World, request: Request) -> None:
+    def is_over() -> bool:
+        world.execute()
+        let_pass(world.store, timedelta(seconds=1))
+        with world.store.reading() as reading:
+            execution = reading.execution_of(request.id)
+        return execution is not None and execution.is_over
+
+    wait_until(is_over, what="the execution is over", every_s=0.0)
+
+
+def _count_events(world: World) -> int:
+    store: Any = world.store
+    with store.database.reading() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM events")).scalar_one())
 
 
 def test_t_time_04_a_replica_whose_clock_is_wrong_decides_as_the_others(replicas, clocks):
