@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request as Call
 from starlette.types import Message
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.plan import Preview
 from approvals.verbs.verb import PlanSeed, Verb
 from approvals.workflow.request import Request
@@ -80,15 +80,11 @@ class Table:
         """Leave the rest to the cluster behind it."""
         return getattr(self._cluster, name)
 
-    def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
-    ) -> Preview:
+    def preview(self, wish: Wish, *, verb: Verb, occasion: PlanSeed) -> Preview:
         """Return what the verb would change."""
-        key = repr((environment, agent, action))
+        key = repr((wish.environment, wish.agent, wish.action))
         if key not in self._previews:
-            self._previews[key] = self._cluster.preview(
-                environment=environment, agent=agent, verb=verb, action=action, occasion=occasion
-            )
+            self._previews[key] = self._cluster.preview(wish, verb=verb, occasion=occasion)
         return self._previews[key]
 
 

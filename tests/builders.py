@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from approvals.audit.events import AuditEvent, Transition
-from approvals.change.action import Argument, ProposedAction, Target
+from approvals.change.action import Argument, ProposedAction, Target, Wish
 from approvals.change.diff import changes_between
 from approvals.change.image import image_of
 from approvals.change.plan import (
@@ -314,25 +314,21 @@ def a_plan(
     return bind(
         preview or a_preview(),
         escalation=EscalationId(escalation),
-        verb=wish.verb,
-        target=wish.target,
-        arguments=wish.parameters,
+        action=wish,
         executor=an_executor(wish.verb, wish.target.namespace).username,
         valid_for=15 * MINUTE,
     )
 
 
+def a_wish(**changed: Any) -> Wish:
+    """Return what :func:`an_escalation` asks for: to scale ``shop/checkout``, for Chen."""
+    wish = Wish(agent="scaler", environment="prod-eu-1", action=an_action(), on_behalf_of=CHEN)
+    return replace(wish, **changed)
+
+
 def a_ruling(policy: Policy | None = None, *, on_behalf_of: Account | None = CHEN, risk: Risk = Risk.LOW) -> Ruling:
     """Return a policy's ruling on scaling ``shop/checkout``."""
-    return rule_on(
-        policy or a_policy(),
-        agent="scaler",
-        environment="prod-eu-1",
-        action=an_action(),
-        on_behalf_of=on_behalf_of,
-        risk=risk,
-        timeout=None,
-    )
+    return rule_on(policy or a_policy(), a_wish(on_behalf_of=on_behalf_of), risk=risk, timeout=None)
 
 
 def a_request(policy: Policy | None = None, **changed: Any) -> Request:

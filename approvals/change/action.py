@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from approvals.errors import Malformed
+from approvals.identity.names import Account
+from approvals.identity.place import Place
 
 ENVIRONMENT_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 AGENT_NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -52,3 +54,19 @@ class ProposedAction:
     verb: str
     target: Target
     parameters: Mapping[str, Argument]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What an agent asks for: who wants which change, where, and on whose behalf. All of it that the policy rules on."""
+
+    agent: str
+    environment: str
+    action: ProposedAction
+    on_behalf_of: Account | None
+    """The account of the person the agent acts for, if any."""
+
+    @property
+    def place(self) -> Place:
+        """Where it would act, and for whom."""
+        return Place(agent=self.agent, environment=self.environment, namespace=self.action.target.namespace)

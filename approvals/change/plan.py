@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 
 from approvals import framed
 from approvals.canonical import NotCanonical, TooLarge, Value, decode, encode, hash_of, tagged, tagged_hash
-from approvals.change.action import Argument, Target
+from approvals.change.action import Argument, ProposedAction, Target
 from approvals.change.risk import Risk
 from approvals.errors import Unplannable
 from approvals.facts import facts_of, noun_of
@@ -252,9 +252,7 @@ def bind(
     preview: Preview,
     *,
     escalation: EscalationId,
-    verb: str,
-    target: Target,
-    arguments: Mapping[str, Argument],
+    action: ProposedAction,
     executor: str,
     valid_for: timedelta,
 ) -> Plan:
@@ -268,9 +266,9 @@ def bind(
         schema=SCHEMA,
         cluster_uid=preview.cluster_uid,
         escalation=escalation,
-        verb=verb,
-        target=target,
-        arguments=dict(sorted(arguments.items())),
+        verb=action.verb,
+        target=action.target,
+        arguments=dict(sorted(action.parameters.items())),
         executor=executor,
         valid_for=valid_for,
         steps=preview.steps,

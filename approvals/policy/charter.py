@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.errors import OutOfScope
 from approvals.identity.names import Account
 from approvals.policy.clauses import (
@@ -65,24 +65,23 @@ class Charter:
     """Accounts of the people on whose behalf it may ask."""
     when_token_revoked: WhenTokenRevoked
 
-    def check(self, environment: str, action: ProposedAction, on_behalf_of: Account | None) -> None:
-        """Return if the charter allows asking for this.
+    def check(self, wish: Wish) -> None:
+        """Return if the charter allows *wish*.
 
         Raises:
             OutOfScope: The environment, namespace, verb or person is not in the charter.
         """
-        for clause in self.clauses(environment, action, on_behalf_of):
+        for clause in self.clauses(wish):
             if clause.outcome is Outcome.DENIED:
                 raise OutOfScope(sentence_of(clause), field=_FIELDS[clause.name])
 
-    def clauses(self, environment: str, action: ProposedAction, on_behalf_of: Account | None) -> Iterator[Clause]:
-        """Yield what the charter says of this: a clause for each thing that it may not include."""
-        yield _left_out(
-            CHARTER_NAMESPACE, "namespace", action.target.namespace, self.namespaces.get(environment, frozenset())
-        )
-        yield _left_out(CHARTER_VERB, "verb", action.verb, self.verbs)
-        if on_behalf_of is not None:
-            yield _left_out(CHARTER_PERSON, "on_behalf_of", on_behalf_of, self.acts_for)
+    def clauses(self, wish: Wish) -> Iterator[Clause]:
+        """Yield what the charter says of *wish*: a clause for each thing that it may not include."""
+        namespaces = self.namespaces.get(wish.environment, frozenset())
+        yield _left_out(CHARTER_NAMESPACE, "namespace", wish.action.target.namespace, namespaces)
+        yield _left_out(CHARTER_VERB, "verb", wish.action.verb, self.verbs)
+        if wish.on_behalf_of is not None:
+            yield _left_out(CHARTER_PERSON, "on_behalf_of", wish.on_behalf_of, self.acts_for)
 
 
 def _left_out(name: str, subject: str, value: str, included: frozenset[str]) -> Clause:

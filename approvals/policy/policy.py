@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.risk import Risk
 from approvals.identity.accounts import OURS, Installation
 from approvals.identity.names import Channel
@@ -98,9 +98,9 @@ class Match:
         looks = tuple((subject, patterns) for subject, patterns in named if patterns is not None)
         object.__setattr__(self, "looks", looks)
 
-    def takes(self, agent: str, environment: str, action: ProposedAction) -> bool:
-        """Tell whether the rule speaks of this action."""
-        return self.predicates(values_of(agent, environment, action))[1]
+    def takes(self, wish: Wish) -> bool:
+        """Tell whether the rule speaks of *wish*."""
+        return self.predicates(values_of(wish))[1]
 
     def predicates(self, values: Mapping[str, str]) -> tuple[tuple[Predicate, ...], bool]:
         """Return what the rule looks at in *values*, and whether all of it fits.
@@ -126,14 +126,14 @@ class Match:
         )
 
 
-def values_of(agent: str, environment: str, action: ProposedAction) -> Mapping[str, str]:
-    """Return what rules look at, by name."""
-    target = action.target
+def values_of(wish: Wish) -> Mapping[str, str]:
+    """Return what rules look at in *wish*, by name."""
+    target = wish.action.target
     return {
-        "agent": agent,
-        "environment": environment,
+        "agent": wish.agent,
+        "environment": wish.environment,
         "namespace": target.namespace,
-        "verb": action.verb,
+        "verb": wish.action.verb,
         "kind": target.kind,
         "name": target.name,
     }
@@ -181,7 +181,7 @@ class Rule:
     """Why it denies, in the policy's words."""
 
     def clause(self, values: Mapping[str, str]) -> Clause:
-        """Return what the rule says of :func:`values_of` an action: that it denies, asks, or does not speak of it."""
+        """Return what the rule says of :func:`values_of` a wish: that it denies, asks, or does not speak of it."""
         looked_at, speaks = self.match.predicates(values)
         if speaks:
             return replace(self.spoken(), predicates=looked_at)

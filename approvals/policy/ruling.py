@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Final
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.risk import Risk
 from approvals.facts import ADDED
 from approvals.identity.accounts import OURS
@@ -74,37 +74,20 @@ class Ruling:
 
 def rule_on(
     policy: Policy,
+    wish: Wish,
     *,
-    agent: str,
-    environment: str,
-    action: ProposedAction,
-    on_behalf_of: Account | None,
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
-    """Return the policy's ruling on one action; where two versions are in force, what satisfies both.
+    """Return the policy's ruling on one wish; where two versions are in force, what satisfies both.
 
     Args:
         policy: The document, and with it another one that is in force as well.
-        agent: Who asks.
-        environment: Where.
-        action: For what.
-        on_behalf_of: The account of the person the agent acts for, if any.
+        wish: What an agent asks for.
         risk: What the effect itself puts at stake; a rule can raise it, never lower it.
         timeout: How long the agent wants to wait, if it says so.
     """
-    first, *others = (
-        _rule_by_one(
-            one,
-            agent=agent,
-            environment=environment,
-            action=action,
-            on_behalf_of=on_behalf_of,
-            risk=risk,
-            timeout=timeout,
-        )
-        for one in policy.versions
-    )
+    first, *others = (_rule_by_one(one, wish, risk=risk, timeout=timeout) for one in policy.versions)
     for other in others:
         both = stricter_of(first, other)
         first = replace(both, timeout=min(first.timeout, other.timeout)) if both.asks else both
@@ -113,21 +96,18 @@ def rule_on(
 
 def _rule_by_one(
     policy: Policy,
+    wish: Wish,
     *,
-    agent: str,
-    environment: str,
-    action: ProposedAction,
-    on_behalf_of: Account | None,
     risk: Risk,
     timeout: timedelta | None,
 ) -> Ruling:
-    charter = policy.charters.get(agent)
+    charter = policy.charters.get(wish.agent)
     # Intake asks the charter first of all; here it is asked again, so that one narrowed since then takes effect.
-    chartered = () if charter is None else charter.clauses(environment, action, on_behalf_of)
-    first = tuple(_until_denied(chain(_built_in(policy, agent, charter, environment, action), chartered)))
+    chartered = () if charter is None else charter.clauses(wish)
+    first = tuple(_until_denied(chain(_built_in(policy, charter, wish), chartered)))
     if charter is None or first[-1].outcome is Outcome.DENIED:
         return _denied(policy, first, risk=risk)
-    values = values_of(agent, environment, action)
+    values = values_of(wish)
     speaking: list[Rule] = []
     clauses: list[Clause] = []
     for rule in policy.rules:
@@ -140,7 +120,7 @@ def _rule_by_one(
         return _denied(policy, (*first, *clauses, nothing), risk=risk)
     if any(rule.asking is None for rule in speaking):
         return _denied(policy, (*first, *clauses), risk=risk)
-    demands = _demands(policy, tuple(speaking), charter, on_behalf_of=on_behalf_of, risk=risk, timeout=timeout)
+    demands = _demands(policy, tuple(speaking), charter, on_behalf_of=wish.on_behalf_of, risk=risk, timeout=timeout)
     return _explained(demands, (*first, *clauses, *_timeout_clauses(speaking, timeout)))
 
 
@@ -149,18 +129,16 @@ _PROTECTED: Final = in_order(PROTECTED_NAMESPACES | {f"{OURS}-*"})
 
 def _built_in(
     policy: Policy,
-    agent: str,
     charter: Charter | None,
-    environment: str,
-    action: ProposedAction,
+    wish: Wish,
 ) -> Iterator[Clause]:
     """Yield what no rule can lift, in the order in which it is looked at."""
-    namespace = action.target.namespace
+    namespace, environment = wish.action.target.namespace, wish.environment
     yield built_in(
         PROTECTED, predicate("namespace", namespace, Relation.ONE_OF, _PROTECTED, holds=is_protected(namespace))
     )
     known = tuple(policy.charters)
-    yield built_in(NO_CHARTER, predicate("agent", agent, Relation.NONE_OF, known, holds=charter is None))
+    yield built_in(NO_CHARTER, predicate("agent", wish.agent, Relation.NONE_OF, known, holds=charter is None))
     known = tuple(policy.environments)
     yield built_in(
         NO_ENVIRONMENT,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.plan import Bound, Change, Preview
 from approvals.identity.accounts import ServiceAccount
 from approvals.verbs.verb import PlanSeed, Verb
@@ -28,10 +28,8 @@ class Cluster(Protocol):
     rights is not there is an outage of ours: unavailable, and never the fault of whoever asks.
     """
 
-    def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
-    ) -> Preview:
-        """Return what *action* would change, by dry run, as the planner.
+    def preview(self, wish: Wish, *, verb: Verb, occasion: PlanSeed) -> Preview:
+        """Return what *wish* would change, by dry run, as the planner.
 
         Raises:
             approvals.errors.Unplannable: It cannot be previewed: no such target, refused by the server, fenced.

@@ -26,15 +26,7 @@ def ruling_today(request: Request, policy: Policy) -> Ruling:
     """
     if request.ruling is None or request.state is State.REFUSED:
         raise ValueError("a refused request has no ruling to decide by")
-    today = rule_on(
-        policy,
-        agent=request.agent,
-        environment=request.environment,
-        action=request.action,
-        on_behalf_of=request.on_behalf_of,
-        risk=request.ruling.risk,
-        timeout=None,
-    )
+    today = rule_on(policy, request.wish, risk=request.ruling.risk, timeout=None)
     return stricter_of(request.ruling, today)
 
 

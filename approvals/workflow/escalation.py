@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import ProposedAction, Wish
 from approvals.identity.names import Account
 
 
@@ -51,3 +51,8 @@ class Escalation:
     idempotency_key: str | None
     """None for a successor that Countersign opened itself after a drift."""
     body_hash: str
+
+    @property
+    def wish(self) -> Wish:
+        """What it asks for, which is all of it that the policy rules on."""
+        return Wish(agent=self.agent, environment=self.environment, action=self.action, on_behalf_of=self.on_behalf_of)

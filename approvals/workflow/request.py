@@ -23,7 +23,7 @@ from typing import Final
 
 from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition, changed, request_stream, unchanged
 from approvals.canonical import Value, tagged_hash
-from approvals.change.action import ProposedAction
+from approvals.change.action import ProposedAction, Wish
 from approvals.change.plan import is_short_of
 from approvals.errors import Late, NotEligible, Paused, PolicyDenied, Refused, Settled, Stale
 from approvals.facts import ADDED, facts_of
@@ -142,7 +142,12 @@ class Request:
     @property
     def place(self) -> Place:
         """Where it would act, and for whom."""
-        return Place(agent=self.agent, environment=self.environment, namespace=self.action.target.namespace)
+        return self.wish.place
+
+    @property
+    def wish(self) -> Wish:
+        """What was asked for."""
+        return Wish(agent=self.agent, environment=self.environment, action=self.action, on_behalf_of=self.on_behalf_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

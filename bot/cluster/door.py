@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 from typing_extensions import override
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.plan import Bound, Preview
 from approvals.errors import Forbidden, Unavailable, Unplannable
 from approvals.identity.accounts import Installation, ServiceAccount
@@ -103,26 +103,23 @@ class KubernetesCluster(Cluster):
 
     @raises_only(Unplannable)
     @override
-    def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
-    ) -> Preview:
-        """Return what *action* would change; see :class:`approvals.ports.cluster.Cluster`."""
+    def preview(self, wish: Wish, *, verb: Verb, occasion: PlanSeed) -> Preview:
+        """Return what *wish* would change; see :class:`approvals.ports.cluster.Cluster`."""
 
         def look(line: Client) -> Preview:
             interpreter = Interpreter(
                 line=line,
                 verb=verb,
-                target=action.target,
-                arguments=action.parameters,
+                action=wish.action,
                 occasion=occasion,
                 mac=self.mac,
                 now=self._now,
             )
             return interpreter.preview(uid)
 
-        uid = self.cluster_uid(environment, escalation=occasion.escalation)
-        account = self._installation.planner(agent, action.target.namespace)
-        return self._as(environment, account, look, escalation=occasion.escalation)
+        uid = self.cluster_uid(wish.environment, escalation=occasion.escalation)
+        account = self._installation.planner(wish.agent, wish.action.target.namespace)
+        return self._as(wish.environment, account, look, escalation=occasion.escalation)
 
     @raises_only(Forbidden)
     @override

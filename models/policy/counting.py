@@ -5,11 +5,12 @@ Where a Slack user group is among the people, nobody can say how many they are, 
 
 from collections.abc import Iterable, Mapping
 
+from approvals.change.action import Wish
 from approvals.workflow.pause import RESUMERS
 from models.policy.countable import counted_agents, counted_rules
 from models.policy.identities import Identities
 from models.policy.mistakes import listed
-from models.policy.overlap import Ask, asks_of, spoken_of
+from models.policy.overlap import asks_of, spoken_of
 from models.policy.reading import Document
 from models.policy.shapes import AgentShape, ApproversShape, AskShape
 from models.policy.shaping import Sound
@@ -32,7 +33,7 @@ def check_counts(document: Document, sound: Sound, identities: Identities) -> No
             document.mistake(("rules", place, "ask", "quorum"), sentence)
 
 
-def all_asks(agents: Mapping[str, AgentShape]) -> tuple[Ask, ...]:
+def all_asks(agents: Mapping[str, AgentShape]) -> tuple[Wish, ...]:
     """Return everything that any agent may ask for."""
     return tuple(ask for name, agent in agents.items() for ask in asks_of(name, agent.verbs, agent.namespaces))
 

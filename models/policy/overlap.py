@@ -4,24 +4,15 @@ Names of objects are not known in advance, so two patterns of names overlap wher
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from approvals.change.action import ProposedAction, Target
+from approvals.change.action import ProposedAction, Target, Wish
 from approvals.policy.policy import Match
 from approvals.verbs.registry import REGISTRY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One thing an agent may ask for by its charter; the object's name stands for any."""
-
-    agent: str
-    environment: str
-    action: ProposedAction
-
-
-def asks_of(agent: str, verbs: Iterable[str], namespaces: Mapping[str, Iterable[str]]) -> Iterator[Ask]:
-    """Return everything that a charter includes; verbs that do not exist are passed over."""
+def asks_of(agent: str, verbs: Iterable[str], namespaces: Mapping[str, Iterable[str]]) -> Iterator[Wish]:
+    """Return everything that a charter includes, an object's name standing for any; verbs that do not exist are passed over."""
     names = frozenset(verbs)
     kinds = [(verb.name, kind.name) for verb in REGISTRY if verb.name in names for kind in verb.kinds]
     for environment, inside in namespaces.items():
@@ -29,13 +20,13 @@ def asks_of(agent: str, verbs: Iterable[str], namespaces: Mapping[str, Iterable[
             for verb, kind in kinds:
                 target = Target(kind=kind, namespace=namespace, name="any")
                 action = ProposedAction(verb=verb, target=target, parameters={})
-                yield Ask(agent=agent, environment=environment, action=action)
+                yield Wish(agent=agent, environment=environment, action=action, on_behalf_of=None)
 
 
-def spoken_of(match: Match, asks: Sequence[Ask]) -> frozenset[int]:
+def spoken_of(match: Match, asks: Sequence[Wish]) -> frozenset[int]:
     """Return the places of those *asks* that a rule speaks of for some object's name."""
     nameless = replace(match, names=None)
-    return frozenset(place for place, ask in enumerate(asks) if nameless.takes(ask.agent, ask.environment, ask.action))
+    return frozenset(place for place, ask in enumerate(asks) if nameless.takes(ask))
 
 
 def share_names(one: Match, other: Match) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from approvals.change.action import Wish
 from approvals.policy.policy import Match, Policy
 from models.policy.counting import all_asks, may_approve, yield_of_names
 from models.policy.identities import Identities
 from models.policy.mistakes import Path, Remark, Weight, listed, path_text
-from models.policy.overlap import Ask, share_names, spoken_of
+from models.policy.overlap import share_names, spoken_of
 from models.policy.reading import Document
 from models.policy.shapes import AskShape, RuleShape
 from models.policy.shaping import Sound
@@ -40,7 +41,7 @@ def remarks_on(document: Document, sound: Sound, identities: Identities, policy:
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.sentence)))
 
 
-def _clause(place: int, rule: RuleShape, asks: tuple[Ask, ...]) -> _Clause:
+def _clause(place: int, rule: RuleShape, asks: tuple[Wish, ...]) -> _Clause:
     match = match_of(rule.match)
     return _Clause(path=("rules", place), rule=rule, match=match, spoken=spoken_of(match, asks))
 
@@ -51,7 +52,7 @@ def _remark(document: Document, weight: Weight, path: Path, sentence: str, *, ke
 
 
 def _idle_agents(
-    document: Document, sound: Sound, asks: tuple[Ask, ...], clauses: Iterable[_Clause]
+    document: Document, sound: Sound, asks: tuple[Wish, ...], clauses: Iterable[_Clause]
 ) -> Iterator[Remark]:
     asked = {asks[one].agent for clause in clauses if clause.rule.ask for one in clause.spoken}
     for name in sound.shape.agents:
@@ -96,7 +97,7 @@ def _deadlock(sound: Sound, identities: Identities, name: str, one: AskShape, ot
 
 
 def _requesters(
-    document: Document, sound: Sound, identities: Identities, asks: tuple[Ask, ...], clauses: Iterable[_Clause]
+    document: Document, sound: Sound, identities: Identities, asks: tuple[Wish, ...], clauses: Iterable[_Clause]
 ) -> Iterator[Remark]:
     """Tell of people on whose behalf nothing could be approved, because they are needed for the quorum themselves."""
     for clause in clauses:

@@ -143,10 +143,7 @@ class Courtroom:
         assert asked.ruling is not None
         today = rule_on(
             self.policy,
-            agent=asked.agent,
-            environment=asked.environment,
-            action=asked.action,
-            on_behalf_of=asked.on_behalf_of,
+            asked.wish,
             risk=asked.ruling.risk,
             timeout=None,
         )

@@ -35,6 +35,7 @@ from tests.builders import (
     a_rule,
     a_ruling,
     a_target,
+    a_wish,
     an_action,
 )
 
@@ -43,15 +44,8 @@ PROTECTED = ("countersign", "countersign-*", "kube-node-lease", "kube-public", "
 
 def tree_of(*rules: Rule, policy: Policy | None = None, **asked: Any) -> Clause:
     """Return the tree of the ruling on scaling ``shop/checkout``."""
-    question: dict[str, Any] = {
-        "agent": "scaler",
-        "environment": "prod-eu-1",
-        "action": an_action(),
-        "on_behalf_of": CHEN,
-        "risk": Risk.LOW,
-        "timeout": None,
-    }
-    tree = rule_on(policy or a_policy(rules=rules), **(question | asked)).tree
+    timeout = asked.pop("timeout", None)
+    tree = rule_on(policy or a_policy(rules=rules), a_wish(**asked), risk=Risk.LOW, timeout=timeout).tree
     assert tree is not None
     return tree
 
@@ -254,10 +248,7 @@ def test_what_a_ruling_says_is_made_of_its_tree(rules, timeout, namespace):
     """Rules, reasons and conclusion of any ruling are those of its tree, whole or as its request keeps it."""
     ruling = rule_on(
         a_policy(rules=tuple(rules)),
-        agent="scaler",
-        environment="prod-eu-1",
-        action=an_action(target=a_target(namespace=namespace)),
-        on_behalf_of=None,
+        a_wish(action=an_action(target=a_target(namespace=namespace)), on_behalf_of=None),
         risk=Risk.LOW,
         timeout=None if timeout is None else timedelta(seconds=timeout),
     )

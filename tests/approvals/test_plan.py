@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from approvals import framed
 from approvals.canonical import NotCanonical, decode, encode, tagged
-from approvals.change.action import Target
+from approvals.change.action import ProposedAction, Target
 from approvals.change.plan import (
     FINGERPRINT,
     Bound,
@@ -78,9 +78,7 @@ def test_what_binds_is_what_was_previewed_and_what_policy_adds():
     plan = bind(
         a_preview(),
         escalation=ESCALATION,
-        verb="scale",
-        target=a_target(),
-        arguments=arguments,
+        action=ProposedAction(verb="scale", target=a_target(), parameters=arguments),
         executor=EXECUTOR,
         valid_for=15 * MINUTE,
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import ProposedAction, Wish
 from approvals.change.risk import Risk
 from approvals.errors import OutOfScope
 from approvals.identity.names import Account
@@ -31,6 +31,7 @@ from tests.builders import (
     a_rule,
     a_target,
     a_timeout,
+    a_wish,
     an_action,
     an_approver_set,
     an_asking,
@@ -53,10 +54,7 @@ def ruled(
     """Return the ruling on scaling ``shop/checkout``, without its tree: what it concludes and says."""
     ruling = rule_on(
         policy or a_policy(),
-        agent=agent,
-        environment=environment,
-        action=action or an_action(),
-        on_behalf_of=on_behalf_of,
+        Wish(agent=agent, environment=environment, action=action or an_action(), on_behalf_of=on_behalf_of),
         risk=risk,
         timeout=timeout,
     )
@@ -294,7 +292,7 @@ def test_a_rule_speaks_of_what_all_its_patterns_fit(field, fits):
     all_good = {name: frozenset({value, "other"}) for name, value in good.items()}
     match = Match(**{**all_good, field: frozenset({good[field] if fits else "other"})})
 
-    assert match.takes("scaler", "prod-eu-1", an_action()) is fits
+    assert match.takes(a_wish()) is fits
 
 
 @pytest.mark.parametrize(
@@ -314,7 +312,7 @@ def test_a_rule_speaks_of_what_all_its_patterns_fit(field, fits):
 )
 def test_a_trailing_star_means_any_ending(patterns, fits):
     """Any is said by leaving the field out; a star elsewhere is a letter that no name has."""
-    assert Match(names=patterns).takes("scaler", "prod-eu-1", an_action()) is fits
+    assert Match(names=patterns).takes(a_wish()) is fits
 
 
 RULES = st.lists(
@@ -384,7 +382,7 @@ def refusal_of(
 ) -> OutOfScope | None:
     """Return what the charter refuses with, or None."""
     try:
-        charter.check(environment, action, on_behalf_of)
+        charter.check(a_wish(environment=environment, action=action, on_behalf_of=on_behalf_of))
     except OutOfScope as refusal:
         return refusal
     return None

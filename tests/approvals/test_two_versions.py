@@ -9,22 +9,14 @@ from approvals.change.risk import Risk
 from approvals.identity.people import People
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
-from tests.builders import ADA, BORIS, CHEN, MINUTE, a_denial, a_policy, a_rule, a_timeout, an_action, an_asking
+from tests.builders import ADA, BORIS, CHEN, MINUTE, a_denial, a_policy, a_rule, a_timeout, a_wish, an_asking
 
 OTHER = "b" * 64
 
 
 def ruled(policy: Policy) -> Ruling:
     """Return the ruling on the usual question."""
-    return rule_on(
-        policy,
-        agent="scaler",
-        environment="prod-eu-1",
-        action=an_action(),
-        on_behalf_of=None,
-        risk=Risk.LOW,
-        timeout=None,
-    )
+    return rule_on(policy, a_wish(on_behalf_of=None), risk=Risk.LOW, timeout=None)
 
 
 def test_one_version_is_in_force_as_a_rule():

@@ -28,7 +28,7 @@ from bot.keeping import raises_only
 from bot.slack.workspace.directory import SlackDirectory
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
-from tests.builders import ADA, GROUP, NOON, TEAM, a_token, a_workload, an_action, an_executor
+from tests.builders import ADA, GROUP, NOON, TEAM, a_token, a_wish, a_workload, an_action, an_executor
 from tests.fakes.cluster import FakeCluster, FakeCredential
 from tests.fakes.directory import FakeDirectory
 from tests.usecases.looks import tamper
@@ -45,10 +45,8 @@ def listed(method: Callable[..., Any]) -> tuple[type[Refused], ...]:
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "preview": lambda door: door.preview(
-        environment=ENVIRONMENT,
-        agent="scaler",
+        a_wish(environment=ENVIRONMENT, action=an_action(replicas=6)),
         verb=verb_called("scale"),
-        action=an_action(replicas=6),
         occasion=PlanSeed(escalation=EscalationId("esc_1"), at=NOON),
     ),
     "mint": lambda door: door.mint(environment=ENVIRONMENT, account=ACCOUNT),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
-from approvals.change.action import ProposedAction
+from approvals.change.action import Wish
 from approvals.change.plan import Bound, Preview
 from approvals.errors import Refused, Unavailable, Unplannable
 from approvals.identity.accounts import ServiceAccount
@@ -75,13 +75,11 @@ class FakeCluster:
         metadata = self.checkout()["metadata"]
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
 
-    def preview(
-        self, *, environment: str, agent: str, verb: Verb, action: ProposedAction, occasion: PlanSeed
-    ) -> Preview:
+    def preview(self, wish: Wish, *, verb: Verb, occasion: PlanSeed) -> Preview:
         """Return what the verb would change, by its own functions."""
         if self.down:
             raise Unavailable("The cluster does not answer.", code="cluster_unavailable")
-        target = action.target
+        action, target = wish.action, wish.action.target
         with self.lock:
             workload = copy.deepcopy(self.objects.get((target.kind, target.namespace, target.name)))
         if workload is None:

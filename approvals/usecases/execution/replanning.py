@@ -19,10 +19,8 @@ class Replanning:
     def again(self, request: Request, bound: Bound) -> Preview:
         """Return what the same wish, of the same occasion, would change now."""
         return self.ports.cluster.preview(
-            environment=request.environment,
-            agent=request.agent,
+            request.wish,
             verb=verb_called(bound.verb),
-            action=request.action,
             occasion=PlanSeed(escalation=request.id, at=request.asked_at),
         )
 

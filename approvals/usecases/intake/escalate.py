@@ -143,7 +143,7 @@ class Escalate:
         _check_limits(self.policies.current(), escalation)
         ruling = None
         try:
-            _check_token(token, _place(escalation))
+            _check_token(token, escalation.wish.place)
             ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
             self._check_first(escalation, standing.pauses, ruling)
         except Forbidden as refusal:
@@ -235,7 +235,7 @@ class Escalate:
             charter = version.charters.get(escalation.agent)
             if charter is None:
                 raise OutOfScope("The policy has no charter for this agent.", code="no_charter")
-            charter.check(escalation.environment, escalation.action, escalation.on_behalf_of)
+            charter.check(escalation.wish)
         _check_pauses(pauses, escalation)
         _check_ruling(ruling)
 
@@ -244,10 +244,8 @@ class Escalate:
     ) -> EscalationDraft:
         request_id = EscalationId(self.new_id("esc"))
         preview = self.cluster.preview(
-            environment=escalation.environment,
-            agent=escalation.agent,
+            escalation.wish,
             verb=verb,
-            action=escalation.action,
             occasion=PlanSeed(escalation=request_id, at=asked_at),
         )
         self.journey.reached(Milestone.PLANNED, request_id)
@@ -398,14 +396,8 @@ def _check_token(token: Token, place: Place) -> None:
         raise OutOfScope("This token may not be used for that namespace.", field="/action/target/namespace")
 
 
-def _place(escalation: Escalation) -> Place:
-    return Place(
-        agent=escalation.agent, environment=escalation.environment, namespace=escalation.action.target.namespace
-    )
-
-
 def _check_pauses(pauses: tuple[Pause, ...], escalation: Escalation) -> None:
-    if (pause := open_pause_over(pauses, _place(escalation))) is not None:
+    if (pause := open_pause_over(pauses, escalation.wish.place)) is not None:
         raise Paused(f"Paused ({pause.scope}): nothing new is taken on until two people resume it.")
 
 
@@ -415,15 +407,7 @@ def _check_ruling(ruling: Ruling) -> None:
 
 
 def _ruling(policy: Policy, escalation: Escalation, *, risk: Risk) -> Ruling:
-    return rule_on(
-        policy,
-        agent=escalation.agent,
-        environment=escalation.environment,
-        action=escalation.action,
-        on_behalf_of=escalation.on_behalf_of,
-        risk=risk,
-        timeout=escalation.timeout,
-    )
+    return rule_on(policy, escalation.wish, risk=risk, timeout=escalation.timeout)
 
 
 def _explanation(ruling: Ruling | None) -> dict[str, Value]:
@@ -453,9 +437,7 @@ def _bound(draft: EscalationDraft, policy: Policy, ruling: Ruling) -> Plan:
     return bind(
         draft.preview,
         escalation=draft.id,
-        verb=action.verb,
-        target=action.target,
-        arguments=action.parameters,
+        action=action,
         executor=account.username,
         valid_for=ruling.valid_for,
     )

@@ -5,13 +5,13 @@ say what differs. All of it has to be about one state of the object: each dry ru
 read, and where somebody was faster everything is read again, at most three times.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from approvals.change.action import Argument, Target
+from approvals.change.action import ProposedAction
 from approvals.change.diff import Mac
 from approvals.change.image import image_of
 from approvals.change.plan import Evidence, Preview, Resource, Step, envelope
@@ -36,8 +36,7 @@ class Interpreter:
 
     line: Client
     verb: Verb
-    target: Target
-    arguments: Mapping[str, Argument]
+    action: ProposedAction
     occasion: PlanSeed
     mac: Mac
     now: Callable[[], datetime]
@@ -61,7 +60,7 @@ class Interpreter:
         seen_at = self.now()
         observed, whole = self._look()
         version = str(whole["metadata"]["resourceVersion"])
-        drafts = self.verb.build(observed, self.target, self._resource, self.arguments, self.occasion)
+        drafts = self.verb.build(observed, self.action.target, self._resource, self.action.parameters, self.occasion)
         steps: list[Step] = []
         warnings: list[str] = []
         image = b""
@@ -72,7 +71,7 @@ class Interpreter:
             image = image_of(self.verb.becomes(observed, after), mac=self.mac)
             steps.append(replace(draft.step, changes=changes))
             warnings += answer.warnings
-        stake = self.verb.stake(observed, self.arguments)
+        stake = self.verb.stake(observed, self.action.parameters)
         evidence = Evidence(
             seen_at=seen_at,
             resource_version=version,
@@ -87,25 +86,25 @@ class Interpreter:
 
     @property
     def _resource(self) -> Resource:
-        return self.verb.kind(self.target.kind).resource
+        return self.verb.kind(self.action.target.kind).resource
 
     def _look(self) -> tuple[Observed, dict[str, Any]]:
         """Return what the verb asked for, and of that the target's own object: all of one state of it."""
         observed: dict[str, Any] = {}
         of_target: dict[str | None, dict[str, Any]] = {}
-        for read in self.verb.reads(self.target, self._resource):
+        for read in self.verb.reads(self.action.target, self._resource):
             found = self._read(read)
             observed[read.key] = found if read.name is not None else found.get("items") or []
-            if (read.resource, read.name) == (self._resource, self.target.name):
+            if (read.resource, read.name) == (self._resource, self.action.target.name):
                 of_target[read.subresource] = found
         if len({found["metadata"]["resourceVersion"] for found in of_target.values()}) != 1:
             raise _Raced
         return observed, of_target[None]
 
     def _read(self, read: Read) -> dict[str, Any]:
-        path = paths.objects(read.resource, self.target.namespace)
+        path = paths.objects(read.resource, self.action.target.namespace)
         if read.name is not None:
-            path = paths.one(read.resource, self.target.namespace, read.name, read.subresource)
+            path = paths.one(read.resource, self.action.target.namespace, read.name, read.subresource)
         try:
             return asking.get(self.line, path)
         except Declined as refusal:
@@ -137,7 +136,7 @@ class Interpreter:
             return refusal
         words = describe(refusal.answer)
         if refusal.status == HTTPStatus.NOT_FOUND:
-            return Unplannable(f"There is no {self.target}.", code="target_not_found", field="/action/target")
+            return Unplannable(f"There is no {self.action.target}.", code="target_not_found", field="/action/target")
         if refusal.status == HTTPStatus.FORBIDDEN and not refusal.answer.is_by_admission:
             # That our planner lacks a right is no fault of whoever asks: an outage of ours.
             return Unavailable(f"The planner's account may not {doing} ({words}).", code="planner_refused")

@@ -63,10 +63,10 @@ class Off:
     reason: str = ""
 
 
-Wish = ShowStatus | Stop | Off
+PauseWish = ShowStatus | Stop | Off
 
 
-def wish_of(text: str) -> Wish | None:
+def wish_of(text: str) -> PauseWish | None:
     """Return what somebody typed after the command means, or None where it means nothing."""
     words = list(dropwhile(lambda word: word.casefold() in _AGAIN, unescaped(text).split()))
     match words:
@@ -88,7 +88,7 @@ class Handle:
     engage: EngagePause
     resume: Resume
 
-    def __call__(self, wish: Wish | None, *, account: Account) -> str:
+    def __call__(self, wish: PauseWish | None, *, account: Account) -> str:
         """Return the answer to *wish*.
 
         Raises:

@@ -293,9 +293,7 @@ def test_the_same_number_again_is_no_change():
         bind(
             preview,
             escalation=ESCALATION,
-            verb="scale",
-            target=a_target(),
-            arguments={"replicas": 6},
+            action=an_action(),
             executor="x",
             valid_for=MINUTE,
         )

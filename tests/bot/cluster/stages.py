@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from approvals.change.action import Argument, ProposedAction, Target
+from approvals.change.action import Argument, ProposedAction, Target, Wish
 from approvals.change.plan import Plan, Preview, bind, envelope
 from approvals.identity.accounts import Installation as Ours
 from approvals.identity.names import EscalationId
@@ -245,10 +245,13 @@ class Stage:
     def preview(self, verb: str, target: Target, *, escalation: str = "", **arguments: Argument) -> Preview:
         """Return what a change would do."""
         return self.door.preview(
-            environment=ENVIRONMENT,
-            agent=AGENT,
+            Wish(
+                agent=AGENT,
+                environment=ENVIRONMENT,
+                action=ProposedAction(verb=verb, target=target, parameters=arguments),
+                on_behalf_of=None,
+            ),
             verb=verb_called(verb),
-            action=ProposedAction(verb=verb, target=target, parameters=arguments),
             occasion=PlanSeed(
                 escalation=EscalationId(escalation or new_escalation()), at=datetime(2026, 11, 20, 12, tzinfo=UTC)
             ),
@@ -260,9 +263,7 @@ class Stage:
         return bind(
             self.preview(verb, target, escalation=escalation, **arguments),
             escalation=EscalationId(escalation),
-            verb=verb,
-            target=target,
-            arguments=arguments,
+            action=ProposedAction(verb=verb, target=target, parameters=arguments),
             executor=self.ground.ours.executor(AGENT, verb, target.namespace).username,
             valid_for=timedelta(minutes=15),
         )

@@ -12,7 +12,7 @@ from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, kubeconfig, on_stage, token_for
 from tests.bot.cluster.scripted import Answer, Reset, status
-from tests.builders import INSTALLATION, NOON, an_action
+from tests.builders import INSTALLATION, NOON, a_wish
 
 ACCOUNT = INSTALLATION.executor("scaler", "scale", "shop")
 
@@ -103,9 +103,7 @@ def test_a_token_that_says_nothing_of_itself_is_taken(tmp_path, token):
 
 def _preview(door):
     occasion = PlanSeed(escalation=EscalationId("esc_1"), at=NOON)
-    return door.preview(
-        environment=ENVIRONMENT, agent="scaler", verb=verb_called("scale"), action=an_action(), occasion=occasion
-    )
+    return door.preview(a_wish(environment=ENVIRONMENT), verb=verb_called("scale"), occasion=occasion)
 
 
 def test_an_executors_token_is_minted_each_time(tmp_path):

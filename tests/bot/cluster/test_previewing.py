@@ -10,15 +10,13 @@ from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import PlanSeed
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, bound, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, status
-from tests.builders import CLUSTER_UID, NOON, a_workload, an_action, scale_of
+from tests.builders import CLUSTER_UID, NOON, a_wish, a_workload, scale_of
 
 
 def _preview(door):
     return door.preview(
-        environment=ENVIRONMENT,
-        agent="scaler",
+        a_wish(environment=ENVIRONMENT),
         verb=verb_called("scale"),
-        action=an_action(),
         occasion=PlanSeed(escalation=EscalationId("esc_1"), at=NOON),
     )
 

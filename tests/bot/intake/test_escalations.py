@@ -293,7 +293,7 @@ class SlowCluster:
         self._cluster = cluster
         self._lock = threading.Lock()
 
-    def preview(self, **wish):
+    def preview(self, wish, **planned):
         """Wait, then answer."""
         with self._lock:
             self.asking += 1
@@ -301,7 +301,7 @@ class SlowCluster:
         assert self.answer.wait(30)
         with self._lock:
             self.asking -= 1
-        return self._cluster.preview(**wish)
+        return self._cluster.preview(wish, **planned)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals.change.action import ProposedAction, Target
+from approvals.change.action import ProposedAction, Target, Wish
 from approvals.change.risk import Risk
 from approvals.policy.ruling import rule_on
 from models.policy.file import load_policy
@@ -48,6 +48,12 @@ QUESTIONS = st.fixed_dictionaries(
         "timeout": st.none() | st.integers(1, 90_000).map(lambda seconds: timedelta(seconds=seconds)),
     }
 )
+
+
+def ruled(policy, question):
+    """Return the ruling on a question."""
+    wish = {name: question[name] for name in ("agent", "environment", "action", "on_behalf_of")}
+    return rule_on(policy, Wish(**wish), risk=question["risk"], timeout=question["timeout"])
 
 
 @FROM_FILES
@@ -122,7 +128,7 @@ def naive_ruling(document, question):
 @given(POLICIES, QUESTIONS)
 def test_a_second_reading_of_the_rules_agrees(document, question):
     """T-CFG-04: the court and a naive evaluator of the document come to the same ruling."""
-    ruling = rule_on(load_policy(as_json(document)), **question)
+    ruling = ruled(load_policy(as_json(document)), question)
 
     asks, rules, quorum, risk = naive_ruling(document, question)
     assert (ruling.asks, set(ruling.rules)) == (asks, rules)
@@ -157,8 +163,8 @@ def test_the_order_of_rules_means_nothing(document, question, random):
     shuffled = list(document["rules"])
     random.shuffle(shuffled)
 
-    first = rule_on(policy_of(document), **question)
-    second = rule_on(policy_of(document | {"rules": shuffled}), **question)
+    first = ruled(policy_of(document), question)
+    second = ruled(policy_of(document | {"rules": shuffled}), question)
 
     assert substance(second) == substance(first)
 
@@ -170,8 +176,8 @@ def test_one_more_denial_never_opens_anything(document, question, denial, place)
     rules = list(document["rules"])
     rules.insert(place, {"name": "one-more", **denial})
 
-    before = rule_on(policy_of(document), **question)
-    after = rule_on(policy_of(document | {"rules": rules}), **question)
+    before = ruled(policy_of(document), question)
+    after = ruled(policy_of(document | {"rules": rules}), question)
 
     assert before.asks or not after.asks
     if after.asks:
@@ -184,8 +190,8 @@ def test_one_more_rule_never_makes_a_question_easier(document, question, clause)
     """Where something is asked already, any further rule leaves at least as many people, as much risk, as little time."""
     rules = [*document["rules"], {**named([clause])[0], "name": "one-more"}]
 
-    before = rule_on(policy_of(document), **question)
-    after = rule_on(policy_of(document | {"rules": rules}), **question)
+    before = ruled(policy_of(document), question)
+    after = ruled(policy_of(document | {"rules": rules}), question)
 
     if before.asks and after.asks:
         assert after.quorum >= before.quorum
