@@ -80,6 +80,7 @@ from models.outbox.thread_lines import ThreadLines
 from models.store.fence import Lease
 from models.store.heartbeats import SERVICE, Heartbeats
 from models.store.leases import Leases, leases_of
+from models.store.news import News
 from models.store.policy_in_force import PolicyInForce
 from models.store.store import SqlStore
 
@@ -204,7 +205,11 @@ class Serving:
             end=lambda: loop.call_soon_threadsafe(ended.set),
         )
         self._application.cluster.writes_until = lambda: leadership.trusted_until
-        intake = Intake(self._deps())
+        news = None if self._application.store.database.is_sqlite else News(settings.database_url)
+        intake = Intake(self._deps(news))
+        if news is not None:
+            self._application.store.on_change = news.tell
+            news.start(partial(loop.call_soon_threadsafe, intake.polls.news))
         opening = self._opening()
         if self._slack.transport is Transport.HTTP:
             intake.app.router.routes.append(opening.route())
@@ -230,10 +235,12 @@ class Serving:
             self.watching.close()
             self.cluster_watch.close()
             await asyncio.to_thread(self.pulse.stop)
+            if news is not None:
+                await asyncio.to_thread(news.stop)
         if leadership.given_up is not None:
             raise leadership.given_up
 
-    def _deps(self) -> Deps:
+    def _deps(self, news: News | None) -> Deps:
         verbs = self.verbs
         return Deps(
             store=self._application.store,
@@ -244,6 +251,7 @@ class Serving:
             pools=self.pools,
             metrics=self.metrics,
             readiness=self._readiness,
+            hears=lambda: news is not None and news.hears,
             proxies=self._application.settings.trusted_proxies,
         )
 

@@ -51,6 +51,8 @@ class Deps:
     pools: Pools
     metrics: Metrics
     readiness: Callable[[], Readiness]
+    hears: Callable[[], bool] = lambda: False
+    """Whether word comes of what other processes change."""
     proxies: tuple[Network, ...] = ()
     """The networks of proxies whose ``X-Forwarded-For`` counts."""
     rates: Rates = field(default_factory=Rates)

@@ -42,7 +42,7 @@ class Intake:
         """Put the door together."""
         pool, metrics = deps.pools.intake, deps.metrics
         self._sources = Sources(deps.proxies)
-        self.polls = Polls(look_in(deps.store), pool=pool, failed=metrics.failed)
+        self.polls = Polls(look_in(deps.store), pool=pool, failed=metrics.failed, hears=deps.hears)
         self._refusals = Refusals(
             deps.admit, pool=pool, one_by_one=Buckets(deps.rates.refusals, clock=deps.clock), metrics=metrics
         )

@@ -5,7 +5,7 @@ one store and
 passes it to every use case; it may be called from any thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -39,6 +39,8 @@ class SqlStore(Store):
         self._clock = StoreClock(host_clock)
         self._new_salt = new_salt
         self._lease = lease
+        self.on_change: Callable[[], object] = _nobody
+        """Is called after each commit that has changed something which people or agents see."""
 
     def under(self, lease: Lease) -> "SqlStore":
         """Return the same store for whoever holds *lease*: nothing it writes is kept once the lease has gone to another.
@@ -46,7 +48,9 @@ class SqlStore(Store):
         On SQLite only one process serves, and the lock on its file is the fence.
         """
         kept = None if self.database.is_sqlite else lease
-        return SqlStore(self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept)
+        store = SqlStore(self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept)
+        store.on_change = self.on_change
+        return store
 
     @contextmanager
     @override
@@ -84,6 +88,8 @@ class SqlStore(Store):
             unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self._lease)
             yield unit
             unit.finish(commit=True)
+        if unit.has_changes:
+            self.on_change()
 
     def now(self) -> datetime:
         """Return the store's instant.
@@ -102,3 +108,7 @@ class SqlStore(Store):
         """
         with self.database.reading(Urgency.URGENT) as connection:
             return self._clock.latest_tick(connection), self._clock.now(connection)
+
+
+def _nobody() -> None:
+    """Nobody waits for what changes."""

@@ -139,6 +139,8 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
         self._marks = Marks()
         self._saved: list[Write] = []
         self._failed: Exception | None = None
+        self.has_changes = False
+        """Whether a noun was saved."""
 
     @property
     @override
@@ -280,6 +282,7 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
         Where a noun is not at the revision before the new one, the writing raises :class:`approvals.errors.Clash`.
         """
         now = self.now  # First, since asking for it writes what was saved before.
+        self.has_changes = True
         for noun in in_writing_order(transition.nouns):
             self._saved += writes_of(noun, now=now)
             self._marks.note(noun)

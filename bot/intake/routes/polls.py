@@ -8,6 +8,7 @@ call whose token has ended is closed at once.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,12 @@ log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 0.25
 """Between two looks, while anybody waits: sooner than an agent notices, and a tenth of what a look can cost."""
+
+RARELY_S: Final = 1.0
+"""The same while other processes tell what they change; a command at the command line tells nobody."""
+
+GATHERING_S: Final = 0.03
+"""How long after a word of a change it is looked: what changes in the same moment is one look."""
 
 AFTER_S: Final = 5.0
 """When to come back where too many wait."""
@@ -53,8 +60,19 @@ class _Waiter:
 class Polls:
     """Everybody who waits. Used from the event loop only."""
 
-    def __init__(self, look: Look, *, pool: BoundedPool, failed: Callable[[str], None]) -> None:
-        """Keep how to look and where; *failed* is told when a look raised what it should not."""
+    def __init__(
+        self, look: Look, *, pool: BoundedPool, failed: Callable[[str], None], hears: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Keep how to look and where.
+
+        Args:
+            look: Looks once.
+            pool: In a thread of it.
+            failed: Is told when a look raised what it should not.
+            hears: Whether :meth:`news` comes of what others change, so that it need be looked rarely.
+        """
+        self._hears = hears
+        self._news = asyncio.Event()
         self._look = look
         self._pool = pool
         self._failed = failed
@@ -84,6 +102,7 @@ class Polls:
         self._waiting.add(waiter)
         self._of_one[token.holder] += 1
         self._somebody.set()
+        self._news.set()  # What has changed since its own read was told before it waited.
         try:
             async with asyncio.timeout(seconds):
                 await waiter.changed
@@ -91,6 +110,10 @@ class Polls:
             return
         finally:
             self._leave(waiter)
+
+    def news(self) -> None:
+        """Look soon: something has changed."""
+        self._news.set()
 
     def close(self) -> None:
         """Let everybody go with what stands now, and let nobody wait any more."""
@@ -102,7 +125,7 @@ class Polls:
         """Look again and again while anybody waits, until cancelled."""
         while True:
             await self._somebody.wait()
-            await asyncio.sleep(EVERY_S)
+            await self._until_it_is_time()
             if not self._waiting:
                 self._somebody.clear()
                 continue
@@ -114,6 +137,17 @@ class Polls:
                 # The outermost loop: without it every poll would just sleep to its end.
                 log.exception("polls.look_failed")
                 self._failed("polls")
+
+    async def _until_it_is_time(self) -> None:
+        """Return when something has changed, or when it was not looked for long enough."""
+        if not self._hears():
+            await asyncio.sleep(EVERY_S)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RARELY_S):
+                    await self._news.wait()
+            await asyncio.sleep(GATHERING_S)
+        self._news.clear()
 
     async def _look_once(self) -> None:
         escalations = frozenset(waiter.escalation for waiter in self._waiting)

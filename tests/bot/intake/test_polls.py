@@ -227,6 +227,34 @@ def test_nobody_waits_at_a_closed_door(world):
     pool.close()
 
 
+def test_word_of_a_change_is_looked_at_at_once(monkeypatch):
+    """Where others tell what they change, a look follows each word and each new caller; without either it is rare."""
+    monkeypatch.setattr(polls, "RARELY_S", 60.0)
+    pool, looks, versions = BoundedPool("intake", threads=1, queue=4), [], {"esc_1": 1}
+
+    def look(escalations, tokens):
+        looks.append(escalations)
+        return polls.PollLook(versions=dict(versions), good=tokens)
+
+    async def story() -> list[int]:
+        heard = polls.Polls(look, pool=pool, failed=pytest.fail, hears=lambda: True)
+        watching = asyncio.create_task(heard.watch())
+        waiting = asyncio.create_task(heard.wait("esc_1", a_token(), version=1, seconds=60))
+        async with asyncio.timeout(10):
+            while not looks:  # noqa: ASYNC110 - the look tells by a list
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.3)
+            seen = [len(looks)]
+            versions["esc_1"] = 2
+            heard.news()
+            await waiting
+        watching.cancel()
+        return [*seen, len(looks)]
+
+    assert asyncio.run(story()) == [1, 2]
+    pool.close()
+
+
 def test_the_standard_pace_lets_an_agent_poll_for_everything_it_may_have_open():
     """The defaults fit together: one call for each open question at once."""
     assert Rates().calls.burst >= 50
