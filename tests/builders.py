@@ -405,11 +405,11 @@ def an_authority(*accounts: Account, seen_at: datetime = NOON, members: Iterable
     return Authority(standings=standings, groups=groups)
 
 
-def a_bench(request: Request | None = None, **changed: Any) -> DecisionContext:
+def a_context(request: Request | None = None, **changed: Any) -> DecisionContext:
     """Return everything a judgement at noon rests on: epoch 0, no pauses, everybody in good standing."""
     ruling = (request or a_request()).ruling
     if ruling is None:
-        raise ValueError("a refused request has no bench")
+        raise ValueError("a refused request has no context")
     return replace(DecisionContext(now=NOON, epoch=0, pauses=(), ruling=ruling, authority=an_authority()), **changed)
 
 

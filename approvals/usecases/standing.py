@@ -1,4 +1,4 @@
-"""What several verbs share: whose authority must be asked for, the bench to judge on, stopping."""
+"""What several verbs share: whose authority must be asked for, the context to judge on, stopping."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -40,7 +40,7 @@ def who_could_answer(directory: Directory, ruling: Ruling, *, at: datetime) -> A
     return Authority(standings=people.standings, groups=groups.groups)
 
 
-def bench_for(
+def context_for(
     uow: UnitOfWork, request: Request, *, policy: Policy, authority: Authority, execution: Execution | None
 ) -> DecisionContext:
     """Return everything a judgement on *request* rests on; its row's lock is held, so all of this is fresh."""

@@ -300,17 +300,17 @@ def earlier_of(request: Request, same: Iterable[Request]) -> Earlier:
     return Earlier(asked=len(asked_before(request, found)), denied=last)
 
 
-def judge(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
+def judge(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
     """Return what *ballot* leads to.
 
     Raises:
         Settled, Late, Stale, Paused, NotEligible, PolicyDenied, Unavailable: It does not count, and why.
     """
-    return _approve(request, ballot, bench) if ballot.answer is Answer.APPROVE else _deny(request, ballot, bench)
+    return _approve(request, ballot, context) if ballot.answer is Answer.APPROVE else _deny(request, ballot, context)
 
 
-def _approve(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
-    _check_open(request, bench)
+def _approve(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
+    _check_open(request, context)
     if request.form != FORM:
         raise Settled(
             "It was asked by another release of Countersign, so it cannot be approved any more.", code=UPGRADED
@@ -320,23 +320,23 @@ def _approve(request: Request, ballot: VoteSubmission, bench: DecisionContext) -
         raise NotEligible("An operator at the command line may deny and pause, never approve.", code="operator")
     if not request.shown_whole:
         raise NotEligible("The change does not fit on the card, so it cannot be approved here.", code="not_shown_whole")
-    if (pause := open_pause_over(bench.pauses, request.place)) is not None:
+    if (pause := open_pause_over(context.pauses, request.place)) is not None:
         raise Paused(f"Paused ({pause.scope}): nothing can be approved until two people resume it.")
-    _check_asks(bench.ruling)
-    check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=FRESH)
-    kept, voided = _sift(request, bench)
-    if any(_is_by(ballot.account, vote, bench) and vote.answer is Answer.APPROVE for vote in kept):
-        return _approve_again(request, ballot, bench, kept, voided)
-    vote = _vote(request, ballot, bench)
-    in_its_place = _giving_way(vote, kept, bench)
+    _check_asks(context.ruling)
+    check_eligible(context.ruling, ballot.account, context.authority, now=context.now, within=FRESH)
+    kept, voided = _sift(request, context)
+    if any(_is_by(ballot.account, vote, context) and vote.answer is Answer.APPROVE for vote in kept):
+        return _approve_again(request, ballot, context, kept, voided)
+    vote = _vote(request, ballot, context)
+    in_its_place = _giving_way(vote, kept, context)
     kept = tuple(old for old in kept if old.id not in {one.id for one in in_its_place})
     voided += in_its_place
-    missing = missing_approvals(bench.ruling, (*kept, vote))
+    missing = missing_approvals(context.ruling, (*kept, vote))
     if not missing:
-        return _approved(request, ballot, bench, (*kept, vote), _cast(request, vote, voided, bench, ballot))
+        return _approved(request, ballot, context, (*kept, vote), _cast(request, vote, voided, context, ballot))
     waiting = replace(request, revision=request.revision + 1)
     return Judged(
-        transition=_cast(waiting, vote, voided, bench, ballot, with_request=True),
+        transition=_cast(waiting, vote, voided, context, ballot, with_request=True),
         request=waiting,
         sentence=f"Your approval counts. {missing} more needed before anything runs.",
         missing=missing,
@@ -344,12 +344,12 @@ def _approve(request: Request, ballot: VoteSubmission, bench: DecisionContext) -
 
 
 def _approve_again(
-    request: Request, ballot: VoteSubmission, bench: DecisionContext, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
+    request: Request, ballot: VoteSubmission, context: DecisionContext, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
 ) -> Judged:
     """Return what an approval changes that stands already: nothing, unless the policy asked for more then than it does now."""
-    missing = missing_approvals(bench.ruling, kept)
+    missing = missing_approvals(context.ruling, kept)
     if not missing:
-        return _approved(request, ballot, bench, kept, _fallen(request, voided, bench))
+        return _approved(request, ballot, context, kept, _fallen(request, voided, context))
     return Judged(
         transition=unchanged(request),
         request=request,
@@ -360,18 +360,22 @@ def _approve_again(
 
 
 def _approved(
-    request: Request, ballot: VoteSubmission, bench: DecisionContext, votes: tuple[Vote, ...], cast: Transition[Request]
+    request: Request,
+    ballot: VoteSubmission,
+    context: DecisionContext,
+    votes: tuple[Vote, ...],
+    cast: Transition[Request],
 ) -> Judged:
     approved = replace(
         request,
         state=State.APPROVED,
         revision=request.revision + 1,
-        valid_until=bench.now + bench.ruling.valid_for,
-        decided_at=bench.now,
+        valid_until=context.now + context.ruling.valid_for,
+        decided_at=context.now,
         decided_by=tuple(vote.account for vote in votes),
         outcome_code="approved",
     )
-    end = _event(EventKind.REQUEST_APPROVED, approved, actor=ballot.account, at=bench.now)
+    end = _event(EventKind.REQUEST_APPROVED, approved, actor=ballot.account, at=context.now)
     return Judged(
         transition=cast.then(changed(approved, end)),
         request=approved,
@@ -379,23 +383,23 @@ def _approved(
     )
 
 
-def _deny(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Judged:
-    _check_deniable(request, bench)
+def _deny(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
+    _check_deniable(request, context)
     _check_fingerprint(request, ballot)
     if not is_operator(ballot.account):
-        check_eligible(bench.ruling, ballot.account, bench.authority, now=bench.now, within=REMEMBERED)
-    vote = _vote(request, ballot, bench)
-    cast = _cast(request, vote, _giving_way(vote, bench.votes, bench), bench, ballot)
+        check_eligible(context.ruling, ballot.account, context.authority, now=context.now, within=REMEMBERED)
+    vote = _vote(request, ballot, context)
+    cast = _cast(request, vote, _giving_way(vote, context.votes, context), context, ballot)
     denied = replace(
         request,
         state=State.DENIED,
         revision=request.revision + 1,
-        decided_at=bench.now,
+        decided_at=context.now,
         decided_by=(ballot.account,),
         outcome_code="denied",
     )
-    end = _event(EventKind.REQUEST_DENIED, denied, actor=ballot.account, at=bench.now)
-    stop = _stop(bench, Reason.DENIED, actor=ballot.account)
+    end = _event(EventKind.REQUEST_DENIED, denied, actor=ballot.account, at=context.now)
+    stop = _stop(context, Reason.DENIED, actor=ballot.account)
     return Judged(
         transition=cast.then(changed(denied, end)).beside(stop),
         request=denied,
@@ -429,17 +433,17 @@ def expire(request: Request, *, now: datetime, seen: bool) -> Transition[Request
     return changed(expired, _event(EventKind.REQUEST_EXPIRED, expired, actor=ITSELF, at=now))
 
 
-def cancel(request: Request, bench: DecisionContext, *, actor: str) -> Transition[Request]:
+def cancel(request: Request, context: DecisionContext, *, actor: str) -> Transition[Request]:
     """Return the transition by which the agent takes its request back.
 
     Raises:
         Settled: It has ended otherwise, or its effect has started.
         Late: Its deadline has passed.
     """
-    return _cancelled(request, bench, "cancelled", Reason.CANCELLED, actor=actor, data={})
+    return _cancelled(request, context, "cancelled", Reason.CANCELLED, actor=actor, data={})
 
 
-def cancel_for_token(request: Request, bench: DecisionContext) -> Transition[Request]:
+def cancel_for_token(request: Request, context: DecisionContext) -> Transition[Request]:
     """Return the transition that ends a question whose token was revoked: nobody's denial, and not the agent's wish.
 
     Raises:
@@ -447,7 +451,7 @@ def cancel_for_token(request: Request, bench: DecisionContext) -> Transition[Req
         Late: Its deadline has passed.
     """
     data = {"token_id": request.token}
-    return _cancelled(request, bench, TOKEN_REVOKED, Reason.TOKEN_REVOKED, actor=ITSELF, data=data)
+    return _cancelled(request, context, TOKEN_REVOKED, Reason.TOKEN_REVOKED, actor=ITSELF, data=data)
 
 
 def end_for_upgrade(
@@ -477,31 +481,31 @@ def end_for_upgrade(
     return end if execution is None else end.beside(void(execution, Reason.UPGRADED, now=now, attempt=attempt))
 
 
-def flag_for_token(request: Request, bench: DecisionContext, *, revoked_at: datetime) -> Transition[Request]:
+def flag_for_token(request: Request, context: DecisionContext, *, revoked_at: datetime) -> Transition[Request]:
     """Return the transition that marks an open question as asked with a token that was revoked since.
 
     Raises:
         Settled: It is marked already, has ended, or its effect has started.
         Late: Its deadline has passed.
     """
-    _check_deniable(request, bench)
+    _check_deniable(request, context)
     if request.token_revoked_at is not None:
         raise Settled("It says already that its token was revoked.", code="already_flagged")
     flagged = replace(request, revision=request.revision + 1, token_revoked_at=revoked_at)
     data = {"token_id": request.token}
-    told = _event(EventKind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=bench.now, data=data)
+    told = _event(EventKind.REQUEST_TOKEN_REVOKED, flagged, actor=ITSELF, at=context.now, data=data)
     return changed(flagged, told)
 
 
 def _cancelled(
-    request: Request, bench: DecisionContext, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
+    request: Request, context: DecisionContext, code: str, reason: Reason, *, actor: str, data: Mapping[str, Value]
 ) -> Transition[Request]:
-    _check_deniable(request, bench)
+    _check_deniable(request, context)
     cancelled = replace(
-        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=bench.now, outcome_code=code
+        request, state=State.CANCELLED, revision=request.revision + 1, decided_at=context.now, outcome_code=code
     )
-    end = _event(EventKind.REQUEST_CANCELLED, cancelled, actor=actor, at=bench.now, data=data)
-    return changed(cancelled, end).beside(_stop(bench, reason, actor=actor))
+    end = _event(EventKind.REQUEST_CANCELLED, cancelled, actor=actor, at=context.now, data=data)
+    return changed(cancelled, end).beside(_stop(context, reason, actor=actor))
 
 
 def supersede(request: Request, *, successor: EscalationId | None, now: datetime) -> Transition[Request]:
@@ -528,7 +532,7 @@ def missing_approvals(ruling: Ruling, votes: Iterable[Vote]) -> int:
     return max(0, ruling.quorum - len(persons))
 
 
-def check_quorum(request: Request, bench: DecisionContext) -> None:
+def check_quorum(request: Request, context: DecisionContext) -> None:
     """Return if the votes that still count make the quorum: asked again before anything starts (I7).
 
     Raises:
@@ -536,64 +540,64 @@ def check_quorum(request: Request, bench: DecisionContext) -> None:
         NotEligible: Too few of the votes still count, by authority or because a pause came between.
         Unavailable: A voter's authority could not be asked just now.
     """
-    _check_asks(bench.ruling)
-    kept, voided = _sift(request, bench)
-    if missing_approvals(bench.ruling, kept):
+    _check_asks(context.ruling)
+    kept, voided = _sift(request, context)
+    if missing_approvals(context.ruling, kept):
         paused = voided and voided[0].voided_why == "paused"
         raise NotEligible("Too few of the approvals still count.", code="paused" if paused else "authority")
 
 
-def _sift(request: Request, bench: DecisionContext) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+def _sift(request: Request, context: DecisionContext) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
     kept: list[Vote] = []
     voided: list[Vote] = []
-    for vote in bench.votes:
-        why = _why_void(request, vote, bench)
+    for vote in context.votes:
+        why = _why_void(request, vote, context)
         if why is None:
             kept.append(vote)
         else:
-            voided.append(replace(vote, voided_at=bench.now, voided_why=why))
+            voided.append(replace(vote, voided_at=context.now, voided_why=why))
     return tuple(kept), tuple(voided)
 
 
-def _giving_way(vote: Vote, votes: tuple[Vote, ...], bench: DecisionContext) -> tuple[Vote, ...]:
+def _giving_way(vote: Vote, votes: tuple[Vote, ...], context: DecisionContext) -> tuple[Vote, ...]:
     """Return those of *votes* beside which *vote* cannot stand, fallen: its own person's, and any that is kept under the same.
 
     A person has one live vote, by key. Where a policy said once that two accounts are one person and says so no more, the
     other's vote would stand in the way for good: no denial of an eligible person's may bounce off it.
     """
-    own = {old.id for old in votes if _is_by(vote.account, old, bench)}
+    own = {old.id for old in votes if _is_by(vote.account, old, context)}
     return tuple(
-        replace(old, voided_at=bench.now, voided_why="changed" if old.id in own else "person")
+        replace(old, voided_at=context.now, voided_why="changed" if old.id in own else "person")
         for old in votes
         if old.id in own or old.person == vote.person
     )
 
 
-def _why_void(request: Request, vote: Vote, bench: DecisionContext) -> str | None:
-    if not survives(bench.pauses, request.place, epoch=vote.epoch):
+def _why_void(request: Request, vote: Vote, context: DecisionContext) -> str | None:
+    if not survives(context.pauses, request.place, epoch=vote.epoch):
         return "paused"
     if vote.fingerprint != request.fingerprint or vote.render_hash != request.render_hash:
         return "changed"
     try:
-        check_eligible(bench.ruling, vote.account, bench.authority, now=bench.now, within=FRESH)
+        check_eligible(context.ruling, vote.account, context.authority, now=context.now, within=FRESH)
     except NotEligible:
         return "ineligible"
     return None
 
 
-def _check_open(request: Request, bench: DecisionContext) -> None:
+def _check_open(request: Request, context: DecisionContext) -> None:
     if request.state is not State.PENDING:
         raise _settled(request)
-    if request.deadline is None or bench.now >= request.deadline:
+    if request.deadline is None or context.now >= request.deadline:
         raise Late("The deadline has passed; silence has denied it.")
 
 
-def _check_deniable(request: Request, bench: DecisionContext) -> None:
+def _check_deniable(request: Request, context: DecisionContext) -> None:
     """Return while an eligible no still ends it: pending before its deadline, or approved with nothing started."""
     if request.state is not State.APPROVED:
-        _check_open(request, bench)
-    elif bench.execution is not None and not bench.execution.can_still_be_stopped:
-        if bench.execution.state is Phase.VOIDED:
+        _check_open(request, context)
+    elif context.execution is not None and not context.execution.can_still_be_stopped:
+        if context.execution.state is Phase.VOIDED:
             raise Settled("It was stopped before it started, so nothing will run.", code="already_stopped")
         raise Settled("It has started, so it cannot be stopped here any more.", code="already_started")
 
@@ -626,28 +630,28 @@ def _check_asks(ruling: Ruling) -> None:
         raise PolicyDenied("The policy in force now denies this.")
 
 
-def _is_by(account: Account, vote: Vote, bench: DecisionContext) -> bool:
+def _is_by(account: Account, vote: Vote, context: DecisionContext) -> bool:
     """Tell whether the person behind *account* gave *vote*, by what is known of people now."""
-    people = bench.ruling.people
+    people = context.ruling.people
     return people.person_of(vote.account) == people.person_of(account)
 
 
-def _vote(request: Request, ballot: VoteSubmission, bench: DecisionContext) -> Vote:
-    standing = bench.authority.standings.get(ballot.account)
+def _vote(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Vote:
+    standing = context.authority.standings.get(ballot.account)
     seen = None if standing is None else standing.seen_at
     return Vote(
         id=ballot.id,
         escalation=request.id,
-        person=bench.ruling.people.person_of(ballot.account),
+        person=context.ruling.people.person_of(ballot.account),
         account=ballot.account,
         answer=ballot.answer,
         via=ballot.via,
-        at=bench.now,
-        epoch=bench.epoch,
+        at=context.now,
+        epoch=context.epoch,
         fingerprint=request.fingerprint or "",
         render_hash=request.render_hash or "",
         authority_at=seen,
-        remembered=seen is not None and bench.now - seen > FRESH,
+        remembered=seen is not None and context.now - seen > FRESH,
     )
 
 
@@ -655,7 +659,7 @@ def _cast(
     request: Request,
     vote: Vote,
     voided: tuple[Vote, ...],
-    bench: DecisionContext,
+    context: DecisionContext,
     ballot: VoteSubmission,
     *,
     with_request: bool = False,
@@ -668,16 +672,16 @@ def _cast(
         EventKind.REQUEST_VOTED,
         request,
         actor=vote.account,
-        at=bench.now,
+        at=context.now,
         data={"vote": facts_of(vote)},
         private={"reason": ballot.reason} if ballot.reason else {},
         with_request=with_request,
     )
     own = changed(request) if with_request else unchanged(request)
-    return own.beside(_fallen(request, voided, bench)).beside(changed(vote, said))
+    return own.beside(_fallen(request, voided, context)).beside(changed(vote, said))
 
 
-def _fallen(request: Request, voided: tuple[Vote, ...], bench: DecisionContext) -> Transition[Request]:
+def _fallen(request: Request, voided: tuple[Vote, ...], context: DecisionContext) -> Transition[Request]:
     """Return the transition that writes down which votes do not count any more."""
     return Transition(
         noun=request,
@@ -687,7 +691,7 @@ def _fallen(request: Request, voided: tuple[Vote, ...], bench: DecisionContext) 
                 EventKind.REQUEST_VOTE_VOIDED,
                 request,
                 actor=ITSELF,
-                at=bench.now,
+                at=context.now,
                 data={"vote": facts_of(vote)},
                 with_request=False,
             )
@@ -696,10 +700,10 @@ def _fallen(request: Request, voided: tuple[Vote, ...], bench: DecisionContext) 
     )
 
 
-def _stop(bench: DecisionContext, reason: Reason, *, actor: str) -> Transition[Execution] | Transition[None]:
-    if bench.execution is None:
+def _stop(context: DecisionContext, reason: Reason, *, actor: str) -> Transition[Execution] | Transition[None]:
+    if context.execution is None:
         return unchanged(None)
-    return void(bench.execution, reason, now=bench.now, actor=actor)
+    return void(context.execution, reason, now=context.now, actor=actor)
 
 
 def _event(

@@ -149,7 +149,7 @@ class Courtroom:
         )
         return stricter_of(asked.ruling, today)
 
-    def bench(self) -> DecisionContext:
+    def context(self) -> DecisionContext:
         """Return everything a judgement rests on, read now."""
         standings = {one: a_standing(one, seen_at=self.now, active=one in self.active) for one in self.people}
         groups = {GROUP: Membership(accounts=frozenset(self.members), seen_at=self.now)}
@@ -192,12 +192,12 @@ class Courtroom:
 
     def start(self, execution: Execution) -> None:
         """Check everything once more, and arm or end a claimed execution."""
-        bench = self.bench()
+        context = self.context()
         if self.thing.replicas != BEFORE:
             self.save(void(execution, Reason.DRIFT, now=self.now))
             if self.request.state is State.APPROVED:
                 self.save(supersede(self.request, successor=None, now=self.now))
-        elif (reason := self._why_not(execution, bench)) is not None:
+        elif (reason := self._why_not(execution, context)) is not None:
             self.save(void(execution, reason, now=self.now))
         else:
             self.save(
@@ -211,15 +211,15 @@ class Courtroom:
                 )
             )
 
-    def _why_not(self, execution: Execution, bench: DecisionContext) -> Reason | None:
+    def _why_not(self, execution: Execution, context: DecisionContext) -> Reason | None:
         if self.request.state is not State.APPROVED:
             return Reason.CANCELLED
         if self.now >= execution.valid_until:
             return Reason.LAPSED
-        if open_pause_over(bench.pauses, self.request.place) is not None:
+        if open_pause_over(context.pauses, self.request.place) is not None:
             return Reason.PAUSED
         try:
-            check_quorum(self.request, bench)
+            check_quorum(self.request, context)
         except PolicyDenied:
             return Reason.POLICY
         except NotEligible as error:

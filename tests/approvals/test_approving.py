@@ -25,7 +25,7 @@ from tests.builders import (
     NOON,
     TICK,
     a_ballot,
-    a_bench,
+    a_context,
     a_pause,
     a_policy,
     a_request,
@@ -63,7 +63,7 @@ def approved(request: Request, *accounts: Account, **changed: Any) -> Request:
 
 def test_the_one_approval_that_is_needed_approves():
     """Quorum one: the vote, the decision and both events, whole, in one transition."""
-    judged = judge(a_request(), a_ballot(reason="looks right"), a_bench())
+    judged = judge(a_request(), a_ballot(reason="looks right"), a_context())
 
     after = approved(a_request(), ADA)
     assert judged == Judged(
@@ -84,7 +84,7 @@ def test_the_one_approval_that_is_needed_approves():
 
 def test_the_first_of_two_waits_for_the_second():
     """Quorum two: one yes is recorded, the request stays pending at a new revision and says how many are missing."""
-    judged = judge(by(2), a_ballot(), a_bench(by(2)))
+    judged = judge(by(2), a_ballot(), a_context(by(2)))
 
     after = by(2, revision=2)
     assert judged == Judged(
@@ -104,7 +104,7 @@ def test_the_second_of_two_approves_and_both_are_named():
     """As soon as enough different people have said yes, it is approved; by whom stands in the order they said it."""
     earlier = a_vote(BORIS)
 
-    judged = judge(by(2), a_ballot(), a_bench(by(2), votes=(earlier,)))
+    judged = judge(by(2), a_ballot(), a_context(by(2), votes=(earlier,)))
 
     after = approved(by(2), BORIS, ADA)
     assert judged.transition == about(
@@ -119,11 +119,13 @@ def test_the_second_of_two_approves_and_both_are_named():
 
 
 def test_the_validity_is_what_both_rulings_leave():
-    """How long it may start is counted from the instant of the decision, by the bench's ruling."""
+    """How long it may start is counted from the instant of the decision, by the context's ruling."""
     later = NOON + MINUTE
-    bench = a_bench(now=later, ruling=replace(a_ruling(), valid_for=2 * MINUTE), authority=an_authority(seen_at=later))
+    context = a_context(
+        now=later, ruling=replace(a_ruling(), valid_for=2 * MINUTE), authority=an_authority(seen_at=later)
+    )
 
-    after = judge(a_request(), a_ballot(), bench).request
+    after = judge(a_request(), a_ballot(), context).request
 
     assert (after.decided_at, after.valid_until) == (later, later + 2 * MINUTE)
 
@@ -138,11 +140,11 @@ def test_one_person_counts_once(account):
     ruling = replace(
         ruling, people=people, panels=(replace(ruling.panels[0], sets=(an_approver_set(accounts=[ADA, account]),)),)
     )
-    bench = a_bench(
+    context = a_context(
         request, ruling=ruling, votes=(a_vote(ADA, person=people.person_of(ADA)),), authority=an_authority(ADA, account)
     )
 
-    judged = judge(request, a_ballot(account), bench)
+    judged = judge(request, a_ballot(account), context)
 
     assert judged == Judged(
         transition=unchanged(request),
@@ -160,9 +162,11 @@ def test_two_accounts_that_became_one_person_do_not_make_a_quorum():
     ruling = replace(
         ruling, people=People(names={BORIS: "b", ELI: "b"}), panels=(replace(ruling.panels[0], sets=(EVERYBODY,)),)
     )
-    bench = a_bench(by(3), ruling=ruling, votes=(a_vote(BORIS), a_vote(ELI)), authority=an_authority(ADA, BORIS, ELI))
+    context = a_context(
+        by(3), ruling=ruling, votes=(a_vote(BORIS), a_vote(ELI)), authority=an_authority(ADA, BORIS, ELI)
+    )
 
-    judged = judge(by(3), a_ballot(), bench)
+    judged = judge(by(3), a_ballot(), context)
 
     assert (judged.request.state, judged.missing) == (State.PENDING, 1)
 
@@ -178,9 +182,11 @@ def test_a_persons_vote_is_never_taken_for_anothers(then, now):
     merged = replace(first, people=People(names=dict.fromkeys(then, "lead")).merged_with(first.people))
     today = replace(first, people=People(names=dict.fromkeys(now, "lead")).merged_with(first.people))
     authority = an_authority(ADA, ELI)
-    (elis, *_) = judge(by(2), a_ballot(ELI), a_bench(by(2), ruling=merged, authority=authority)).transition.nouns[::-1]
+    (elis, *_) = judge(by(2), a_ballot(ELI), a_context(by(2), ruling=merged, authority=authority)).transition.nouns[
+        ::-1
+    ]
 
-    judged = judge(by(2), a_ballot(), a_bench(by(2), ruling=today, votes=(elis,), authority=authority))
+    judged = judge(by(2), a_ballot(), a_context(by(2), ruling=today, votes=(elis,), authority=authority))
 
     assert (judged.request.state, judged.request.decided_by) == (State.APPROVED, (ELI, ADA))
 
@@ -190,7 +196,7 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
     votes = (a_vote(ADA), a_vote(BORIS), a_vote(ELI))
     fallen = replace(a_vote(ELI), voided_at=NOON, voided_why="ineligible")
 
-    judged = judge(by(2), a_ballot(BORIS), a_bench(by(2), votes=votes, authority=an_authority(ADA, BORIS, ELI)))
+    judged = judge(by(2), a_ballot(BORIS), a_context(by(2), votes=votes, authority=an_authority(ADA, BORIS, ELI)))
 
     after = approved(by(2), ADA, BORIS)
     assert judged == Judged(
@@ -207,12 +213,12 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
     )
 
 
-def voided(why: str, vote: Vote, bench: DecisionContext, request: Request) -> None:
+def voided(why: str, vote: Vote, context: DecisionContext, request: Request) -> None:
     """Assert that *vote* falls for that reason when Ada approves, and that both are written down."""
-    judged = judge(request, a_ballot(), bench)
+    judged = judge(request, a_ballot(), context)
 
     fallen, after = replace(vote, voided_at=NOON, voided_why=why), replace(request, revision=2)
-    new = the_vote(epoch=bench.epoch)
+    new = the_vote(epoch=context.epoch)
     assert judged == Judged(
         transition=about(
             Request,
@@ -235,7 +241,7 @@ def test_a_vote_from_before_a_pause_falls():
     voided(
         "paused",
         a_vote(BORIS, epoch=1),
-        a_bench(by(2), epoch=2, pauses=(over,), votes=(a_vote(BORIS, epoch=1),)),
+        a_context(by(2), epoch=2, pauses=(over,), votes=(a_vote(BORIS, epoch=1),)),
         by(2),
     )
 
@@ -245,7 +251,7 @@ def test_a_vote_on_something_else_falls(changed):
     """I8: what was approved is exactly what was shown; a vote on another fingerprint or another drawing does not count."""
     vote = a_vote(BORIS, **changed)
 
-    voided("changed", vote, a_bench(by(2), votes=(vote,)), by(2))
+    voided("changed", vote, a_context(by(2), votes=(vote,)), by(2))
 
 
 def test_a_vote_of_somebody_who_was_taken_out_of_the_group_falls():
@@ -256,7 +262,7 @@ def test_a_vote_of_somebody_who_was_taken_out_of_the_group_falls():
     )
     request, vote = a_request(policy), a_vote(BORIS)
 
-    voided("ineligible", vote, a_bench(request, votes=(vote,), authority=an_authority(members=[ELI])), request)
+    voided("ineligible", vote, a_context(request, votes=(vote,), authority=an_authority(members=[ELI])), request)
 
 
 def test_a_vote_of_a_deactivated_account_falls():
@@ -266,7 +272,7 @@ def test_a_vote_of_a_deactivated_account_falls():
     voided(
         "ineligible",
         a_vote(BORIS),
-        a_bench(by(2), votes=(a_vote(BORIS),), authority=Authority(standings=standings, groups={})),
+        a_context(by(2), votes=(a_vote(BORIS),), authority=Authority(standings=standings, groups={})),
         by(2),
     )
 
@@ -275,7 +281,7 @@ def test_a_persons_fallen_vote_gives_way_to_a_new_one():
     """Who voted before the pause may vote again: the old one is voided first, then the new one counts."""
     old, over = a_vote(ADA), a_pause(ended_at=NOON, ended_epoch=2)
 
-    judged = judge(a_request(), a_ballot(), a_bench(epoch=2, pauses=(over,), votes=(old,)))
+    judged = judge(a_request(), a_ballot(), a_context(epoch=2, pauses=(over,), votes=(old,)))
 
     fallen, new = replace(old, voided_at=NOON, voided_why="paused"), the_vote(epoch=2)
     after = approved(a_request(), ADA)
@@ -292,7 +298,7 @@ def test_a_persons_fallen_vote_gives_way_to_a_new_one():
 
 def test_the_other_voters_authority_must_be_known():
     """What is not known of an earlier voter is neither a yes nor a no: the answer is *try again*, and nothing changes."""
-    refused = refusal(bench=a_bench(by(2), votes=(a_vote(BORIS),), authority=an_authority(ADA)), request=by(2))
+    refused = refusal(context=a_context(by(2), votes=(a_vote(BORIS),), authority=an_authority(ADA)), request=by(2))
 
     assert isinstance(refused, Unavailable)
     assert refused.code == "authority_unknown"
@@ -303,7 +309,7 @@ def test_the_other_voters_authority_must_be_known():
 )
 def test_an_approval_needs_authority_of_the_last_ten_seconds(age, counts):
     """Remembered authority is for denials only."""
-    assert (refusal(bench=a_bench(authority=an_authority(seen_at=NOON - age))) is None) is counts
+    assert (refusal(context=a_context(authority=an_authority(seen_at=NOON - age))) is None) is counts
 
 
 @pytest.mark.parametrize(
@@ -313,7 +319,7 @@ def test_an_approval_needs_authority_of_the_last_ten_seconds(age, counts):
 )
 def test_the_deadline_is_the_first_instant_that_is_too_late(now, late):
     """I3: at the deadline silence has denied, whether or not a sweep has run."""
-    refused = refusal(bench=a_bench(now=now, authority=an_authority(seen_at=now)))
+    refused = refusal(context=a_context(now=now, authority=an_authority(seen_at=now)))
 
     assert what(refused) == ((Late, "late", "The deadline has passed; silence has denied it.") if late else None)
 
@@ -358,14 +364,14 @@ def test_a_button_of_another_version_is_stale(fingerprint):
 
 def test_a_request_without_a_plan_has_no_button_that_fits():
     """What was never planned cannot be approved, by whatever fingerprint."""
-    assert isinstance(refusal(request=a_request(fingerprint=None), bench=a_bench()), Stale)
+    assert isinstance(refusal(request=a_request(fingerprint=None), context=a_context()), Stale)
 
 
 def test_an_operator_never_approves():
     """The command line may stop things; a yes comes from a person in Slack, even where the map knows the operator."""
     ruling = replace(a_ruling(), people=People(names={Account("os:ada"): "ada", ADA: "ada"}))
 
-    assert what(refusal(a_ballot(Account("os:ada"), via=Via.CLI), a_bench(ruling=ruling))) == (
+    assert what(refusal(a_ballot(Account("os:ada"), via=Via.CLI), a_context(ruling=ruling))) == (
         NotEligible,
         "operator",
         "An operator at the command line may deny and pause, never approve.",
@@ -392,7 +398,7 @@ def test_what_was_not_shown_whole_cannot_be_approved():
 )
 def test_nothing_is_approved_under_a_pause_that_covers_it(scope, stopped):
     """While a covering pause is open an approval is refused, with its scope; a pause elsewhere is no matter."""
-    refused = refusal(bench=a_bench(epoch=1, pauses=(a_pause(scope),)))
+    refused = refusal(context=a_context(epoch=1, pauses=(a_pause(scope),)))
 
     assert what(refused) == (
         stopped and (Paused, "paused", f"Paused ({stopped}): nothing can be approved until two people resume it.")
@@ -403,7 +409,7 @@ def test_what_todays_policy_denies_is_not_approved():
     """I10: a policy that denies by now takes the yes away from everybody."""
     denying = replace(a_ruling(), asks=False, reasons=("Rule never denies it.",))
 
-    assert what(refusal(bench=a_bench(ruling=denying))) == (
+    assert what(refusal(context=a_context(ruling=denying))) == (
         PolicyDenied,
         "policy_denied",
         "The policy in force now denies this.",
@@ -417,7 +423,7 @@ def test_what_todays_policy_denies_is_not_approved():
 )
 def test_who_may_not_decide_is_refused(account, code):
     """The requester's human, the agent's owner, a member who is not asked, and a stranger with a familiar id."""
-    refused = refusal(a_ballot(account), a_bench(authority=an_authority(account)))
+    refused = refusal(a_ballot(account), a_context(authority=an_authority(account)))
 
     assert isinstance(refused, NotEligible)
     assert refused.code == code
@@ -429,7 +435,7 @@ def test_with_no_approvers_left_nobody_approves():
     ruling = replace(ruling, panels=(replace(ruling.panels[0], sets=(an_approver_set(accounts=[CHEN, DINA]),)),))
 
     codes = {
-        one: refusal(a_ballot(one), a_bench(ruling=ruling, authority=an_authority(one))) for one in (ADA, CHEN, DINA)
+        one: refusal(a_ballot(one), a_context(ruling=ruling, authority=an_authority(one))) for one in (ADA, CHEN, DINA)
     }
 
     assert {one: refused and refused.code for one, refused in codes.items()} == {
@@ -440,7 +446,7 @@ def test_with_no_approvers_left_nobody_approves():
 
 
 def faults(ruling: Ruling) -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Return every fault of an approval, in the order in which it is told: changes of request, ballot and bench."""
+    """Return every fault of an approval, in the order in which it is told: changes of request, ballot and context."""
     return {
         "already_decided": ({"state": State.DENIED}, {}, {}),
         "late": ({"deadline": NOON}, {}, {}),
@@ -457,13 +463,13 @@ def faults(ruling: Ruling) -> dict[str, tuple[dict[str, Any], dict[str, Any], di
 def test_of_several_faults_the_first_in_order_is_told(code):
     """An outcome outranks lateness, lateness a stale button, and so on, so that the answer does not hang on chance."""
     order = list(faults(a_ruling()))
-    request, ballot, bench = a_request(), a_ballot(), a_bench()
+    request, ballot, context = a_request(), a_ballot(), a_context()
     for name in order[order.index(code) :]:
-        of_request, of_ballot, of_bench = faults(bench.ruling)[name]
+        of_request, of_ballot, of_bench = faults(context.ruling)[name]
         request = replace(request, **of_request)
-        ballot, bench = replace(ballot, **of_ballot), replace(bench, **of_bench)
+        ballot, context = replace(ballot, **of_ballot), replace(context, **of_bench)
 
-    refused = refusal(ballot, bench, request)
+    refused = refusal(ballot, context, request)
 
     assert refused is not None
     assert refused.code == code
@@ -474,7 +480,7 @@ def test_an_approval_records_how_it_was_given():
     ruling = replace(a_ruling(), people=People(names={ADA: "ada", Account("os:ada"): "ada"}))
     seen = NOON - FRESH
 
-    judged = judge(a_request(), a_ballot(), a_bench(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))
+    judged = judge(a_request(), a_ballot(), a_context(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))
 
     assert judged.transition.nouns[0] == Vote(
         id="vote_new",

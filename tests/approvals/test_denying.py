@@ -24,7 +24,7 @@ from tests.builders import (
     NOON,
     TICK,
     a_ballot,
-    a_bench,
+    a_context,
     a_pause,
     a_request,
     a_ruling,
@@ -61,7 +61,7 @@ def denied(request: Request, account: Account = ADA, **changed: Any) -> Request:
 
 def test_one_denial_denies():
     """T-DEC-12: whatever the quorum, one eligible no ends it; vote, outcome and both events, whole."""
-    judged = judge(by(2), no(reason="not tonight"), a_bench(by(2)))
+    judged = judge(by(2), no(reason="not tonight"), a_context(by(2)))
 
     after = denied(by(2))
     assert judged == Judged(
@@ -82,7 +82,7 @@ def test_one_denial_denies():
 
 def test_a_denial_outweighs_every_approval_before_it():
     """T-DEC-12: A approves, B denies: denied, and C comes too late."""
-    judged = judge(by(3), no(BORIS), a_bench(by(3), votes=(a_vote(ADA), a_vote(ELI))))
+    judged = judge(by(3), no(BORIS), a_context(by(3), votes=(a_vote(ADA), a_vote(ELI))))
 
     assert judged.request.state is State.DENIED
     assert [noun for noun in judged.transition.nouns if isinstance(noun, Vote)] == [
@@ -102,7 +102,7 @@ def test_who_has_approved_may_still_say_no(account):
     ruling = replace(a_ruling(), people=people)
     yes, others = a_vote(account, person="recorded under an older map"), a_vote(ELI)
 
-    judged = judge(by(2), no(), a_bench(by(2), ruling=ruling, votes=(yes, others)))
+    judged = judge(by(2), no(), a_context(by(2), ruling=ruling, votes=(yes, others)))
 
     fallen, vote, after = (
         replace(yes, voided_at=NOON, voided_why="changed"),
@@ -130,7 +130,7 @@ def test_an_approved_change_can_be_denied_until_it_is_armed(phase):
     """Deny wins until the effect has started: request and execution end in one transition, the latter by the denier."""
     execution = an_execution(phase, lease_until=NOON + MINUTE, generation=2)
 
-    judged = judge(approved(), no(), a_bench(execution=execution))
+    judged = judge(approved(), no(), a_context(execution=execution))
 
     after = denied(approved())
     stopped = replace(
@@ -161,7 +161,7 @@ def test_an_approved_change_can_be_denied_until_it_is_armed(phase):
 
 def test_an_approved_change_that_is_not_queued_yet_can_be_denied():
     """Between approval and queue there is nothing to stop, and the denial holds."""
-    judged = judge(approved(), no(), a_bench())
+    judged = judge(approved(), no(), a_context())
 
     assert judged.transition.nouns == (the_vote(), denied(approved()))
 
@@ -169,7 +169,7 @@ def test_an_approved_change_that_is_not_queued_yet_can_be_denied():
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.QUEUED, Phase.CLAIMED, Phase.VOIDED}))
 def test_what_has_started_cannot_be_denied(phase):
     """From the start record on, a denial is told that it comes too late."""
-    assert what(refusal(no(), a_bench(execution=an_execution(phase)), approved())) == (
+    assert what(refusal(no(), a_context(execution=an_execution(phase)), approved())) == (
         Settled,
         "already_started",
         "It has started, so it cannot be stopped here any more.",
@@ -178,7 +178,7 @@ def test_what_has_started_cannot_be_denied(phase):
 
 def test_what_was_stopped_already_did_not_start():
     """An execution that was voided is not said to have started."""
-    assert what(refusal(no(), a_bench(execution=an_execution(Phase.VOIDED)), approved())) == (
+    assert what(refusal(no(), a_context(execution=an_execution(Phase.VOIDED)), approved())) == (
         Settled,
         "already_stopped",
         "It was stopped before it started, so nothing will run.",
@@ -198,18 +198,18 @@ def test_a_second_outcome_there_is_not(state):
 @pytest.mark.parametrize(("now", "late"), [(DUE - TICK, False), (DUE, True), (DUE + TICK, True)])
 def test_a_late_denial_is_late_too(now, late):
     """I3: at the deadline silence has denied; the person is told so, and *expired* stays nobody's."""
-    bench = a_bench(now=now, authority=an_authority(seen_at=now))
+    context = a_context(now=now, authority=an_authority(seen_at=now))
 
-    assert what(refusal(no(), bench)) == (
+    assert what(refusal(no(), context)) == (
         (Late, "late", "The deadline has passed; silence has denied it.") if late else None
     )
     assert isinstance(refusal(no(), request=a_request(state=State.EXPIRED)), Late)
-    assert isinstance(refusal(no(), bench=a_bench(), request=a_request(deadline=None)), Late)
+    assert isinstance(refusal(no(), context=a_context(), request=a_request(deadline=None)), Late)
 
 
 def test_a_denial_counts_during_a_pause():
     """A pause stops what would run, and a no stops more: it is never refused for a pause."""
-    judged = judge(a_request(), no(), a_bench(epoch=1, pauses=(a_pause(),)))
+    judged = judge(a_request(), no(), a_context(epoch=1, pauses=(a_pause(),)))
 
     assert judged.request.state is State.DENIED
     assert judged.transition.nouns[0] == the_vote(epoch=1)
@@ -219,16 +219,16 @@ def test_a_denial_counts_though_the_policy_denies_by_now_or_the_card_was_not_who
     """What cannot be approved can still be denied, by those who were asked; by nobody else."""
     denying = replace(a_ruling(), asks=False)
 
-    assert judge(a_request(shown_whole=False), no(), a_bench()).request.state is State.DENIED
-    assert judge(a_request(), no(), a_bench(ruling=denying)).request.state is State.DENIED
-    assert isinstance(refusal(no(ELI), a_bench(ruling=denying, authority=an_authority(ELI))), NotEligible)
+    assert judge(a_request(shown_whole=False), no(), a_context()).request.state is State.DENIED
+    assert judge(a_request(), no(), a_context(ruling=denying)).request.state is State.DENIED
+    assert isinstance(refusal(no(ELI), a_context(ruling=denying, authority=an_authority(ELI))), NotEligible)
 
 
 def test_the_command_line_denies_without_a_fingerprint_and_without_slack():
     """An operator's no needs no standing in Slack: nothing is known of it, and nothing is remembered."""
     nobody = Authority(standings={}, groups={})
 
-    judged = judge(a_request(), no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_bench(authority=nobody))
+    judged = judge(a_request(), no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_context(authority=nobody))
 
     assert judged.transition.nouns == (
         the_vote(account="os:olga", person="os:olga", via=Via.CLI, authority_at=None),
@@ -240,7 +240,7 @@ def test_a_denial_of_what_has_no_plan_names_none():
     """At the command line even a question without a plan can be stopped; the vote claims no fingerprint."""
     bare = a_request(fingerprint=None, render_hash=None)
 
-    judged = judge(bare, no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_bench())
+    judged = judge(bare, no(Account("os:olga"), via=Via.CLI, fingerprint=None), a_context())
 
     vote = judged.transition.nouns[0]
     assert (vote.fingerprint, vote.render_hash) == ("", "")
@@ -255,13 +255,13 @@ def test_a_denial_by_a_button_of_another_version_is_stale():
         "That button belongs to another version of this change.",
     )
     assert refusal(no(fingerprint=None)) is None
-    assert isinstance(refusal(no(), request=a_request(fingerprint=None), bench=a_bench()), Stale)
+    assert isinstance(refusal(no(), request=a_request(fingerprint=None), context=a_context()), Stale)
 
 
 @pytest.mark.parametrize("account", [CHEN, DINA, ELI], ids=["the requester", "an owner", "not asked"])
 def test_only_who_may_decide_may_deny(account):
     """T-DEC-01, 02, 13: an answer counts by who gives it, whichever it is."""
-    assert isinstance(refusal(no(account), a_bench(authority=an_authority(account))), NotEligible)
+    assert isinstance(refusal(no(account), a_context(authority=an_authority(account))), NotEligible)
 
 
 @pytest.mark.parametrize(
@@ -277,17 +277,17 @@ def test_only_who_may_decide_may_deny(account):
 )
 def test_a_denial_counts_by_remembered_authority_and_says_so(age, remembered, counts):
     """While Slack cannot be asked, what it said within the hour is enough to stop something; it is marked."""
-    bench = a_bench(authority=an_authority(seen_at=NOON - age))
+    context = a_context(authority=an_authority(seen_at=NOON - age))
 
     if counts:
-        vote = judge(a_request(), no(), bench).transition.nouns[0]
+        vote = judge(a_request(), no(), context).transition.nouns[0]
         assert vote == the_vote(authority_at=NOON - age, remembered=remembered)
     else:
-        assert isinstance(refusal(no(), bench), Unavailable)
+        assert isinstance(refusal(no(), context), Unavailable)
 
 
 def faults() -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Return every fault of a denial, in the order in which it is told: changes of request, ballot and bench."""
+    """Return every fault of a denial, in the order in which it is told: changes of request, ballot and context."""
     deactivated = Authority(standings={ADA: a_standing(ADA, active=False)}, groups={})
     return {
         "already_decided": ({"state": State.CANCELLED}, {}, {}),
@@ -300,16 +300,16 @@ def faults() -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]
 @pytest.mark.parametrize("code", faults())
 def test_of_several_faults_the_first_in_order_is_told(code):
     """As for an approval: an outcome outranks lateness, lateness a stale button, that one the person."""
-    request, ballot, bench = a_request(), no(), a_bench()
+    request, ballot, context = a_request(), no(), a_context()
     for name in list(faults())[list(faults()).index(code) :]:
         of_request, of_ballot, of_bench = faults()[name]
-        request, ballot, bench = (
+        request, ballot, context = (
             replace(request, **of_request),
             replace(ballot, **of_ballot),
-            replace(bench, **of_bench),
+            replace(context, **of_bench),
         )
 
-    refused = refusal(ballot, bench, request)
+    refused = refusal(ballot, context, request)
 
     assert refused is not None
     assert refused.code == code

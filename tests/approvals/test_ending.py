@@ -12,7 +12,7 @@ from approvals.identity.place import Place
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.request import CHAIN_LIMIT, Refusal, Request, State, cancel, expire, mention, opened, supersede
 from tests.approvals.judging import DUE, STREAM, said, what
-from tests.builders import ADA, MINUTE, NOON, TICK, a_bench, a_pause, a_request, a_vote, about, an_execution
+from tests.builders import ADA, MINUTE, NOON, TICK, a_context, a_pause, a_request, a_vote, about, an_execution
 
 AGENT = "agent:scaler"
 
@@ -91,7 +91,7 @@ def test_an_agent_takes_its_question_back():
     """The request ends by the agent's own word; the votes given so far stay on record."""
     after = replace(a_request(), state=State.CANCELLED, revision=2, decided_at=NOON, outcome_code="cancelled")
 
-    assert cancel(a_request(), a_bench(votes=(a_vote(),), pauses=(a_pause(),)), actor=AGENT) == about(
+    assert cancel(a_request(), a_context(votes=(a_vote(),), pauses=(a_pause(),)), actor=AGENT) == about(
         Request, nouns=(after,), events=(said(EventKind.REQUEST_CANCELLED, AGENT, request=after),)
     )
 
@@ -109,7 +109,7 @@ def test_an_agent_takes_back_what_was_approved_and_not_armed(phase):
         reason=Reason.CANCELLED,
         message="Taken back by the agent before it started.",
     )
-    assert cancel(request, a_bench(execution=execution), actor=AGENT) == about(
+    assert cancel(request, a_context(execution=execution), actor=AGENT) == about(
         Request,
         nouns=(after, stopped),
         events=(
@@ -123,14 +123,14 @@ def test_an_agent_takes_back_what_was_approved_and_not_armed(phase):
 def test_an_agent_cannot_take_back_what_has_started(phase):
     """From the start record on it is too late, for the agent as for everybody."""
     with pytest.raises(Settled):
-        cancel(a_request(state=State.APPROVED), a_bench(execution=an_execution(phase)), actor=AGENT)
+        cancel(a_request(state=State.APPROVED), a_context(execution=an_execution(phase)), actor=AGENT)
 
 
 @pytest.mark.parametrize("state", [State.DENIED, State.CANCELLED, State.SUPERSEDED, State.REFUSED])
 def test_an_agent_cannot_take_back_what_has_ended(state):
     """A cancelled denial would be a denial undone."""
     with pytest.raises(Settled):
-        cancel(a_request(state=state), a_bench(), actor=AGENT)
+        cancel(a_request(state=state), a_context(), actor=AGENT)
 
 
 @pytest.mark.parametrize(("now", "late"), [(DUE - TICK, False), (DUE, True)])
@@ -138,9 +138,9 @@ def test_an_agent_cannot_take_back_what_silence_has_denied(now, late):
     """At the deadline the outcome is *expired*, whoever comes first, the sweep or the agent."""
     if late:
         with pytest.raises(Late):
-            cancel(a_request(), a_bench(now=now), actor=AGENT)
+            cancel(a_request(), a_context(now=now), actor=AGENT)
     else:
-        assert cancel(a_request(), a_bench(now=now), actor=AGENT).nouns[0].state is State.CANCELLED
+        assert cancel(a_request(), a_context(now=now), actor=AGENT).nouns[0].state is State.CANCELLED
 
 
 @pytest.mark.parametrize("successor", ["esc_2", None])

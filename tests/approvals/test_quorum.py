@@ -23,7 +23,7 @@ from tests.builders import (
     ELI,
     NOON,
     a_ballot,
-    a_bench,
+    a_context,
     a_pause,
     a_ruling,
     a_standing,
@@ -63,13 +63,13 @@ def test_missing_is_what_different_people_have_not_said(votes, missing):
 
 def test_a_quorum_that_stands_lets_it_start():
     """Both voters still in good standing: nothing is raised."""
-    check_quorum(by(2), a_bench(by(2), votes=(a_vote(ADA), a_vote(BORIS))))
+    check_quorum(by(2), a_context(by(2), votes=(a_vote(ADA), a_vote(BORIS))))
 
 
-def not_enough(votes: Sequence[Vote], **bench: object) -> tuple[type, str, str] | None:
+def not_enough(votes: Sequence[Vote], **context: object) -> tuple[type, str, str] | None:
     """Return what the start of a change that took two approvals is refused with."""
     try:
-        check_quorum(by(2), a_bench(by(2), votes=tuple(votes), **bench))
+        check_quorum(by(2), a_context(by(2), votes=tuple(votes), **context))
     except NotEligible as refused:
         return what(refused)
     return None
@@ -117,13 +117,13 @@ def test_one_fallen_vote_of_three_is_no_matter():
 def test_todays_policy_is_asked_first():
     """I10: what is denied by now does not start, whoever approved it."""
     with pytest.raises(PolicyDenied):
-        check_quorum(by(2), a_bench(by(2), votes=BOTH, ruling=replace(a_ruling(), asks=False)))
+        check_quorum(by(2), a_context(by(2), votes=BOTH, ruling=replace(a_ruling(), asks=False)))
 
 
 def test_an_unknown_voter_is_no_answer():
     """While a voter cannot be asked about, it is not known whether it may start."""
     with pytest.raises(Unavailable):
-        check_quorum(by(2), a_bench(by(2), votes=BOTH, authority=an_authority(ADA)))
+        check_quorum(by(2), a_context(by(2), votes=BOTH, authority=an_authority(ADA)))
 
 
 def vote_after_vote(request: Request, ruling: Ruling, accounts: Sequence[str]) -> list[Judged]:
@@ -131,8 +131,8 @@ def vote_after_vote(request: Request, ruling: Ruling, accounts: Sequence[str]) -
     votes: tuple[Vote, ...] = ()
     judged: list[Judged] = []
     for number, account in enumerate(accounts):
-        bench = a_bench(request, ruling=ruling, votes=votes, authority=an_authority(*PEOPLE))
-        judged.append(judge(request, a_ballot(Account(account), id=f"vote_{number}"), bench))
+        context = a_context(request, ruling=ruling, votes=votes, authority=an_authority(*PEOPLE))
+        judged.append(judge(request, a_ballot(Account(account), id=f"vote_{number}"), context))
         request = judged[-1].request
         votes += tuple(noun for noun in judged[-1].transition.nouns if isinstance(noun, Vote))
         if request.state is not State.PENDING:

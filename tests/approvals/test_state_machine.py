@@ -116,7 +116,7 @@ class OneRequest(RuleBasedStateMachine):
         short = "f" * 12 if stale else (self.room.request.fingerprint or "")[:12]
         before, enough = self.room.request, self.truth.makes_enough(account)
         try:
-            judged = judge(before, a_ballot(account, answer, id=number, fingerprint=short), self.room.bench())
+            judged = judge(before, a_ballot(account, answer, id=number, fingerprint=short), self.room.context())
         except Refused:
             assert not (answer is Answer.APPROVE and enough and not stale), "an approval that was enough was refused"
             return
@@ -208,16 +208,18 @@ class OneRequest(RuleBasedStateMachine):
     def the_agent_takes_it_back(self):
         """The agent cancels, if it still can."""
         try:
-            self.room.save(cancel(self.room.request, self.room.bench(), actor="agent:scaler"))
+            self.room.save(cancel(self.room.request, self.room.context(), actor="agent:scaler"))
         except Refused:
             return
 
     def the_token_is_revoked(self, *, flags):
         """The sweep finds the question under a revoked token, and cancels or flags it, if it still can."""
-        request, bench = self.room.request, self.room.bench()
+        request, context = self.room.request, self.room.context()
         try:
             self.room.save(
-                flag_for_token(request, bench, revoked_at=self.room.now) if flags else cancel_for_token(request, bench)
+                flag_for_token(request, context, revoked_at=self.room.now)
+                if flags
+                else cancel_for_token(request, context)
             )
         except Refused:
             return

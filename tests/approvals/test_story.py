@@ -55,7 +55,7 @@ from tests.builders import (
     MINUTE,
     NOON,
     a_ballot,
-    a_bench,
+    a_context,
     a_pause,
     a_report,
     a_request,
@@ -88,9 +88,9 @@ def plain(kind: EventKind, actor: str = ITSELF, **data: Any) -> AuditEvent:
     return AuditEvent(kind=kind, stream=request_stream(ESCALATION), actor=actor, at=NOON, data=data)
 
 
-def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, **bench: Any) -> Transition[Any]:
+def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPROVE, **context: Any) -> Transition[Any]:
     """Return the transition of one answer, reasoned in free text."""
-    seat = a_bench(request, **bench)
+    seat = a_context(request, **context)
     via = Via.CLI if account.startswith("os:") else Via.SLACK
     return judge(request, a_ballot(Account(account), answer, via=via, reason=MARK), seat).transition
 
@@ -148,9 +148,9 @@ TOLD: list[tuple[AuditEvent, str]] = [
         last(expire(a_request(), now=NOON + HOUR, seen=False)),
         "Its deadline passed before it was shown to anybody, so nobody could answer.",
     ),
-    (last(cancel(a_request(), a_bench(), actor="agent:scaler")), "The agent took it back."),
+    (last(cancel(a_request(), a_context(), actor="agent:scaler")), "The agent took it back."),
     (
-        last(cancel_for_token(a_request(), a_bench())),
+        last(cancel_for_token(a_request(), a_context())),
         "Cancelled, because the token it was asked with was revoked. Nothing will run.",
     ),
     (
@@ -158,7 +158,7 @@ TOLD: list[tuple[AuditEvent, str]] = [
         "An upgrade of Countersign ended it. Nothing will run; it can be asked again.",
     ),
     (
-        last(flag_for_token(a_request(), a_bench(), revoked_at=NOON)),
+        last(flag_for_token(a_request(), a_context(), revoked_at=NOON)),
         "The token it was asked with has been revoked. The question stays open.",
     ),
     (

@@ -20,7 +20,7 @@ from approvals.ports.clearance import Clearance, Obstacle
 from approvals.ports.directory import Directory
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store, UnitOfWork
-from approvals.usecases.standing import bench_for, cancels_for_token, slack_accounts, voters_of
+from approvals.usecases.standing import cancels_for_token, context_for, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
 from approvals.workflow.pause import open_pause_over
@@ -91,13 +91,13 @@ class Start:
         authority = self._ask(request)
         with self.store.writing() as uow:
             rows = _locked(uow, execution, request)
-            bench, verdict = self._judged(uow, rows, authority)
+            context, verdict = self._judged(uow, rows, authority)
             if isinstance(verdict, StartWaits):
-                return _put_back(uow, rows.execution, verdict.message, now=bench.now)
+                return _put_back(uow, rows.execution, verdict.message, now=context.now)
             if verdict is None:
                 uow.save_image(image_hash(image), image)
                 claimed = (
-                    claim(rows.execution, now=bench.now)
+                    claim(rows.execution, now=context.now)
                     if rows.execution.state is Phase.QUEUED
                     else unchanged(rows.execution)
                 )
@@ -108,8 +108,8 @@ class Start:
                         object_generation=object_generation,
                         request_hash=request_hash,
                         image=image_hash(image),
-                        epoch=bench.epoch,
-                        now=bench.now,
+                        epoch=context.epoch,
+                        now=context.now,
                     )
                 )
             return _saved(uow, verdict)
@@ -117,12 +117,12 @@ class Start:
     def _judged(
         self, uow: UnitOfWork, rows: _Rows, authority: Authority
     ) -> tuple[DecisionContext, Transition[Execution] | StartWaits | None]:
-        """Return the bench, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
+        """Return the context, read with every lock held, and what stops the start or lets it wait; None where nothing does."""
         policy = self.policies.current()
-        bench = bench_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
+        context = context_for(uow, rows.request, policy=policy, authority=authority, execution=rows.execution)
         is_revoked = _is_revoked(rows.token) and cancels_for_token(policy, rows.request.agent)
         obstacle = self.clearance.obstacle(rows.execution.environment)
-        return bench, _verdict(rows, bench, is_revoked=is_revoked, obstacle=obstacle)
+        return context, _verdict(rows, context, is_revoked=is_revoked, obstacle=obstacle)
 
     def _ask(self, request: Request) -> Authority:
         with self.store.reading() as reading:
@@ -171,24 +171,24 @@ def _put_back(uow: UnitOfWork, execution: Execution, message: str, *, now: datet
 
 
 def _verdict(
-    rows: _Rows, bench: DecisionContext, *, is_revoked: bool, obstacle: Obstacle | None
+    rows: _Rows, context: DecisionContext, *, is_revoked: bool, obstacle: Obstacle | None
 ) -> Transition[Execution] | StartWaits | None:
     """Return what stops the start, or lets it wait, or None."""
     execution, request = rows.execution, rows.request
     if request.state is not State.APPROVED:
-        return void(execution, Reason.CANCELLED, now=bench.now)
-    if bench.now >= execution.valid_until:
-        return void(execution, Reason.LAPSED, now=bench.now)
-    if open_pause_over(bench.pauses, request.place) is not None:
-        return void(execution, Reason.PAUSED, now=bench.now)
+        return void(execution, Reason.CANCELLED, now=context.now)
+    if context.now >= execution.valid_until:
+        return void(execution, Reason.LAPSED, now=context.now)
+    if open_pause_over(context.pauses, request.place) is not None:
+        return void(execution, Reason.PAUSED, now=context.now)
     if is_revoked:
-        return void(execution, Reason.TOKEN_REVOKED, now=bench.now)
+        return void(execution, Reason.TOKEN_REVOKED, now=context.now)
     try:
-        check_quorum(request, bench)
+        check_quorum(request, context)
     except PolicyDenied:
-        return void(execution, Reason.POLICY, now=bench.now)
+        return void(execution, Reason.POLICY, now=context.now)
     except NotEligible as error:
-        return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=bench.now)
+        return void(execution, Reason.PAUSED if error.code == "paused" else Reason.AUTHORITY, now=context.now)
     except Unavailable as error:
         return StartWaits(message=error.sentence)
     if obstacle is not None:

@@ -6,7 +6,7 @@ from approvals.errors import Missing
 from approvals.identity.tokens import Token
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store
-from approvals.usecases.standing import NOBODY, bench_for, save_stopping
+from approvals.usecases.standing import NOBODY, context_for, save_stopping
 from approvals.workflow.request import Request, State, cancel
 
 
@@ -32,7 +32,7 @@ class Cancel:
             execution = uow.execution_of(request.id)
             if execution is not None:
                 execution = uow.lock_execution(execution.id)
-            bench = bench_for(uow, request, policy=self.policies.current(), authority=NOBODY, execution=execution)
-            transition = cancel(request, bench, actor=f"agent:{request.agent}")
+            context = context_for(uow, request, policy=self.policies.current(), authority=NOBODY, execution=execution)
+            transition = cancel(request, context, actor=f"agent:{request.agent}")
             save_stopping(uow, transition)
         return transition.noun

@@ -21,7 +21,7 @@ from approvals.ports.policies import Policies
 from approvals.ports.rows import StoredPlan
 from approvals.ports.store import Store, UnitOfWork, Urgency
 from approvals.presentation.wording import storable
-from approvals.usecases.standing import NOBODY, bench_for, save_stopping, slack_accounts, voters_of
+from approvals.usecases.standing import NOBODY, context_for, save_stopping, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Execution, queued
 from approvals.workflow.request import Answer, Judged, Request, State, Via, VoteSubmission, judge
@@ -108,7 +108,7 @@ class Decide:
         execution = None if request.state is State.PENDING else uow.execution_of(request.id)
         if execution is not None:
             execution = uow.lock_execution(execution.id)
-        bench = bench_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)
+        context = context_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)
         ballot = VoteSubmission(
             id=self.new_id("vote"),
             account=given.account,
@@ -118,15 +118,15 @@ class Decide:
             reason=storable(given.reason),
         )
         try:
-            judged = judge(request, ballot, bench)
+            judged = judge(request, ballot, context)
         except Unavailable:
             raise
         except Refused as refusal:
-            uow.record(_refusal_event(request, ballot, refusal, bench.now))
+            uow.record(_refusal_event(request, ballot, refusal, context.now))
             return refusal
         save_stopping(uow, judged.transition)
         if judged.request.state is State.APPROVED and judged.counted:
-            uow.save(self._queued(judged.request, plan, now=bench.now))
+            uow.save(self._queued(judged.request, plan, now=context.now))
         return judged
 
     def _queued(self, request: Request, plan: StoredPlan | None, *, now: datetime) -> Transition[Execution]:

@@ -14,7 +14,7 @@ from approvals.policy.policy import Policy
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store, UnitOfWork
 from approvals.usecases.aside import Aside
-from approvals.usecases.standing import NOBODY, bench_for, cancels_for_token, save_stopping
+from approvals.usecases.standing import NOBODY, cancels_for_token, context_for, save_stopping
 from approvals.workflow.request import Request, State, cancel_for_token, flag_for_token
 
 BATCH: Final = 100
@@ -86,9 +86,9 @@ def _judge(uow: UnitOfWork, request: Request, policy: Policy, *, revoked_at: dat
     execution = uow.execution_of(request.id)
     if execution is not None:
         execution = uow.lock_execution(execution.id)
-    bench = bench_for(uow, request, policy=policy, authority=NOBODY, execution=execution)
+    context = context_for(uow, request, policy=policy, authority=NOBODY, execution=execution)
     if cancels_for_token(policy, request.agent):
-        save_stopping(uow, cancel_for_token(request, bench))
+        save_stopping(uow, cancel_for_token(request, context))
         return State.CANCELLED
-    uow.save(flag_for_token(request, bench, revoked_at=revoked_at))
+    uow.save(flag_for_token(request, context, revoked_at=revoked_at))
     return request.state
