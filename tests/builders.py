@@ -386,11 +386,11 @@ def a_vote(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: A
     return replace(vote, **changed)
 
 
-def a_ballot(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> VoteSubmission:
+def a_submission(account: Account = ADA, answer: Answer = Answer.APPROVE, **changed: Any) -> VoteSubmission:
     """Return what somebody asks to be recorded about :func:`a_request`, by the button on its card."""
     short = (a_request().fingerprint or "")[:SHORT]
-    ballot = VoteSubmission(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
-    return replace(ballot, **changed)
+    submission = VoteSubmission(id="vote_new", account=account, answer=answer, via=Via.SLACK, fingerprint=short)
+    return replace(submission, **changed)
 
 
 def a_standing(account: Account, *, seen_at: datetime = NOON, **changed: Any) -> MemberStatus:

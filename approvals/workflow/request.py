@@ -300,43 +300,47 @@ def earlier_of(request: Request, same: Iterable[Request]) -> Earlier:
     return Earlier(asked=len(asked_before(request, found)), denied=last)
 
 
-def judge(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
-    """Return what *ballot* leads to.
+def judge(request: Request, submission: VoteSubmission, context: DecisionContext) -> Judged:
+    """Return what *submission* leads to.
 
     Raises:
         Settled, Late, Stale, Paused, NotEligible, PolicyDenied, Unavailable: It does not count, and why.
     """
-    return _approve(request, ballot, context) if ballot.answer is Answer.APPROVE else _deny(request, ballot, context)
+    return (
+        _approve(request, submission, context)
+        if submission.answer is Answer.APPROVE
+        else _deny(request, submission, context)
+    )
 
 
-def _approve(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
+def _approve(request: Request, submission: VoteSubmission, context: DecisionContext) -> Judged:
     _check_open(request, context)
     if request.form != FORM:
         raise Settled(
             "It was asked by another release of Countersign, so it cannot be approved any more.", code=UPGRADED
         )
-    _check_fingerprint(request, ballot)
-    if is_operator(ballot.account):
+    _check_fingerprint(request, submission)
+    if is_operator(submission.account):
         raise NotEligible("An operator at the command line may deny and pause, never approve.", code="operator")
     if not request.shown_whole:
         raise NotEligible("The change does not fit on the card, so it cannot be approved here.", code="not_shown_whole")
     if (pause := open_pause_over(context.pauses, request.place)) is not None:
         raise Paused(f"Paused ({pause.scope}): nothing can be approved until two people resume it.")
     _check_asks(context.ruling)
-    check_eligible(context.ruling, ballot.account, context.authority, now=context.now, within=FRESH)
+    check_eligible(context.ruling, submission.account, context.authority, now=context.now, within=FRESH)
     kept, voided = _sift(request, context)
-    if any(_is_by(ballot.account, vote, context) and vote.answer is Answer.APPROVE for vote in kept):
-        return _approve_again(request, ballot, context, kept, voided)
-    vote = _vote(request, ballot, context)
+    if any(_is_by(submission.account, vote, context) and vote.answer is Answer.APPROVE for vote in kept):
+        return _approve_again(request, submission, context, kept, voided)
+    vote = _vote(request, submission, context)
     in_its_place = _giving_way(vote, kept, context)
     kept = tuple(old for old in kept if old.id not in {one.id for one in in_its_place})
     voided += in_its_place
     missing = missing_approvals(context.ruling, (*kept, vote))
     if not missing:
-        return _approved(request, ballot, context, (*kept, vote), _cast(request, vote, voided, context, ballot))
+        return _approved(request, submission, context, (*kept, vote), _cast(request, vote, voided, context, submission))
     waiting = replace(request, revision=request.revision + 1)
     return Judged(
-        transition=_cast(waiting, vote, voided, context, ballot, with_request=True),
+        transition=_cast(waiting, vote, voided, context, submission, with_request=True),
         request=waiting,
         sentence=f"Your approval counts. {missing} more needed before anything runs.",
         missing=missing,
@@ -344,12 +348,16 @@ def _approve(request: Request, ballot: VoteSubmission, context: DecisionContext)
 
 
 def _approve_again(
-    request: Request, ballot: VoteSubmission, context: DecisionContext, kept: tuple[Vote, ...], voided: tuple[Vote, ...]
+    request: Request,
+    submission: VoteSubmission,
+    context: DecisionContext,
+    kept: tuple[Vote, ...],
+    voided: tuple[Vote, ...],
 ) -> Judged:
     """Return what an approval changes that stands already: nothing, unless the policy asked for more then than it does now."""
     missing = missing_approvals(context.ruling, kept)
     if not missing:
-        return _approved(request, ballot, context, kept, _fallen(request, voided, context))
+        return _approved(request, submission, context, kept, _fallen(request, voided, context))
     return Judged(
         transition=unchanged(request),
         request=request,
@@ -361,7 +369,7 @@ def _approve_again(
 
 def _approved(
     request: Request,
-    ballot: VoteSubmission,
+    submission: VoteSubmission,
     context: DecisionContext,
     votes: tuple[Vote, ...],
     cast: Transition[Request],
@@ -375,7 +383,7 @@ def _approved(
         decided_by=tuple(vote.account for vote in votes),
         outcome_code="approved",
     )
-    end = _event(EventKind.REQUEST_APPROVED, approved, actor=ballot.account, at=context.now)
+    end = _event(EventKind.REQUEST_APPROVED, approved, actor=submission.account, at=context.now)
     return Judged(
         transition=cast.then(changed(approved, end)),
         request=approved,
@@ -383,23 +391,23 @@ def _approved(
     )
 
 
-def _deny(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Judged:
+def _deny(request: Request, submission: VoteSubmission, context: DecisionContext) -> Judged:
     _check_deniable(request, context)
-    _check_fingerprint(request, ballot)
-    if not is_operator(ballot.account):
-        check_eligible(context.ruling, ballot.account, context.authority, now=context.now, within=REMEMBERED)
-    vote = _vote(request, ballot, context)
-    cast = _cast(request, vote, _giving_way(vote, context.votes, context), context, ballot)
+    _check_fingerprint(request, submission)
+    if not is_operator(submission.account):
+        check_eligible(context.ruling, submission.account, context.authority, now=context.now, within=REMEMBERED)
+    vote = _vote(request, submission, context)
+    cast = _cast(request, vote, _giving_way(vote, context.votes, context), context, submission)
     denied = replace(
         request,
         state=State.DENIED,
         revision=request.revision + 1,
         decided_at=context.now,
-        decided_by=(ballot.account,),
+        decided_by=(submission.account,),
         outcome_code="denied",
     )
-    end = _event(EventKind.REQUEST_DENIED, denied, actor=ballot.account, at=context.now)
-    stop = _stop(context, Reason.DENIED, actor=ballot.account)
+    end = _event(EventKind.REQUEST_DENIED, denied, actor=submission.account, at=context.now)
+    stop = _stop(context, Reason.DENIED, actor=submission.account)
     return Judged(
         transition=cast.then(changed(denied, end)).beside(stop),
         request=denied,
@@ -614,13 +622,13 @@ def mention(account: Account) -> str:
     return f"<@{id_of(account)}>" if is_slack_account(account) else account
 
 
-def _check_fingerprint(request: Request, ballot: VoteSubmission) -> None:
-    if ballot.fingerprint is None and ballot.answer is Answer.DENY:
+def _check_fingerprint(request: Request, submission: VoteSubmission) -> None:
+    if submission.fingerprint is None and submission.answer is Answer.DENY:
         return
     if (
-        ballot.fingerprint is None
+        submission.fingerprint is None
         or request.fingerprint is None
-        or not is_short_of(ballot.fingerprint, request.fingerprint)
+        or not is_short_of(submission.fingerprint, request.fingerprint)
     ):
         raise Stale("That button belongs to another version of this change.")
 
@@ -636,16 +644,16 @@ def _is_by(account: Account, vote: Vote, context: DecisionContext) -> bool:
     return people.person_of(vote.account) == people.person_of(account)
 
 
-def _vote(request: Request, ballot: VoteSubmission, context: DecisionContext) -> Vote:
-    standing = context.authority.standings.get(ballot.account)
+def _vote(request: Request, submission: VoteSubmission, context: DecisionContext) -> Vote:
+    standing = context.authority.standings.get(submission.account)
     seen = None if standing is None else standing.seen_at
     return Vote(
-        id=ballot.id,
+        id=submission.id,
         escalation=request.id,
-        person=context.ruling.people.person_of(ballot.account),
-        account=ballot.account,
-        answer=ballot.answer,
-        via=ballot.via,
+        person=context.ruling.people.person_of(submission.account),
+        account=submission.account,
+        answer=submission.answer,
+        via=submission.via,
         at=context.now,
         epoch=context.epoch,
         fingerprint=request.fingerprint or "",
@@ -660,7 +668,7 @@ def _cast(
     vote: Vote,
     voided: tuple[Vote, ...],
     context: DecisionContext,
-    ballot: VoteSubmission,
+    submission: VoteSubmission,
     *,
     with_request: bool = False,
 ) -> Transition[Request]:
@@ -674,7 +682,7 @@ def _cast(
         actor=vote.account,
         at=context.now,
         data={"vote": facts_of(vote)},
-        private={"reason": ballot.reason} if ballot.reason else {},
+        private={"reason": submission.reason} if submission.reason else {},
         with_request=with_request,
     )
     own = changed(request) if with_request else unchanged(request)

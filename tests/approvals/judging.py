@@ -7,7 +7,7 @@ from approvals.audit.events import AuditEvent, EventKind
 from approvals.errors import Refused
 from approvals.facts import facts_of
 from approvals.workflow.request import DecisionContext, Request, VoteSubmission, judge
-from tests.builders import ESCALATION, MINUTE, NOON, a_ballot, a_context, a_policy, a_request, a_rule, an_asking
+from tests.builders import ESCALATION, MINUTE, NOON, a_context, a_policy, a_request, a_rule, a_submission, an_asking
 
 STREAM = f"request:{ESCALATION}"
 DUE = NOON + 15 * MINUTE
@@ -20,12 +20,12 @@ def by(people: int, **changed: Any) -> Request:
 
 
 def refusal(
-    ballot: VoteSubmission | None = None, context: DecisionContext | None = None, request: Request | None = None
+    submission: VoteSubmission | None = None, context: DecisionContext | None = None, request: Request | None = None
 ) -> Refused | None:
     """Return what the answer is refused with, or None where it counts."""
     asked = request or a_request()
     try:
-        judge(asked, ballot or a_ballot(), context or a_context(asked))
+        judge(asked, submission or a_submission(), context or a_context(asked))
     except Refused as refused:
         return refused
     return None

@@ -24,7 +24,6 @@ from tests.builders import (
     MINUTE,
     NOON,
     TICK,
-    a_ballot,
     a_context,
     a_pause,
     a_policy,
@@ -32,6 +31,7 @@ from tests.builders import (
     a_rule,
     a_ruling,
     a_standing,
+    a_submission,
     a_vote,
     about,
     an_approver_set,
@@ -63,7 +63,7 @@ def approved(request: Request, *accounts: Account, **changed: Any) -> Request:
 
 def test_the_one_approval_that_is_needed_approves():
     """Quorum one: the vote, the decision and both events, whole, in one transition."""
-    judged = judge(a_request(), a_ballot(reason="looks right"), a_context())
+    judged = judge(a_request(), a_submission(reason="looks right"), a_context())
 
     after = approved(a_request(), ADA)
     assert judged == Judged(
@@ -84,7 +84,7 @@ def test_the_one_approval_that_is_needed_approves():
 
 def test_the_first_of_two_waits_for_the_second():
     """Quorum two: one yes is recorded, the request stays pending at a new revision and says how many are missing."""
-    judged = judge(by(2), a_ballot(), a_context(by(2)))
+    judged = judge(by(2), a_submission(), a_context(by(2)))
 
     after = by(2, revision=2)
     assert judged == Judged(
@@ -104,7 +104,7 @@ def test_the_second_of_two_approves_and_both_are_named():
     """As soon as enough different people have said yes, it is approved; by whom stands in the order they said it."""
     earlier = a_vote(BORIS)
 
-    judged = judge(by(2), a_ballot(), a_context(by(2), votes=(earlier,)))
+    judged = judge(by(2), a_submission(), a_context(by(2), votes=(earlier,)))
 
     after = approved(by(2), BORIS, ADA)
     assert judged.transition == about(
@@ -125,7 +125,7 @@ def test_the_validity_is_what_both_rulings_leave():
         now=later, ruling=replace(a_ruling(), valid_for=2 * MINUTE), authority=an_authority(seen_at=later)
     )
 
-    after = judge(a_request(), a_ballot(), context).request
+    after = judge(a_request(), a_submission(), context).request
 
     assert (after.decided_at, after.valid_until) == (later, later + 2 * MINUTE)
 
@@ -144,7 +144,7 @@ def test_one_person_counts_once(account):
         request, ruling=ruling, votes=(a_vote(ADA, person=people.person_of(ADA)),), authority=an_authority(ADA, account)
     )
 
-    judged = judge(request, a_ballot(account), context)
+    judged = judge(request, a_submission(account), context)
 
     assert judged == Judged(
         transition=unchanged(request),
@@ -166,7 +166,7 @@ def test_two_accounts_that_became_one_person_do_not_make_a_quorum():
         by(3), ruling=ruling, votes=(a_vote(BORIS), a_vote(ELI)), authority=an_authority(ADA, BORIS, ELI)
     )
 
-    judged = judge(by(3), a_ballot(), context)
+    judged = judge(by(3), a_submission(), context)
 
     assert (judged.request.state, judged.missing) == (State.PENDING, 1)
 
@@ -182,11 +182,11 @@ def test_a_persons_vote_is_never_taken_for_anothers(then, now):
     merged = replace(first, people=People(names=dict.fromkeys(then, "lead")).merged_with(first.people))
     today = replace(first, people=People(names=dict.fromkeys(now, "lead")).merged_with(first.people))
     authority = an_authority(ADA, ELI)
-    (elis, *_) = judge(by(2), a_ballot(ELI), a_context(by(2), ruling=merged, authority=authority)).transition.nouns[
+    (elis, *_) = judge(by(2), a_submission(ELI), a_context(by(2), ruling=merged, authority=authority)).transition.nouns[
         ::-1
     ]
 
-    judged = judge(by(2), a_ballot(), a_context(by(2), ruling=today, votes=(elis,), authority=authority))
+    judged = judge(by(2), a_submission(), a_context(by(2), ruling=today, votes=(elis,), authority=authority))
 
     assert (judged.request.state, judged.request.decided_by) == (State.APPROVED, (ELI, ADA))
 
@@ -196,7 +196,7 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
     votes = (a_vote(ADA), a_vote(BORIS), a_vote(ELI))
     fallen = replace(a_vote(ELI), voided_at=NOON, voided_why="ineligible")
 
-    judged = judge(by(2), a_ballot(BORIS), a_context(by(2), votes=votes, authority=an_authority(ADA, BORIS, ELI)))
+    judged = judge(by(2), a_submission(BORIS), a_context(by(2), votes=votes, authority=an_authority(ADA, BORIS, ELI)))
 
     after = approved(by(2), ADA, BORIS)
     assert judged == Judged(
@@ -215,7 +215,7 @@ def test_an_approval_repeated_when_it_is_enough_by_now_approves():
 
 def voided(why: str, vote: Vote, context: DecisionContext, request: Request) -> None:
     """Assert that *vote* falls for that reason when Ada approves, and that both are written down."""
-    judged = judge(request, a_ballot(), context)
+    judged = judge(request, a_submission(), context)
 
     fallen, after = replace(vote, voided_at=NOON, voided_why=why), replace(request, revision=2)
     new = the_vote(epoch=context.epoch)
@@ -281,7 +281,7 @@ def test_a_persons_fallen_vote_gives_way_to_a_new_one():
     """Who voted before the pause may vote again: the old one is voided first, then the new one counts."""
     old, over = a_vote(ADA), a_pause(ended_at=NOON, ended_epoch=2)
 
-    judged = judge(a_request(), a_ballot(), a_context(epoch=2, pauses=(over,), votes=(old,)))
+    judged = judge(a_request(), a_submission(), a_context(epoch=2, pauses=(over,), votes=(old,)))
 
     fallen, new = replace(old, voided_at=NOON, voided_why="paused"), the_vote(epoch=2)
     after = approved(a_request(), ADA)
@@ -355,7 +355,7 @@ def test_what_has_expired_is_late_and_nobodys_denial():
 )
 def test_a_button_of_another_version_is_stale(fingerprint):
     """An approval names what it is of: without the short fingerprint that stands, it is refused."""
-    assert what(refusal(a_ballot(fingerprint=fingerprint))) == (
+    assert what(refusal(a_submission(fingerprint=fingerprint))) == (
         Stale,
         "stale",
         "That button belongs to another version of this change.",
@@ -371,7 +371,7 @@ def test_an_operator_never_approves():
     """The command line may stop things; a yes comes from a person in Slack, even where the map knows the operator."""
     ruling = replace(a_ruling(), people=People(names={Account("os:ada"): "ada", ADA: "ada"}))
 
-    assert what(refusal(a_ballot(Account("os:ada"), via=Via.CLI), a_context(ruling=ruling))) == (
+    assert what(refusal(a_submission(Account("os:ada"), via=Via.CLI), a_context(ruling=ruling))) == (
         NotEligible,
         "operator",
         "An operator at the command line may deny and pause, never approve.",
@@ -423,7 +423,7 @@ def test_what_todays_policy_denies_is_not_approved():
 )
 def test_who_may_not_decide_is_refused(account, code):
     """The requester's human, the agent's owner, a member who is not asked, and a stranger with a familiar id."""
-    refused = refusal(a_ballot(account), a_context(authority=an_authority(account)))
+    refused = refusal(a_submission(account), a_context(authority=an_authority(account)))
 
     assert isinstance(refused, NotEligible)
     assert refused.code == code
@@ -435,7 +435,8 @@ def test_with_no_approvers_left_nobody_approves():
     ruling = replace(ruling, panels=(replace(ruling.panels[0], sets=(an_approver_set(accounts=[CHEN, DINA]),)),))
 
     codes = {
-        one: refusal(a_ballot(one), a_context(ruling=ruling, authority=an_authority(one))) for one in (ADA, CHEN, DINA)
+        one: refusal(a_submission(one), a_context(ruling=ruling, authority=an_authority(one)))
+        for one in (ADA, CHEN, DINA)
     }
 
     assert {one: refused and refused.code for one, refused in codes.items()} == {
@@ -446,7 +447,7 @@ def test_with_no_approvers_left_nobody_approves():
 
 
 def faults(ruling: Ruling) -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Return every fault of an approval, in the order in which it is told: changes of request, ballot and context."""
+    """Return every fault of an approval, in the order in which it is told: changes of request, submission and context."""
     return {
         "already_decided": ({"state": State.DENIED}, {}, {}),
         "late": ({"deadline": NOON}, {}, {}),
@@ -463,13 +464,13 @@ def faults(ruling: Ruling) -> dict[str, tuple[dict[str, Any], dict[str, Any], di
 def test_of_several_faults_the_first_in_order_is_told(code):
     """An outcome outranks lateness, lateness a stale button, and so on, so that the answer does not hang on chance."""
     order = list(faults(a_ruling()))
-    request, ballot, context = a_request(), a_ballot(), a_context()
+    request, submission, context = a_request(), a_submission(), a_context()
     for name in order[order.index(code) :]:
         of_request, of_ballot, of_bench = faults(context.ruling)[name]
         request = replace(request, **of_request)
-        ballot, context = replace(ballot, **of_ballot), replace(context, **of_bench)
+        submission, context = replace(submission, **of_ballot), replace(context, **of_bench)
 
-    refused = refusal(ballot, context, request)
+    refused = refusal(submission, context, request)
 
     assert refused is not None
     assert refused.code == code
@@ -480,7 +481,7 @@ def test_an_approval_records_how_it_was_given():
     ruling = replace(a_ruling(), people=People(names={ADA: "ada", Account("os:ada"): "ada"}))
     seen = NOON - FRESH
 
-    judged = judge(a_request(), a_ballot(), a_context(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))
+    judged = judge(a_request(), a_submission(), a_context(ruling=ruling, epoch=7, authority=an_authority(seen_at=seen)))
 
     assert judged.transition.nouns[0] == Vote(
         id="vote_new",

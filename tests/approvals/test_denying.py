@@ -23,12 +23,12 @@ from tests.builders import (
     MINUTE,
     NOON,
     TICK,
-    a_ballot,
     a_context,
     a_pause,
     a_request,
     a_ruling,
     a_standing,
+    a_submission,
     a_vote,
     about,
     an_authority,
@@ -38,7 +38,7 @@ from tests.builders import (
 
 def no(account: Account = ADA, **changed: Any) -> VoteSubmission:
     """Return a denial by the button."""
-    return a_ballot(Account(account), Answer.DENY, **changed)
+    return a_submission(Account(account), Answer.DENY, **changed)
 
 
 def the_vote(**changed: Any) -> Vote:
@@ -88,7 +88,7 @@ def test_a_denial_outweighs_every_approval_before_it():
     assert [noun for noun in judged.transition.nouns if isinstance(noun, Vote)] == [
         the_vote(account=BORIS, person=BORIS)
     ]
-    assert what(refusal(a_ballot(ELI), request=judged.request)) == (
+    assert what(refusal(a_submission(ELI), request=judged.request)) == (
         Settled,
         "already_decided",
         "It is already denied by <@U0BORIS>.",
@@ -287,7 +287,7 @@ def test_a_denial_counts_by_remembered_authority_and_says_so(age, remembered, co
 
 
 def faults() -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Return every fault of a denial, in the order in which it is told: changes of request, ballot and context."""
+    """Return every fault of a denial, in the order in which it is told: changes of request, submission and context."""
     deactivated = Authority(standings={ADA: a_standing(ADA, active=False)}, groups={})
     return {
         "already_decided": ({"state": State.CANCELLED}, {}, {}),
@@ -300,16 +300,16 @@ def faults() -> dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]
 @pytest.mark.parametrize("code", faults())
 def test_of_several_faults_the_first_in_order_is_told(code):
     """As for an approval: an outcome outranks lateness, lateness a stale button, that one the person."""
-    request, ballot, context = a_request(), no(), a_context()
+    request, submission, context = a_request(), no(), a_context()
     for name in list(faults())[list(faults()).index(code) :]:
         of_request, of_ballot, of_bench = faults()[name]
-        request, ballot, context = (
+        request, submission, context = (
             replace(request, **of_request),
-            replace(ballot, **of_ballot),
+            replace(submission, **of_ballot),
             replace(context, **of_bench),
         )
 
-    refused = refusal(ballot, context, request)
+    refused = refusal(submission, context, request)
 
     assert refused is not None
     assert refused.code == code

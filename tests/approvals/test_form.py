@@ -10,7 +10,7 @@ from approvals.errors import Clash, Late, Settled
 from approvals.workflow.execution import Fate, Phase, Reason
 from approvals.workflow.request import FORM, Answer, Request, State, end_for_upgrade, judge
 from tests.approvals.judging import DUE, said
-from tests.builders import ADA, NOON, TICK, a_ballot, a_context, a_request, about, an_attempt, an_execution
+from tests.builders import ADA, NOON, TICK, a_context, a_request, a_submission, about, an_attempt, an_execution
 
 BEFORE = a_request(form=FORM - 1)
 APPROVED = replace(BEFORE, state=State.APPROVED, decided_by=(ADA,), decided_at=NOON, outcome_code="approved")
@@ -81,7 +81,7 @@ def test_a_deadline_that_has_passed_is_silences(now, is_late):
 def test_nobody_approves_what_another_release_has_asked():
     """The card that would be signed cannot be drawn any more; a denial counts as ever."""
     with pytest.raises(Settled) as refusal:
-        judge(BEFORE, a_ballot(), a_context())
+        judge(BEFORE, a_submission(), a_context())
 
     assert refusal.value.code == "upgraded"
-    assert judge(BEFORE, a_ballot(answer=Answer.DENY), a_context()).request.state is State.DENIED
+    assert judge(BEFORE, a_submission(answer=Answer.DENY), a_context()).request.state is State.DENIED

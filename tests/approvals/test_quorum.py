@@ -22,11 +22,11 @@ from tests.builders import (
     DINA,
     ELI,
     NOON,
-    a_ballot,
     a_context,
     a_pause,
     a_ruling,
     a_standing,
+    a_submission,
     a_vote,
     an_approver_set,
     an_authority,
@@ -132,7 +132,7 @@ def vote_after_vote(request: Request, ruling: Ruling, accounts: Sequence[str]) -
     judged: list[Judged] = []
     for number, account in enumerate(accounts):
         context = a_context(request, ruling=ruling, votes=votes, authority=an_authority(*PEOPLE))
-        judged.append(judge(request, a_ballot(Account(account), id=f"vote_{number}"), context))
+        judged.append(judge(request, a_submission(Account(account), id=f"vote_{number}"), context))
         request = judged[-1].request
         votes += tuple(noun for noun in judged[-1].transition.nouns if isinstance(noun, Vote))
         if request.state is not State.PENDING:

@@ -24,7 +24,7 @@ from tests.builders import (
     CHEN,
     DINA,
     ELI,
-    a_ballot,
+    a_submission,
 )
 
 DISTURBANCES = ["leaves", "group", "policy", "pauses", "cancels", "revokes", "scales", "moves by itself"]
@@ -116,7 +116,7 @@ class OneRequest(RuleBasedStateMachine):
         short = "f" * 12 if stale else (self.room.request.fingerprint or "")[:12]
         before, enough = self.room.request, self.truth.makes_enough(account)
         try:
-            judged = judge(before, a_ballot(account, answer, id=number, fingerprint=short), self.room.context())
+            judged = judge(before, a_submission(account, answer, id=number, fingerprint=short), self.room.context())
         except Refused:
             assert not (answer is Answer.APPROVE and enough and not stale), "an approval that was enough was refused"
             return

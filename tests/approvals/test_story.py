@@ -54,11 +54,11 @@ from tests.builders import (
     HOUR,
     MINUTE,
     NOON,
-    a_ballot,
     a_context,
     a_pause,
     a_report,
     a_request,
+    a_submission,
     a_vote,
     an_action,
     an_alert,
@@ -92,7 +92,7 @@ def answered(request: Request, account: str = ADA, answer: Answer = Answer.APPRO
     """Return the transition of one answer, reasoned in free text."""
     seat = a_context(request, **context)
     via = Via.CLI if account.startswith("os:") else Via.SLACK
-    return judge(request, a_ballot(Account(account), answer, via=via, reason=MARK), seat).transition
+    return judge(request, a_submission(Account(account), answer, via=via, reason=MARK), seat).transition
 
 
 def over(state: Phase = Phase.SENDING, **changed: Any) -> Any:

@@ -109,7 +109,7 @@ class Decide:
         if execution is not None:
             execution = uow.lock_execution(execution.id)
         context = context_for(uow, request, policy=self.policies.current(), authority=authority, execution=execution)
-        ballot = VoteSubmission(
+        submission = VoteSubmission(
             id=self.new_id("vote"),
             account=given.account,
             answer=given.answer,
@@ -118,11 +118,11 @@ class Decide:
             reason=storable(given.reason),
         )
         try:
-            judged = judge(request, ballot, context)
+            judged = judge(request, submission, context)
         except Unavailable:
             raise
         except Refused as refusal:
-            uow.record(_refusal_event(request, ballot, refusal, context.now))
+            uow.record(_refusal_event(request, submission, refusal, context.now))
             return refusal
         save_stopping(uow, judged.transition)
         if judged.request.state is State.APPROVED and judged.counted:
@@ -157,11 +157,11 @@ def lane_of(answer: Answer) -> Urgency:
     return Urgency.URGENT if answer is Answer.DENY else Urgency.NORMAL
 
 
-def _refusal_event(request: Request, ballot: VoteSubmission, refusal: Refused, now: datetime) -> AuditEvent:
+def _refusal_event(request: Request, submission: VoteSubmission, refusal: Refused, now: datetime) -> AuditEvent:
     return AuditEvent(
         kind=EventKind.ANSWER_REFUSED,
         stream=request_stream(request.id),
-        actor=ballot.account,
+        actor=submission.account,
         at=now,
-        data={"answer": ballot.answer.value, "via": ballot.via.value, "code": refusal.code},
+        data={"answer": submission.answer.value, "via": submission.via.value, "code": refusal.code},
     )
