@@ -48,7 +48,7 @@ class Verbs:
 
     @cached_property
     def escalate(self) -> Escalate:
-        """Puts an agent's plea before people."""
+        """Puts an agent's request before people."""
         return Escalate(
             store=self.store,
             policies=self.policies,

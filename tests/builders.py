@@ -179,15 +179,15 @@ def an_action(verb: str = "scale", *, target: Target | None = None, **parameters
 
 
 def an_escalation(**changed: Any) -> Escalation:
-    """Return the agent ``scaler``'s plea for more pods."""
+    """Return the agent ``scaler``'s request for more pods."""
     escalation = Escalation(
         agent="scaler",
         environment="prod-eu-1",
         action=an_action(),
-        plea=Justification(
+        justification=Justification(
             rationale="p99 is 4.1 s against an objective of 1 s",
             breaches=(Breach(limit="cluster-cpu", observed=Decimal("0.87"), ceiling=Decimal("0.80")),),
-            exhibits=(Attachment(title="p99", text="4.1 s"),),
+            attachments=(Attachment(title="p99", text="4.1 s"),),
             confidence=Decimal("0.8"),
         ),
         on_behalf_of=CHEN,
@@ -355,7 +355,7 @@ def a_request(policy: Policy | None = None, **changed: Any) -> Request:
         render_hash="c" * 64,
         shown_whole=True,
         form=FORM,
-        breaches=an_escalation().plea.breaches,
+        breaches=an_escalation().justification.breaches,
         confidence=Decimal("0.8"),
     )
     return replace(request, **changed)

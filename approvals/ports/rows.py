@@ -98,15 +98,15 @@ class HeldBack:
     """When the oldest of it came in."""
 
 
-def plea_among(texts: Mapping[str, str]) -> dict[str, str]:
+def justification_among(texts: Mapping[str, str]) -> dict[str, str]:
     """Return the agent's own words among all that stands beside a request: a voter's reason is not the agent's."""
     return {name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")}
 
 
-def texts_of(plea: Justification) -> dict[str, str]:
+def texts_of(justification: Justification) -> dict[str, str]:
     """Return an agent's words by name, as they stand beside the events."""
-    texts = {"rationale": plea.rationale}
-    for number, exhibit in enumerate(plea.exhibits, start=1):
-        texts[f"evidence {number} title"] = exhibit.title
-        texts[f"evidence {number} text"] = exhibit.text
+    texts = {"rationale": justification.rationale}
+    for number, attachment in enumerate(justification.attachments, start=1):
+        texts[f"evidence {number} title"] = attachment.title
+        texts[f"evidence {number} text"] = attachment.text
     return texts

@@ -31,7 +31,7 @@ class Justification:
 
     rationale: str
     breaches: tuple[Breach, ...] = ()
-    exhibits: tuple[Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     confidence: Decimal | None = None
     """From 0 to 1, both included."""
 
@@ -43,7 +43,7 @@ class Escalation:
     agent: str
     environment: str
     action: ProposedAction
-    plea: Justification
+    justification: Justification
     on_behalf_of: Account | None = None
     """The account of the person the agent acts for."""
     timeout: timedelta | None = None

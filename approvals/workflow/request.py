@@ -235,16 +235,16 @@ class Judged:
     """How many more approvals are needed."""
 
 
-def opened(request: Request, *, plea: Mapping[str, str], facts: Mapping[str, Value]) -> Transition[Request]:
+def opened(request: Request, *, justification: Mapping[str, str], facts: Mapping[str, Value]) -> Transition[Request]:
     """Return the transition that puts a new question, or records that it was refused.
 
     Args:
         request: Pending or refused.
-        plea: The agent's words, by name; they stand beside the chain.
+        justification: The agent's words, by name; they stand beside the chain.
         facts: What else explains it, such as the plan's bound bytes and the breaches.
     """
     kind = EventKind.REQUEST_REFUSED if request.state is State.REFUSED else EventKind.REQUEST_OPENED
-    told = _event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=plea)
+    told = _event(kind, request, actor=f"agent:{request.agent}", at=request.asked_at, data=facts, private=justification)
     return changed(request, told)
 
 

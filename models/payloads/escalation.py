@@ -156,7 +156,7 @@ def escalation_of(payload: EscalationPayload, *, agent: str, key: str, body_hash
         agent=agent,
         environment=payload.environment,
         action=ProposedAction(verb=action.verb, target=target, parameters=arguments),
-        plea=_plea_of(payload),
+        justification=_justification_of(payload),
         on_behalf_of=None if payload.on_behalf_of is None else account_of(payload.on_behalf_of),
         timeout=None if payload.timeout_seconds is None else timedelta(seconds=payload.timeout_seconds),
         idempotency_key=key,
@@ -164,12 +164,12 @@ def escalation_of(payload: EscalationPayload, *, agent: str, key: str, body_hash
     )
 
 
-def _plea_of(payload: EscalationPayload) -> Justification:
+def _justification_of(payload: EscalationPayload) -> Justification:
     return Justification(
         rationale=payload.rationale,
         breaches=tuple(
             Breach(limit=breach.limit, observed=breach.observed, ceiling=breach.ceiling) for breach in payload.breaches
         ),
-        exhibits=tuple(Attachment(title=piece.title, text=piece.text) for piece in payload.evidence),
+        attachments=tuple(Attachment(title=piece.title, text=piece.text) for piece in payload.evidence),
         confidence=payload.confidence,
     )

@@ -17,7 +17,7 @@ class Agent:
     token: str
 
     def post(self, body: dict[str, Any], *, key: str) -> httpx.Response:
-        """Send one plea and return the answer."""
+        """Send one request and return the answer."""
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key}
         return httpx.post(f"{self.service.address}/v1/escalations", json=body, headers=headers, timeout=30.0)
 
@@ -49,7 +49,7 @@ class Agent:
 
 
 def scale_of(name: str, replicas: int, *, namespace: str = "shop", **more: Any) -> dict[str, Any]:
-    """Return the body of a plea to scale a Deployment."""
+    """Return the body of a request to scale a Deployment."""
     target = {"kind": "Deployment", "namespace": namespace, "name": name}
     return {
         "environment": "demo",

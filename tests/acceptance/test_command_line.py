@@ -380,7 +380,7 @@ def _flip(path: Path, *, number: int) -> str:
 
 
 def test_show_tells_one_story_in_plain_sentences(terminal: Terminal):
-    """From the plea to the outcome, with who, when and what the agent said; an unknown escalation is said to be unknown."""
+    """From the request to the outcome, with who, when and what the agent said; an unknown escalation is said to be unknown."""
     said = terminal.types("audit", "show", terminal.history.approved)
     unknown = terminal.types("audit", "show", "esc_01JD0000000000000000000000")
 

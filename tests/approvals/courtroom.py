@@ -108,7 +108,7 @@ class Courtroom:
         self.nouns: dict[tuple[Any, ...], Any] = {}
         self.events: list[AuditEvent] = []
         self.under_way: list[Attempt] = []
-        self.save(opened(a_request(policy), plea={}, facts={}))
+        self.save(opened(a_request(policy), justification={}, facts={}))
 
     # ------------------------------------------------------------------------------------------------- what is true now
 

@@ -67,8 +67,8 @@ def history(
     request = asked(name, at, agent=agent, environment=environment)
     stream = request_stream(name)
     if state is State.REFUSED:
-        return told(opened(replace(request, state=state), plea={}, facts={}))
-    records = told(opened(request, plea={}, facts={}))
+        return told(opened(replace(request, state=state), justification={}, facts={}))
+    records = told(opened(request, justification={}, facts={}))
     if state is not State.PENDING:
         end = at + minutes * MINUTE
         decided = None if state is State.SUPERSEDED else end
@@ -204,7 +204,7 @@ def test_what_happens_after_the_week_is_the_next_ones():
     request = asked("esc_1", END - MINUTE)
 
     digest = summary(
-        [*told(opened(request, plea={}, facts={})), *told(expire(request, now=END + 15 * MINUTE, seen=True))]
+        [*told(opened(request, justification={}, facts={})), *told(expire(request, now=END + 15 * MINUTE, seen=True))]
     )
 
     assert digest.outcomes == {"pending": 1}

@@ -19,7 +19,7 @@ AGENT = "agent:scaler"
 
 def test_a_question_opens_with_everything_that_explains_it():
     """The event holds the request and the facts it rests on; the agent's words stand beside the chain."""
-    transition = opened(a_request(), plea={"rationale": "p99 is 4.1 s"}, facts={"bound": {"schema": 1}})
+    transition = opened(a_request(), justification={"rationale": "p99 is 4.1 s"}, facts={"bound": {"schema": 1}})
 
     assert transition == about(
         Request,
@@ -41,7 +41,7 @@ def test_a_refused_question_is_written_down_as_that():
     """What was refused at intake has an event of its own kind, at the instant it came in."""
     request = a_request(state=State.REFUSED, asked_at=NOON - MINUTE, refusal=Refusal(code="paused", sentence="Paused."))
 
-    transition = opened(request, plea={}, facts={})
+    transition = opened(request, justification={}, facts={})
 
     assert transition == about(
         Request, nouns=(request,), events=(said(EventKind.REQUEST_REFUSED, AGENT, at=NOON - MINUTE, request=request),)

@@ -12,7 +12,7 @@ from approvals.change.risk import Risk
 from approvals.errors import Clash, Forbidden, KeyReused, Late, Malformed, Paused, Refused
 from approvals.identity.accounts import Installation, ServiceAccount
 from approvals.policy.ruling import Requirement
-from approvals.ports.rows import plea_among, texts_of
+from approvals.ports.rows import justification_among, texts_of
 from approvals.presentation.review import Review, review_of
 from approvals.verbs.registry import verb_called
 from approvals.workflow.escalation import Attachment, Justification
@@ -158,11 +158,11 @@ def test_a_review_is_made_of_the_plan_and_the_ruling_alone():
 
 def test_an_agents_words_stand_by_name():
     """What the agent said is kept apart from what was found out, each text under a name of its own."""
-    plea = Justification(
-        rationale="slow", exhibits=(Attachment(title="p99", text="4.1 s"), Attachment(title="", text="log"))
+    justification = Justification(
+        rationale="slow", attachments=(Attachment(title="p99", text="4.1 s"), Attachment(title="", text="log"))
     )
 
-    assert texts_of(plea) == {
+    assert texts_of(justification) == {
         "rationale": "slow",
         "evidence 1 title": "p99",
         "evidence 1 text": "4.1 s",
@@ -170,9 +170,16 @@ def test_an_agents_words_stand_by_name():
         "evidence 2 text": "log",
     }
     assert texts_of(Justification(rationale="")) == {"rationale": ""}
-    assert plea_among(texts_of(plea) | {"reason": "a voter's", "my evidence 1 text": "?"}) == texts_of(plea)
+    assert justification_among(
+        texts_of(justification) | {"reason": "a voter's", "my evidence 1 text": "?"}
+    ) == texts_of(justification)
 
 
 def test_a_plea_holds_nothing_that_was_checked():
     """Everything in it is the agent's claim: no field of it may grow into something that policy trusts."""
-    assert {field.name for field in fields(an_escalation().plea)} == {"rationale", "breaches", "exhibits", "confidence"}
+    assert {field.name for field in fields(an_escalation().justification)} == {
+        "rationale",
+        "breaches",
+        "attachments",
+        "confidence",
+    }

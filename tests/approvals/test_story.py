@@ -110,21 +110,27 @@ VOIDED = {
 
 TOLD: list[tuple[AuditEvent, str]] = [
     (
-        last(opened(a_request(), plea={"rationale": MARK}, facts={})),
+        last(opened(a_request(), justification={"rationale": MARK}, facts={})),
         (
             "@scaler asked on behalf of @U0CHEN: scale Deployment shop/checkout replicas=6 in prod-eu-1."
             " It is denied automatically at 2026-11-20 12:15 UTC unless approved."
         ),
     ),
     (
-        last(opened(a_request(on_behalf_of=None, supersedes="esc_0", action=an_action("restart")), plea={}, facts={})),
+        last(
+            opened(
+                a_request(on_behalf_of=None, supersedes="esc_0", action=an_action("restart")),
+                justification={},
+                facts={},
+            )
+        ),
         (
             "@scaler asked: restart Deployment shop/checkout in prod-eu-1, following esc_0."
             " It is denied automatically at 2026-11-20 12:15 UTC unless approved."
         ),
     ),
     (
-        last(opened(REFUSED, plea={"rationale": MARK}, facts={})),
+        last(opened(REFUSED, justification={"rationale": MARK}, facts={})),
         "@scaler asked: scale Deployment shop/checkout replicas=6 in prod-eu-1. Refused at once: Paused (all).",
     ),
     (answered(a_request()).events[0], "@U0ADA approved it."),
@@ -348,7 +354,7 @@ def test_what_the_product_does_itself_is_told_under_its_name():
 
 
 def test_nobodys_words_are_in_any_sentence():
-    """What stands beside the chain, as an agent's plea or a person's reason does, is added by the door, marked, or not."""
+    """What stands beside the chain, as an agent's request or a person's reason does, is added by the door, marked, or not."""
     report = a_report(labels={"a": MARK}, annotations={"b": MARK})
     events = [*(event for event, _ in TOLD), told_of_alert(an_alert(), report, token="tok", now=NOON)]
 

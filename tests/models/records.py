@@ -68,7 +68,7 @@ def ask(store: Store, number: int = 1, **changed: object) -> Request:
     request, plan = a_question(now_of(store), number, **changed)
     with store.writing() as uow:
         uow.save_plan(plan)
-        uow.save(opened(request, plea={"rationale": REASON}, facts={}))
+        uow.save(opened(request, justification={"rationale": REASON}, facts={}))
     return request
 
 

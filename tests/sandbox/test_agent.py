@@ -1,4 +1,4 @@
-"""The demo's agent: it says what becomes of its pleas, and ends quietly with the API."""
+"""The demo's agent: it says what becomes of its requests, and ends quietly with the API."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.bot.cluster.scripted import Answer, Reset, serving
     ids=["reset", "cut", "no JSON", "an error that is none of the API's"],
 )
 def test_an_api_that_goes_away_is_gone(outcome):
-    """Whoever ends the demo between two pleas sees no traceback of the agent's: an answer that breaks off is the end."""
+    """Whoever ends the demo between two requests sees no traceback of the agent's: an answer that breaks off is the end."""
     said: list[str] = []
     with serving(outcome) as server:
         agent = Agent(server.url, "cst_x", environment="demo", say=said.append)

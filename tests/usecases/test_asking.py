@@ -1,4 +1,4 @@
-"""Asking: what an agent's plea becomes, in what order it is refused, and what one key stands for (I8, I14, I16, I18)."""
+"""Asking: what an agent's request becomes, in what order it is refused, and what one key stands for (I8, I14, I16, I18)."""
 
 from dataclasses import replace
 from threading import Barrier, Thread
@@ -46,7 +46,7 @@ def asked_of(world):
 
 
 def test_the_whole_story_of_a_question(world, instant):
-    """A plea becomes a pending request with its ruling, its plan and the hash of what people are shown, as one whole event."""
+    """A request becomes a pending request with its ruling, its plan and the hash of what people are shown, as one whole event."""
     opened = world.asks()
 
     request = opened.request
@@ -73,8 +73,8 @@ def test_the_whole_story_of_a_question(world, instant):
         render_hash=request.render_hash,
         shown_whole=True,
         form=FORM,
-        breaches=an_escalation().plea.breaches,
-        confidence=an_escalation().plea.confidence,
+        breaches=an_escalation().justification.breaches,
+        confidence=an_escalation().justification.confidence,
     )
     assert (request.ruling.asks, request.ruling.rules, request.ruling.quorum) == (True, ("shop-changes",), 1)
     assert world.request(request) == request
@@ -318,11 +318,13 @@ def test_what_cannot_be_understood_binds_no_key(changed, world):
 
 def test_a_breach_has_to_name_a_limit_of_the_policy(world):
     """A claim about a limit that nobody set is refused, and says which one."""
-    plea = an_escalation().plea
-    made_up = replace(plea, breaches=(*plea.breaches, replace(plea.breaches[0], limit="made-up")))
+    justification = an_escalation().justification
+    made_up = replace(
+        justification, breaches=(*justification.breaches, replace(justification.breaches[0], limit="made-up"))
+    )
 
     with pytest.raises(Malformed) as refusal:
-        world.asks(plea=made_up)
+        world.asks(justification=made_up)
 
     assert (refusal.value.code, refusal.value.field) == ("unknown_limit", "/breaches/1/limit")
 

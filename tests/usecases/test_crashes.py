@@ -168,7 +168,7 @@ def test_killed_right_after_the_vote(restarted, killed, asked, cluster):
 
 @pytest.mark.parametrize("milestone", [Milestone.PLANNED, Milestone.OPENED], ids=["before", "after"])
 def test_killed_around_the_commit_of_a_question(milestone, restarted, killed, cluster):
-    """The agent sends its plea again, with the same key, and there is exactly one question either way (I15, I14)."""
+    """The agent sends its request again, with the same key, and there is exactly one question either way (I15, I14)."""
     with restarted() as world:
         world.settled()
     killed("ask", "key-1", milestone)

@@ -30,7 +30,7 @@ from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds, stands, tamper
 from tests.usecases.mishaps import Blind
 
-EXHIBIT = {"evidence 1 title": "p99", "evidence 1 text": "4.1 s"}
+ATTACHMENT = {"evidence 1 title": "p99", "evidence 1 text": "4.1 s"}
 DRIFTED = (Phase.VOIDED, Reason.DRIFT, "The target is not as it was approved any more.")
 
 
@@ -63,7 +63,7 @@ def test_t_toc_07_another_number_before_voids_and_asks_again(world):
     assert (after.state, after.outcome_code, successor.supersedes) == (State.SUPERSEDED, "drift", request.id)
     assert (successor.state, successor.chain, successor.idempotency_key, votes) == (State.PENDING, 2, None, ())
     assert successor.fingerprint != request.fingerprint
-    assert texts == {"rationale": "p99 is 4.1 s against an objective of 1 s", **EXHIBIT}
+    assert texts == {"rationale": "p99 is 4.1 s against an objective of 1 s", **ATTACHMENT}
     assert kinds(world, request)[-2:] == ["execution.voided", "request.superseded"]
     assert (world.cluster.sent, held_targets(world)) == ([], [])
 
@@ -81,7 +81,7 @@ def with_a_reason(request):
 
 
 def test_a_voters_reason_is_not_handed_on_as_the_agents_words(world):
-    """A successor carries the agent's plea and nothing that a person wrote."""
+    """A successor carries the agent's request and nothing that a person wrote."""
     request = world.pending()
     world.decide(with_a_reason(request))
     world.cluster.somebody_scales(4)
@@ -89,7 +89,7 @@ def test_a_voters_reason_is_not_handed_on_as_the_agents_words(world):
     world.execute()
 
     with world.store.reading() as reading:
-        assert set(reading.texts(successor_of(world, request).id)) == {"rationale", *EXHIBIT}
+        assert set(reading.texts(successor_of(world, request).id)) == {"rationale", *ATTACHMENT}
 
 
 def test_t_toc_02_another_object_of_the_same_name_is_another_target(world):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from approvals.change.plan import Change
 from approvals.errors import Refused
-from approvals.ports.rows import plea_among
+from approvals.ports.rows import justification_among
 from approvals.ports.store import Store
 from approvals.usecases.execution.rows import locked, saved
 from approvals.usecases.intake.escalate import Escalate, EscalationDraft
@@ -45,7 +45,7 @@ class Supersede:
         if request.chain >= CHAIN_LIMIT:
             return None
         with self.store.reading() as reading:
-            texts, asked_at = plea_among(reading.texts(request.id)), reading.now
+            texts, asked_at = justification_among(reading.texts(request.id)), reading.now
         try:
             return self.escalate.draft_again(request, texts, asked_at=asked_at)
         except Refused:

@@ -1,4 +1,4 @@
-"""Escalate: put an agent's plea before people, or refuse it.
+"""Escalate: put an agent's request before people, or refuse it.
 
 Scope, pause and every rule that denies come first, so that no agent can make us read or dry-run what it may not touch; then
 the cluster door previews the exact change, outside any transaction; then, in one transaction, everything is judged again on fresh
@@ -148,7 +148,9 @@ class Escalate:
             self._check_first(escalation, standing.pauses, ruling)
         except Forbidden as refusal:
             return self._refuse(escalation, token, refusal, asked_at, ruling=ruling)
-        draft = self._draft(escalation, verb, token=token.id, texts=texts_of(escalation.plea), asked_at=asked_at)
+        draft = self._draft(
+            escalation, verb, token=token.id, texts=texts_of(escalation.justification), asked_at=asked_at
+        )
         return self._open(draft, token)
 
     def draft_again(self, request: Request, texts: Mapping[str, str], *, asked_at: datetime) -> EscalationDraft:
@@ -196,7 +198,7 @@ class Escalate:
                 supersedes=draft.supersedes,
                 chain=draft.chain,
             )
-            uow.save(opened(request, plea=draft.texts, facts=_explanation(ruling)))
+            uow.save(opened(request, justification=draft.texts, facts=_explanation(ruling)))
             return Opened(request=request, created=True)
         plan = _bound(draft, policy, ruling)
         key = effect_key(plan.bound, draft.verb.effect_words)
@@ -227,7 +229,7 @@ class Escalate:
         earlier = _own(request, asked.lately)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
         explained = {"bound": bound, "evidence": facts_of(plan.evidence), **_explanation(ruling)}
-        uow.save(opened(request, plea=draft.texts, facts=explained))
+        uow.save(opened(request, justification=draft.texts, facts=explained))
         return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
 
     def _check_first(self, escalation: Escalation, pauses: tuple[Pause, ...], ruling: Ruling) -> None:
@@ -295,7 +297,7 @@ class Escalate:
         )
         try:
             with self.store.writing() as uow:
-                uow.save(opened(request, plea=texts_of(escalation.plea), facts=_explanation(denying)))
+                uow.save(opened(request, justification=texts_of(escalation.justification), facts=_explanation(denying)))
         except Clash:
             if (found := self._under_key(escalation)) is None:
                 raise
@@ -384,7 +386,7 @@ def _checked_verb(escalation: Escalation) -> Verb:
 
 
 def _check_limits(policy: Policy, escalation: Escalation) -> None:
-    for place, breach in enumerate(escalation.plea.breaches):
+    for place, breach in enumerate(escalation.justification.breaches):
         if breach.limit not in policy.limits:
             raise Malformed("The policy names no such limit.", code="unknown_limit", field=f"/breaches/{place}/limit")
 
@@ -474,8 +476,8 @@ def _pending(
         render_hash=rendered.hash,
         shown_whole=rendered.whole,
         form=FORM,
-        breaches=escalation.plea.breaches,
-        confidence=escalation.plea.confidence,
+        breaches=escalation.justification.breaches,
+        confidence=escalation.justification.confidence,
         supersedes=draft.supersedes,
         chain=draft.chain,
     )
@@ -512,8 +514,8 @@ def _refused(
         render_hash=None,
         shown_whole=False,
         form=FORM,
-        breaches=escalation.plea.breaches,
-        confidence=escalation.plea.confidence,
+        breaches=escalation.justification.breaches,
+        confidence=escalation.justification.confidence,
         refusal=refusal,
         decided_at=asked_at,
         outcome_code=refusal.code,
@@ -526,7 +528,7 @@ def _wish_of(request: Request) -> Escalation:
         agent=request.agent,
         environment=request.environment,
         action=request.action,
-        plea=Justification(rationale="", breaches=request.breaches, confidence=request.confidence),
+        justification=Justification(rationale="", breaches=request.breaches, confidence=request.confidence),
         on_behalf_of=request.on_behalf_of,
         timeout=None if request.ruling is None else request.ruling.timeout,
         idempotency_key=None,

@@ -153,7 +153,7 @@ class Decide:
 
 
 def lane_of(answer: Answer) -> Urgency:
-    """Return how urgent an answer is: a denial stops something, and waits behind nobody's approvals or pleas (I13)."""
+    """Return how urgent an answer is: a denial stops something, and waits behind nobody's approvals or requests (I13)."""
     return Urgency.URGENT if answer is Answer.DENY else Urgency.NORMAL
 
 

@@ -103,7 +103,7 @@ class Escalations:
         self._planning = 0
 
     async def open(self, call: Call) -> Response:
-        """Put a plea before people, or be told why not."""
+        """Put a request before people, or be told why not."""
         scope = call.scope
         query_of(scope, NoQuery)
         check_json(scope)

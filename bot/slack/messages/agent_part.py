@@ -11,7 +11,7 @@ from bot.slack.kit.blocks import Block, Element, line, quote, rich_text, words
 from bot.slack.kit.text import cut, quoted, visible, visible_line
 
 RATIONALE: Final = 900
-EXHIBITS: Final = 3
+ATTACHMENTS: Final = 3
 EXHIBIT_TITLE: Final = 80
 EXHIBIT_TEXT: Final = 240
 CLAIMS: Final = 5
@@ -71,9 +71,11 @@ def _exhibits(texts: Mapping[str, str]) -> list[Element]:
         if f"evidence {number} title" in texts
     ]
     more = (
-        [] if len(shown) <= EXHIBITS else [quote(words(f"{counted(len(shown) - EXHIBITS, 'more piece')} of evidence"))]
+        []
+        if len(shown) <= ATTACHMENTS
+        else [quote(words(f"{counted(len(shown) - ATTACHMENTS, 'more piece')} of evidence"))]
     )
-    return shown[:EXHIBITS] + more
+    return shown[:ATTACHMENTS] + more
 
 
 def _oddities(texts: Mapping[str, str]) -> str:

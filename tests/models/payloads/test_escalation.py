@@ -63,10 +63,10 @@ def test_a_full_body_becomes_the_noun():
             target=Target(kind="Deployment", namespace="shop", name="checkout"),
             parameters={"replicas": 6},
         ),
-        plea=Justification(
+        justification=Justification(
             rationale="p99 is 4.1 s against an objective of 1 s",
             breaches=(Breach(limit="cluster-cpu", observed=Decimal("0.87"), ceiling=Decimal("0.8")),),
-            exhibits=(Attachment(title="p99", text="4.1 s"),),
+            attachments=(Attachment(title="p99", text="4.1 s"),),
             confidence=Decimal("0.8"),
         ),
         on_behalf_of=Account("T0123:U0123"),
@@ -86,7 +86,7 @@ def test_the_least_body_is_enough():
         action=ProposedAction(
             verb="restart", target=Target(kind="Deployment", namespace="shop", name="checkout"), parameters={}
         ),
-        plea=Justification(rationale="It leaks."),
+        justification=Justification(rationale="It leaks."),
         idempotency_key="key-1",
         body_hash="f" * 64,
     )
@@ -396,11 +396,11 @@ ESCALATIONS = st.builds(
     agent=st.just("scaler"),
     environment=NAMES,
     action=actions(),
-    plea=st.builds(
+    justification=st.builds(
         Justification,
         rationale=WORDS,
         breaches=st.lists(st.builds(Breach, limit=NAMES, observed=DECIMALS, ceiling=DECIMALS), max_size=3).map(tuple),
-        exhibits=st.lists(st.builds(Attachment, title=WORDS, text=WORDS), max_size=3).map(tuple),
+        attachments=st.lists(st.builds(Attachment, title=WORDS, text=WORDS), max_size=3).map(tuple),
         confidence=st.none() | st.decimals(0, 1, places=3),
     ),
     on_behalf_of=st.none() | st.from_regex(r"T[A-Z0-9]{2,10}:U[A-Z0-9]{2,10}", fullmatch=True),
@@ -423,13 +423,13 @@ def body_of(escalation):
             },
             "parameters": dict(escalation.action.parameters),
         },
-        "rationale": escalation.plea.rationale,
+        "rationale": escalation.justification.rationale,
         "breaches": [
             {"limit": breach.limit, "observed": breach.observed, "ceiling": breach.ceiling}
-            for breach in escalation.plea.breaches
+            for breach in escalation.justification.breaches
         ],
-        "evidence": [{"title": piece.title, "text": piece.text} for piece in escalation.plea.exhibits],
-        "confidence": escalation.plea.confidence,
+        "evidence": [{"title": piece.title, "text": piece.text} for piece in escalation.justification.attachments],
+        "confidence": escalation.justification.confidence,
         "on_behalf_of": escalation.on_behalf_of,
         "timeout_seconds": escalation.timeout and int(escalation.timeout.total_seconds()),
     }
