@@ -272,10 +272,11 @@ def test_a_person_may_close_what_nothing_can_tell():
 @pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.CLAIMED, Phase.ARMED])
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.NEVER_LANDED}))
 def test_what_was_never_sent_can_be_voided_for_any_reason(phase, reason):
-    """It ends without having touched the cluster, and says why in a sentence of its own."""
+    """It ends without having touched the cluster, and says why in a sentence of its own, and of a lapse what it waited for."""
     one = held(phase)
+    why = f"{VOID_SENTENCES[reason]} It waited: before" if reason is Reason.LAPSED else VOID_SENTENCES[reason]
 
-    after = freed(one, state=Phase.VOIDED, reason=reason, message=VOID_SENTENCES[reason])
+    after = freed(one, state=Phase.VOIDED, reason=reason, message=why)
     assert void(one, reason, now=NOW) == moved(EventKind.EXECUTION_VOIDED, after)
 
 

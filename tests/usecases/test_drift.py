@@ -303,10 +303,10 @@ def test_a_lookup_that_fails_while_a_successor_is_drafted_leaves_none(world):
     preview = world.cluster.preview
     looks = iter([False, True])
 
-    def fails_the_second_time(**asked):
+    def fails_the_second_time(*wish, **asked):
         if next(looks):
             raise Unavailable("The cluster does not answer.")
-        return preview(**asked)
+        return preview(*wish, **asked)
 
     world.cluster.preview = fails_the_second_time
 

@@ -15,12 +15,13 @@ from tests.usecases.looks import execution_of, held_targets, kinds, stands, tamp
 SECOND = timedelta(seconds=1)
 CANNOT_MINT = Forbidden("The bot may not mint a token of shop/countersign-observer (404 NotFound).", code="cannot_mint")
 DEFECT = ValueError("something that nobody foresaw")
+WAITED = "The approval lapsed before it could start. It waited: Countersign failed on it (ValueError)."
 
 
 def raising(error):
     """Return a method that raises."""
 
-    def method(**asked):
+    def method(*wish, **asked):
         raise error
 
     return method
@@ -29,11 +30,11 @@ def raising(error):
 def failing_for(method, error, name):
     """Return *method*, raising *error* for whatever concerns the workload *name*."""
 
-    def one(**asked):
-        about = asked.get("action") or asked["bound"]
+    def one(*wish, **asked):
+        about = wish[0].action if wish else asked["bound"]
         if about.target.name == name:
             raise error
-        return method(**asked)
+        return method(*wish, **asked)
 
     return one
 
@@ -115,7 +116,7 @@ def test_waits_grow_and_a_restart_keeps_them(world, instant):
     request = approved(world, "failing")
     tries = []
 
-    def fails(**asked):
+    def fails(*wish, **asked):
         tries.append(round((instant() - began).total_seconds()))
         raise DEFECT
 
@@ -135,7 +136,7 @@ def test_what_cannot_start_ends_with_its_approval(world, instant):
     for _ in range(20):
         look_again(world, instant, wait=MINUTE)
 
-    assert stands(world, request) == (Phase.VOIDED, Reason.LAPSED, "The approval lapsed before it could start.")
+    assert stands(world, request) == (Phase.VOIDED, Reason.LAPSED, WAITED)
     assert world.execute() == 0
 
 

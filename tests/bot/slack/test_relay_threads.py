@@ -76,7 +76,7 @@ def test_a_thread_that_is_refused_waits(office, error):
     assert office.lines.count() == 0
 
 
-@pytest.mark.parametrize(("refused", "told"), [(1, "@U0ADA denied it."), (2, "request.voted, request.denied.")])
+@pytest.mark.parametrize(("refused", "told"), [(1, "@U0ADA denied it."), (2, "Somebody answered it. It was denied.")])
 def test_a_line_that_is_refused_for_its_shape_is_told_plainer(office, refused, told):
     """Without the words quoted beneath it, at last as one line that says where the story stands: nothing is lost."""
     request = office.world.pending()
