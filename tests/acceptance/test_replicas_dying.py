@@ -123,11 +123,11 @@ def _round(ground: Ground, town: Town, replicas: Replicas, token: str, chance: r
     escalation = _asks(replicas.agent(token, without=None), name)
     is_first = when < 0.5
     if not is_first:
-        _approve(town, escalation)
+        _approve(town, replicas.agent(token, without=None), escalation)
     time.sleep(when % 0.5)
     asleep, began = replicas.harm(how, slot), time.monotonic()
     if is_first:
-        _approve(town, escalation)
+        _approve(town, replicas.agent(token, without=asleep), escalation)
 
     wait_until(
         lambda: _effect(replicas.agent(token, without=asleep), escalation) == "verified",
@@ -157,16 +157,18 @@ def _asks(agent: Agent, name: str) -> str:
     return str(answers[-1].json()["id"])
 
 
-def _approve(town: Town, escalation: str) -> None:
-    """Click until the click is taken: where it goes to a process that is gone, a person clicks once more."""
+def _approve(town: Town, agent: Agent, escalation: str) -> None:
+    """Click until the answer counts: where a click goes to a process that is gone, or is told to try again, a person does."""
 
-    def clicked() -> bool:
+    def counts() -> bool:
         with suppress(Exception):
+            if agent.look(escalation)["status"] != "pending":
+                return True
             for card in town.cards_of(escalation)[:1]:
-                return bool(town.click(ADA, card, "approve:v1").acked)
+                town.click(ADA, card, "approve:v1")
         return False
 
-    wait_until(clicked, what="the click is taken", within_s=60.0, every_s=0.3)
+    wait_until(counts, what="the answer counts", within_s=60.0, every_s=0.5)
 
 
 def _effect(agent: Agent, escalation: str) -> Any:
