@@ -15,7 +15,7 @@ Block = dict[str, Any]
 Element = dict[str, Any]
 
 MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
-DATE: Final = "{date_short_pretty} {time}"
+DATE: Final = "{date_short_pretty} at {time}"
 SENTENCE: Final = 600
 
 

@@ -41,6 +41,29 @@ def cut(text: str, most: int) -> str:
     return text[: most - len(tail)] + tail
 
 
+def shortened(text: str, most: int) -> str:
+    """Return *text* with its longest words cut in their middles until it has at most *most* characters, if it can.
+
+    The ends of a name tell more than its beginning; where the whole name is needed, it stands elsewhere.
+    """
+    longest = max(map(len, text.split(" ")))
+    while len(text) > most and longest > _SHORTEST_WORD:
+        longest -= 1
+        text = " ".join(_without_middle(word, longest) for word in text.split(" "))
+    return cut(text, most)
+
+
+def _without_middle(word: str, most: int) -> str:
+    if len(word) <= most:
+        return word
+    first = most // 2
+    return f"{word[:first]}…{word[len(word) - (most - 1 - first) :]}"
+
+
+_SHORTEST_WORD: Final = 9
+"""How much is left of a word at least."""
+
+
 def visible(text: str) -> VisibleText:
     """Return a stranger's *text* with everything that hides, forges or becomes live in Slack shown as what it is."""
     seen = filtering.visible(text)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from approvals.policy.policy import Limit
 from approvals.verbs.workload import counted
 from approvals.workflow.escalation import Breach
 from bot.slack.kit.blocks import Block, Element, line, quote, rich_text, words
@@ -14,8 +15,10 @@ RATIONALE: Final = 900
 ATTACHMENTS: Final = 3
 EXHIBIT_TITLE: Final = 80
 EXHIBIT_TEXT: Final = 240
-CLAIMS: Final = 5
+CLAIMS: Final = 3
 NUMBER: Final = 24
+UNIT: Final = 60
+DESCRIPTION: Final = 100
 AGENT: Final = "agent"
 
 
@@ -27,17 +30,20 @@ class AgentWords:
     """Its free texts, by name; an erased one is missing."""
     breaches: tuple[Breach, ...]
     confidence: Decimal | None
+    limits: Mapping[str, Limit]
+    """The limits of the policy in force, by name: what stands beside a claim is not the agent's word."""
 
 
 def agent_block(said: AgentWords, block_id: str) -> Block:
-    """Return the agent's words as one block: a title of ours, then only quotations."""
+    """Return the agent's words as one block: a title of ours, then quotations; lines of ours below a claim are not quoted."""
     parts: list[Element] = [line(words("The agent says (untrusted, not part of what is approved)", italic=True))]
     parts.append(quote(words(_rationale(said.texts))))
-    parts += [_claim(breach) for breach in said.breaches[:CLAIMS]]
+    for claim in said.breaches[:CLAIMS]:
+        parts += [_claim(claim), line(words(_policy_says(claim, said.limits.get(claim.limit))))]
     if len(said.breaches) > CLAIMS:
         parts.append(quote(words(counted(len(said.breaches) - CLAIMS, "more claim"))))
     if said.confidence is not None:
-        parts.append(quote(words(f"It says that it is {_number(said.confidence)} sure, on a scale from 0 to 1.")))
+        parts.append(quote(words(f"Its own confidence is {_number(said.confidence)}, on a scale from 0 to 1.")))
     parts += _exhibits(said.texts)
     oddities = _oddities(said.texts)
     if oddities:
@@ -51,9 +57,23 @@ def _rationale(texts: Mapping[str, str]) -> str:
     return quoted(texts["rationale"], RATIONALE)
 
 
-def _claim(breach: Breach) -> Element:
-    figures = f"{_number(breach.observed)} where the ceiling is {_number(breach.ceiling)}"
-    return quote(words(f"It claims that {visible_line(breach.limit, EXHIBIT_TITLE)} is passed: {figures}."))
+def _claim(claim: Breach) -> Element:
+    figures = f"it saw {_number(claim.observed)}, and names a ceiling of {_number(claim.ceiling)}"
+    return quote(words(f"It claims that the limit {visible_line(claim.limit, EXHIBIT_TITLE)} is passed: {figures}."))
+
+
+def _policy_says(claim: Breach, limit: Limit | None) -> str:
+    """Return what the policy in force says of the limit that a claim names, and where the claim does not go with it."""
+    if limit is None:
+        return "⚠️ The policy in force has no such limit."
+    sentences = [f"The policy's ceiling is {_number(limit.ceiling)} {visible_line(limit.unit, UNIT)}."]
+    if limit.description:
+        sentences.append(visible_line(limit.description, DESCRIPTION))
+    if claim.observed <= limit.ceiling:
+        sentences.append("⚠️ What the agent saw does not pass it.")
+    if claim.ceiling != limit.ceiling:
+        sentences.append("⚠️ The agent names another one.")
+    return " ".join(sentences)
 
 
 def _number(value: Decimal) -> str:

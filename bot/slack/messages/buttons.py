@@ -14,14 +14,17 @@ from approvals.change.risk import Risk
 from approvals.identity.names import ESCALATION_ID, EscalationId, escalation_id
 from bot.slack.kit.blocks import Block, Element, plain
 from bot.slack.kit.limits import BUTTON_LABEL, CONFIRM_BUTTON, CONFIRM_TEXT, CONFIRM_TITLE
-from bot.slack.kit.text import cut
+from bot.slack.kit.text import cut, shortened
 
 APPROVE: Final = "approve:v1"
 DENY: Final = "deny:v1"
 DENY_WITH_REASON: Final = "deny-reason:v1"
 
-_RUNS: Final = "It runs as soon as the last approval that it needs is given."
+_RUNS: Final = "It starts as soon as the last required approval is given."
 """True of the first approval of two as of the second, and of the only one."""
+
+_TITLE: Final = 80
+"""How much of a title the confirmation repeats; its names are whole on the card."""
 
 _VALUE: Final = re.compile(rf"({ESCALATION_ID.pattern})\.([0-9a-f]{{12}})")
 
@@ -59,14 +62,17 @@ def _approve(asked: ButtonValue, *, title: str, environment: str, risk: Risk) ->
     button = _button("Approve", APPROVE, asked, label=f"Approve: {title}")
     if risk.rank < Risk.HIGH.rank:
         return {**button, "style": "primary"}
+    # No style on the card: a red button beside a plain one is taken for the one that says no.
     confirm = {
-        "title": plain(cut(f"{title}?", CONFIRM_TITLE)),
-        "text": plain(cut(f"{title}, in {environment}. {risk.capitalize()} risk. {_RUNS}", CONFIRM_TEXT)),
-        "confirm": plain(cut(f"Approve for {environment}", CONFIRM_BUTTON)),
+        "title": plain(shortened(f"{title}?", CONFIRM_TITLE)),
+        "text": plain(
+            cut(f"{shortened(title, _TITLE)}, in {environment}. {risk.capitalize()} risk. {_RUNS}", CONFIRM_TEXT)
+        ),
+        "confirm": plain(shortened(f"Approve for {environment}", CONFIRM_BUTTON)),
         "deny": plain("Back"),
         "style": "danger",
     }
-    return {**button, "style": "danger", "confirm": confirm}
+    return {**button, "confirm": confirm}
 
 
 def _button(text: str, action_id: str, asked: ButtonValue, *, label: str) -> Element:
@@ -75,5 +81,5 @@ def _button(text: str, action_id: str, asked: ButtonValue, *, label: str) -> Ele
         "text": plain(text),
         "action_id": action_id,
         "value": str(asked),
-        "accessibility_label": cut(label, BUTTON_LABEL),
+        "accessibility_label": shortened(label, BUTTON_LABEL),
     }

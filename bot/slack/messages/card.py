@@ -2,10 +2,11 @@
 
 Who reads the rows is :mod:`bot.slack.messages.painter`.
 
-Top to bottom: what and where; how it stands, which is when it is denied automatically or how it ended; the agent's words, marked
-as such; what would change and what our checks found; the buttons; the fingerprint. How it ended stands high up: a card whose
-first screen on a phone is the same before and after is taken for one that still waits. Trusted and untrusted parts are separate
-blocks whose order is fixed here, and only :mod:`bot.slack.messages.agent_part` ever sees the agent's words.
+Top to bottom, so that the first screen of a phone is enough to decide: the headline; risk and place; the change; what our checks
+found; who decides, and by when; the buttons. Then: who asks, the agent's words, and what is read when in doubt. The way it ended
+stands right under the headline: a card whose first screen is the same before and after is taken for one that still waits.
+Mentions stand below the buttons: they are drawn once, and a button must not move under a thumb. Trusted and untrusted parts are
+separate blocks whose order is fixed here, and only :mod:`bot.slack.messages.agent_part` ever sees the agent's words.
 """
 
 from dataclasses import dataclass, replace
@@ -58,8 +59,8 @@ MENTIONS: Final = 10
 
 NEVER: Final = Earlier(asked=0, denied=None)
 
-DRIFT: Final = "Otherwise than approved (- approved, + found)"
-"""The title of what a target has otherwise than was approved."""
+DRIFT: Final = "Differs from what was approved (- approved, + found)"
+"""The title of the fields in which a target differs from what was approved."""
 
 _ANOTHER_RELEASE: Final = "⏳ *Waiting, and cannot be approved any more.* To end it, run: `countersign db upgrade`"
 
@@ -106,12 +107,17 @@ def request_card(standing: CardState, review: Review, *, revision: int, occasion
     """
     part = draw_review(review, revision=revision, named=occasion is not DrawReason.REPLACEMENT)
     blocks = (
-        *part.top,
+        part.headline,
         *_outcome(standing, revision, occasion),
+        *part.place,
+        part.change,
+        part.checks,
         *_notes(standing, revision, occasion),
-        _agent_part(standing, revision),
-        *part.change,
         *_answering(standing, review, part, revision),
+        *_asked(standing, revision, occasion),
+        part.asker,
+        _agent_part(standing, revision),
+        *part.rest,
         part.mark,
     )
     return Message(text=_notification(standing, review), blocks=blocks)
@@ -119,7 +125,7 @@ def request_card(standing: CardState, review: Review, *, revision: int, occasion
 
 def without_words(standing: CardState) -> CardState:
     """Return the same without anybody's free text: what nobody has to see in order to decide."""
-    nothing = AgentWords(texts={}, breaches=(), confidence=None)
+    nothing = AgentWords(texts={}, breaches=(), confidence=None, limits={})
     return replace(standing, said=nothing, reason="", words_left_out=True)
 
 
@@ -161,37 +167,46 @@ def _agent_part(standing: CardState, revision: int) -> Block:
 
 
 def _notes(standing: CardState, revision: int, occasion: DrawReason) -> list[Block]:
+    """Return what else there is to know before one answers, and last how the request stands while it waits."""
     notes = []
     if standing.request.token_revoked_at is not None:
         notes.append(markup(f"revoked:{revision}", revoked_line(standing.request.token_revoked_at)))
     if standing.request.supersedes is not None:
         follows = f"↪️ Asks again after {escaped_line(standing.request.supersedes)}, whose target changed."
         notes.append(markup(f"follows:{revision}", follows))
-        title = "Otherwise than was approved then (- approved, + found)"
+        title = "Differed from what was approved then (- approved, + found)"
         notes += drift_blocks(standing.drift_before, title, block_id=f"drift:{revision}")
     if standing.request.state is State.PENDING:
-        named = occasion is not DrawReason.REPLACEMENT
-        if past := earlier_line(standing.earlier, named=named):
-            notes.append(markup(f"earlier:{revision}", past))
-        if standing.paused is not None:
-            notes.append(markup(f"paused:{revision}", paused_line(standing.paused)))
-        if (opened := standing.request.ruling) is not None and demands_of(opened) != demands_of(standing.deciding):
-            notes.append(markup(f"policy:{revision}", changed_line(opened, standing.deciding)))
-        waiting = waiting_line(
-            standing.request,
-            standing.deciding,
-            approved_by=standing.approved_by,
-            missing=standing.missing,
-            named=named,
-        )
-        notes.append(markup(f"status:{revision}", waiting))
-    if standing.under_way and standing.request.state is State.PENDING:
-        notes.append(markup(f"under-way:{revision}", under_way_line(standing.under_way)))
-    if occasion is DrawReason.FIRST and standing.request.state is State.PENDING:
-        notes.append(markup(f"asked:{revision}", f"Asked: {approvers(standing.deciding)}"))
-    if occasion is DrawReason.REPLACEMENT:
-        notes.append(markup(f"replaces:{revision}", _REPLACES))
+        notes += _waiting(standing, revision, named=occasion is not DrawReason.REPLACEMENT)
     return notes
+
+
+def _waiting(standing: CardState, revision: int, *, named: bool) -> list[Block]:
+    notes = []
+    if past := earlier_line(standing.earlier, named=named):
+        notes.append(markup(f"earlier:{revision}", past))
+    if standing.under_way:
+        notes.append(markup(f"under-way:{revision}", under_way_line(standing.under_way)))
+    if (opened := standing.request.ruling) is not None and demands_of(opened) != demands_of(standing.deciding):
+        notes.append(markup(f"policy:{revision}", changed_line(opened, standing.deciding)))
+    if standing.paused is not None:
+        notes.append(markup(f"paused:{revision}", paused_line(standing.paused)))
+    waiting = waiting_line(
+        standing.request,
+        standing.deciding,
+        approved_by=standing.approved_by,
+        missing=standing.missing,
+        named=named,
+        paused=standing.paused is not None,
+    )
+    return [*notes, markup(f"status:{revision}", waiting)]
+
+
+def _asked(standing: CardState, revision: int, occasion: DrawReason) -> list[Block]:
+    """Return what one drawing says and the next does not, below the buttons."""
+    if occasion is DrawReason.FIRST and standing.request.state is State.PENDING:
+        return [markup(f"asked:{revision}", f"People asked: {approvers(standing.deciding)}")]
+    return [markup(f"replaces:{revision}", _REPLACES)] if occasion is DrawReason.REPLACEMENT else []
 
 
 def approvers(ruling: Ruling) -> str:
@@ -221,7 +236,7 @@ def _answering(standing: CardState, review: Review, part: ReviewPart, revision: 
     )
     if whole:
         return [row]
-    note = "*It cannot be approved here:* it does not fit on a card, and nobody approves what is not shown."
+    note = "*It cannot be approved:* it does not fit on a card, and nobody approves what is not shown."
     return [markup(f"unshown:{revision}", note), row]
 
 

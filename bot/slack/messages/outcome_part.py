@@ -23,35 +23,35 @@ _CARRIED_OUT: Final[Mapping[Phase, str]] = {
     Phase.ARMED: "▶️ Starting.",
     Phase.SENDING: "▶️ Sending it to the cluster.",
     Phase.REJECTED: "❌ Failed: Countersign changed nothing.",
-    Phase.UNKNOWN: "⚠️ It is not known yet whether it landed.",
+    Phase.UNKNOWN: "⚠️ Outcome unknown: it may have been applied. Countersign is checking.",
     Phase.VOIDED: "⛔ Not carried out: Countersign changed nothing.",
-    Phase.ABANDONED: "⚠️ Closed without knowing whether it landed.",
+    Phase.ABANDONED: "⚠️ Closed by a person. Whether it was applied is unknown.",
 }
 
 _EFFECTS: Final[Mapping[Effect, str]] = {
     Effect.IN_PROGRESS: "▶️ Applied; the cluster is carrying it out.",
     Effect.VERIFIED: "✅ Applied and done.",
-    Effect.FAILED: "❌ Applied, and it did not turn out as approved.",
-    Effect.TIMED_OUT: "⚠️ Applied, and not finished in time.",
-    Effect.OVERTAKEN: "↪️ Applied, and overtaken by a newer change.",
-    Effect.DIFFERS: "⚠️ Applied, and the target is otherwise than approved.",
-    Effect.UNDONE: "⚠️ Applied, and changed by somebody else since.",
+    Effect.FAILED: "❌ Applied, but it did not turn out as approved.",
+    Effect.TIMED_OUT: "⚠️ Applied, but not finished in time.",
+    Effect.OVERTAKEN: "↪️ Applied, then overtaken by a newer change.",
+    Effect.DIFFERS: "⚠️ Applied, but the target differs from what was approved.",
+    Effect.UNDONE: "⚠️ Applied, but somebody else has changed it since.",
 }
 
 
 _ENOUGH: Final = (
-    "has as many approvals as it takes by now, and starts once one of those who gave them presses Approve again"
+    "has enough approvals under the policy in force now, and starts when one of the people who gave them presses Approve"
+    " again"
 )
-"""Where the policy asked for more when they were given, and does no more: nobody's answer has closed it since."""
 
 MOST_UNDER_WAY: Final = 3
 """How many other changes of its target a card names."""
 
 
 def waiting_line(
-    request: Request, deciding: Ruling, *, approved_by: tuple[Account, ...], missing: int, named: bool
+    request: Request, deciding: Ruling, *, approved_by: tuple[Account, ...], missing: int, named: bool, paused: bool
 ) -> str:
-    """Return, as markup, when a pending request is denied automatically, who is asked and what is still missing.
+    """Return, as markup, who decides a pending request, and when it is denied automatically.
 
     Args:
         request: Pending.
@@ -59,18 +59,34 @@ def waiting_line(
         approved_by: Accounts whose approval counts so far.
         missing: How many more are needed.
         named: Whether people are mentioned; a card that replaces another would ring their phones again.
+        paused: Whether a pause stops it now.
     """
-    deadline = (
-        "" if request.deadline is None else f"Denied automatically {date_markup(request.deadline)} unless approved"
-    )
-    so_far = f" · approved so far by {_people(approved_by, named=named)}" if approved_by else ""
+    so_far = f" Approved so far by {_people(approved_by, named=named)}." if approved_by else ""
     if not deciding.asks:
-        needs = "nobody can approve it"
+        needs = "*Nobody can approve it.*"
     elif missing:
-        needs = f"needs {_count(missing, further=bool(approved_by))} from {_sets(deciding)}{so_far}"
+        needs = f"*Needs {_count(missing, further=bool(approved_by))}* from {_sets(deciding)}.{so_far}"
     else:
-        needs = f"*{_ENOUGH}*{so_far}"
-    return f"⏳ *Waiting.* {deadline} · {needs}"
+        needs = f"*It {_ENOUGH}.*{so_far}"
+    if request.deadline is None:
+        return f"⏳ {needs}"
+    unless = _unless(deciding, missing=missing, begun=bool(approved_by), paused=paused)
+    return f"⏳ {needs} Denied automatically {date_markup(request.deadline)}{unless}."
+
+
+def _unless(deciding: Ruling, *, missing: int, begun: bool, paused: bool) -> str:
+    """Return what keeps a request from being denied automatically: with more than one answer wanted, one does not."""
+    if not deciding.asks:
+        return ""
+    if paused:
+        return " unless it is resumed and approved before"
+    if missing <= 1 and not begun:
+        return " if nobody answers"
+    if not missing:
+        return " if nobody does"
+    return (
+        f" unless {missing}{' more' if begun else ''} {'person approves' if missing == 1 else 'people approve'} before"
+    )
 
 
 def still_denied_line(request: Request) -> str:
@@ -82,8 +98,8 @@ def still_denied_line(request: Request) -> str:
 def revoked_line(revoked_at: datetime) -> str:
     """Return, as markup, that the token a request was asked with was revoked at *revoked_at*."""
     return (
-        f"⚠️ *The token this was asked with has been revoked since*, {date_markup(revoked_at)}. "
-        "The agent may not have been the one who asked."
+        f"⚠️ *The token that asked for this was revoked* {date_markup(revoked_at)}. "
+        "Somebody other than the agent may have asked."
     )
 
 
@@ -109,7 +125,7 @@ def paused_line(pause: Pause) -> str:
     """Return, as markup, that *pause* stops a pending request."""
     return (
         f"⏸️ *Paused: {said(scope_words(pause.scope))}*, {date_markup(pause.engaged_at)}. Nothing can be approved until two "
-        "people resume it, and approvals given before do not count. Deny works, and silence still denies."
+        "people resume it. Approvals given before the pause do not count. Deny works."
     )
 
 
@@ -134,10 +150,14 @@ def changed_line(opened: Ruling, deciding: Ruling) -> str:
         and opened.conflicted == deciding.conflicted
         and counted_as_one(opened) != counted_as_one(deciding)
     ):
-        return "📜 *The policy has changed since this was asked*: some accounts are one person by it, and count once."
+        return (
+            "📜 *The policy has changed since this was asked*: some accounts now belong to one person, and count once."
+        )
     if before == now:
-        return "📜 *The policy has changed since this was asked*: not everybody who was asked can approve it any more."
-    return f"📜 *The policy has changed since this was asked.* It takes {now} now; it took {before} when it was asked."
+        return "📜 *The policy has changed since this was asked*: some of the people asked can no longer approve it."
+    return (
+        f"📜 *The policy has changed since this was asked.* It needs {now} now; it needed {before} when it was asked."
+    )
 
 
 def outcome_line(request: Request, *, named: bool) -> str:
@@ -158,13 +178,13 @@ def outcome_line(request: Request, *, named: bool) -> str:
         case State.DENIED:
             return f"*🚫 Denied by {by}*{when}"
         case State.EXPIRED if request.outcome_code == EXPIRED_UNSEEN:
-            return f"*⚠️ Expired before it was shown to anybody, so nobody could answer*{when}"
+            return f"*⚠️ Denied automatically: it was not shown to anybody in time*{when}"
         case State.EXPIRED:
-            return f"*⌛ Expired: not decided in time, and silence denies*{when}"
+            return f"*⌛ Denied automatically: nobody decided in time*{when}"
         case State.CANCELLED if request.outcome_code in _CANCELLED_BY_US:
             return f"*⛔ {_CANCELLED_BY_US[request.outcome_code]}*{when}"
         case State.CANCELLED:
-            return f"*↩️ Taken back by the agent*{when}"
+            return f"*↩️ Cancelled by the agent*{when}"
         case State.SUPERSEDED if request.superseded_by is None:
             return "*⛔ Void: the target changed after the approval.* Nothing asks again."
         case State.SUPERSEDED:
@@ -192,7 +212,7 @@ def under_way_line(executions: tuple[Execution, ...]) -> str:
     told = [_under_way(execution) for execution in executions[:MOST_UNDER_WAY]]
     more = len(executions) - MOST_UNDER_WAY
     told += [f"{more} more"] if more > 0 else []
-    return f"🔄 *Still under way on this target* when this card was drawn: {'; '.join(told)}"
+    return f"🔄 *Other changes of this target were under way* when this card was drawn: {'; '.join(told)}"
 
 
 def _under_way(execution: Execution) -> str:
@@ -201,7 +221,7 @@ def _under_way(execution: Execution) -> str:
         case Phase.APPLIED:
             return f"rollout of {which} ({said(execution.message)})"
         case Phase.SENDING | Phase.UNKNOWN:
-            return f"{which}, of which it is not known yet whether it landed"
+            return f"{which}, whose outcome is unknown"
         case _:
             return f"{which}, which is approved and has not started"
 
@@ -213,13 +233,13 @@ def short_outcome(request: Request) -> str:
     if request.outcome_code == UPGRADED:
         return "ended by an upgrade of Countersign"
     if request.outcome_code == EXPIRED_UNSEEN:
-        return "expired before it was shown to anybody"
+        return "denied automatically before anybody was shown it"
     return {
         State.PENDING: "waiting for an answer",
         State.APPROVED: "approved",
         State.DENIED: "denied",
-        State.EXPIRED: "expired; not decided in time",
-        State.CANCELLED: "taken back by the agent",
+        State.EXPIRED: "denied automatically, because nobody decided in time",
+        State.CANCELLED: "cancelled by the agent",
         State.SUPERSEDED: "void, because the target changed",
         State.REFUSED: "refused",
     }[request.state]

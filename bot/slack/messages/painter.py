@@ -15,7 +15,6 @@ from approvals.audit.events import EventKind
 from approvals.change.plan import Change, Plan, bound_of, fingerprint_of
 from approvals.identity.names import Account
 from approvals.policy.policy import Policy
-from approvals.policy.ruling import Ruling
 from approvals.ports.policies import Policies
 from approvals.ports.reading import Reading
 from approvals.presentation.review import Review, review_of
@@ -127,13 +126,14 @@ def _request(reading: Reading, drawn: Drawn, occasion: DrawReason, policy: Polic
         if request.state is State.PENDING:
             raise NotAsApproved(request.id)
         return outcome_card(request, reading.execution_of(request.id), revision=drawn.revision, occasion=occasion)
-    standing = _standing(reading, request, ruling_today(request, policy))
+    standing = _standing(reading, request, policy)
     if drawn.detail is Detail.REVIEWED:
         standing = without_words(standing)
     return request_card(standing, review, revision=drawn.revision, occasion=occasion)
 
 
-def _standing(reading: Reading, request: Request, deciding: Ruling) -> CardState:
+def _standing(reading: Reading, request: Request, policy: Policy) -> CardState:
+    deciding = ruling_today(request, policy)
     texts = reading.texts(request.id)
     votes = reading.votes(request.id)
     pauses = reading.pauses(ended_after=min((vote.epoch for vote in votes), default=reading.epoch()))
@@ -145,6 +145,7 @@ def _standing(reading: Reading, request: Request, deciding: Ruling) -> CardState
             texts={name: text for name, text in texts.items() if name == "rationale" or name.startswith("evidence ")},
             breaches=request.breaches,
             confidence=request.confidence,
+            limits=policy.limits,
         ),
         approved_by=tuple(vote.account for vote in counted),
         missing=missing_approvals(deciding, counted),

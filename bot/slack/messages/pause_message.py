@@ -89,10 +89,11 @@ def _open(notice: PauseNotice, *, named: bool) -> str:
     pause, within = notice.pause, within_words(notice.pause.scope)
     lines = [
         f"*Nothing new{within} is taken on, nothing{within} can be approved, and nothing{within} starts.*",
-        f"By {_who(pause.by, named=named)}, {date_markup(pause.engaged_at)}. Silence still denies; what has started runs on.",
+        f"Paused by {_who(pause.by, named=named)}, {date_markup(pause.engaged_at)}.",
+        "Unanswered questions are still denied automatically. Changes that have started go on.",
     ]
     if pause.asked_at is not None:
-        lines.append("*The time asked for is over.* The pause goes on until two people resume it.")
+        lines.append("*The time asked for is over.* The pause lasts until two people resume it.")
     elif pause.ask_at is not None:
         lines.append(f"Countersign asks for the resume {date_markup(pause.ask_at)}; the pause does not end by itself.")
     agreed = (

@@ -16,37 +16,27 @@ from approvals.change.risk import Risk
 from approvals.identity.names import Account, id_of, is_slack_account
 from approvals.presentation.review import Rendered, Review
 from approvals.verbs.workload import counted
-from bot.slack.kit.blocks import (
-    Block,
-    Element,
-    context,
-    header,
-    line,
-    listed,
-    preformatted,
-    rich_text,
-    table,
-    user,
-    words,
-)
-from bot.slack.kit.limits import HEADER
+from bot.slack.kit.blocks import Block, Element, context, header, line, listed, preformatted, rich_text, user, words
 from bot.slack.kit.message import characters
-from bot.slack.kit.text import cut, exact, visible_line
+from bot.slack.kit.text import exact, shortened, visible_line
 
 BUDGET: Final = 6_900
 """How many characters of compact JSON the trusted part may take; the rest of the message is left to the other parts."""
 
-TABLE_ROWS: Final = 6
-"""A table is easier to read than a diff while it is short; the diff is always there."""
+HEADLINE: Final = 80
+"""How long a headline may be: three lines on a phone. The place under it has every name whole."""
 
-FIELD: Final = 36
-"""How much of a field's path the table shows."""
+INLINE: Final = 120
+"""How many characters both values of a single field may have to stand in one line; longer ones stand below each other."""
 
 WARNING: Final = 300
 TITLE: Final = "title"
-FACTS: Final = "facts"
+RISK: Final = "risk"
+PLACE: Final = "place"
 CHANGES: Final = "changes"
 CHECKS: Final = "checks"
+ASKER: Final = "asker"
+REST: Final = "rest"
 MARK: Final = "mark"
 
 RISKS: Final = {
@@ -61,10 +51,17 @@ RISKS: Final = {
 class ReviewPart:
     """The trusted blocks, in the order of the card; the card puts its own between them."""
 
-    top: tuple[Block, ...]
-    """Headline and facts."""
-    change: tuple[Block, ...]
-    """The fields, and what our checks found."""
+    headline: Block
+    place: tuple[Block, Block]
+    """The risk; and where, every name whole."""
+    change: Block
+    """The fields that change, each once."""
+    checks: Block
+    """What our checks found, and what the API server warned of."""
+    asker: Block
+    """Which agent asks, and for whom."""
+    rest: tuple[Block, ...]
+    """What a dry run cannot show, and why people are asked."""
     mark: Block
     """The fingerprint, in small print."""
     hash: str
@@ -87,24 +84,27 @@ def draw_review(review: Review, *, revision: int = 0, named: bool = False) -> Re
         revision: Goes into the block ids and nowhere else.
         named: Whether the person that the agent acts for is mentioned rather than named by account; the hash does not move.
     """
-    top = (
-        header(f"{TITLE}:{revision}", cut(f"{_said(review.title)} · {review.environment}", HEADER)),
-        _facts(review, f"{FACTS}:{revision}", named=named),
-    )
+    top = header(f"{TITLE}:{revision}", headline(review))
+    place = _place(review, str(revision))
+    asker = _asker(review, f"{ASKER}:{revision}", named=named)
+    rest = _rest(review, f"{REST}:{revision}")
     mark = context(f"{MARK}:{revision}", f"Fingerprint {review.short_fingerprint} · {review.escalation}")
     checks = _checks(review, f"{CHECKS}:{revision}")
-    room = BUDGET - characters([*top, mark])
-    if characters([checks]) > room // 2:
-        checks, found_all = _checks_counted(review, f"{CHECKS}:{revision}"), False
-    else:
-        found_all = True
+    room = BUDGET - characters([top, *place, asker, *rest, mark])
+    found_all = characters([checks]) <= room // 2
+    if not found_all:
+        checks = _checks_counted(review, f"{CHECKS}:{revision}")
     change, all_fields = _change(review, f"{CHANGES}:{revision}", room - characters([checks]))
-    unnamed = _facts(review, "", named=False) if named else top[1]
+    unnamed = _asker(review, "", named=False)
     return ReviewPart(
-        top=top,
-        change=(*change, checks),
+        headline=top,
+        place=place,
+        change=change,
+        checks=checks,
+        asker=asker,
+        rest=rest,
         mark=mark,
-        hash=_hash((top[0], unnamed, *change, checks, mark)),
+        hash=_hash((top, *place, change, checks, unnamed, *rest, mark)),
         whole=all_fields and found_all,
     )
 
@@ -113,14 +113,23 @@ def _hash(blocks: Iterable[Block]) -> str:
     return tagged_hash("countersign/render/2", blocks=[{**block, "block_id": ""} for block in blocks])
 
 
-def _facts(review: Review, block_id: str, *, named: bool) -> Block:
-    blast = f" · {_said(review.blast)}" if review.blast else ""
-    behalf = () if review.on_behalf_of is None else (words(" on behalf of "), _person(review.on_behalf_of, named=named))
-    return rich_text(
-        block_id,
-        line(words(RISKS[review.risk], bold=True), words(f" · {review.environment} · {_said(review.target)}{blast}")),
-        line(words("Asked by agent "), words(_said(review.agent), bold=True), *behalf),
+def headline(review: Review) -> str:
+    """Return what would change and in which environment, its names shortened where they are long."""
+    return shortened(f"{_said(review.title)} · {review.environment}", HEADLINE)
+
+
+def _place(review: Review, block_id: str) -> tuple[Block, Block]:
+    """Return the risk, and where: in small print, since the headline has it too, and the longest names take nine lines."""
+    blast = (words(f" · {_said(review.blast)}"),) if review.blast else ()
+    return (
+        rich_text(f"{RISK}:{block_id}", line(words(RISKS[review.risk], bold=True), *blast)),
+        context(f"{PLACE}:{block_id}", f"{review.environment} · {_said(review.target)}"),
     )
+
+
+def _asker(review: Review, block_id: str, *, named: bool) -> Block:
+    behalf = () if review.on_behalf_of is None else (words(" on behalf of "), _person(review.on_behalf_of, named=named))
+    return rich_text(block_id, line(words("Asked by agent "), words(_said(review.agent), bold=True), *behalf))
 
 
 def _person(account: Account, *, named: bool) -> Element:
@@ -128,17 +137,36 @@ def _person(account: Account, *, named: bool) -> Element:
     return user(id_of(account)) if named and is_slack_account(account) else words(account, code=True)
 
 
-def _change(review: Review, block_id: str, room: int) -> tuple[tuple[Block, ...], bool]:
-    """Return the fields that change, as many as fit, and whether these are all."""
-    fits = _diff(review.changes, len(review.changes), block_id)
+def _change(review: Review, block_id: str, room: int) -> tuple[Block, bool]:
+    """Return the fields that change, each once and as many as fit, and whether these are all."""
+    fits = _inline(review.changes, block_id) or _diff(review.changes, len(review.changes), block_id)
     if characters([fits]) <= room:
-        rows = _table(review.changes, f"{block_id}:table")
-        with_table = len(review.changes) <= TABLE_ROWS and characters([fits, rows]) <= room
-        return ((rows, fits) if with_table else (fits,)), True
+        return fits, True
     shown = len(review.changes)
     while shown and characters([_diff(review.changes, shown, block_id)]) > room:
         shown -= 1 + shown // 8
-    return (_diff(review.changes, max(shown, 0), block_id),), False
+    return _diff(review.changes, max(shown, 0), block_id), False
+
+
+def _inline(changes: tuple[Change, ...], block_id: str) -> Block | None:
+    """Return a single field in two lines, or None where there are more, or its values are too long to be taken in at once."""
+    if len(changes) != 1:
+        return None
+    (change,) = changes
+    before, after = _before_and_after(change)
+    if len(before) + len(after) > INLINE:
+        return None
+    return rich_text(
+        block_id,
+        line(
+            words("1 field would change: ", bold=True),
+            words(exact(change.path), code=True),
+            words("\n"),
+            words(before, code=True),
+            words(" → "),
+            words(after, code=True),
+        ),
+    )
 
 
 def _diff(changes: tuple[Change, ...], shown: int, block_id: str) -> Block:
@@ -152,31 +180,17 @@ def _diff(changes: tuple[Change, ...], shown: int, block_id: str) -> Block:
 
 def hunk(change: Change) -> str:
     """Return one field as a diff: its path, and with a minus and a plus what it holds before and after."""
-    before, after = _value(change.before), _value(change.after)
+    before, after = _before_and_after(change)
     lines = [exact(change.path)]
     lines += [] if change.before is None else [f"- {before}"]
-    lines += [] if change.after is None else [f"+ {after if after != before else f'{after}, another one'}"]
+    lines += [] if change.after is None else [f"+ {after}"]
     return "\n".join(lines)
 
 
-def _table(changes: tuple[Change, ...], block_id: str) -> Block:
-    titles = [words(title, bold=True) for title in ("Field", "Before", "After")]
-    return table(block_id, [titles, *([_cell(_tail(change.path)), *_before_and_after(change)] for change in changes)])
-
-
-def _tail(path: str) -> str:
-    """Return the end of a field's path, which tells fields apart at a glance; the diff below has all of it."""
-    shown = exact(path)
-    return shown if len(shown) <= FIELD else f"…{shown[-FIELD:]}"
-
-
-def _before_and_after(change: Change) -> tuple[Element, Element]:
+def _before_and_after(change: Change) -> tuple[str, str]:
+    """Return both values, so that they never look the same: of two hidden ones it is said that they differ."""
     before, after = _value(change.before), _value(change.after)
-    return _cell(before), _cell(after if after != before else f"{after}, another one")
-
-
-def _cell(text: str) -> Element:
-    return words(text, code=True)
+    return before, after if after != before else f"{after}, another one"
 
 
 def _value(value: Leaf) -> str:
@@ -197,29 +211,32 @@ def _value(value: Leaf) -> str:
 def _checks(review: Review, block_id: str) -> Block:
     found = [line(words(_said(finding))) for finding in review.findings]
     found += [line(words("The API server warns: "), words(visible_line(one, WARNING))) for one in review.warnings]
-    return _checks_block(review, block_id, found or [line(words("Nothing against it."))])
+    match found:
+        case []:
+            return rich_text(block_id, line(words(_OURS, bold=True), words(" found nothing against it.")))
+        case [only]:
+            return rich_text(block_id, line(words(f"{_OURS}: ", bold=True), *only["elements"]))
+        case _:
+            return rich_text(block_id, line(words(f"{_OURS}:", bold=True)), listed(found))
+
+
+_OURS: Final = "Our checks"
 
 
 def _checks_counted(review: Review, block_id: str) -> Block:
     """Return the same with a number in place of more findings and warnings than the card can hold."""
     number = len(review.findings) + len(review.warnings)
-    return _checks_block(
-        review,
-        block_id,
-        [line(words(f"Not shown, because they do not fit on this card: {counted(number, 'remark')}."))],
-    )
+    said = f"Not shown, because they do not fit on this card: {counted(number, 'remark')}."
+    return rich_text(block_id, line(words(f"{_OURS}: ", bold=True), words(said)))
 
 
-def _checks_block(review: Review, block_id: str, found: list[Element]) -> Block:
-    blind = [line(words(_said(spot))) for spot in review.blind_spots]
-    reasons = [line(words(_said(reason))) for reason in review.reasons]
-    return rich_text(
-        block_id,
-        line(words("Our own checks", bold=True)),
-        listed(found),
-        *((line(words("A dry run cannot show", bold=True)), listed(blind)) if blind else ()),
-        *((line(words("Why people are asked", bold=True)), listed(reasons)) if reasons else ()),
-    )
+def _rest(review: Review, block_id: str) -> tuple[Block, ...]:
+    """Return what is the same for most changes of its kind: it is read when in doubt, below the buttons."""
+    blind = "; ".join(_said(spot) for spot in review.blind_spots)
+    reasons = " ".join(_said(reason) for reason in review.reasons)
+    lines = [line(words("A dry run cannot show: ", bold=True), words(f"{blind}."))] if blind else []
+    lines += [line(words("Why people are asked: ", bold=True), words(reasons))] if reasons else []
+    return (rich_text(block_id, *lines),) if lines else ()
 
 
 @lru_cache(256)

@@ -319,6 +319,11 @@ def is_answerable(message: Message) -> bool:
     return any(block["type"] == "actions" for block in message.blocks)
 
 
+def buttons_of(message: Message) -> list[Any]:
+    """Return the buttons of a card, in order; changing one changes the card."""
+    return [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
+
+
 def text_of(blocks: Any) -> str:
     """Return every text in some blocks, in order, one a line."""
     if isinstance(blocks, dict):

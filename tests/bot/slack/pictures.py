@@ -16,7 +16,7 @@ from sandbox.workspace import Message as PostedMessage
 from sandbox.workspace import Strictness
 from sandbox.workspace.kit.rules import characters, message_problems
 from sandbox.workspace.page.drawing import live_things
-from tests.builders import CHEN, a_plan, a_preview, a_request, a_ruling, a_step, evidence
+from tests.builders import CHEN, a_plan, a_policy, a_preview, a_request, a_ruling, a_step, evidence
 
 RATIONALE = "p99 is 4.1 s against an objective of 1 s"
 
@@ -27,6 +27,7 @@ def words(rationale: str = RATIONALE, **texts: str) -> AgentWords:
         texts={"rationale": rationale, "evidence 1 title": "p99", "evidence 1 text": "4.1 s", **texts},
         breaches=a_request().breaches,
         confidence=Decimal("0.8"),
+        limits=a_policy().limits,
     )
 
 

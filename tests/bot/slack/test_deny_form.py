@@ -6,6 +6,7 @@ from approvals.workflow.request import State
 from bot.slack.inbound.deny_form import denial_of, reason_of, title_of
 from bot.slack.inbound.listeners import NO_FORM, UNREADABLE
 from bot.slack.inbound.payloads import Click, View
+from tests.bot.slack.office import buttons_of
 from tests.builders import ADA, BORIS, MINUTE
 
 
@@ -133,7 +134,7 @@ def test_a_button_with_another_value_opens_no_form(office):
     office.world.pending()
     office.step()
     card = office.card()
-    card.blocks[-2]["elements"][2]["value"] = "nonsense"
+    buttons_of(card)[2]["value"] = "nonsense"
 
     office.click("U0ADA", "deny-reason:v1", card)
 

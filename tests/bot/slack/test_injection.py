@@ -116,7 +116,7 @@ def test_a_long_rationale_is_cut_with_its_length():
 
 def test_what_was_erased_is_said_to_be():
     """An erased text leaves its place, not a gap."""
-    card = a_card(a_standing_of(said=words(RATIONALE).__class__(texts={}, breaches=(), confidence=None)))
+    card = a_card(a_standing_of(said=words(RATIONALE).__class__(texts={}, breaches=(), confidence=None, limits={})))
 
     assert "(erased)" in text_of(card.blocks)
 

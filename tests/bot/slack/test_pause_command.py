@@ -166,10 +166,10 @@ def test_a_card_that_waits_says_that_it_is_paused_and_what_counts_afterwards(mak
     office.command("U0BORIS", f"off {pause.id}")
     after = shown()
 
-    assert ("needs 1 more approval" in before, "Paused" in before) == (True, False)
+    assert ("Needs 1 more approval" in before, "Paused" in before) == (True, False)
     assert "⏸️ *Paused: everything*" in during
-    assert "needs 2 approvals" in during
-    assert ("needs 2 approvals" in after, "Paused" in after) == (True, False)
+    assert "Needs 2 approvals" in during
+    assert ("Needs 2 approvals" in after, "Paused" in after) == (True, False)
     assert office.world.request(request).state is State.PENDING
 
 
@@ -311,7 +311,7 @@ def test_the_bot_asks_for_the_resume_and_the_notice_says_so(office):
     office.world.ask_for_resumes()
     office.step()
 
-    assert "*The time asked for is over.* The pause goes on until two people resume it." in str(office.card().blocks)
+    assert "*The time asked for is over.* The pause lasts until two people resume it." in str(office.card().blocks)
     with office.store.reading() as reading:
         assert [pause.is_open for pause in reading.pauses()] == [True]
 

@@ -16,7 +16,7 @@ import pytest
 
 from approvals.workflow.request import State
 from bot.slack.inbound.acting import BROKEN
-from tests.bot.slack.office import PATIENT, SECRET
+from tests.bot.slack.office import PATIENT, SECRET, buttons_of
 from tests.builders import ADA, BORIS
 
 
@@ -50,7 +50,7 @@ def send(request):
 def click_payload(office, user, action_id):
     """Return the payload of a click on the newest card."""
     card = office.card()
-    element = next(one for one in card.blocks[-2]["elements"] if one["action_id"] == action_id)
+    element = next(one for one in buttons_of(card) if one["action_id"] == action_id)
     return {
         "type": "block_actions",
         "api_app_id": office.seed.app_id,

@@ -10,7 +10,7 @@ from approvals.policy.charter import Owners
 from approvals.workflow.request import Answer, State, Via
 from bot.slack.inbound.listeners import UNKNOWN
 from sandbox.workspace import default_seed
-from tests.bot.slack.office import PROD
+from tests.bot.slack.office import PROD, buttons_of
 from tests.builders import (
     ADA,
     BORIS,
@@ -128,7 +128,7 @@ def test_a_button_of_another_version_of_the_change_is_stale(office):
     request = office.world.pending()
     office.step()
     card = office.card()
-    for element in card.blocks[-2]["elements"]:
+    for element in buttons_of(card):
         element["value"] = f"{request.id}.{'0' * 12}"
 
     office.click("U0ADA", "approve:v1", card)
@@ -169,7 +169,7 @@ def test_the_card_of_another_request_cannot_answer_this_one(office):
     office.world.pending("key-2", action=an_action(replicas=9))
     office.step()
     one, other = office.cards_in()
-    other.blocks[-2]["elements"][1]["value"] = one.blocks[-2]["elements"][1]["value"]
+    buttons_of(other)[1]["value"] = buttons_of(one)[1]["value"]
 
     office.click("U0ADA", "approve:v1", other)
 
@@ -204,7 +204,7 @@ def test_an_unknown_button_is_answered(office, action_id):
     office.world.pending()
     office.step()
     card = office.card()
-    card.blocks[-2]["elements"][0]["action_id"] = action_id
+    buttons_of(card)[0]["action_id"] = action_id
 
     outcome = office.click("U0ADA", action_id, card)
 
@@ -218,7 +218,7 @@ def test_a_button_with_another_value_is_answered(office, value):
     request = office.world.pending()
     office.step()
     card = office.card()
-    card.blocks[-2]["elements"][0]["value"] = value
+    buttons_of(card)[0]["value"] = value
 
     office.click("U0ADA", "deny:v1", card)
 
@@ -231,7 +231,7 @@ def test_a_button_for_a_request_that_does_not_exist_is_answered(office):
     office.world.pending()
     office.step()
     card = office.card()
-    card.blocks[-2]["elements"][0]["value"] = f"esc_{'9' * 26}.{'0' * 12}"
+    buttons_of(card)[0]["value"] = f"esc_{'9' * 26}.{'0' * 12}"
 
     office.click("U0ADA", "deny:v1", card)
 
