@@ -39,6 +39,12 @@ class Duties(Generic[M]):
     count_people: Callable[[], object]
     lead_policy: Callable[[], object]
     worker: Work
+    forget: Callable[[], object]
+    """Takes back what only a leader can say: figures and legs that nobody here renews any more."""
+
+    def end(self) -> None:
+        """Take back what only a leader can say of how things stand."""
+        self.forget()
 
     def settle(self) -> None:
         """Return when no execution is being looked at any more: its outcome is written while the lease is still ours."""

@@ -204,6 +204,7 @@ class Serving:
             legs=self.legs,
             end=lambda: loop.call_soon_threadsafe(ended.set),
         )
+        self.metrics.watch_leading(lambda: leadership.leads)
         self._application.cluster.writes_until = lambda: leadership.trusted_until
         news = None if self._application.store.database.is_sqlite else News(settings.database_url)
         intake = Intake(self._deps(news))
@@ -344,7 +345,15 @@ class Serving:
             count_people=self._headcounts(verbs),
             lead_policy=partial(self.agreement.lead, PolicyInForce(store).move),
             worker=worker,
+            forget=self._lead_no_more,
         )
+
+    def _lead_no_more(self) -> None:
+        """Show nothing any more that only a leader knows: it would stand as it was for as long as another one leads."""
+        self.metrics.unseen(0)
+        self.metrics.short_of_people(0)
+        for leg in self.legs.of(LegKind.PEOPLE):
+            self.legs.forget(LegKind.PEOPLE, leg.of)
 
     def _scheduler(self, leading: Leadership[Duties[Message]]) -> Scheduler:
         """Return what ticks: what one process alone may do is left out where this one does not lead."""

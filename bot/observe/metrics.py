@@ -73,6 +73,9 @@ class Metrics(Journey):
             "countersign_pool_in_hand", "Pieces of work that run or wait.", ["pool"], registry=self.registry
         )
         self._polls = Gauge("countersign_long_polls", "Long polls that wait.", registry=self.registry)
+        self._leads = Gauge(
+            "countersign_leads", "Whether this process leads: 1 on one replica.", registry=self.registry
+        )
         self._short = Gauge(
             "countersign_rules_short_of_people",
             "Rules that too few people could answer, or of which that could not be found out, when last counted.",
@@ -121,6 +124,10 @@ class Metrics(Journey):
     def watch_polls(self, waiting: Callable[[], int]) -> None:
         """Read how many long polls wait whenever somebody asks for the figures."""
         self._polls.set_function(lambda: float(waiting()))
+
+    def watch_leading(self, leads: Callable[[], bool]) -> None:
+        """Read whether this process leads whenever somebody asks for the figures."""
+        self._leads.set_function(lambda: float(leads()))
 
     def watch_legs(self, legs: Callable[[], Iterable[Leg]]) -> None:
         """Read how every leg is whenever somebody asks for the figures."""

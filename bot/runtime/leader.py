@@ -44,6 +44,10 @@ class Duty(Protocol):
         """Return when nothing of it is under way any more, or after a bounded time."""
         ...
 
+    def end(self) -> None:
+        """Take back what only a leader can say of how things stand."""
+        ...
+
 
 D = TypeVar("D", bound=Duty)
 
@@ -141,7 +145,7 @@ class Leadership(Generic[D]):
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        turn, self._turn = self._turn, None
+        turn = self._drop()
         if turn is None:
             return
         try:
@@ -169,8 +173,15 @@ class Leadership(Generic[D]):
         elif self._leases.renew(turn.lease):
             turn.until = asked_at + TRUSTED_SECONDS
         else:
-            self._turn = None
+            self._drop()
             log.warning("leader.lost", generation=turn.lease.generation)
+
+    def _drop(self) -> _Turn[D] | None:
+        """Lead no more, and return the turn that this ends, if there was one."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.duties.end()
+        return turn
 
     def _trusted(self) -> _Turn[D] | None:
         turn = self._turn
@@ -189,7 +200,7 @@ class Leadership(Generic[D]):
             if isinstance(error, Unavailable):
                 self._give_up_after_long(error)
             else:
-                self._turn = None
+                self._drop()
         except Exception:
             # The outermost loop of a thread: without it nobody would lead, and nobody would be told.
             log.exception("leader.broken")

@@ -71,6 +71,10 @@ class Duty:
         """Note it."""
         self.told.append("settled")
 
+    def end(self) -> None:
+        """Note it."""
+        self.told.append("ended")
+
     def work(self) -> None:
         """Note under which generation it is worked."""
         self.told.append(self.lease.generation)
@@ -118,7 +122,7 @@ def test_it_works_while_it_leads():
     story.leadership.look()
     story.work()
 
-    assert story.told == [1]
+    assert story.told == [1, "ended"]
 
 
 def test_each_turn_has_duties_of_its_own():
@@ -133,7 +137,7 @@ def test_each_turn_has_duties_of_its_own():
     story.leadership.look()
     story.work()
 
-    assert story.told == [1, 3]
+    assert story.told == [1, "ended", 3]
 
 
 def test_a_lease_is_trusted_for_less_than_it_holds():
@@ -205,7 +209,7 @@ def test_beside_an_older_release_it_stops_at_once(wrong, goes_on):
     wait_until(lambda: story.leg() == "ok", what="the leg stands again")
     story.leadership.stop()
 
-    assert story.told == ([1, "settled"] if goes_on else [])
+    assert story.told == ([1, "settled", "ended"] if goes_on else ["ended"])
 
 
 def test_it_gives_the_lease_back_when_what_it_does_has_ended():
@@ -216,7 +220,7 @@ def test_it_gives_the_lease_back_when_what_it_does_has_ended():
         story.leadership.stop()
         story.work()
 
-    assert (leads.told, leads.lease.given_back) == (["settled"], [1])
+    assert (leads.told, leads.lease.given_back) == (["settled", "ended"], [1])
     assert (follows.told, follows.lease.given_back) == ([], [])
 
 
