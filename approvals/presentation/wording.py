@@ -113,7 +113,7 @@ def stop_of(text: str) -> Stop | None:
     # A character that draws nothing may stand inside a word as well as between two.
     read = " ".join(text.split())[:MOST_READ]
     for typed in (_without_invisible(read).split(), _invisible_as_gaps(read).split()):
-        words = list(dropwhile(_is_punctuation, typed))
+        words = _without_lead(typed)
         if never_stops(words):
             return None
         if "".join(map(_folded, words[:2])) in STOPS and _folded(words[0]) not in STOPS:
@@ -123,6 +123,16 @@ def stop_of(text: str) -> Stop | None:
         if _folded(words[0]) in _AT_ONCE or _scope(words[0]) is not None:
             return aimed(words)
     return None
+
+
+def _without_lead(typed: list[str]) -> list[str]:
+    """Return *typed* without the quotes, dashes and pictures that stand before the first word.
+
+    Stars among them go with that word: what was bold with a picture in front still ends in a star, which is no pattern then.
+    """
+    words = list(dropwhile(_is_punctuation, typed))
+    stars = "*" * sum(lead.count("*") for lead in typed[: len(typed) - len(words)])
+    return [f"{stars}{words[0]}", *words[1:]] if words else []
 
 
 def aimed(words: list[str]) -> Stop:

@@ -102,6 +102,17 @@ def test_what_is_like_on_always_stops(word, dress, over, after):
     assert stop_of(over(dress(word)) + after) is not None
 
 
+@pytest.mark.parametrize(
+    "text", ["*:octagonal_sign: agent:scaler*", "* agent:scaler*", "*:octagonal_sign: agent:scaler* now"]
+)
+def test_what_is_bold_with_its_picture_stops_what_it_names(text):
+    """The star at its end belongs to the one before the picture, and makes no pattern of the name."""
+    stop = stop_of(text)
+
+    assert stop is not None
+    assert stop.scope == Scope(kind=ScopeKind.AGENT, name="scaler")
+
+
 @given(st.sampled_from(LIKE_OFF), dressed, dressed, said_after)
 def test_what_is_like_off_never_stops(word, dress, over, after):
     """What takes a stop back, asks, or is as close to either as to a stop stops nothing, whatever comes after."""
