@@ -80,7 +80,7 @@ from models.outbox.thread_lines import ThreadLines
 from models.store.fence import Lease
 from models.store.heartbeats import SERVICE, Heartbeats
 from models.store.leases import Leases, leases_of
-from models.store.news import News
+from models.store.news import CommitNews
 from models.store.policy_in_force import PolicyInForce
 from models.store.store import SqlStore
 
@@ -206,7 +206,7 @@ class Serving:
         )
         self.metrics.watch_leading(lambda: leadership.leads)
         self._application.cluster.writes_until = lambda: leadership.trusted_until
-        news = None if self._application.store.database.is_sqlite else News(settings.database_url)
+        news = None if self._application.store.database.is_sqlite else CommitNews(settings.database_url)
         intake = Intake(self._deps(news))
         if news is not None:
             self._application.store.on_change = news.tell
@@ -241,7 +241,7 @@ class Serving:
         if leadership.given_up is not None:
             raise leadership.given_up
 
-    def _deps(self, news: News | None) -> Deps:
+    def _deps(self, news: CommitNews | None) -> Deps:
         verbs = self.verbs
         return Deps(
             store=self._application.store,

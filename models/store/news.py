@@ -25,7 +25,7 @@ AGAIN_SECONDS: Final = 1.0
 """How long after a lost connection another one is made."""
 
 
-class News:
+class CommitNews:
     """One process's ear and voice. Any thread may tell."""
 
     def __init__(self, url: str) -> None:

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from models.store.news import News
+from models.store.news import CommitNews
 from tests.models.records import ask, with_grounds
 from tests.waiting import wait_until
 
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.postgres
 
 
 @contextmanager
-def listening(url: str) -> Iterator[tuple[News, Event]]:
+def listening(url: str) -> Iterator[tuple[CommitNews, Event]]:
     """Give one process's ear, and what is set whenever it hears something."""
-    news, heard = News(url), Event()
+    news, heard = CommitNews(url), Event()
     news.start(heard.set)
     try:
         wait_until(lambda: news.hears, what="it listens")
