@@ -107,7 +107,7 @@ def test_the_first_card_stands_there_within_90_seconds(chromium: object, browser
     page.goto(demo.page_url)
     card = page.locator("#messages > li.message").filter(has_text="Scale Deployment checkout 3 → 6").first
 
-    expect(card).to_contain_text("Waiting.", timeout=90_000)
+    expect(card).to_contain_text("Needs 1 approval", timeout=90_000)
     page.get_by_test_id("act-as").select_option("U0ADA")
     expect(page.locator("#viewer")).to_have_text("You act as Ada Lindqvist")
     card.get_by_test_id("approve:v1").click()

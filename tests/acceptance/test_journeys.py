@@ -51,7 +51,7 @@ def test_an_approved_change_is_carried_out(office: Office, screen: Screen):
     name = office.ground.new_deployment(replicas=2)
     escalation = office.agent.asks_to_scale(name, 4)
     card = screen.card(escalation)
-    expect(card).to_contain_text("Waiting.")
+    expect(card).to_contain_text("Needs 1 approval")
     expect(card).to_contain_text("/spec/replicas")
 
     screen.approve(escalation, as_=ADA)
@@ -85,7 +85,7 @@ def test_silence_is_nobodys_denial(office: Office, screen: Screen):
     escalation = office.agent.asks_to_scale(name, 3, timeout_seconds=3)
 
     card = screen.card(escalation)
-    expect(card).to_contain_text("Expired: not decided in time, and silence denies")
+    expect(card).to_contain_text("Denied automatically: nobody decided in time")
 
     expect(card).not_to_contain_text("Denied by")
     assert (office.agent.look(escalation)["status"], office.ground.replicas(name)) == ("expired", 2)
@@ -117,7 +117,7 @@ def test_a_risky_change_takes_two_people(office: Office, screen: Screen):
 
     screen.approve(escalation, as_=ADA, sure=True)
     expect(screen.card(escalation)).to_contain_text(
-        "needs 1 more approval from on-call · approved so far by @Ada Lindqvist"
+        "Needs 1 more approval from on-call. Approved so far by @Ada Lindqvist."
     )
     screen.approve(escalation, as_=ADA, sure=True)
     expect(screen.last_note).to_contain_text("Your approval counted already. 1 more needed.")
@@ -143,7 +143,7 @@ def test_who_may_not_answer_is_told_privately(office: Office, screen: Screen):
 
     assert len(set(said.values())) >= 2, said
     screen.act_as(ADA)
-    expect(screen.card(escalation)).to_contain_text("Waiting.")
+    expect(screen.card(escalation)).to_contain_text("Needs 1 approval")
     assert (office.agent.look(escalation)["status"], office.ground.replicas(name)) == ("pending", 2)
     story = office.place.run("audit", "show", escalation)
     assert story.out.count("that does not count") == 4, story.out
@@ -156,7 +156,7 @@ def test_a_rollout_that_fails_is_said_to_have_failed(office: Office, screen: Scr
 
     screen.approve(escalation, as_=ADA)
 
-    expect(screen.card(escalation)).to_contain_text("Applied, and it did not turn out as approved.")
+    expect(screen.card(escalation)).to_contain_text("Applied, but it did not turn out as approved.")
     expect(screen.card(escalation)).not_to_contain_text("Applied and done.")
     assert office.agent.wait_for_effect(escalation, "failed")["status"] == "approved"
 
@@ -179,12 +179,12 @@ def test_a_pause_stops_everything_until_two_people_resume(office: Office, screen
     name = office.ground.new_deployment("payments")
     escalation = office.agent.asks_to_scale(name, 3, namespace="payments")
     screen.approve(escalation, as_=ADA, sure=True)
-    expect(screen.card(escalation)).to_contain_text("needs 1 more approval")
+    expect(screen.card(escalation)).to_contain_text("Needs 1 more approval")
 
     screen.type_line("/agent-pause on all incident 42", as_=ADA)
     expect(screen.last_note).to_contain_text("Paused: everything.")
     expect(screen.card(escalation)).to_contain_text("Paused: everything")
-    expect(screen.card(escalation)).to_contain_text("needs 2 approvals")
+    expect(screen.card(escalation)).to_contain_text("Needs 2 approvals")
     expect(screen.card(escalation).get_by_test_id("approve:v1")).to_have_count(0)
     expect(screen.card(escalation).get_by_test_id("deny:v1")).to_have_count(1)
     refused = office.agent.post(scale_of(name, 9, namespace="payments"), key="while paused")
@@ -199,7 +199,7 @@ def test_a_pause_stops_everything_until_two_people_resume(office: Office, screen
     expect(screen.last_note).to_contain_text("Resumed: everything.")
     expect(screen.page.locator("#messages")).to_contain_text("Resumed by @Ada Lindqvist and @Boris Okafor")
     expect(screen.card(escalation)).not_to_contain_text("Paused")
-    expect(screen.card(escalation)).to_contain_text("needs 2 approvals")
+    expect(screen.card(escalation)).to_contain_text("Needs 2 approvals")
 
     screen.approve(escalation, as_=BORIS, sure=True)
     expect(screen.last_note).to_contain_text("1 more needed")
