@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 _START_AND_WAIT = """
 import sys
 from pathlib import Path
-import devcluster
+from sandbox import devcluster
 devcluster.start(Path(sys.argv[1]))
 print("ready", flush=True)
 input()
