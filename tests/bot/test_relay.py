@@ -474,6 +474,7 @@ class SharedPoster(PacedPoster):
         self.at.setdefault(message, self._now())
 
 
+@pytest.mark.slow
 def test_what_fails_in_one_channel_slows_no_other(store, host_clock):
     """Sixty decided cards of an archived channel fail again and again: another channel's buttons go within seconds."""
     with_grounds(store)

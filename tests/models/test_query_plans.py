@@ -229,6 +229,7 @@ def test_the_relay_walks_its_own_index_on_postgresql(postgres_store, question, i
     assert "Seq Scan on cards" not in plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [TO_POST, TO_REDRAW], ids=["to post", "to redraw"])
 def test_a_look_costs_the_same_however_much_waits(sqlite_store, state):
     """A hundred thousand cards behind, as after a long outage or a pause over everything: a step reads twenty of them."""

@@ -47,6 +47,7 @@ def _trusted(card):
 BASE = a_card()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rationale=st.one_of(NASTY, TOKENS), title=NASTY, text=st.one_of(NASTY, TOKENS))
 def test_no_text_of_an_agent_moves_a_byte_of_the_trusted_part(rationale, title, text):
@@ -62,6 +63,7 @@ def test_no_text_of_an_agent_moves_a_byte_of_the_trusted_part(rationale, title, 
     assert problems(card) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rationale=st.one_of(NASTY, TOKENS))
 def test_the_agents_block_holds_literal_text_and_nothing_else(rationale):
@@ -121,6 +123,7 @@ def test_what_was_erased_is_said_to_be():
     assert "(erased)" in text_of(card.blocks)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     texts=st.dictionaries(st.one_of(NASTY, TOKENS), st.one_of(NASTY, TOKENS), max_size=20),

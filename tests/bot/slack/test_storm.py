@@ -96,6 +96,7 @@ def test_a_question_is_posted_within_seconds_of_a_hundred_alerts(storm):
     assert posted - asked <= 2
 
 
+@pytest.mark.slow
 def test_every_question_gets_its_card_while_alerts_pour_in(storm):
     """At two alerts a second, the k-th of the questions asked at once stands within k + 5 seconds, and every other one too."""
     storm.alerts(300)
