@@ -22,6 +22,9 @@ LARGEST: Final = 2**53 - 1
 DEEPEST: Final = 64
 """How deep values nest at most, so that reading hostile bytes is cheap and what can be written can be read."""
 
+_LONG: Final = len(str(LARGEST))
+"""Digits: a whole number with fewer is none that is too large."""
+
 _LISTS: Final = frozenset({list, tuple})
 _NESTING: Final = _LISTS | {dict}
 _LEAVES: Final = frozenset({str, bool, type(None)})
@@ -32,6 +35,7 @@ characters, which is Python's."""
 
 _FORM: Final = {"ensure_ascii": False, "check_circular": False, "separators": (",", ":")}
 _SORTING: Final = json.JSONEncoder(**_FORM, sort_keys=True)  # type: ignore[arg-type]  # each by its name
+_QUOTED: Final = json.encoder.encode_basestring
 _KEEPING: Final = json.JSONEncoder(**_FORM)  # type: ignore[arg-type]  # as above
 
 
@@ -72,9 +76,38 @@ def decode(data: bytes) -> Value:
         raise
     except (ValueError, RecursionError) as error:
         raise NotCanonical("the bytes are no JSON text") from error
-    if encode(value) != data:
+    if _encode_again(value, data) != data:
         raise NotCanonical("the bytes are not one value in canonical form")
     return value
+
+
+def _encode_again(value: Value, data: bytes) -> bytes:
+    """Return the canonical bytes of what was read from *data*, if *data* has that form; else other bytes.
+
+    The reader makes plain types alone and has held every number against :data:`LARGEST`, so only depth is left to look at. Text
+    with fewer brackets than that cannot nest deeper. A lone surrogate stood there as an escape, and comes out otherwise.
+    """
+    if any(first in data for first in _BEYOND_16_BITS):
+        return encode(value)
+    if data.count(b"[") + data.count(b"{") > DEEPEST:
+        _check_depth(value)
+    return _SORTING.encode(value).encode(errors="surrogatepass")
+
+
+def _check_depth(value: Value) -> None:
+    """Refuse what was read if it nests too deep."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for container in level
+            for inner in (container.values() if type(container) is dict else container)
+            if type(inner) in _NESTING
+        ]
+        if not level:
+            return
+    if any(level):
+        raise NotCanonical(f"a value nests more than {DEEPEST} deep")
 
 
 def tagged(tag: str, members: Mapping[str, Value]) -> bytes:
@@ -82,6 +115,11 @@ def tagged(tag: str, members: Mapping[str, Value]) -> bytes:
     if "tag" in members:
         raise NotCanonical("the tag is no member's to give")
     return encode({**members, "tag": tag})
+
+
+def quoted(text: str) -> str:
+    """Return the canonical form of one text, for objects that are made so often that they are written out."""
+    return _QUOTED(text)
 
 
 def hash_of(data: bytes) -> str:
@@ -165,4 +203,11 @@ def _refused(text: str) -> NoReturn:
     raise NotCanonical(f"{text[:20]} is no whole number")
 
 
-_READER: Final = json.JSONDecoder(parse_float=_refused, parse_constant=_refused)
+def _whole(text: str) -> int:
+    number = int(text)
+    if len(text) >= _LONG:
+        _check_number(number)
+    return number
+
+
+_READER: Final = json.JSONDecoder(parse_float=_refused, parse_constant=_refused, parse_int=_whole)

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import checking, decision, idle, intake, pausing, refusals, spending, start, sweep
+from benchmarks import auditing, checking, decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, show
 from benchmarks.places import Place, file_system_of, postgresql_place, scratch, sqlite_place
 from tests.fixtures.postgres import BINARIES, PACKAGE
@@ -34,6 +34,7 @@ class Part(StrEnum):
     REFUSALS = "refusals"
     SWEEP = "sweep"
     PAUSING = "pausing"
+    AUDIT = "audit"
     START = "start"
     CHECKS = "checks"
     IDLE = "idle"
@@ -52,6 +53,7 @@ def run(
     store: Annotated[Stores, typer.Option(help="On which store.")] = Stores.BOTH,
     repetitions: Annotated[int, typer.Option(help="How often each ratio is taken.", min=1)] = 5,
     pending: Annotated[int, typer.Option(help="How many requests wait in the large sweep.", min=2)] = 1_000_000,
+    events: Annotated[int, typer.Option(help="How long the trail is that is verified.", min=1)] = 1_000_000,
     idle_seconds: Annotated[float, typer.Option(help="How long the service idles before it is weighed.", min=1)] = 60.0,
 ) -> None:
     """Measure Countersign against the bare alternatives, as ratios of one run."""
@@ -62,7 +64,9 @@ def run(
         with console.status("making the databases") as status:
             places = list(_places(stack, store, folder))
             figures = list(
-                _measured(wanted, places, folder, repetitions, pending, idle_seconds, _saying(console, status.update))
+                _measured(
+                    wanted, places, folder, repetitions, pending, events, idle_seconds, _saying(console, status.update)
+                )
             )
         kept = show(console, figures)
     raise typer.Exit(0 if kept else 1)
@@ -74,6 +78,7 @@ def _measured(
     folder: Path,
     repetitions: int,
     pending: int,
+    events: int,
     idle_seconds: float,
     said: Said,
 ) -> Iterator[Figure]:
@@ -84,6 +89,7 @@ def _measured(
         Part.REFUSALS: lambda place: refusals.measure(place, refusals.Sizes(repetitions=repetitions), said),
         Part.SWEEP: lambda place: sweep.measure(place, sweep.Sizes(repetitions=repetitions, many=pending), said),
         Part.PAUSING: lambda place: pausing.measure(place, pausing.Sizes(repetitions=repetitions), said),
+        Part.AUDIT: lambda place: auditing.measure(place, auditing.Sizes(events=events), said),
         Part.START: lambda place: start.measure(place, start.Sizes(), folder / "compiled", said),
     }
     for part, measure in ways.items():

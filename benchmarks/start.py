@@ -14,7 +14,6 @@ from typing import Final
 from benchmarks.bars import Figure
 from benchmarks.places import Place
 from benchmarks.timing import spread_of
-from models.schema import migrate
 
 PART: Final = "start"
 HELP_AT_MOST_S: Final = 0.25
@@ -32,7 +31,6 @@ class Sizes:
 def measure(place: Place, sizes: Sizes, folder: Path, said: Callable[[str], None]) -> Iterable[Figure]:
     """Return what help and status cost on *place*; *folder* takes the compiled modules, *said* is told how far it is."""
     database = place.new_database()
-    migrate.upgrade(database)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "PYTHONPYCACHEPREFIX": str(folder),
         "COUNTERSIGN_DATABASE_URL": database,

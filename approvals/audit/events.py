@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from approvals import framed
-from approvals.canonical import NotCanonical, Value, decode, hash_of, tagged, tagged_hash
+from approvals.canonical import NotCanonical, Value, decode, hash_of, quoted, tagged, tagged_hash
 from approvals.facts import instant_text
 from approvals.masking import masked
 
@@ -187,9 +187,11 @@ def body_hash(body: bytes) -> str:
 
 def seal_bytes(previous: str, *, number: int, stream: str, sequence: int, hashed: str) -> bytes:
     """Return the canonical bytes of the seal with that global *number*, from 1, over the event whose body hash is *hashed*."""
-    return tagged(
-        SEAL, {"previous": previous, "number": number, "stream": stream, "sequence": sequence, "hash": hashed}
-    )
+    # Written out in the order of RFC 8785: a verification makes a million of them, and most of its time went into this one.
+    return (
+        f'{{"hash":{quoted(hashed)},"number":{number},"previous":{quoted(previous)},"sequence":{sequence},'
+        f'"stream":{quoted(stream)},"tag":"{SEAL}"}}'
+    ).encode()
 
 
 def chain_hash(previous: str, *, number: int, stream: str, sequence: int, hashed: str) -> str:

@@ -156,7 +156,19 @@ class AuditBook:
             rows = connection.execute(_SEALED, {"after": after, "through": through}).all()
             places = {"after": after, "through": rows[-1].number if rows else after}
             beside = _beside(connection.execute(_TEXTS_SEALED, places))
-        return [_sealed(row, beside[row.number]) for row in rows]
+        none: tuple[Beside, ...] = ()
+        return [
+            Sealed(
+                number=number,
+                stream=stream,
+                sequence=sequence,
+                body=bytes(body),
+                hashed=hashed,
+                chain=chain,
+                beside=beside.get(number, none),
+            )
+            for number, stream, sequence, body, hashed, chain in rows
+        ]
 
     def _before(self, at: datetime) -> int:
         """Return a number before which everything is earlier than *at*, by halving: instants rise along the chain."""
@@ -204,18 +216,6 @@ def _beside(rows: Iterable[Any]) -> Mapping[int, tuple[Beside, ...]]:
     for row in rows:
         found[row.place] += (Beside(name=row.name, salt=str(row.salt), text=str(row.text)),)
     return found
-
-
-def _sealed(row: Any, beside: tuple[Beside, ...]) -> Sealed:
-    return Sealed(
-        number=row.number,
-        stream=row.stream,
-        sequence=row.sequence,
-        body=bytes(row.body),
-        hashed=row.hash,
-        chain=row.chain,
-        beside=beside,
-    )
 
 
 def _told(row: Any, beside: tuple[Beside, ...]) -> StoredEvent:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks import checking, decision, idle, intake, pausing, refusals, spending, start, sweep
+from benchmarks import auditing, checking, decision, idle, intake, pausing, refusals, spending, start, sweep
 from benchmarks.bars import Figure, measured_text, show
 from benchmarks.places import POSTGRESQL, SQLITE, Place, postgresql_place, sqlite_place
 from benchmarks.timing import Spread, compared, percentile, spread_of
@@ -30,6 +30,7 @@ PARTS = {
     "intake": lambda place: intake.measure(place, intake.Sizes(repetitions=2, calls=3), quiet),
     "refusals": lambda place: refusals.measure(place, refusals.Sizes(repetitions=1, calls=1), quiet),
     "sweep": lambda place: sweep.measure(place, sweep.Sizes(repetitions=1, sweeps=2, few=5, many=50), quiet),
+    "audit": lambda place: auditing.measure(place, auditing.Sizes(events=20), quiet),
     "pausing": lambda place: pausing.measure(place, pausing.Sizes(repetitions=2, pending=50), quiet),
 }
 NAMES = {
@@ -45,6 +46,7 @@ NAMES = {
     "intake": {"POST /v1/escalations"},
     "refusals": {"p99 over 12 kinds of bad bodies", "p99 of the slowest kind"},
     "sweep": {"50 pending against 5"},
+    "audit": {"20 events", "memory for 20 events"},
     "pausing": {"holds the gate, 50 pending"},
 }
 
