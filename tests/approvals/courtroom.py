@@ -245,9 +245,9 @@ class Courtroom:
         self.under_way.append(self.attempt)
         return True
 
-    def arrives(self) -> bool:
-        """Let the oldest send that is under way reach the object, if its token still lets it in."""
-        attempt = self.under_way.pop(0)
+    def arrives(self, place: int = 0) -> bool:
+        """Let a send that is under way reach the object, the oldest or the one at *place*, if its token still lets it in."""
+        attempt = self.under_way.pop(place)
         assert attempt.token_expires_at is not None
         return self.now <= attempt.token_expires_at + TOKEN_LEEWAY + TIMEOUT and self.thing.take(attempt)
 

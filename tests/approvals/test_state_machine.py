@@ -278,7 +278,8 @@ class OneRequest(RuleBasedStateMachine):
         if came == "lost":
             reply = "lost"  # It may yet arrive: it stays under way.
         elif came.startswith("arrives"):
-            reply = "applied" if self.room.arrives() else "conflict"
+            # The answer is that to the send it waits for: an older one, on its way still, has a connection of its own.
+            reply = "applied" if self.room.arrives(-1) else "conflict"
             reply = "lost" if came.endswith("lost") else reply
         else:
             self.room.under_way.pop()
