@@ -1,16 +1,18 @@
 """The target's lock: held from the start until nothing of it can land any more, and never for watching."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from approvals.ports.cluster import Came, Reply
 from approvals.ports.journey import Milestone
+from approvals.usecases.execution.start import _who_has_the_target
 from approvals.verbs.verb import Effect
 from approvals.workflow.execution import LEASE, Phase, Reason
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import Answer
-from tests.builders import ADA, BORIS, a_target, a_token, a_workload, an_action
+from tests.builders import ADA, BORIS, a_target, a_token, a_workload, an_action, an_execution
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import execution_of, held_targets, kinds, stands
 
@@ -209,3 +211,34 @@ def test_what_rolls_out_elsewhere_is_not_overtaken(rolling):
 
     assert execution_under(rolling, "other").state is Phase.APPLIED
     assert execution_under(rolling, "first").effect is Effect.IN_PROGRESS
+
+
+@pytest.mark.parametrize(
+    "milestones", [(Milestone.ARMED,), (Milestone.ARMED, Milestone.CLAIMED)], ids=["armed", "claimed"]
+)
+def test_what_waits_for_a_change_that_is_starting_says_so(milestones, world, instant):
+    """The process of the first died before it sent a byte: the second says whose end it waits for, and that no byte has left."""
+    first = world.pending("first")
+    world.answers(first)
+    for number, milestone in enumerate(milestones):
+        if number:
+            instant.pass_by(LEASE)
+        with pytest.raises(Crash):
+            world.restarted(journey=CrashesAt(milestone)).execute()
+    second = world.pending("second", action=NINE)
+    world.answers(second)
+
+    world.execute.look_at(execution_of(world, second).id)
+
+    assert stands(world, second) == (
+        Phase.QUEUED,
+        None,
+        f"{first.id}, another change of the same target, is starting.",
+    )
+
+
+def test_a_target_given_back_meanwhile_is_told_as_that():
+    """Its holder ended between the look for the lock and the look for the holder: nothing is blamed that no longer is."""
+    gone = SimpleNamespace(under_way_on=lambda *_: ())
+
+    assert _who_has_the_target(gone, an_execution()) == "Another change of the same target was under way."
