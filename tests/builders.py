@@ -234,6 +234,22 @@ def a_workload(kind: str = "Deployment", name: str = "checkout", *, replicas: in
     }
 
 
+def an_autoscaler(name: str = "checkout", *, least: int = 1, most: int = 4, current: int = 3) -> dict[str, Any]:
+    """Return a raw HorizontalPodAutoscaler of the Deployment of that name; like the server's, it has no generation."""
+    status: dict[str, Any] = {"conditions": [{"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"}]}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": "shop", "uid": OBJECT_UID, "resourceVersion": "100"},
+        "spec": {
+            "minReplicas": least,
+            "maxReplicas": most,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        },
+        "status": {**status, **({"currentReplicas": current} if current else {})},
+    }
+
+
 def scale_of(workload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the raw Scale of a workload; like the server's, it leaves ``replicas`` out when it is 0."""
     replicas = workload["spec"]["replicas"]

@@ -107,6 +107,7 @@ class Evidence:
     seen_at: datetime
     resource_version: str
     generation: int
+    """0 for a kind that has none."""
     risk: Risk
     """What the effect itself puts at stake, whatever the policy says."""
     warnings: tuple[str, ...] = ()
@@ -287,6 +288,11 @@ def check_changes(preview: Preview) -> None:
         raise Unplannable("This would change nothing: the target already is as asked.", code="no_change")
     with _hashable():
         encode([facts_of(step.changes) for step in preview.steps])
+
+
+def generation_of(thing: Mapping[str, Any]) -> int:
+    """Return what a change of a raw object's specification raises, as the server counts it; 0 for a kind that has none."""
+    return int(thing["metadata"].get("generation", 0))
 
 
 def changes_of(bound: Bound) -> tuple[Change, ...]:

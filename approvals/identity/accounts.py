@@ -24,6 +24,11 @@ class Role(StrEnum):
     INSPECTOR = "inspect"
 
 
+def in_names(verb: str) -> str:
+    """Return how a verb is called in the names of accounts, which hold no underscore."""
+    return verb.replace("_", "-")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccount:
     """A service account of one namespace."""
@@ -74,7 +79,7 @@ class Installation:
 
     def executor(self, agent: str, verb: str, namespace: str) -> ServiceAccount:
         """Return the account that carries out *agent*'s approved *verb* in *namespace*."""
-        return ServiceAccount(namespace=namespace, name=f"{self.prefix}{Role.EXECUTOR}-{agent}-{verb}")
+        return ServiceAccount(namespace=namespace, name=f"{self.prefix}{Role.EXECUTOR}-{agent}-{in_names(verb)}")
 
     def observer(self, agent: str, namespace: str) -> ServiceAccount:
         """Return the account that reads back and follows what *agent*'s changes do in *namespace*."""

@@ -3,11 +3,12 @@
 from typing import Final
 
 from approvals.errors import Malformed
+from approvals.verbs.hpa_bounds import HPA_BOUNDS
 from approvals.verbs.restart import RESTART
 from approvals.verbs.scale import SCALE
 from approvals.verbs.verb import Verb
 
-REGISTRY: Final[tuple[Verb, ...]] = (RESTART, SCALE)
+REGISTRY: Final[tuple[Verb, ...]] = (HPA_BOUNDS, RESTART, SCALE)
 
 
 def verb_called(name: str) -> Verb:

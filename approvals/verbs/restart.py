@@ -22,6 +22,7 @@ from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Assessment,
+    Baseline,
     Effect,
     Fence,
     Landed,
@@ -138,10 +139,10 @@ def _summary(bound: Bound) -> str:
     return f"Restart {bound.target.kind} {bound.target.name} in {bound.target.namespace}"
 
 
-def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
+def _evidence_of(bound: Bound, before: Baseline, now: Mapping[str, Any]) -> Landed:
     if now["metadata"]["uid"] != bound.steps[0].uid:
         return Landed.CANNOT_TELL
-    if now["metadata"]["generation"] == generation_before:
+    if now["metadata"]["generation"] == before.generation:
         # Our write would have raised it. A mark beside it was put there by somebody else: it is any writer's to choose.
         return Landed.NOT_APPLIED
     return Landed.APPLIED if _marked(bound, now) and _restarted_at(now) == _planned_at(bound) else Landed.CANNOT_TELL

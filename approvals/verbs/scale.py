@@ -20,6 +20,7 @@ from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Assessment,
+    Baseline,
     Effect,
     Fence,
     Landed,
@@ -113,10 +114,10 @@ def _summary(bound: Bound) -> str:
     return f"Scale {target.kind} {target.name} {before} → {after} in {target.namespace}"
 
 
-def _evidence_of(bound: Bound, generation_before: int, now: Mapping[str, Any]) -> Landed:
+def _evidence_of(bound: Bound, before: Baseline, now: Mapping[str, Any]) -> Landed:
     if now["metadata"]["uid"] != bound.steps[0].uid:
         return Landed.CANNOT_TELL
-    if now["metadata"]["generation"] == generation_before:
+    if now["metadata"]["generation"] == before.generation:
         # Our write would have raised it. A mark beside it was put there by somebody else: it is any writer's to choose.
         return Landed.NOT_APPLIED
     if wanted_replicas(now) == bound.arguments["replicas"]:

@@ -86,6 +86,16 @@ class Landed(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What an object was at right before a write."""
+
+    resource_version: str
+    """The write is conditional on it: any other write, or a status, moves it."""
+    generation: int
+    """What a change of the specification raises; 0 for a kind that has none."""
+
+
 class Effect(StrEnum):
     """How far the cluster has carried out what was written."""
 
@@ -177,8 +187,8 @@ class Verb:
     summary: Callable[[Bound], str]
     becomes: Callable[[Observed, Mapping[str, Any]], Mapping[str, Any]]
     """Of what was read and the dry run's answer: the whole target as it would be."""
-    evidence_of: Callable[[Bound, int, Mapping[str, Any]], Landed]
-    """Of the bound plan, the generation seen before the send, and the object as it is now: never by a mark alone."""
+    evidence_of: Callable[[Bound, Baseline, Mapping[str, Any]], Landed]
+    """Of the bound plan, what the send was conditional on, and the object as it is now: never by a mark alone."""
     marked: Callable[[Bound, Mapping[str, Any]], bool]
     """Whether the object bears our mark. Whoever may write to it can put it there: it proves nothing by itself."""
     yardstick: Yardstick

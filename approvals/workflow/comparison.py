@@ -12,7 +12,7 @@ from typing import Any, Final
 from approvals.canonical import LARGEST
 from approvals.change.diff import Mac
 from approvals.change.image import MOST_CHANGES, deviations
-from approvals.change.plan import Bound, Change, Leaf, Preview
+from approvals.change.plan import Bound, Change, Leaf, Preview, generation_of
 from approvals.verbs.managers import AUTOSCALERS, owners_of
 
 REPLICAS: Final = "/spec/replicas"
@@ -67,7 +67,7 @@ def compare(
     found = tuple(
         one for one in deviations(image, now, mac=mac) if one.path in planned or not _is_an_autoscalers(one, now)
     )
-    only_write = is_ours and int(now["metadata"]["generation"]) == generation_before + 1
+    only_write = is_ours and generation_of(now) == generation_before + 1
     # Labels and annotations raise no generation, so of them nobody can tell when they came.
     return Comparison(
         differences=found, came_with_it=only_write and all(one.path.startswith("/spec/") for one in found)

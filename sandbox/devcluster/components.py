@@ -143,6 +143,8 @@ def _controller_manager(layout: Layout, ports: Ports, client: Path) -> dict[str,
         # Each controller asks for a token of its own at start; at the default 20 a second that took 3 s.
         "kube-api-qps": "200",
         "kube-api-burst": "400",
+        # At the default 15 s whoever tries out an autoscaler would wait most of the time.
+        "horizontal-pod-autoscaler-sync-period": "1s",
         "profiling": "false",
     }
 

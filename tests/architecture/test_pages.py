@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import typer
 
+from approvals.verbs.registry import REGISTRY
 from bot import causes
 from bot.cli.commands import build
 from bot.observe.metrics import Metrics
@@ -55,6 +56,20 @@ def test_every_command_on_a_page_exists(typed):
 
     assert command is not None, f"there is no command {typed!r}"
     assert set(options) <= known
+
+
+def test_the_verbs_on_the_page_are_those_of_the_registry():
+    """The table of verbs names each verb with its kinds and its parameters, and no other."""
+    page = (ROOT / "docs/policy.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (`[A-Z][^|]*) \| ([^|]*) \|", page.partition("### Verbs\n")[2], re.MULTILINE)
+
+    told = [
+        (name, re.findall(r"`(\w+)`", kinds), re.findall(r"`(\w+)`", parameters)) for name, kinds, parameters in rows
+    ]
+
+    assert told == [
+        (verb.name, [kind.name for kind in verb.kinds], [one.name for one in verb.parameters]) for verb in REGISTRY
+    ]
 
 
 def test_the_settings_on_the_page_are_those_that_are_read():

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import Any
 
 from approvals.change.action import Wish
-from approvals.change.plan import Bound, Preview
+from approvals.change.plan import Bound, Preview, generation_of
 from approvals.errors import Refused, Unavailable, Unplannable
 from approvals.identity.accounts import ServiceAccount
 from approvals.ports.cluster import Came, Credential, Reply, Surroundings
@@ -84,7 +84,8 @@ class FakeCluster:
             workload = copy.deepcopy(self.objects.get((target.kind, target.namespace, target.name)))
         if workload is None:
             raise Unplannable("There is no such target.", code="target_not_found")
-        observed = {"object": workload, "scale": scale_of(workload), "hpas": self.hpas}
+        scale = scale_of(workload) if "replicas" in workload["spec"] else {}
+        observed = {"object": workload, "scale": scale, "hpas": self.hpas}
         resource = verb.kind(target.kind).resource
         (draft,) = verb.build(observed, target, resource, action.parameters, occasion)
         after = _merged(_merged(observed[draft.before], json.loads(draft.step.body)), self.admission)
@@ -94,7 +95,7 @@ class FakeCluster:
             preview.evidence,
             seen_at=self.now(),
             resource_version=metadata["resourceVersion"],
-            generation=metadata["generation"],
+            generation=generation_of(workload),
         )
         return replace(preview, cluster_uid=CLUSTER_UID, evidence=seen)
 
@@ -164,11 +165,12 @@ class FakeCluster:
         workload.update(after)
         metadata = workload["metadata"]
         metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
-        metadata["generation"] += 1
+        if "generation" in metadata:  # an autoscaler has none
+            metadata["generation"] += 1
         entry = {"manager": manager, **({"subresource": subresource} if subresource else {})}
         metadata["managedFields"] = [entry]
-        replicas = workload["spec"]["replicas"]
-        if not self.rolling:
+        replicas = workload["spec"].get("replicas")
+        if replicas is not None and not self.rolling:
             counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), replicas)
             workload["status"] = {"observedGeneration": metadata["generation"], **counts}
 

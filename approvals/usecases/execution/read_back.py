@@ -15,7 +15,7 @@ from approvals.usecases.execution.rows import Rows, approvers_of, stored_bound
 from approvals.usecases.execution.send import Send
 from approvals.usecases.execution.wanted import LOST_AGAIN, still_wanted
 from approvals.verbs.registry import verb_called
-from approvals.verbs.verb import Landed
+from approvals.verbs.verb import Baseline, Landed
 from approvals.workflow.execution import (
     Attempt,
     Execution,
@@ -67,7 +67,8 @@ class ReadBack:
             message = f"The target is gone, so nothing can tell whether the write landed. {_closing(execution)}"
             self._still_unknown(execution, attempt, message, look_again=LOOKED_AT_BY_A_PERSON)
             return None
-        landed = verb_called(bound.verb).evidence_of(bound, attempt.object_generation, seen)
+        before = Baseline(resource_version=attempt.resource_version, generation=attempt.object_generation)
+        landed = verb_called(bound.verb).evidence_of(bound, before, seen)
         match landed:
             case Landed.APPLIED:
                 comparison = self.comparing.beside(execution, attempt, bound, seen, is_answered=False)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from approvals.change.action import ProposedAction
 from approvals.change.diff import Mac
 from approvals.change.image import image_of
-from approvals.change.plan import Evidence, Preview, Resource, Step, envelope
+from approvals.change.plan import Evidence, Preview, Resource, Step, envelope, generation_of
 from approvals.errors import Unavailable, Unplannable
 from approvals.verbs.verb import Observed, PlanSeed, Read, StepDraft, Verb, field_manager
 from bot.cluster.client import asking, paths
@@ -75,7 +75,7 @@ class Interpreter:
         evidence = Evidence(
             seen_at=seen_at,
             resource_version=version,
-            generation=int(whole["metadata"]["generation"]),
+            generation=generation_of(whole),
             risk=stake.risk,
             warnings=tuple(dict.fromkeys(warnings))[:_MOST_WARNINGS],
             blind_spots=self.verb.blind_spots,

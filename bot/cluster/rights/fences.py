@@ -23,7 +23,7 @@ what is generated, word by word (:mod:`bot.cluster.rights.standing`).
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from approvals.identity.accounts import Installation, Role
+from approvals.identity.accounts import Installation, Role, in_names
 from approvals.verbs.registry import REGISTRY
 from approvals.verbs.verb import Fence, Verb
 from bot.cluster.client.identities import LIFE
@@ -239,7 +239,7 @@ def _speaks_of(verb: Verb, fence: Fence) -> str:
     resource, _, subresource = fence.resource.partition("/")
     return "\n&& ".join(
         (
-            f"request.userInfo.username.endsWith('-{verb.name}')",
+            f"request.userInfo.username.endsWith('-{in_names(verb.name)}')",
             "request.operation == 'UPDATE'",
             f"request.resource.group == '{fence.group}'",
             f"request.resource.version == '{fence.version}'",

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from approvals.identity.accounts import ServiceAccount
+from approvals.verbs.registry import REGISTRY
 from bot.cluster.client import asking, paths
 from bot.cluster.client.calls import Client, Times
 from bot.cluster.client.connections import read_identity
@@ -32,8 +33,7 @@ _PLURALS: Final = {
     "ClusterRoleBinding": "clusterrolebindings",
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
-    "Deployment": "deployments",
-    "StatefulSet": "statefulsets",
+    **{kind.name: kind.resource.plural for verb in REGISTRY for kind in verb.kinds},
 }
 """Every kind that is ever installed; another one is a mistake of ours."""
 

@@ -16,6 +16,7 @@ from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Assessment,
+    Baseline,
     Effect,
     Landed,
     PlanSeed,
@@ -39,6 +40,7 @@ from tests.builders import (
 )
 
 KINDS = ["Deployment", "StatefulSet"]
+BASELINE = Baseline(resource_version="10", generation=4)
 OCCASION = PlanSeed(escalation=ESCALATION, at=NOON + timedelta(microseconds=999_999))
 AT = "2026-11-20T12:00:00Z"
 BODY = (
@@ -263,7 +265,7 @@ def test_what_a_read_back_proves(seen, landed):
 
     A mark alone proves nothing, since whoever may write can put it there.
     """
-    assert RESTART.evidence_of(bound(), 4, seen) is landed
+    assert RESTART.evidence_of(bound(), BASELINE, seen) is landed
 
 
 def test_the_effect_is_the_rollout_while_our_restart_stands():

@@ -15,6 +15,7 @@ from approvals.verbs.verb import (
     SURROUNDINGS,
     AccessRule,
     Assessment,
+    Baseline,
     Effect,
     Fence,
     Landed,
@@ -42,6 +43,7 @@ from tests.builders import (
 )
 
 KINDS = ["Deployment", "StatefulSet"]
+BASELINE = Baseline(resource_version="10", generation=4)
 OCCASION = PlanSeed(escalation=ESCALATION, at=NOON)
 
 
@@ -186,7 +188,7 @@ OURS = field_manager(ESCALATION)
 )
 def test_what_a_read_back_proves(seen, landed):
     """The number itself on an object that has moved on: applied. The same generation: not. Else nobody knows, mark or not."""
-    assert SCALE.evidence_of(bound(), 4, seen) is landed
+    assert SCALE.evidence_of(bound(), BASELINE, seen) is landed
 
 
 def test_our_mark_is_our_managers_name_on_the_scale():
@@ -216,7 +218,7 @@ def test_another_object_of_the_same_name_proves_nothing():
     other = now(6, 4, OURS, subresource="scale")
     other["metadata"]["uid"] = "another"
 
-    assert SCALE.evidence_of(bound(), 4, other) is Landed.CANNOT_TELL
+    assert SCALE.evidence_of(bound(), BASELINE, other) is Landed.CANNOT_TELL
 
 
 def test_the_effect_is_the_rollout_to_the_approved_number():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from approvals.verbs.registry import REGISTRY
 from sandbox import devcluster
 from tests.bot.cluster.stages import AGENT, RealGround, Stage, StandInGround, stand_in
 from tests.fixtures.installation import Installation, installed
@@ -13,7 +14,8 @@ from tests.fixtures.installation import Installation, installed
 @pytest.fixture(scope="session")
 def installation(real_cluster: devcluster.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Countersign installed on the real cluster, for the agent of these tests; nobody may break it."""
-    with installed(real_cluster, tmp_path_factory.mktemp("installation"), agents=(AGENT,)) as one:
+    directory, verbs = tmp_path_factory.mktemp("installation"), tuple(verb.name for verb in REGISTRY)
+    with installed(real_cluster, directory, agents=(AGENT,), verbs=verbs) as one:
         yield one
 
 

@@ -18,7 +18,7 @@ from approvals.identity.names import EscalationId
 from approvals.ports.cluster import Came, Reply
 from approvals.verbs.registry import verb_called
 from approvals.verbs.standstill import standstill
-from approvals.verbs.verb import Effect, PlanSeed, Progress
+from approvals.verbs.verb import Baseline, Effect, PlanSeed, Progress
 from bot.cluster.client.sources import Source
 from bot.cluster.door import KubernetesCluster
 from bot.cluster.rights.access import Grant
@@ -33,7 +33,11 @@ from tests.waiting import wait_until
 ENVIRONMENT = "here"
 AGENT = "scaler"
 PULL_FAILS = {"devcluster.countersign.dev/pull": "fails"}
-PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets"}
+PATHS = {
+    "Deployment": ("apps/v1", "deployments"),
+    "StatefulSet": ("apps/v1", "statefulsets"),
+    "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
+}
 
 
 class Ground(Protocol):
@@ -98,15 +102,13 @@ class RealGround:
         return self.installation.admin
 
     def path(self, kind: str, name: str = "") -> str:
-        """Return where workloads of a kind are, or one of them."""
-        return f"/apis/apps/v1/namespaces/{self.namespace}/{PLURALS[kind]}{'/' + name if name else ''}"
+        """Return where objects of a kind are, or one of them."""
+        version, plural = PATHS[kind]
+        return f"/apis/{version}/namespaces/{self.namespace}/{plural}{'/' + name if name else ''}"
 
     def create(self, manifest: Mapping[str, Any]) -> None:
         """Make a workload or an autoscaler."""
-        if manifest["kind"] in PLURALS:
-            self.admin.create(self.path(manifest["kind"]), manifest)
-        else:
-            self.admin.create(f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers", manifest)
+        self.admin.create(self.path(manifest["kind"]), manifest)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """Return a workload as it is."""
@@ -216,6 +218,11 @@ def autoscaler_for(manifest: Mapping[str, Any], *, least: int, most: int) -> dic
             "maxReplicas": most,
         },
     }
+
+
+def baseline_of(plan: Plan) -> Baseline:
+    """Return what a plan's write is conditional on."""
+    return Baseline(resource_version=plan.evidence.resource_version, generation=plan.evidence.generation)
 
 
 def utc_now() -> datetime:

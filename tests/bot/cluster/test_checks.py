@@ -15,9 +15,9 @@ from sandbox.cluster import StandIn
 from tests.bot.cluster import stages
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, on_stage
 from tests.bot.cluster.scripted import Answer, status
-from tests.bot.cluster.stages import Stage, StandInGround, seed_of, stand_in, utc_now
+from tests.bot.cluster.stages import AGENT, Stage, StandInGround, seed_of, stand_in, utc_now
 from tests.builders import INSTALLATION
-from tests.fixtures.installation import Installation
+from tests.fixtures.installation import Installation, installed
 from tests.waiting import wait_until
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -339,6 +339,36 @@ def test_without_a_canary_the_fences_cannot_be_tried(broken_in):
 
     words = f"the Deployment {namespace}/{name}, on which the fences are tried out, is missing. {APPLY}"
     _eventually(broken_in, words, words, words)
+
+
+def test_a_verb_of_another_kind_is_tried_on_an_object_of_that_kind(real_cluster, tmp_path):
+    """An agent that may only set an autoscaler's bounds has an autoscaler as its canary, which is off and is missed."""
+    with installed(real_cluster, tmp_path, agents=(AGENT,), verbs=("hpa_bounds",)) as one:
+        found = _grave(_findings(one))
+        one.admin.call(
+            "DELETE", f"/apis/autoscaling/v2/namespaces/{one.namespace}/horizontalpodautoscalers/{canary(one.ours)}"
+        )
+
+        place = f"the HorizontalPodAutoscaler {one.namespace}/{canary(one.ours)}"
+        words = f"{place}, on which the fences are tried out, is missing. {APPLY}"
+        _eventually(one, words, words)
+        assert found == []
+
+
+def test_a_missing_fence_of_another_kind_is_found_by_trying(real_cluster, tmp_path):
+    """Without the policy for executors the autoscaler's fence lets the trial pass, and that is told."""
+    with installed(real_cluster, tmp_path, agents=(AGENT,), verbs=("hpa_bounds",)) as one:
+        for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            one.admin.call("DELETE", f"{ADMISSION}/{kind}/{one.name}-executors")
+        account = f"{one.namespace}/{one.ours.executor(AGENT, 'hpa_bounds', one.namespace).name}"
+        policy = f"{one.name}-executors"
+
+        _eventually(
+            one,
+            f"the admission policy {policy} is missing. {APPLY}",
+            f"the binding of the admission policy {policy} is missing. {APPLY}",
+            f"the account {account} could change what its verb does not: an admission policy is missing. {APPLY}",
+        )
 
 
 # ------------------------------------------------------------------------------------ what no cluster of ours does by itself

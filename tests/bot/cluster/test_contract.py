@@ -11,7 +11,7 @@ from approvals.errors import Unplannable
 from approvals.ports.cluster import Came
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Effect, Landed, Progress
-from tests.bot.cluster.stages import ENVIRONMENT, PULL_FAILS, utc_now, workload
+from tests.bot.cluster.stages import ENVIRONMENT, PULL_FAILS, baseline_of, utc_now, workload
 from tests.waiting import wait_until
 
 KINDS = ("Deployment", "StatefulSet")
@@ -20,7 +20,7 @@ RESTARTED = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restarte
 
 
 def _landed(plan, now):
-    return verb_called(plan.bound.verb).evidence_of(plan.bound, plan.evidence.generation, now)
+    return verb_called(plan.bound.verb).evidence_of(plan.bound, baseline_of(plan), now)
 
 
 def _owner(workload):

@@ -12,7 +12,7 @@ from approvals.verbs.verb import Landed
 from bot.cluster.client.calls import Times
 from bot.cluster.door import KubernetesCluster
 from sandbox.cluster import WRITE, Cut, Delay, Garbage, Meanwhile, Reset, answered
-from tests.bot.cluster.stages import AGENT, ENVIRONMENT, Stage, StandInGround, stand_in, utc_now, workload
+from tests.bot.cluster.stages import AGENT, ENVIRONMENT, Stage, StandInGround, baseline_of, stand_in, utc_now, workload
 
 QUICK = Times(connect=2, read=2, whole=2.5)
 
@@ -56,7 +56,7 @@ def test_t_exe_07_a_lost_answer_is_told_by_a_fresh_read(stage, verb, fault, land
     reply = stage.send(plan)
 
     now = stage.observe(plan)
-    evidence = verb_called(verb).evidence_of(plan.bound, plan.evidence.generation, now)
+    evidence = verb_called(verb).evidence_of(plan.bound, baseline_of(plan), now)
     assert (reply.came, evidence) == (Came.LOST, Landed.APPLIED if landed else Landed.NOT_APPLIED)
     assert len(stage.ground.cluster.effects()) == int(landed)
 

@@ -236,6 +236,37 @@ def test_every_expression_of_every_verbs_fence_is_in_the_policy():
     ] == []
 
 
+def test_a_verb_brings_the_object_that_its_fence_is_tried_on():
+    """Where a verb is granted, the manifests bring along what it is tried on: once a kind, and nowhere else."""
+    grants = (
+        Grant(agent="bounder", namespace="shop", verbs=("hpa_bounds", "scale")),
+        Grant(agent="other", namespace="shop", verbs=("hpa_bounds",)),
+        Grant(agent="scaler", namespace="pay", verbs=("scale",)),
+    )
+    documents = manifests(grants, INSTALLATION)
+
+    (autoscaler,) = _kinds(documents, "HorizontalPodAutoscaler")
+    deployments = [one["metadata"]["namespace"] for one in _kinds(documents, "Deployment")]
+    assert autoscaler == {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {
+            "name": "countersign-acme-canary",
+            "namespace": "shop",
+            "labels": {"app.kubernetes.io/part-of": "countersign", "app.kubernetes.io/instance": "acme"},
+        },
+        "spec": {
+            "minReplicas": 1,
+            "maxReplicas": 1,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "countersign-acme-canary"},
+        },
+    }
+    assert deployments == ["pay", "shop"]
+    assert "countersign-acme-exec-bounder-hpa-bounds" in {
+        one["metadata"]["name"] for one in _kinds(documents, "ServiceAccount")
+    }
+
+
 def test_files_are_by_cluster_and_namespace():
     """What is made once a cluster is apart from what each namespace gets; together they are everything."""
     files = manifest_files(GRANTS, INSTALLATION)

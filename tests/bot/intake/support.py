@@ -18,6 +18,7 @@ from typing import Any
 
 from approvals.canonical import decode
 from approvals.identity.tokens import Token, TokenKind
+from approvals.verbs.registry import REGISTRY
 from bot.health.legs import Readiness
 from bot.intake.deps import Deps, Rates
 from bot.intake.http.crowd import Crowd
@@ -28,7 +29,8 @@ from bot.runtime.pools import BoundedPool, Pools
 from models.engine.database import Database
 from models.store.store import SqlStore
 from tests.bot.intake.schemas import faults
-from tests.builders import a_charter, a_policy
+from tests.builders import a_charter, a_policy, an_autoscaler
+from tests.fakes.cluster import FakeCluster
 from tests.fixtures.stores import CountingSalts
 from tests.waiting import wait_until
 from tests.world import FixedPolicies, HandClock, World, number_of
@@ -202,14 +204,18 @@ def events_in(store: Any) -> list[dict[str, Any]]:
 
 
 def a_policy_with_two_agents() -> Any:
-    """Return a policy in which a second agent may do what the first one may."""
-    return replace(a_policy(), charters={"scaler": a_charter(), "pruner": a_charter(agent="pruner")})
+    """Return a policy in which a second agent may do what the first one may: all that there are verbs for."""
+    verbs = frozenset(verb.name for verb in REGISTRY)
+    charters = {agent: a_charter(agent=agent, verbs=verbs) for agent in ("scaler", "pruner")}
+    return replace(a_policy(), charters=charters)
 
 
 def a_world(database: Database, clock: HandClock) -> World:
     """Return a world with two agents, one of them with a second, narrow token, and a monitor."""
     store = SqlStore(database, host_clock=clock, new_salt=CountingSalts())
-    world = World(store=store, policies=FixedPolicies(a_policy_with_two_agents())).settled()
+    cluster = FakeCluster.with_checkout()
+    cluster.objects["HorizontalPodAutoscaler", "shop", "checkout"] = an_autoscaler()
+    world = World(store=store, policies=FixedPolicies(a_policy_with_two_agents()), cluster=cluster).settled()
     _token(world, OTHER_AGENT, holder="pruner")
     _token(world, FRESH, holder="scaler")
     _token(world, NARROW, holder="scaler", namespaces=("staging",))

@@ -205,7 +205,8 @@ def test_what_it_allows_is_taken(shared_door: Door, sent):
 def test_each_verb_is_taken_at_both_ends_of_its_parameters(shared_door, verb, end):
     """The bounds are included."""
     parameters = {one.name: getattr(one, end) for one in verb.parameters}
-    action = {**a_body()["action"], "verb": verb.name, "parameters": parameters}
+    target = {**a_body()["action"]["target"], "kind": verb.kinds[0].name}
+    action = {"verb": verb.name, "target": target, "parameters": parameters}
 
     answer = shared_door.call("POST", ESCALATIONS, a_body(action=action), key=f"{verb.name} {end}")
 

@@ -7,6 +7,7 @@ from typing import Any
 from approvals.change.plan import Change, bound_bytes, fingerprint_of
 from approvals.presentation.review import Review, review_of
 from approvals.verbs.registry import verb_called
+from approvals.verbs.verb import PlanSeed as Fixed
 from approvals.workflow.request import Request
 from bot.outbox.delivery import DrawReason
 from bot.slack.kit.message import Message, checked
@@ -16,7 +17,22 @@ from sandbox.workspace import Message as PostedMessage
 from sandbox.workspace import Strictness
 from sandbox.workspace.kit.rules import characters, message_problems
 from sandbox.workspace.page.drawing import live_things
-from tests.builders import CHEN, a_plan, a_policy, a_preview, a_request, a_ruling, a_step, evidence
+from tests.builders import (
+    CHEN,
+    ESCALATION,
+    NOON,
+    a_plan,
+    a_policy,
+    a_preview,
+    a_request,
+    a_ruling,
+    a_step,
+    a_target,
+    an_action,
+    an_autoscaler,
+    evidence,
+    preview_of,
+)
 
 RATIONALE = "p99 is 4.1 s against an objective of 1 s"
 
@@ -42,6 +58,25 @@ def a_review(*changes: Change, request: Request | None = None, **seen: Any) -> R
         asked.ruling,
         fingerprint=fingerprint_of(bound_bytes(plan.bound)),
         verb=verb_called("scale"),
+        agent="scaler",
+        environment="prod-eu-1",
+        on_behalf_of=CHEN,
+    )
+
+
+def a_review_of_bounds() -> Review:
+    """Return the review of letting the autoscaler ``shop/checkout`` keep 2 to 8 pods."""
+    action = an_action("hpa_bounds", target=a_target("HorizontalPodAutoscaler"), min_replicas=2, max_replicas=8)
+    verb, occasion = verb_called(action.verb), Fixed(escalation=ESCALATION, at=NOON)
+    seen, after = an_autoscaler(current=1), an_autoscaler(least=2, most=8, current=1)
+    plan = a_plan(preview=preview_of(verb, action, {"object": seen}, after, occasion), action=action)
+    asked = a_request(action=action)
+    assert asked.ruling is not None
+    return review_of(
+        plan,
+        asked.ruling,
+        fingerprint=fingerprint_of(bound_bytes(plan.bound)),
+        verb=verb,
         agent="scaler",
         environment="prod-eu-1",
         on_behalf_of=CHEN,

@@ -36,7 +36,7 @@ from bot.slack.messages.plain_message import (
     plain_subject,
 )
 from bot.slack.messages.thread_message import thread_message
-from tests.bot.slack.pictures import a_card, a_review, a_standing_of, problems, short_fingerprint
+from tests.bot.slack.pictures import a_card, a_review, a_review_of_bounds, a_standing_of, problems, short_fingerprint
 from tests.builders import (
     ADA,
     BORIS,
@@ -90,6 +90,7 @@ WARNED = a_review(
 REQUEST_CARDS = {
     "first": (a_standing_of(), a_review(), DrawReason.FIRST),
     "updated": (a_standing_of(), a_review(), DrawReason.UPDATE),
+    "bounds-of-an-autoscaler": (a_standing_of(), a_review_of_bounds(), DrawReason.FIRST),
     "replacement": (a_standing_of(), a_review(), DrawReason.REPLACEMENT),
     "high-risk-two-of-a-group": (a_standing_of(_two_of_a_group(), missing=2), HIGH, DrawReason.FIRST),
     "one-of-two": (a_standing_of(_two_of_a_group(), missing=1, approved_by=(ADA,)), HIGH, DrawReason.UPDATE),

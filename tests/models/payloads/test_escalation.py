@@ -141,7 +141,7 @@ FAULTS = {
         action(verb="delete"),
         "unknown_verb",
         "/action/verb",
-        "There is no such verb; the verbs are 'restart', 'scale'.",
+        "There is no such verb; the verbs are 'hpa_bounds', 'restart', 'scale'.",
     ),
     "a verb as number": (action(verb=5), "wrong_type", "/action/verb", "It must be a text."),
     "a verb as list": (action(verb=["scale"]), "wrong_type", "/action/verb", "It must be a text."),
@@ -358,7 +358,8 @@ def test_parameters_come_from_the_registry():
             name: (shape["minimum"], shape["maximum"], shape["description"])
             for name, shape in parts["parameters"]["properties"].items()
         }
-        kinds = tuple(parts["target"]["properties"]["kind"]["enum"])
+        kind = parts["target"]["properties"]["kind"]
+        kinds = tuple(kind.get("enum") or [kind["const"]])
         shown[action_shape["properties"]["verb"]["const"]] = (kinds, bounds)
 
     assert shown == {
