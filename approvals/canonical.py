@@ -33,10 +33,14 @@ _BEYOND_16_BITS: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 """The first bytes of characters of more than 16 bits. Only with one of them can the order of UTF-16 units differ from that of
 characters, which is Python's."""
 
-_FORM: Final = {"ensure_ascii": False, "check_circular": False, "separators": (",", ":")}
-_SORTING: Final = json.JSONEncoder(**_FORM, sort_keys=True)  # type: ignore[arg-type]  # each by its name
+
+def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=sort_keys)
+
+
+_SORTING: Final = _encoder(sort_keys=True)
+_KEEPING: Final = _encoder(sort_keys=False)
 _QUOTED: Final = json.encoder.encode_basestring
-_KEEPING: Final = json.JSONEncoder(**_FORM)  # type: ignore[arg-type]  # as above
 
 
 class NotCanonical(ValueError):

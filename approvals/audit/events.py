@@ -150,7 +150,6 @@ POLICY_STREAM: Final = "policy"
 INTAKE_STREAM: Final = "intake"
 DELIVERY_STREAM: Final = "delivery"
 ALERT_STREAM: Final = "alert"
-CHAIN_STREAM: Final = "chain"
 
 
 def private_hash(salt: str, text: str) -> str:

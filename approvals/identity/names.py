@@ -34,7 +34,6 @@ _OPERATOR_ACCOUNT: Final = re.compile(rf"{OPERATOR}[a-z_][a-z0-9_-]{{0,31}}")
 _CHANNEL: Final = re.compile(rf"{_TEAM}:[CG][A-Z0-9]{{2,20}}")
 _GROUP: Final = re.compile(rf"{_TEAM}:S[A-Z0-9]{{2,20}}")
 ESCALATION_ID: Final = re.compile(r"esc_[0-9A-Z]{26}")
-EXECUTION_ID: Final = re.compile(r"exe_[0-9A-Z]{26}")
 
 
 def account_of(text: str) -> Account:

@@ -39,6 +39,7 @@ class Aside:
         try:
             work()
         except Exception as error:
+            # Whatever one row raises, also what nobody foresaw, may not keep the sweep from the rows behind it.
             if is_outage(error):
                 raise
             self._left.after_failure(subject, now=now)

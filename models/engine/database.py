@@ -58,7 +58,6 @@ _LONGEST_ENGINE: Final = 20
 _ODD: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 SQLITE: Final = "sqlite"
-POSTGRESQL: Final = "postgresql"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -291,7 +291,7 @@ class Courtroom:
             self.save(not_landed(execution, attempt, now=self.now, message="It did not land."))
         elif survives(self.pauses, execution.place, epoch=attempt.epoch):
             return True
-        elif cannot_land_any_more(attempt, now=self.now, request_timeout=TIMEOUT):
+        elif execution.state is Phase.UNKNOWN and cannot_land_any_more(attempt, now=self.now, request_timeout=TIMEOUT):
             self.save(void(execution, Reason.NEVER_LANDED, now=self.now, attempt=attempt))
         else:
             self.save(unknown(execution, attempt, now=self.now, message="It may still land.", look_again=WAIT))

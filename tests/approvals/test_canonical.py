@@ -1,7 +1,6 @@
 """Canonical bytes are RFC 8785's: one value, one encoding; an independent library agrees, and nothing else is taken for one."""
 
 import json
-from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
@@ -30,15 +29,6 @@ class Size(IntEnum):
     """A number that is more than a number."""
 
     LARGE = 3
-
-
-def typed(value: Value) -> object:
-    """Return *value* so that comparing tells ``1`` from ``True``, and the order of keys does not matter."""
-    if isinstance(value, Mapping):
-        return "object", frozenset((key, typed(inner)) for key, inner in value.items())
-    if isinstance(value, list):
-        return "list", tuple(typed(inner) for inner in value)
-    return type(value).__name__, value
 
 
 @pytest.mark.parametrize(
@@ -87,19 +77,6 @@ def test_keys_stand_in_the_order_of_their_utf_16_units():
 def test_an_independent_library_writes_the_same_bytes(value):
     """What Countersign hashes is RFC 8785's form by the word of others, too: any text, any keys, any nesting."""
     assert encode(value) == rfc8785.dumps(value)
-
-
-@given(VALUES)
-def test_what_is_written_is_read_back(value):
-    """Decoding the canonical bytes of a value gives that value, types included; so does any reader of JSON."""
-    assert typed(decode(encode(value))) == typed(value)
-    assert typed(json.loads(encode(value))) == typed(value)
-
-
-@given(VALUES, VALUES)
-def test_two_values_never_share_bytes(one, other):
-    """T-AUD-09: equal bytes mean equal values, so a hash speaks of exactly one."""
-    assert (encode(one) == encode(other)) == (typed(one) == typed(other))
 
 
 def test_where_one_field_ends_is_part_of_the_bytes():
@@ -214,30 +191,6 @@ def test_bytes_that_are_no_value_in_canonical_form_are_refused(data):
     """Cut off, doubled, unordered, padded, otherwise escaped or endlessly nested bytes are refused, never half understood."""
     with pytest.raises(NotCanonical):
         decode(data)
-
-
-@given(st.one_of(st.binary(max_size=12), st.text('[]{}",:01eE.-ntfalsu\\', max_size=12).map(str.encode)))
-def test_any_bytes_are_either_refused_or_the_encoding_of_what_they_mean(data):
-    """Nothing but the canonical form of a value is read as one."""
-    try:
-        value = decode(data)
-    except NotCanonical:
-        return
-    assert encode(value) == data
-
-
-@given(VALUES, st.data())
-def test_a_changed_byte_is_never_the_same_value(value, data):
-    """T-AUD-01: flip any byte of an encoding, and it is another value or none."""
-    encoded = bytearray(encode(value))
-    place = data.draw(st.integers(0, len(encoded) - 1))
-    encoded[place] ^= data.draw(st.integers(1, 255))
-
-    try:
-        changed = decode(bytes(encoded))
-    except NotCanonical:
-        return
-    assert typed(changed) != typed(value)
 
 
 @given(st.dictionaries(ANY_TEXT.filter(lambda key: key != "tag"), VALUES, max_size=3))

@@ -12,15 +12,6 @@ WIDEST = 2**127 - 1
 VALUES = values_up_to(WIDEST)
 
 
-def typed(value: Value) -> object:
-    """Return *value* so that comparing tells ``1`` from ``True``, and the order of keys does not matter."""
-    if isinstance(value, dict):
-        return "mapping", frozenset((key, typed(inner)) for key, inner in value.items())
-    if isinstance(value, list):
-        return "list", tuple(typed(inner) for inner in value)
-    return type(value).__name__, value
-
-
 @pytest.mark.parametrize(
     ("value", "data"),
     [
@@ -43,18 +34,6 @@ def typed(value: Value) -> object:
 def test_the_bytes_are_those_that_the_format_page_states(value, data):
     """Auditors verify from the written format, so every production of it is held fast here."""
     assert encode(value) == data
-
-
-@given(VALUES)
-def test_what_is_written_is_read_back(value):
-    """Decoding the canonical bytes of a value gives that value, types included."""
-    assert typed(decode(encode(value))) == typed(value)
-
-
-@given(VALUES, VALUES)
-def test_two_values_never_share_bytes(one, other):
-    """T-AUD-09: equal bytes mean equal values, so a hash speaks of exactly one."""
-    assert (encode(one) == encode(other)) == (typed(one) == typed(other))
 
 
 def test_where_one_field_ends_is_part_of_the_bytes():
@@ -152,30 +131,6 @@ def test_bytes_that_are_no_value_in_canonical_form_are_refused(data):
     """Cut off, doubled, unordered, padded or endlessly nested bytes are refused as such, never half understood."""
     with pytest.raises(NotCanonical):
         decode(data)
-
-
-@given(st.binary(max_size=12))
-def test_any_bytes_are_either_refused_or_the_encoding_of_what_they_mean(data):
-    """Nothing but the canonical form of a value is read as one."""
-    try:
-        value = decode(data)
-    except NotCanonical:
-        return
-    assert encode(value) == data
-
-
-@given(VALUES, st.data())
-def test_a_changed_byte_is_never_the_same_value(value, data):
-    """T-AUD-01: flip any byte of an encoding, and it is another value or none."""
-    encoded = bytearray(encode(value))
-    place = data.draw(st.integers(0, len(encoded) - 1))
-    encoded[place] ^= data.draw(st.integers(1, 255))
-
-    try:
-        changed = decode(bytes(encoded))
-    except NotCanonical:
-        return
-    assert typed(changed) != typed(value)
 
 
 def test_a_tagged_hash_frames_the_tag_and_every_part():

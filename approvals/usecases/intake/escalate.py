@@ -185,21 +185,7 @@ class Escalate:
         could = answerers(ruling, draft.authority, now=uow.now)
         refusal = _refusal(ruling, escalation, pauses, could)
         if refusal is not None:
-            request = replace(
-                _refused(
-                    draft.id,
-                    escalation,
-                    policy,
-                    token=draft.token,
-                    asked_at=draft.asked_at,
-                    refusal=refusal,
-                    ruling=ruling,
-                ),
-                supersedes=draft.supersedes,
-                chain=draft.chain,
-            )
-            uow.save(opened(request, justification=draft.texts, facts=_explanation(ruling)))
-            return Opened(request=request, created=True)
+            return _saved_refused(uow, draft, policy, ruling, refusal)
         plan = _bound(draft, policy, ruling)
         key = effect_key(plan.bound, draft.verb.effect_words)
         asked = uow.effect_asked(
@@ -214,23 +200,27 @@ class Escalate:
         bound = bound_facts(plan.bound)
         data = bytes_of(bound)
         fingerprint = fingerprint_of(data)
-        rendered = self.render(
-            review_of(
-                plan,
-                ruling,
-                fingerprint=fingerprint,
-                verb=draft.verb,
-                agent=escalation.agent,
-                environment=escalation.environment,
-                on_behalf_of=escalation.on_behalf_of,
-            )
-        )
+        rendered = self._rendered(draft, plan, ruling, fingerprint)
         request = _pending(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
         earlier = _own(request, asked.lately)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
         explained = {"bound": bound, "evidence": facts_of(plan.evidence), **_explanation(ruling)}
         uow.save(opened(request, justification=draft.texts, facts=explained))
         return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
+
+    def _rendered(self, draft: EscalationDraft, plan: Plan, ruling: Ruling, fingerprint: str) -> Rendered:
+        """Return what people will review of *plan*, drawn once so that its hash is fixed with the request."""
+        return self.render(
+            review_of(
+                plan,
+                ruling,
+                fingerprint=fingerprint,
+                verb=draft.verb,
+                agent=draft.escalation.agent,
+                environment=draft.escalation.environment,
+                on_behalf_of=draft.escalation.on_behalf_of,
+            )
+        )
 
     def _check_first(self, escalation: Escalation, pauses: tuple[Pause, ...], ruling: Ruling) -> None:
         for version in self.policies.current().versions:
@@ -481,6 +471,22 @@ def _pending(
         supersedes=draft.supersedes,
         chain=draft.chain,
     )
+
+
+def _saved_refused(uow: UnitOfWork, draft: EscalationDraft, policy: Policy, ruling: Ruling, refusal: Refusal) -> Opened:
+    """Store *draft* as a request that was refused, with the ruling that explains it, so that nothing is lost."""
+    refused = _refused(
+        draft.id,
+        draft.escalation,
+        policy,
+        token=draft.token,
+        asked_at=draft.asked_at,
+        refusal=refusal,
+        ruling=ruling,
+    )
+    request = replace(refused, supersedes=draft.supersedes, chain=draft.chain)
+    uow.save(opened(request, justification=draft.texts, facts=_explanation(ruling)))
+    return Opened(request=request, created=True)
 
 
 def _refused(

@@ -59,6 +59,7 @@ class Expire:
         try:
             return [True] * self._expire(overdue)
         except Exception as error:
+            # Silence must deny the others, whatever one of them raises: see below.
             if is_outage(error):
                 raise
         # One of them is at fault, and nothing of the transaction was kept: each on its own, so that the others expire.

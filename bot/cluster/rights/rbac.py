@@ -52,10 +52,6 @@ class RoleGrant:
         """Return its subjects in words, without the control plane's own and the group of the cluster's administrators."""
         return tuple(self._words(subject) for subject in self.subjects if not self._is_control_plane(subject))
 
-    def holds_in(self, namespace: str) -> bool:
-        """Tell whether what it grants holds in *namespace*."""
-        return self.namespace in {None, namespace}
-
     def _name(self, subject: Mapping[str, Any]) -> tuple[str, str]:
         kind, name = str(subject.get("kind")), str(subject.get("name"))
         if kind == "ServiceAccount":

@@ -16,12 +16,8 @@ TEXT_CHARACTERS: Final = 4_000
 HEADER: Final = 150
 SECTION: Final = 3_000
 BUTTON_LABEL: Final = 75
-BUTTON_VALUE: Final = 2_000
 CONFIRM_TITLE: Final = 100
 CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30
-CONTEXT_TEXT: Final = 2_000
-MODAL_TITLE: Final = 24
-PRIVATE_METADATA: Final = 3_000
 REASON: Final = 500
 """How long a person's reason may be: ours, not Slack's."""

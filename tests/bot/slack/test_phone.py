@@ -1,22 +1,20 @@
 """The card on a phone: what is needed to decide stands on one screen, in a real browser, with the page's own type and spacing."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Page
 
 from approvals.change.risk import Risk
 from bot.outbox.delivery import DrawReason
 from tests.bot.slack.pictures import a_card, a_review, a_standing_of, words
 from tests.builders import a_ruling
-from tests.fixtures.browser import chromium
+from tests.fixtures.browser import chromium, stage
 from tests.sandbox.workspace.support import CHANNEL, client_of, running
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "stage"]
 
 WIDTH, HEIGHT = 390, 844
 LONGEST_NAME = "checkout-" + "x" * 235 + "-frontend"
@@ -47,25 +45,6 @@ MEASURE = """card => {
         wide: card.ownerDocument.documentElement.scrollWidth,
     }
 }"""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One browser, and the event loop it lives in."""
-
-    runner: asyncio.Runner
-    browser: Browser
-
-
-@pytest.fixture(scope="module")
-def stage(chromium: Any) -> Iterator[Stage]:
-    """Start the browser once."""
-    with asyncio.Runner() as runner:
-        playwright = runner.run(async_playwright().start())
-        browser = runner.run(playwright.chromium.launch(**chromium.launch))
-        yield Stage(runner, browser)
-        runner.run(browser.close())
-        runner.run(playwright.stop())
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
 """The browser for the tests of the page."""
 
-from tests.fixtures.browser import chromium
+from tests.fixtures.browser import chromium, stage
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "stage"]

@@ -2,15 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Page, Route, expect
 
 from sandbox.workspace import Strictness, Workspace
+from tests.fixtures.browser import Stage
 from tests.sandbox.workspace.support import (
     ADA,
     CHANNEL,
@@ -34,25 +34,6 @@ TRICKS = '<!channel> *bold* <https://evil.example|here> <img src=x onerror="aler
 
 # A loaded machine is slow, not wrong: what is waited for is a state, and this is only when to give up.
 expect.set_options(timeout=20_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One browser for all tests of this module, and the event loop it lives in."""
-
-    runner: asyncio.Runner
-    browser: Browser
-
-
-@pytest.fixture(scope="module")
-def stage(chromium: Any) -> Iterator[Stage]:
-    """Start the browser once; each test gets a fresh context, which shares nothing with another."""
-    with asyncio.Runner() as runner:
-        playwright = runner.run(async_playwright().start())
-        browser = runner.run(playwright.chromium.launch(**chromium.launch))
-        yield Stage(runner, browser)
-        runner.run(browser.close())
-        runner.run(playwright.stop())
 
 
 def played(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
