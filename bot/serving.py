@@ -319,7 +319,7 @@ class Serving:
                 failed=self.metrics.failed,
                 hand_over=Orphans(self.cards).hand_over,
             ).step,
-            seal=Sealer(store.database).seal,
+            seal=Sealer(store.database, lease=store.lease).seal,
             digests=DigestPost(
                 store=store,
                 policies=self._application.policies,

@@ -1,10 +1,12 @@
 """The sealer: links events, in whatever order they committed, into the one gap-free chain.
 
-One sealer at a time, under an advisory lock. Which events have no seal is found by looking for those without one, never by a
-cursor over ids: id 1 may commit after id 2 was seen. The look is bounded all the same. PostgreSQL tells below which
-transaction number everything has ended; each event carries the number of the transaction that wrote it, so what lies below
-that horizon when a pass begins is visible to the pass, and need not be looked at again. SQLite has one writer, who commits in
-the order of ids, so there the event sealed last is the horizon.
+One sealer at a time, under an advisory lock. A service's works under the leader's lease besides: one that stood still and wakes
+up when another leads adds nothing to the chain.
+
+Which events have no seal is found by looking for those without one, never by a cursor over ids: id 1 may commit after id 2 was
+seen. The look is bounded all the same. PostgreSQL tells below which transaction number everything has ended; each event carries
+the number of the transaction that wrote it, so what lies below that horizon when a pass begins is visible to the pass, and need
+not be looked at again. SQLite has one writer, who commits in the order of ids, so there the event sealed last is the horizon.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from approvals.audit.events import GENESIS, chain_hash
 from models.engine.advisory import advisory_key
 from models.engine.columns import NUMBER
 from models.engine.database import Database
+from models.store.fence import Lease, prove
 from models.store.tables import events, seals
 
 BATCH: Final = 500
@@ -55,9 +58,15 @@ Unsealed = Sequence[Row[int, str, int, str]]
 class Sealer:
     """Seals what has been written. Any number of processes may have one; only one of them works at a time."""
 
-    def __init__(self, database: Database) -> None:
-        """Begin knowing nothing: the first pass on PostgreSQL looks at every event."""
+    def __init__(self, database: Database, *, lease: Lease | None = None) -> None:
+        """Begin knowing nothing: the first pass on PostgreSQL looks at every event.
+
+        Args:
+            database: Whose events are sealed.
+            lease: Without which no seal is kept; None where no lease is needed.
+        """
         self._database = database
+        self._lease = lease
         self._horizon: int | None = None
 
     def seal(self) -> int:
@@ -65,6 +74,7 @@ class Sealer:
 
         Raises:
             approvals.errors.Unavailable: The database cannot be reached or is too busy; nothing is lost by it.
+            LeaseLost: The lease that it works under has gone to another holder; of the pass that found that, nothing is kept.
         """
         total = 0
         while sealed := self._pass():
@@ -92,6 +102,8 @@ class Sealer:
             horizon = connection.execute(_HORIZON).scalar_one()
             unsealed = self._look(connection)
             _link(connection, unsealed)
+            if unsealed:
+                prove(connection, self._lease)
         if len(unsealed) < BATCH:
             self._horizon = horizon
         return len(unsealed)

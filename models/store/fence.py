@@ -13,12 +13,12 @@ other.
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from approvals.errors import Unavailable
 from models.engine.advisory import advisory_key
 from models.engine.columns import NUMBER, TEXT
-from models.engine.prepared import Asked, Prepared
+from models.engine.prepared import Asked, Prepared, together
 from models.store.tables import leases
 
 LEADER: Final = "leader"
@@ -64,3 +64,15 @@ def questions(lease: Lease) -> tuple[Asked, ...]:
     """Return what a transaction under *lease* asks last; where the last answer has no row, the lease is lost."""
     row = {"the_name": lease.name, "the_holder": lease.holder, "the_generation": lease.generation}
     return (_SHARED, {"key": fence_key(lease.name)}), (_STANDS, row)
+
+
+def prove(connection: Connection, lease: Lease | None) -> None:
+    """Return where the transaction of *connection* may be committed as far as *lease* goes; None asks for none.
+
+    For a transaction that is no unit of work. Nothing of it comes after this but the commit.
+
+    Raises:
+        LeaseLost: The lease has gone to another holder; the transaction has to be given up.
+    """
+    if lease is not None and not together(connection, questions(lease))[-1].rows:
+        raise LeaseLost

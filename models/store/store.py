@@ -38,7 +38,8 @@ class SqlStore(Store):
         self._host_clock = host_clock
         self._clock = StoreClock(host_clock)
         self._new_salt = new_salt
-        self._lease = lease
+        self.lease = lease
+        """Without which nothing is written; None where no lease is needed."""
         self.on_change: Callable[[], object] = _nobody
         """Is called after each commit that has changed something which people or agents see."""
 
@@ -85,7 +86,7 @@ class SqlStore(Store):
             LeaseLost: It works under a lease that has gone to another process; nothing is kept.
         """
         with self.database.writing(lane) as connection:
-            unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self._lease)
+            unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self.lease)
             yield unit
             unit.finish(commit=True)
         if unit.has_changes:

@@ -10,9 +10,11 @@ from approvals.presentation.digest import Head
 from models.audit.book import AuditBook, Tail
 from models.audit.sealer import BATCH, Sealer
 from models.engine.database import open_database
+from models.store.fence import LeaseLost, prove
 from models.store.tables import events
 from tests.builders import ADA, HOUR, NOON, TICK
 from tests.fixtures.stores import a_store
+from tests.models.leasing import lapse, several, taken_by
 
 SAID = AuditEvent(kind=EventKind.PAUSE_REFUSED, stream=PAUSE_STREAM, actor=ADA, at=NOON)
 
@@ -127,6 +129,48 @@ def test_a_late_commit_is_sealed_after_what_overtook_it(postgres_store):
         (5, "late", 1),
     ]
     assert verify(book.sealed()).fault is None
+
+
+@pytest.mark.postgres
+def test_a_sealer_that_lost_its_lease_seals_nothing(postgres_store, postgres_database):
+    """One that stood still and wakes up when another leads adds no link; the next leader's sealer seals all of it (I5)."""
+    with several(postgres_database.restricted_url, "a", "b") as (one, other):
+        held = taken_by(one)
+        sealer = Sealer(postgres_store.database, lease=held)
+        tell(postgres_store)
+        while_it_led = sealer.seal()
+        tell(postgres_store, times=2)
+        lapse(postgres_database)
+        successor = Sealer(postgres_store.database, lease=taken_by(other))
+
+        with pytest.raises(LeaseLost):
+            sealer.seal()
+        kept = numbers(AuditBook(postgres_store.database))
+        idle_after = (successor.seal(), sealer.seal())
+
+    assert (while_it_led, kept, idle_after) == (1, [(1, PAUSE_STREAM, 1)], (2, 0))
+    assert verify(AuditBook(postgres_store.database).sealed()).checked == 3
+
+
+@pytest.mark.postgres
+def test_a_pass_that_was_begun_before_the_lease_went_is_given_up(postgres_store, postgres_database, monkeypatch):
+    """A takeover waits for no pass that is not at its end yet; that pass finds another generation and commits nothing."""
+    tell(postgres_store, times=2)
+    with several(postgres_database.restricted_url, "a", "b") as (one, other):
+        sealer = Sealer(postgres_store.database, lease=taken_by(one))
+        taken = []
+
+        def stand_still(connection, lease):
+            lapse(postgres_database)
+            taken.append(taken_by(other))
+            prove(connection, lease)
+
+        monkeypatch.setattr("models.audit.sealer.prove", stand_still)
+        with pytest.raises(LeaseLost):
+            sealer.seal()
+
+    assert [one.generation for one in taken] == [2]
+    assert AuditBook(postgres_store.database).head() is None
 
 
 @pytest.mark.postgres
