@@ -61,7 +61,8 @@ from approvals.workflow.alert import Alert, AlertGroup, AlertReport, AlertState
 from approvals.workflow.escalation import Attachment, Breach, Escalation, Justification
 from approvals.workflow.execution import Attempt, Execution, Phase
 from approvals.workflow.pause import Pause, Scope, ScopeKind
-from approvals.workflow.request import FORM, Answer, DecisionContext, Request, State, Via, Vote, VoteSubmission
+from approvals.workflow.request import FORM, Answer, Request, State, Via
+from approvals.workflow.votes import DecisionContext, Vote, VoteSubmission
 
 N = TypeVar("N")
 

@@ -34,7 +34,8 @@ from approvals.usecases.people.decide import Decide, PersonsAnswer
 from approvals.usecases.people.expire import Expire
 from approvals.usecases.people.headcount import CountPeople
 from approvals.usecases.people.revocations import FollowRevocations
-from approvals.workflow.request import Answer, Judged, Request, Via
+from approvals.workflow.request import Answer, Request, Via
+from approvals.workflow.votes import Judged
 from tests.builders import ADA, NOON, a_policy, a_token, an_action, an_escalation
 from tests.fakes.clearance import FakeClearance
 from tests.fakes.cluster import FakeCluster

@@ -11,7 +11,8 @@ from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause, Scope
-from approvals.workflow.request import Request, Vote
+from approvals.workflow.request import Request
+from approvals.workflow.votes import Vote
 
 
 class Reading(Protocol):

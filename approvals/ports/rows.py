@@ -7,7 +7,8 @@ from datetime import datetime
 from approvals.change.plan import Evidence
 from approvals.workflow.escalation import Justification
 from approvals.workflow.pause import Pause
-from approvals.workflow.request import Request, Vote
+from approvals.workflow.request import Request
+from approvals.workflow.votes import Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

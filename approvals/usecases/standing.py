@@ -17,7 +17,8 @@ from approvals.ports.reading import Reading
 from approvals.ports.store import UnitOfWork
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Execution
-from approvals.workflow.request import DecisionContext, Request
+from approvals.workflow.request import Request
+from approvals.workflow.votes import DecisionContext
 
 NOBODY: Final = Authority(standings={}, groups={})
 """What is known of people where nobody has to be asked about."""

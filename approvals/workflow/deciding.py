@@ -10,7 +10,8 @@ from approvals.identity.names import Account
 from approvals.identity.people import ApproverSet, People
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
-from approvals.workflow.request import Request, State, Vote
+from approvals.workflow.request import Request, State
+from approvals.workflow.votes import Vote
 
 Demands = tuple[
     bool, int, frozenset[tuple[ApproverSet, ...]], frozenset[str], frozenset[frozenset[str]], tuple[str, ...]

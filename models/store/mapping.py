@@ -25,7 +25,8 @@ from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause
-from approvals.workflow.request import BoundKey, Request, Vote
+from approvals.workflow.request import BoundKey, Request
+from approvals.workflow.votes import Vote
 from models.engine.prepared import Prepared
 from models.store import tables
 

@@ -18,7 +18,8 @@ from approvals.workflow.alert import AlertGroup, AlertState
 from approvals.workflow.execution import Execution, Phase, seen_phase
 from approvals.workflow.monitor import RefusedDeliveries, is_news
 from approvals.workflow.pause import Consent, Pause
-from approvals.workflow.request import Request, State, Vote
+from approvals.workflow.request import Request, State
+from approvals.workflow.votes import Vote
 from models.engine.columns import TEXT
 from models.engine.prepared import Asked, Prepared, PreparedRows, rows_into
 from models.store.tables import Precedence, Subject, cards, gate

@@ -19,7 +19,8 @@ from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind
-from approvals.workflow.request import FORM, Request, Vote
+from approvals.workflow.request import FORM, Request
+from approvals.workflow.votes import Vote
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.prepared import Asked, Prepared, QueryResult, together
 from models.store.clock import StoreClock

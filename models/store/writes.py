@@ -20,7 +20,8 @@ from approvals.workflow.alert import Alert, AlertGroup
 from approvals.workflow.execution import Attempt, Execution, Fate
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause
-from approvals.workflow.request import BoundKey, Request, State, Vote, question_key
+from approvals.workflow.request import BoundKey, Request, State, question_key
+from approvals.workflow.votes import Vote
 from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.prepared import Prepared
 from models.engine.statements import insert_or_renew

@@ -17,6 +17,7 @@ from approvals.identity.people import Authority, Membership
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
 from approvals.workflow.comparison import Comparison
+from approvals.workflow.endings import supersede
 from approvals.workflow.execution import (
     TOKEN_LEEWAY,
     Attempt,
@@ -36,7 +37,8 @@ from approvals.workflow.execution import (
     void,
 )
 from approvals.workflow.pause import Consent, Pause, open_pause_over, survives
-from approvals.workflow.request import DecisionContext, Request, State, Vote, check_quorum, opened, supersede
+from approvals.workflow.request import Request, State, opened
+from approvals.workflow.votes import DecisionContext, Vote, check_quorum
 from tests.builders import CLUSTER_UID, ESCALATION, GROUP, MINUTE, NOON, OBJECT_UID, a_request, a_standing
 
 KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {

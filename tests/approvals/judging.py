@@ -6,7 +6,8 @@ from typing import Any
 from approvals.audit.events import AuditEvent, EventKind
 from approvals.errors import Refused
 from approvals.facts import facts_of
-from approvals.workflow.request import DecisionContext, Request, VoteSubmission, judge
+from approvals.workflow.request import Request
+from approvals.workflow.votes import DecisionContext, VoteSubmission, judge
 from tests.builders import ESCALATION, MINUTE, NOON, a_context, a_policy, a_request, a_rule, a_submission, an_asking
 
 STREAM = f"request:{ESCALATION}"

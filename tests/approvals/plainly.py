@@ -10,7 +10,8 @@ from approvals.identity.names import Account
 from approvals.identity.people import People
 from approvals.policy.policy import Policy
 from approvals.workflow.execution import Phase
-from approvals.workflow.request import Answer, Request, State, Vote
+from approvals.workflow.request import Answer, Request, State
+from approvals.workflow.votes import Vote
 from tests.approvals.courtroom import BEFORE, Courtroom
 from tests.builders import (
     ADA,

@@ -11,7 +11,8 @@ from approvals.identity.names import Account
 from approvals.identity.people import FRESH, Authority, People
 from approvals.policy.ruling import Ruling
 from approvals.workflow.pause import Scope, ScopeKind
-from approvals.workflow.request import Answer, DecisionContext, Judged, Request, State, Via, Vote, judge
+from approvals.workflow.request import Answer, Request, State, Via
+from approvals.workflow.votes import DecisionContext, Judged, Vote, judge
 from tests.approvals.judging import DUE, by, refusal, said, what
 from tests.builders import (
     ADA,

@@ -11,7 +11,8 @@ from approvals.facts import facts_of
 from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import Answer, Judged, Request, State, Via, Vote, VoteSubmission, judge
+from approvals.workflow.request import Answer, Request, State, Via
+from approvals.workflow.votes import Judged, Vote, VoteSubmission, judge
 from tests.approvals.judging import DUE, STREAM, by, refusal, said, what
 from tests.builders import (
     ADA,

@@ -25,9 +25,10 @@ from approvals.presentation.digest import (
     week_name,
 )
 from approvals.verbs.verb import Effect
+from approvals.workflow.endings import expire
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.pause import engage
-from approvals.workflow.request import EXPIRED_UNSEEN, Request, State, expire, opened
+from approvals.workflow.request import EXPIRED_UNSEEN, Request, State, opened
 from tests.approvals.strategies import FEW
 from tests.builders import ADA, MINUTE, TICK, a_pause, a_request, an_execution
 

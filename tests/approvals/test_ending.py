@@ -9,8 +9,9 @@ from approvals.errors import Late, Refused, Settled
 from approvals.facts import facts_of
 from approvals.identity.names import EscalationId
 from approvals.identity.place import Place
+from approvals.workflow.endings import cancel, expire, supersede
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import CHAIN_LIMIT, Refusal, Request, State, cancel, expire, mention, opened, supersede
+from approvals.workflow.request import CHAIN_LIMIT, Refusal, Request, State, mention, opened
 from tests.approvals.judging import DUE, STREAM, said, what
 from tests.builders import ADA, MINUTE, NOON, TICK, a_context, a_pause, a_request, a_vote, about, an_execution
 

@@ -17,7 +17,8 @@ from approvals.policy.ruling import Ruling
 from approvals.workflow.alert import Alert, AlertState
 from approvals.workflow.execution import Attempt, Execution
 from approvals.workflow.pause import Consent, Pause, Scope
-from approvals.workflow.request import Request, Vote
+from approvals.workflow.request import Request
+from approvals.workflow.votes import Vote
 from tests.approvals.strategies import FEW, INSTANTS, anything
 from tests.builders import ADA, HOUR, NOON, TICK, a_change, a_pause, a_ruling, an_approver_set
 

@@ -7,8 +7,10 @@ import pytest
 
 from approvals.audit.events import EventKind
 from approvals.errors import Clash, Late, Settled
+from approvals.workflow.endings import end_for_upgrade
 from approvals.workflow.execution import Fate, Phase, Reason
-from approvals.workflow.request import FORM, Answer, Request, State, end_for_upgrade, judge
+from approvals.workflow.request import FORM, Answer, Request, State
+from approvals.workflow.votes import judge
 from tests.approvals.judging import DUE, said
 from tests.builders import ADA, NOON, TICK, a_context, a_request, a_submission, about, an_attempt, an_execution
 

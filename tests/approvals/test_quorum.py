@@ -12,7 +12,8 @@ from approvals.identity.names import Account
 from approvals.identity.people import Authority, People
 from approvals.policy.ruling import Requirement, Ruling
 from approvals.workflow.pause import Scope, ScopeKind
-from approvals.workflow.request import Answer, Judged, Request, State, Vote, check_quorum, judge, missing_approvals
+from approvals.workflow.request import Answer, Request, State
+from approvals.workflow.votes import Judged, Vote, check_quorum, judge, missing_approvals
 from tests.approvals.judging import by, what
 from tests.approvals.strategies import FEW
 from tests.builders import (

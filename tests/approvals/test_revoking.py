@@ -6,8 +6,9 @@ import pytest
 
 from approvals.audit.events import EventKind
 from approvals.errors import Late, Settled
+from approvals.workflow.endings import cancel_for_token, flag_for_token
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import Request, State, cancel_for_token, flag_for_token
+from approvals.workflow.request import Request, State
 from tests.approvals.judging import DUE, said, what
 from tests.builders import ADA, MINUTE, NOON, TICK, a_context, a_request, about, an_execution
 

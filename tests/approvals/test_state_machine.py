@@ -13,9 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from approvals.errors import Clash, Refused
 from approvals.verbs.verb import Effect, Progress
+from approvals.workflow.endings import cancel, cancel_for_token, expire, flag_for_token
 from approvals.workflow.execution import Execution, Phase, Reason, abandon, claim, followed, void
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
-from approvals.workflow.request import Answer, State, Vote, cancel, cancel_for_token, expire, flag_for_token, judge
+from approvals.workflow.request import Answer, State
+from approvals.workflow.votes import Vote, judge
 from tests.approvals.courtroom import SECOND, WAIT, Courtroom, told_by
 from tests.approvals.plainly import AT_FIRST, DEADLINE, LATER, PEOPLE, Plainly
 from tests.builders import (

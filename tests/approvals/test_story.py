@@ -13,6 +13,7 @@ from approvals.presentation.story import drift_lines, drift_told, sentence_of
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.alert import AlertState, told_of_alert, told_of_group
 from approvals.workflow.comparison import Comparison
+from approvals.workflow.endings import cancel, cancel_for_token, end_for_upgrade, expire, flag_for_token, supersede
 from approvals.workflow.execution import (
     Fate,
     Phase,
@@ -30,22 +31,8 @@ from approvals.workflow.execution import (
     void,
 )
 from approvals.workflow.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
-from approvals.workflow.request import (
-    Answer,
-    Refusal,
-    Request,
-    State,
-    Via,
-    asked_again,
-    cancel,
-    cancel_for_token,
-    end_for_upgrade,
-    expire,
-    flag_for_token,
-    judge,
-    opened,
-    supersede,
-)
+from approvals.workflow.request import Answer, Refusal, Request, State, Via, asked_again, opened
+from approvals.workflow.votes import judge
 from tests.builders import (
     ADA,
     BORIS,

@@ -16,7 +16,8 @@ from approvals.presentation.review import Rendered
 from approvals.usecases.people.decide import PersonsAnswer
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Phase, Reason
-from approvals.workflow.request import Answer, State, Via, Vote
+from approvals.workflow.request import Answer, State, Via
+from approvals.workflow.votes import Vote
 from tests.builders import (
     ADA,
     BORIS,

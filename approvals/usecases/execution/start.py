@@ -24,7 +24,8 @@ from approvals.usecases.standing import cancels_for_token, context_for, slack_ac
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
 from approvals.workflow.pause import open_pause_over
-from approvals.workflow.request import DecisionContext, Request, State, check_quorum
+from approvals.workflow.request import Request, State
+from approvals.workflow.votes import DecisionContext, check_quorum
 
 WAIT: Final = timedelta(seconds=5)
 """How long a start waits whose target is taken, or whose approvers cannot be asked about."""

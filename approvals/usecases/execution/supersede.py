@@ -8,12 +8,13 @@ from approvals.ports.rows import justification_among
 from approvals.ports.store import Store
 from approvals.usecases.execution.rows import locked, saved
 from approvals.usecases.intake.escalate import Escalate, EscalationDraft
+from approvals.workflow.endings import supersede
 from approvals.workflow.execution import (
     Execution,
     Reason,
     void,
 )
-from approvals.workflow.request import CHAIN_LIMIT, Request, State, supersede
+from approvals.workflow.request import CHAIN_LIMIT, Request, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ from approvals.usecases.standing import who_could_answer
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import PlanSeed, Verb
 from approvals.verbs.workload import counted
+from approvals.workflow.endings import expire
 from approvals.workflow.escalation import Escalation, Justification
 from approvals.workflow.pause import Pause, open_pause_over
 from approvals.workflow.request import (
@@ -70,7 +71,6 @@ from approvals.workflow.request import (
     State,
     asked_again,
     asked_before,
-    expire,
     opened,
     question_key,
 )

@@ -10,8 +10,9 @@ from typing import Final
 from approvals.errors import Clash, Garbled, Late, Settled
 from approvals.ports.store import Store, UnitOfWork
 from approvals.usecases.standing import save_stopping
+from approvals.workflow.endings import end_for_upgrade, expire
 from approvals.workflow.execution import Phase
-from approvals.workflow.request import FORM, end_for_upgrade, expire
+from approvals.workflow.request import FORM
 
 BATCH: Final = 100
 """How many are looked up at once."""

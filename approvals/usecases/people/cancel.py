@@ -7,7 +7,8 @@ from approvals.identity.tokens import Token
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store
 from approvals.usecases.standing import NOBODY, context_for, save_stopping
-from approvals.workflow.request import Request, State, cancel
+from approvals.workflow.endings import cancel
+from approvals.workflow.request import Request, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

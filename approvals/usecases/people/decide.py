@@ -24,7 +24,8 @@ from approvals.presentation.wording import storable
 from approvals.usecases.standing import NOBODY, context_for, save_stopping, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
 from approvals.workflow.execution import Execution, queued
-from approvals.workflow.request import Answer, Judged, Request, State, Via, VoteSubmission, judge
+from approvals.workflow.request import Answer, Request, State, Via
+from approvals.workflow.votes import Judged, VoteSubmission, judge
 
 ROUNDS: Final = 3
 """How often an answer is judged anew because somebody else's came first, before whoever gave it is asked to try again."""

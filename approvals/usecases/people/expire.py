@@ -9,7 +9,7 @@ from approvals.audit.events import ITSELF, PAUSE_STREAM, AuditEvent, EventKind
 from approvals.errors import Settled, is_outage
 from approvals.ports.store import Store
 from approvals.usecases.aside import Aside
-from approvals.workflow.request import expire
+from approvals.workflow.endings import expire
 
 BATCH: Final = 100
 """How many are expired in one transaction: few enough that a denial never waits behind a sweep for long."""

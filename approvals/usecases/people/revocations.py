@@ -15,7 +15,8 @@ from approvals.ports.policies import Policies
 from approvals.ports.store import Store, UnitOfWork
 from approvals.usecases.aside import Aside
 from approvals.usecases.standing import NOBODY, cancels_for_token, context_for, save_stopping
-from approvals.workflow.request import Request, State, cancel_for_token, flag_for_token
+from approvals.workflow.endings import cancel_for_token, flag_for_token
+from approvals.workflow.request import Request, State
 
 BATCH: Final = 100
 """How many are looked up at once; each has a transaction of its own, so that nobody waits for more than one."""

@@ -22,17 +22,8 @@ from approvals.verbs.registry import verb_called
 from approvals.workflow.deciding import may_count, ruling_today
 from approvals.workflow.execution import Execution
 from approvals.workflow.pause import Pause, open_pause_over, survives
-from approvals.workflow.request import (
-    FORM,
-    LATELY,
-    Answer,
-    Earlier,
-    Request,
-    State,
-    Vote,
-    earlier_of,
-    missing_approvals,
-)
+from approvals.workflow.request import FORM, LATELY, Answer, Earlier, Request, State, earlier_of
+from approvals.workflow.votes import Vote, missing_approvals
 from bot.outbox.delivery import Detail, Drawn, DrawReason, NoSubject, NotAsApproved, Painter, ThreadEvent, Unsendable
 from bot.slack.kit.message import Message, checked
 from bot.slack.messages.agent_part import AgentWords
