@@ -25,8 +25,9 @@ from approvals.usecases.aside import Aside
 from approvals.usecases.execution.abandon import Abandon
 from approvals.usecases.execution.execute import Execute
 from approvals.usecases.intake.admit import Admit
-from approvals.usecases.intake.escalate import Escalate, Opened
+from approvals.usecases.intake.escalate import Escalate
 from approvals.usecases.intake.notice import TakeDelivery
+from approvals.usecases.intake.questions import Opened
 from approvals.usecases.operation.adopt import Adopt
 from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
 from approvals.usecases.people.cancel import Cancel

@@ -77,7 +77,8 @@ class Prepared:
             keys: The columns that an insert or an update takes from the values given.
             columns: What it returns: its types read the rows.
         """
-        self._statement = statement
+        self.statement: Final = statement
+        """As the toolkit says it: a test asks an engine which index it takes."""
         self._keys = list(keys)
         self._columns: tuple[Column[Any], ...] = tuple(columns)
         self._forms: dict[str, _Form] = {}
@@ -99,7 +100,7 @@ class Prepared:
         """Return the statement as *dialect*'s engine takes it."""
         form = self._forms.get(dialect.name)
         if form is None:
-            form = self._forms[dialect.name] = _compiled(self._statement, self._keys, self._columns, dialect)
+            form = self._forms[dialect.name] = _compiled(self.statement, self._keys, self._columns, dialect)
         return form
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, assert_never, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select, union_all
+from sqlalchemy import Connection, Select, func, select
 from typing_extensions import override
 
 from approvals.audit.events import facts_of_body
@@ -21,7 +21,6 @@ from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind
 from approvals.workflow.request import FORM, Request
 from approvals.workflow.votes import Vote
-from models.engine.columns import INSTANT, NUMBER, TEXT
 from models.engine.prepared import Asked, Prepared, QueryResult, together
 from models.store.clock import StoreClock
 from models.store.mapping import (
@@ -40,338 +39,71 @@ from models.store.mapping import (
     evidence_of,
     garbled,
 )
+from models.store.queries.alerts import (
+    ALERTS_IN,
+    GROUP,
+    LAST_ALERT,
+    LAST_REFUSED,
+    OPEN_GROUP,
+    REFUSED_CALLED,
+    REFUSED_LATELY,
+)
+from models.store.queries.executions import (
+    DUE_AGAIN,
+    DUE_EXECUTIONS,
+    EXECUTION_CALLED,
+    EXECUTION_OF,
+    IMAGE,
+    LAST_ATTEMPT,
+    PLAN,
+    PLAN_OF,
+    SAID,
+    SETBACKS,
+    TEXTS,
+    UNDER_WAY_ON,
+    WATCHES_DUE,
+)
+from models.store.queries.operation import (
+    AGENT_IN_PLAY,
+    ANYTHING_IN_PLAY,
+    CONSENTS,
+    EPOCH,
+    OPEN_PAUSES,
+    PAUSE_CALLED,
+    PAUSES_SINCE,
+    PLACE_IN_PLAY,
+    POLICY_TEXT,
+    RESUMES_DUE,
+    WAITING,
+)
+from models.store.queries.requests import (
+    ASKED_OTHERWISE,
+    HELD_BACK,
+    MOST_PASSED,
+    OVERDUE,
+    PENDING_COUNT,
+    PERHAPS_SHOWN,
+    PLACES_OF,
+    QUESTION_ASKED,
+    REQUEST_BY_KEY,
+    REQUEST_CALLED,
+    REQUESTS_CALLED,
+    REQUESTS_OF,
+    REQUESTS_OF_IN,
+    SAME_EFFECT,
+    SHOWN_AT,
+    VOTES,
+)
+from models.store.queries.revocations import (
+    QUESTIONS_UNDER,
+    REVOKED_WITH_QUESTIONS,
+    STOPPABLE_UNDER_REVOKED,
+    TOKEN_BY_HASH,
+    TOKEN_CALLED,
+    TOKENS,
+)
 from models.store.tables import (
-    Precedence,
-    agent_tokens,
-    alert_groups,
-    alerts,
-    attempts,
-    cards,
     escalations,
-    events,
-    executions,
-    gate,
-    idempotency_keys,
-    images,
-    pauses,
-    plans,
-    policy_versions,
-    refused_deliveries,
-    resume_consents,
-    untrusted_texts,
-    votes,
-)
-
-PENDING: Final = escalations.c.state == literal_column("'pending'")
-"""Spelt out, never a parameter: only so does either engine see that the partial index fits."""
-
-STOPPABLE: Final = executions.c.state.in_([literal_column("'queued'"), literal_column("'claimed'")])
-"""Likewise; as one piece of text SQLite is given ``... = 1``, and does not see it."""
-
-_NOW: Final = bindparam("now", type_=INSTANT)
-_LIMIT: Final = bindparam("limit", type_=NUMBER)
-
-_KEY: Final = bindparam("key", type_=TEXT)
-_AGENT: Final = bindparam("agent", type_=TEXT)
-_SINCE: Final = bindparam("since", type_=INSTANT)
-
-EPOCH: Final = Prepared(select(gate.c.epoch), columns=[gate.c.epoch])
-OPEN_PAUSES: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.ended_epoch.is_(None)).order_by(pauses.c.engaged_at))
-_PAUSES_SINCE: Final = PAUSE.prepared(
-    PAUSE.select()
-    .where(or_(pauses.c.ended_epoch.is_(None), pauses.c.ended_epoch > bindparam("after", type_=NUMBER)))
-    .order_by(pauses.c.engaged_at, pauses.c.id)
-)
-_SLACK: Final = 64
-"""How many epochs back ended pauses are looked at where nobody has answered yet: more than can end while these rows are read. One
-that need not have been looked at does no harm."""
-
-PAUSES_ABOUT: Final = PAUSE.prepared(
-    PAUSE.select()
-    .where(
-        or_(
-            pauses.c.ended_epoch.is_(None),
-            pauses.c.ended_epoch
-            > func.coalesce(
-                select(func.min(votes.c.epoch))
-                .where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None))
-                .scalar_subquery(),
-                select(gate.c.epoch).scalar_subquery() - _SLACK,
-            ),
-        )
-    )
-    .order_by(pauses.c.engaged_at, pauses.c.id)
-)
-_RESUMES_DUE: Final = Prepared(
-    select(pauses.c.id)
-    .where(pauses.c.ended_epoch.is_(None), pauses.c.asked_at.is_(None), pauses.c.ask_at <= _NOW)
-    .order_by(pauses.c.ask_at)
-    .limit(_LIMIT)
-)
-_PAUSE: Final = PAUSE.prepared(PAUSE.select().where(pauses.c.id == _KEY))
-_CONSENTS: Final = CONSENT.prepared(
-    CONSENT.select().where(resume_consents.c.pause == _KEY).order_by(resume_consents.c.at)
-)
-_REQUEST: Final = REQUEST.prepared(REQUEST.select().where(escalations.c.id == _KEY))
-_KEY_USE: Final = and_(idempotency_keys.c.agent == _AGENT, idempotency_keys.c.key == _KEY)
-_BODY_UNDER_KEY: Final = func.coalesce(
-    select(idempotency_keys.c.body_hash).where(_KEY_USE).scalar_subquery(), escalations.c.body_hash
-).label("body_under_key")
-_OLDER: Final = escalations.alias("older")
-REQUEST_BY_KEY: Final = (
-    REQUEST.select()
-    .add_columns(_BODY_UNDER_KEY)
-    .where(
-        escalations.c.id
-        == func.coalesce(
-            select(idempotency_keys.c.escalation).where(_KEY_USE).scalar_subquery(),
-            # What was asked before keys had a table of their own.
-            select(_OLDER.c.id).where(_OLDER.c.agent == _AGENT, _OLDER.c.idempotency_key == _KEY).scalar_subquery(),
-        )
-    )
-)
-_REQUEST_BY_KEY: Final = Prepared(REQUEST_BY_KEY, columns=[*REQUEST.columns, escalations.c.body_hash])
-QUESTION_ASKED: Final = REQUEST.select().where(PENDING, escalations.c.question_key == _KEY)
-_QUESTION_ASKED: Final = REQUEST.prepared(QUESTION_ASKED)
-MOST_EARLIER: Final = 20
-"""How many earlier requests of one effect are looked at: more than a card or an answer names."""
-SAME_EFFECT: Final = (
-    REQUEST.select()
-    .where(escalations.c.effect_key == _KEY, or_(escalations.c.asked_at > _SINCE, escalations.c.decided_at > _SINCE))
-    .order_by(escalations.c.asked_at.desc())
-    .limit(MOST_EARLIER)
-)
-_SAME_EFFECT: Final = REQUEST.prepared(SAME_EFFECT)
-_PAGE: Final = (
-    REQUEST.select()
-    .where(escalations.c.agent == _AGENT, escalations.c.id < bindparam("cursor", type_=TEXT))
-    .order_by(escalations.c.id.desc())
-    .limit(_LIMIT)
-)
-_REQUESTS_OF: Final = REQUEST.prepared(_PAGE)
-MOST_PASSED: Final = 5_000
-"""How many of an agent's requests one page looks past that lie outside of where it is narrowed to: some milliseconds (I13)."""
-
-_PLACES_OF: Final = select(escalations.c.id, escalations.c.environment, escalations.c.namespace).order_by(
-    escalations.c.id.desc()
-)
-_REQUESTS_CALLED: Final = (
-    REQUEST.select().where(escalations.c.id.in_(bindparam("ids", expanding=True))).order_by(escalations.c.id.desc())
-)
-_REQUESTS_OF_IN: Final = REQUEST.prepared(_PAGE.where(escalations.c.state == bindparam("state", type_=TEXT)))
-_PENDING_COUNT: Final = Prepared(select(func.count()).where(escalations.c.agent == _AGENT, PENDING))
-# Without ORDER BY PostgreSQL turned to a plan over the whole table after five runs: 75 ms at a million rows.
-OVERDUE: Final = (
-    select(escalations.c.id)
-    .where(PENDING, escalations.c.deadline <= _NOW)
-    .order_by(escalations.c.deadline)
-    .limit(_LIMIT)
-)
-_OVERDUE: Final = Prepared(OVERDUE)
-_OTHERWISE: Final = escalations.c.form != bindparam("form", type_=NUMBER)
-ASKED_OTHERWISE: Final = union_all(
-    select(escalations.c.id).where(PENDING, _OTHERWISE),
-    select(escalations.c.id)
-    .join(executions, executions.c.escalation == escalations.c.id)
-    .where(
-        executions.c.look_at.is_not(None),
-        literal_column("executions.state IN ('queued', 'claimed', 'armed')"),
-        escalations.c.state == literal_column("'approved'"),
-        _OTHERWISE,
-    ),
-).limit(_LIMIT)
-_ASKED_OTHERWISE: Final = Prepared(ASKED_OTHERWISE, columns=[escalations.c.id])
-
-
-_SHOWN_AT: Final = Prepared(
-    select(func.min(cards.c.shown_at)).where(cards.c.subject == _KEY), columns=[cards.c.shown_at]
-)
-_PERHAPS_SHOWN: Final = select(cards.c.subject).where(
-    cards.c.subject.in_(bindparam("keys", expanding=True)),
-    or_(cards.c.shown_at.is_not(None), cards.c.posting_at.is_not(None)),
-)
-HELD_BACK: Final = select(func.count(), func.min(cards.c.made_at)).where(
-    literal_column("shown < wanted AND thread_ts IS NULL"),
-    cards.c.precedence == literal_column(str(Precedence.INFORMATION.value)),
-    cards.c.channel == bindparam("channel", type_=TEXT),
-    cards.c.subject != _KEY,
-)
-_HELD_BACK: Final = Prepared(HELD_BACK, columns=[cards.c.wanted, cards.c.made_at])
-
-
-def _questions_under(token: ColumnElement[str]) -> Select[Any]:
-    """Return the question for the pending requests under one token, as a range of one in the order of tokens.
-
-    Only this index gives that order. Asked for as equal, PostgreSQL expects so many that reading the whole table looks like
-    the quickest way to the first of them, and as a rule there is none.
-    """
-    return (
-        select(escalations.c.id)
-        .where(
-            PENDING,
-            escalations.c.token_revoked_at.is_(None),
-            escalations.c.token >= token,
-            escalations.c.token <= token,
-        )
-        .order_by(escalations.c.token, escalations.c.id)
-    )
-
-
-_A_QUESTION: Final = _questions_under(agent_tokens.c.id).limit(literal_column("1")).scalar_subquery()
-REVOKED_WITH_QUESTIONS: Final = select(agent_tokens.c.id).where(
-    agent_tokens.c.revoked_at.is_not(None), _A_QUESTION.is_not(None)
-)
-_REVOKED_WITH_QUESTIONS: Final = Prepared(REVOKED_WITH_QUESTIONS)
-QUESTIONS_UNDER: Final = _questions_under(_KEY).limit(_LIMIT)
-_QUESTIONS_UNDER: Final = Prepared(QUESTIONS_UNDER)
-_ITS_REVOKED_TOKEN: Final = (
-    select(agent_tokens.c.id)
-    .join(escalations, escalations.c.token == agent_tokens.c.id)
-    .where(
-        escalations.c.id == executions.c.escalation,
-        escalations.c.state == literal_column("'approved'"),
-        escalations.c.token_revoked_at.is_(None),
-        agent_tokens.c.revoked_at.is_not(None),
-    )
-    .scalar_subquery()
-)
-STOPPABLE_UNDER_REVOKED: Final = (
-    select(executions.c.escalation)
-    .where(STOPPABLE, _ITS_REVOKED_TOKEN.is_not(None))
-    .order_by(executions.c.id)
-    .limit(_LIMIT)
-)
-_STOPPABLE_UNDER_REVOKED: Final = Prepared(STOPPABLE_UNDER_REVOKED)
-VOTES: Final = VOTE.prepared(
-    VOTE.select().where(votes.c.escalation == _KEY, votes.c.voided_at.is_(None)).order_by(votes.c.at, votes.c.id)
-)
-_EXECUTION_OF: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.escalation == _KEY))
-_EXECUTION: Final = EXECUTION.prepared(EXECUTION.select().where(executions.c.id == _KEY))
-_DUE: Final = (
-    select(executions.c.id)
-    .where(executions.c.look_at <= _NOW, or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW))
-    .order_by(executions.c.look_at)
-    .limit(_LIMIT)
-)
-DUE_EXECUTIONS: Final = _DUE.where(executions.c.setbacks == literal_column("0"))
-DUE_AGAIN: Final = _DUE.where(executions.c.setbacks > literal_column("0"))
-WATCHES_DUE: Final = (
-    select(executions.c.id).where(executions.c.watch_at <= _NOW).order_by(executions.c.watch_at).limit(_LIMIT)
-)
-_WATCHES_DUE: Final = Prepared(WATCHES_DUE)
-_DUE_EXECUTIONS: Final = Prepared(DUE_EXECUTIONS)
-_DUE_AGAIN: Final = Prepared(DUE_AGAIN)
-_SETBACKS: Final = Prepared(select(executions.c.setbacks).where(executions.c.id == _KEY))
-UNDER_WAY_ON: Final = (
-    EXECUTION.select()
-    .where(
-        executions.c.cluster_uid == bindparam("cluster_uid", type_=TEXT),
-        executions.c.object_uid == bindparam("object_uid", type_=TEXT),
-        executions.c.look_at.is_not(None),
-    )
-    .order_by(executions.c.id)
-)
-_UNDER_WAY_ON: Final = EXECUTION.prepared(UNDER_WAY_ON)
-_LAST_ATTEMPT: Final = ATTEMPT.prepared(
-    ATTEMPT.select().where(attempts.c.execution == _KEY).order_by(attempts.c.number.desc()).limit(1)
-)
-_PLAN_COLUMNS: Final = (plans.c.fingerprint, plans.c.bound, plans.c.evidence)
-_PLAN: Final = Prepared(select(*_PLAN_COLUMNS).where(plans.c.fingerprint == _KEY), columns=_PLAN_COLUMNS)
-_PLAN_OF: Final = Prepared(
-    select(*_PLAN_COLUMNS)
-    .join(escalations, escalations.c.fingerprint == plans.c.fingerprint)
-    .where(escalations.c.id == _KEY),
-    columns=_PLAN_COLUMNS,
-)
-_IMAGE: Final = Prepared(select(images.c.image).where(images.c.hash == _KEY))
-_TEXTS: Final = Prepared(
-    select(untrusted_texts.c.name, untrusted_texts.c.text)
-    .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
-    .order_by(untrusted_texts.c.sequence)
-)
-_SAID_COLUMNS: Final = (events.c.body, untrusted_texts.c.name, untrusted_texts.c.text)
-_SAID: Final = Prepared(
-    select(*_SAID_COLUMNS)
-    .join(
-        untrusted_texts,
-        and_(untrusted_texts.c.stream == events.c.stream, untrusted_texts.c.sequence == events.c.sequence),
-    )
-    .where(untrusted_texts.c.subject == _KEY, untrusted_texts.c.text.is_not(None))
-    .order_by(events.c.id, untrusted_texts.c.name),
-    columns=_SAID_COLUMNS,
-)
-_TOKEN_BY_HASH: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.hash == _KEY))
-_TOKEN: Final = TOKEN.prepared(TOKEN.select().where(agent_tokens.c.id == _KEY))
-_TOKENS: Final = TOKEN.prepared(TOKEN.select().order_by(agent_tokens.c.created_at, agent_tokens.c.id))
-_IN_A_GROUP: Final[ColumnElement[bool]] = literal_column("alert_group IS NOT NULL")
-"""Spelt out as in the index: a double of before groups is on no card and is never the last time that it burnt."""
-_ENVIRONMENT: Final = bindparam("environment", type_=TEXT)
-LAST_ALERT: Final = (
-    ALERT.select()
-    .where(alerts.c.environment == _ENVIRONMENT, alerts.c.fingerprint == _KEY, _IN_A_GROUP)
-    .order_by(alerts.c.starts_at.desc())
-    .limit(1)
-)
-_LAST_ALERT: Final = ALERT.prepared(LAST_ALERT)
-OPEN_GROUP: Final = ALERT_GROUP.select().where(
-    alert_groups.c.environment == _ENVIRONMENT, alert_groups.c.key == _KEY, literal_column("state = 'firing'")
-)
-_OPEN_GROUP: Final = ALERT_GROUP.prepared(OPEN_GROUP)
-_GROUP: Final = ALERT_GROUP.prepared(ALERT_GROUP.select().where(alert_groups.c.id == _KEY))
-ALERTS_IN: Final = (
-    ALERT.select()
-    .where(alerts.c.alert_group == _KEY)
-    .order_by(alerts.c.state, alerts.c.starts_at.desc(), alerts.c.id)
-    .limit(_LIMIT)
-)
-_ALERTS_IN: Final = ALERT.prepared(ALERTS_IN)
-LAST_REFUSED: Final = (
-    REFUSED_DELIVERIES.select()
-    .where(
-        refused_deliveries.c.environment == _ENVIRONMENT,
-        refused_deliveries.c.monitor == bindparam("monitor", type_=TEXT),
-        refused_deliveries.c.channel == bindparam("channel", type_=TEXT),
-    )
-    .order_by(refused_deliveries.c.since.desc())
-    .limit(1)
-)
-_LAST_REFUSED: Final = REFUSED_DELIVERIES.prepared(LAST_REFUSED)
-_REFUSED_CALLED: Final = REFUSED_DELIVERIES.prepared(REFUSED_DELIVERIES.select().where(refused_deliveries.c.id == _KEY))
-_REFUSED_LATELY: Final = REFUSED_DELIVERIES.prepared(
-    REFUSED_DELIVERIES.select()
-    .where(refused_deliveries.c.last_at > _SINCE)
-    .order_by(refused_deliveries.c.last_at.desc())
-    .limit(_LIMIT)
-)
-_POLICY_TEXT: Final = Prepared(select(policy_versions.c.text).where(policy_versions.c.version == _KEY))
-
-_UNDER_WAY: Final = executions.c.look_at.is_not(None)
-
-
-def _in_play(waiting: tuple[ColumnElement[bool], ...], under_way: tuple[ColumnElement[bool], ...]) -> Select[Any]:
-    """Return the question for one request that waits and one execution that is not over, null where there is none."""
-    return select(
-        select(escalations.c.id).where(PENDING, *waiting).limit(_ONE).scalar_subquery(),
-        select(executions.c.id).where(_UNDER_WAY, *under_way).limit(_ONE).scalar_subquery(),
-    )
-
-
-_NAMESPACE: Final = bindparam("namespace", type_=TEXT)
-_ONE: Final[ColumnElement[int]] = literal_column("1")
-AGENT_IN_PLAY: Final = _in_play((escalations.c.agent == _AGENT,), (executions.c.agent == _AGENT,))
-PLACE_IN_PLAY: Final = _in_play(
-    (escalations.c.environment == _ENVIRONMENT, escalations.c.namespace == _NAMESPACE),
-    (executions.c.environment == _ENVIRONMENT, executions.c.namespace == _NAMESPACE),
-)
-_ANYTHING_IN_PLAY: Final = Prepared(_in_play((), ()))
-_AGENT_IN_PLAY: Final = Prepared(AGENT_IN_PLAY)
-_PLACE_IN_PLAY: Final = Prepared(PLACE_IN_PLAY)
-_WAITING: Final = Prepared(
-    select(
-        select(func.count()).where(PENDING).scalar_subquery(),
-        select(func.count()).where(_UNDER_WAY).scalar_subquery(),
-        select(func.count()).where(_UNDER_WAY, executions.c.state == literal_column("'unknown'")).scalar_subquery(),
-    )
 )
 
 _AFTER_ALL: Final = "~"
@@ -413,28 +145,28 @@ class SqlReading(Reading):
         if ended_after is None:
             (answer,) = self._along((OPEN_PAUSES, {}))
             return tuple(PAUSE.noun_of(row) for row in answer.rows)
-        return self._all(PAUSE, _PAUSES_SINCE, after=ended_after)
+        return self._all(PAUSE, PAUSES_SINCE, after=ended_after)
 
     @override
     def pause(self, pause_id: str) -> Pause | None:
         """Return one pause, open or not."""
-        return self._one(PAUSE, _PAUSE, key=pause_id)
+        return self._one(PAUSE, PAUSE_CALLED, key=pause_id)
 
     @override
     def consents(self, pause_id: str) -> tuple[Consent, ...]:
         """Return the agreements to end one pause so far."""
-        return self._all(CONSENT, _CONSENTS, key=pause_id)
+        return self._all(CONSENT, CONSENTS, key=pause_id)
 
     @override
     def request(self, request_id: str) -> Request | None:
         """Return one request."""
-        return self._one(REQUEST, _REQUEST, key=request_id)
+        return self._one(REQUEST, REQUEST_CALLED, key=request_id)
 
     @override
     def question(self, request_id: str) -> Question | None:
         """Return one request with its votes and its plan, in one trip."""
         key = {"key": request_id}
-        found, live, planned = self._along((_REQUEST, key), (VOTES, key), (_PLAN_OF, key))
+        found, live, planned = self._along((REQUEST_CALLED, key), (VOTES, key), (PLAN_OF, key))
         for row in found.rows:
             return Question(
                 now=self.now,
@@ -461,17 +193,17 @@ class SqlReading(Reading):
         be short, and its cursor goes on.
         """
         if environments or namespaces:
-            asked_in = _PLACES_OF.where(escalations.c.agent == agent, escalations.c.id < (cursor or _AFTER_ALL))
+            asked_in = PLACES_OF.where(escalations.c.agent == agent, escalations.c.id < (cursor or _AFTER_ALL))
             if state is not None:
                 asked_in = asked_in.where(escalations.c.state == state)
             ids, end = self._ids_in(asked_in, limit + 1, environments, namespaces)
-            called = self.connection.execute(_REQUESTS_CALLED, {"ids": ids[:limit]})
+            called = self.connection.execute(REQUESTS_CALLED, {"ids": ids[:limit]})
             return Page(
                 requests=_readable(REQUEST, (tuple(row) for row in called)),
                 next_cursor=ids[limit - 1] if len(ids) > limit else end,
             )
         asked = {"agent": agent, "cursor": cursor or _AFTER_ALL, "limit": limit + 1}
-        statement, more = (_REQUESTS_OF, {}) if state is None else (_REQUESTS_OF_IN, {"state": state})
+        statement, more = (REQUESTS_OF, {}) if state is None else (REQUESTS_OF_IN, {"state": state})
         rows = statement.rows(self.connection, asked | more)
         found = _readable(REQUEST, rows[:limit])
         return Page(requests=found, next_cursor=str(rows[limit - 1][0]) if len(rows) > limit else None)
@@ -498,7 +230,7 @@ class SqlReading(Reading):
         """Return how *agent* stands just before it asks under an idempotency key: in one trip."""
         asker = {"agent": agent}
         earlier, pending, paused = self._along(
-            (_REQUEST_BY_KEY, asker | {"key": key}), (_PENDING_COUNT, asker), (OPEN_PAUSES, {})
+            (REQUEST_BY_KEY, asker | {"key": key}), (PENDING_COUNT, asker), (OPEN_PAUSES, {})
         )
         ((count,),) = pending.rows
         found = next(((REQUEST.noun_of(row[:-1]), str(row[-1])) for row in earlier.rows), None)
@@ -514,7 +246,7 @@ class SqlReading(Reading):
     def effect_asked(self, effect_key: str, question_key: str, *, since: datetime) -> EffectAsked:
         """Return what was asked for one effect, in one trip: the pending question, and what :meth:`same_effect` gives."""
         waiting, lately = self._along(
-            (_QUESTION_ASKED, {"key": question_key}), (_SAME_EFFECT, {"key": effect_key, "since": since})
+            (QUESTION_ASKED, {"key": question_key}), (SAME_EFFECT, {"key": effect_key, "since": since})
         )
         return EffectAsked(
             question=next((REQUEST.noun_of(row) for row in waiting.rows), None),
@@ -527,17 +259,17 @@ class SqlReading(Reading):
 
         Those that cannot be read are left out.
         """
-        return self._readable(REQUEST, _SAME_EFFECT, key=effect_key, since=since)
+        return self._readable(REQUEST, SAME_EFFECT, key=effect_key, since=since)
 
     @override
     def overdue(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of pending requests whose deadline is not after :attr:`now`, most overdue first."""
-        return tuple(one for (one,) in _OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
+        return tuple(one for (one,) in OVERDUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
     @override
     def asked_otherwise(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of requests that were asked in another form than this release's and of which nothing was sent."""
-        found = _ASKED_OTHERWISE.rows(self.connection, {"form": FORM, "limit": limit})
+        found = ASKED_OTHERWISE.rows(self.connection, {"form": FORM, "limit": limit})
         return tuple(one for (one,) in found)
 
     @override
@@ -546,11 +278,11 @@ class SqlReading(Reading):
         environment, _, namespace = scope.name.partition("/")
         match scope.kind:
             case ScopeKind.ALL:
-                found = _ANYTHING_IN_PLAY.rows(self.connection)
+                found = ANYTHING_IN_PLAY.rows(self.connection)
             case ScopeKind.AGENT:
-                found = _AGENT_IN_PLAY.rows(self.connection, {"agent": scope.name})
+                found = AGENT_IN_PLAY.rows(self.connection, {"agent": scope.name})
             case ScopeKind.NAMESPACE:
-                found = _PLACE_IN_PLAY.rows(self.connection, {"environment": environment, "namespace": namespace})
+                found = PLACE_IN_PLAY.rows(self.connection, {"environment": environment, "namespace": namespace})
             case _:
                 assert_never(scope.kind)
         ((waiting, under_way),) = found
@@ -559,7 +291,7 @@ class SqlReading(Reading):
     @override
     def resumes_due(self, *, limit: int) -> tuple[str, ...]:
         """Return the ids of open pauses whose duration is over and whose resume was not asked for, longest due first."""
-        return tuple(one for (one,) in _RESUMES_DUE.rows(self.connection, {"now": self.now, "limit": limit}))
+        return tuple(one for (one,) in RESUMES_DUE.rows(self.connection, {"now": self.now, "limit": limit}))
 
     @override
     def asked_with_revoked_tokens(self, *, limit: int) -> tuple[str, ...]:
@@ -567,10 +299,10 @@ class SqlReading(Reading):
 
         Approved ones, which may start any moment, come first. Where no token is revoked or all is said, it is two looks.
         """
-        found = [one for (one,) in _STOPPABLE_UNDER_REVOKED.rows(self.connection, {"limit": limit})]
-        for (token,) in _REVOKED_WITH_QUESTIONS.rows(self.connection):
+        found = [one for (one,) in STOPPABLE_UNDER_REVOKED.rows(self.connection, {"limit": limit})]
+        for (token,) in REVOKED_WITH_QUESTIONS.rows(self.connection):
             left = {"key": token, "limit": limit - len(found)}
-            found += [one for (one,) in _QUESTIONS_UNDER.rows(self.connection, left)]
+            found += [one for (one,) in QUESTIONS_UNDER.rows(self.connection, left)]
         return tuple(found)
 
     @override
@@ -582,12 +314,12 @@ class SqlReading(Reading):
     @override
     def execution_of(self, request_id: str) -> Execution | None:
         """Return the execution of one request, if it was approved."""
-        return self._one(EXECUTION, _EXECUTION_OF, key=request_id)
+        return self._one(EXECUTION, EXECUTION_OF, key=request_id)
 
     @override
     def execution(self, execution_id: str) -> Execution | None:
         """Return one execution."""
-        return self._one(EXECUTION, _EXECUTION, key=execution_id)
+        return self._one(EXECUTION, EXECUTION_CALLED, key=execution_id)
 
     @override
     def due_executions(self, *, limit: int) -> tuple[str, ...]:
@@ -596,94 +328,94 @@ class SqlReading(Reading):
         First those whose last look could be finished, then the others, then what has ended and is watched on, each the longest
         due first.
         """
-        first = _DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit})
-        again = _DUE_AGAIN.rows(self.connection, {"now": self.now, "limit": limit - len(first)})
-        late = _WATCHES_DUE.rows(self.connection, {"now": self.now, "limit": limit - len(first) - len(again)})
+        first = DUE_EXECUTIONS.rows(self.connection, {"now": self.now, "limit": limit})
+        again = DUE_AGAIN.rows(self.connection, {"now": self.now, "limit": limit - len(first)})
+        late = WATCHES_DUE.rows(self.connection, {"now": self.now, "limit": limit - len(first) - len(again)})
         return tuple(one for (one,) in (*first, *again, *late))
 
     @override
     def setbacks(self, execution_id: str) -> int:
         """Return how many looks in a row at one execution could not be finished; zero where there is none."""
-        return next((int(count) for (count,) in _SETBACKS.rows(self.connection, {"key": execution_id})), 0)
+        return next((int(count) for (count,) in SETBACKS.rows(self.connection, {"key": execution_id})), 0)
 
     @override
     def under_way_on(self, cluster_uid: str, object_uid: str) -> tuple[Execution, ...]:
         """Return what is not over on one target, oldest first."""
-        return self._all(EXECUTION, _UNDER_WAY_ON, cluster_uid=cluster_uid, object_uid=object_uid)
+        return self._all(EXECUTION, UNDER_WAY_ON, cluster_uid=cluster_uid, object_uid=object_uid)
 
     @override
     def last_attempt(self, execution_id: str) -> Attempt | None:
         """Return the newest start record of one execution."""
-        return self._one(ATTEMPT, _LAST_ATTEMPT, key=execution_id)
+        return self._one(ATTEMPT, LAST_ATTEMPT, key=execution_id)
 
     @override
     def plan(self, fingerprint: str) -> StoredPlan | None:
         """Return one stored plan: the bytes as they lie there; whether they still hash to it is the caller's to check."""
-        return next((_stored_plan(row) for row in _PLAN.rows(self.connection, {"key": fingerprint})), None)
+        return next((_stored_plan(row) for row in PLAN.rows(self.connection, {"key": fingerprint})), None)
 
     @override
     def image(self, hashed: str) -> bytes | None:
         """Return one stored image, as it lies there: whether it still hashes to *hashed* is the caller's to check."""
-        return next((bytes(image) for (image,) in _IMAGE.rows(self.connection, {"key": hashed})), None)
+        return next((bytes(image) for (image,) in IMAGE.rows(self.connection, {"key": hashed})), None)
 
     @override
     def texts(self, subject: str) -> Mapping[str, str]:
         """Return the free texts that stand beside a subject's events, by name, the newest of each; erased ones are left out."""
-        return dict(_TEXTS.rows(self.connection, {"key": subject}))
+        return dict(TEXTS.rows(self.connection, {"key": subject}))
 
     @override
     def said(self, subject: str) -> tuple[EventText, ...]:
         """Return all of them, oldest first, each with who said it on which occasion."""
-        return tuple(_said(*row) for row in _SAID.rows(self.connection, {"key": subject}))
+        return tuple(_said(*row) for row in SAID.rows(self.connection, {"key": subject}))
 
     @override
     def shown_at(self, request_id: str) -> datetime | None:
         """Return when a card of one request first stood in its channel, as far as is known; None where none did."""
-        ((shown,),) = _SHOWN_AT.rows(self.connection, {"key": request_id})
+        ((shown,),) = SHOWN_AT.rows(self.connection, {"key": request_id})
         return cast("datetime | None", shown)
 
     @override
     def perhaps_shown(self, request_ids: Sequence[str]) -> frozenset[str]:
         """Return those among *request_ids* of which a card stood in its channel, or may have: a post's reply was lost."""
-        found = self.connection.execute(_PERHAPS_SHOWN, {"keys": list(request_ids)})
+        found = self.connection.execute(PERHAPS_SHOWN, {"keys": list(request_ids)})
         return frozenset(str(subject) for (subject,) in found)
 
     @override
     def held_back(self, channel: Channel, *, besides: str) -> HeldBack | None:
         """Return what only informs and waits to be posted in *channel*, *besides* one subject; None where nothing does."""
-        ((count, since),) = _HELD_BACK.rows(self.connection, {"channel": channel, "key": besides})
+        ((count, since),) = HELD_BACK.rows(self.connection, {"channel": channel, "key": besides})
         return HeldBack(count=int(count), since=since) if count else None
 
     @override
     def token_by_hash(self, hashed: str) -> Token | None:
         """Return the token with that hash."""
-        (answer,) = self._along((_TOKEN_BY_HASH, {"key": hashed}))
+        (answer,) = self._along((TOKEN_BY_HASH, {"key": hashed}))
         return next((TOKEN.noun_of(row) for row in answer.rows), None)
 
     @override
     def token(self, token_id: str) -> Token | None:
         """Return one token, good or not."""
-        return self._one(TOKEN, _TOKEN, key=token_id)
+        return self._one(TOKEN, TOKEN_CALLED, key=token_id)
 
     @override
     def tokens(self) -> tuple[Token, ...]:
         """Return all tokens, oldest first."""
-        return self._all(TOKEN, _TOKENS)
+        return self._all(TOKEN, TOKENS)
 
     @override
     def last_alert(self, environment: str, fingerprint: str) -> Alert | None:
         """Return the last time that an alert burnt, told apart by what its sender keeps."""
-        return self._one(ALERT, _LAST_ALERT, environment=environment, key=fingerprint)
+        return self._one(ALERT, LAST_ALERT, environment=environment, key=fingerprint)
 
     @override
     def open_alert_group(self, environment: str, key: str) -> AlertGroup | None:
         """Return the group of alerts with that key that has not resolved."""
-        return self._one(ALERT_GROUP, _OPEN_GROUP, environment=environment, key=key)
+        return self._one(ALERT_GROUP, OPEN_GROUP, environment=environment, key=key)
 
     @override
     def alert_group(self, group_id: str) -> AlertGroup | None:
         """Return one group of alerts by its id."""
-        return self._one(ALERT_GROUP, _GROUP, key=group_id)
+        return self._one(ALERT_GROUP, GROUP, key=group_id)
 
     @override
     def alerts_in(self, group_id: str, *, limit: int) -> tuple[Alert, ...]:
@@ -691,31 +423,31 @@ class SqlReading(Reading):
 
         Those that cannot be read are left out.
         """
-        return self._readable(ALERT, _ALERTS_IN, key=group_id, limit=limit)
+        return self._readable(ALERT, ALERTS_IN, key=group_id, limit=limit)
 
     @override
     def last_refused(self, environment: str, monitor: str, channel: Channel) -> RefusedDeliveries | None:
         """Return what one monitor was refused last, as it is told in *channel*."""
-        return self._one(REFUSED_DELIVERIES, _LAST_REFUSED, environment=environment, monitor=monitor, channel=channel)
+        return self._one(REFUSED_DELIVERIES, LAST_REFUSED, environment=environment, monitor=monitor, channel=channel)
 
     @override
     def refused_deliveries(self, refused_id: str) -> RefusedDeliveries | None:
         """Return one row of refused deliveries by its id."""
-        return self._one(REFUSED_DELIVERIES, _REFUSED_CALLED, key=refused_id)
+        return self._one(REFUSED_DELIVERIES, REFUSED_CALLED, key=refused_id)
 
     @override
     def refused_lately(self, *, since: datetime, limit: int) -> tuple[RefusedDeliveries, ...]:
         """Return what monitors were refused after *since*, the latest first; what cannot be read is left out."""
-        return self._readable(REFUSED_DELIVERIES, _REFUSED_LATELY, since=since, limit=limit)
+        return self._readable(REFUSED_DELIVERIES, REFUSED_LATELY, since=since, limit=limit)
 
     @override
     def policy_text(self, version: str) -> str | None:
         """Return the text of a policy version that was once loaded."""
-        return next((str(text) for (text,) in _POLICY_TEXT.rows(self.connection, {"key": version})), None)
+        return next((str(text) for (text,) in POLICY_TEXT.rows(self.connection, {"key": version})), None)
 
     def waiting(self) -> dict[str, int]:
         """Return how much waits, by name."""
-        ((pending, under_way, unknown),) = _WAITING.rows(self.connection)
+        ((pending, under_way, unknown),) = WAITING.rows(self.connection)
         return {"requests pending": pending, "executions under way": under_way, "outcomes unknown": unknown}
 
     def _along(self, *asked: Asked, after: Sequence[Asked] = ()) -> list[QueryResult]:

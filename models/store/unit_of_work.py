@@ -34,7 +34,10 @@ from models.store.fence import Lease, LeaseLost, questions
 from models.store.journal import Journal, NewSalt
 from models.store.mapping import EXECUTION, PAUSE, REQUEST, TOKEN, VOTE, evidence_text
 from models.store.marks import Marks
-from models.store.reading import EPOCH, OPEN_PAUSES, PAUSES_ABOUT, STOPPABLE, UNDER_WAY_ON, VOTES, SqlReading
+from models.store.queries.executions import ON_OBJECT, STOPPABLE
+from models.store.queries.operation import EPOCH, OPEN_PAUSES, PAUSES_ABOUT
+from models.store.queries.requests import VOTES
+from models.store.reading import SqlReading
 from models.store.tables import (
     agent_tokens,
     escalations,
@@ -95,7 +98,7 @@ _END_WATCHES: Final = Prepared(
     .values(watch_at=null())
 )
 _LOCK_IN_PROGRESS: Final = EXECUTION.prepared(
-    UNDER_WAY_ON.where(
+    ON_OBJECT.where(
         executions.c.state == literal_column("'applied'"), executions.c.id != bindparam("the_execution", type_=TEXT)
     ).with_for_update()
 )

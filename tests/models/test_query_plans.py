@@ -19,26 +19,11 @@ from models.engine.prepared import Asked, QueryResult, together
 from models.outbox.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
 from models.outbox.redraws import OLDER
 from models.store.mapping import REQUEST
-from models.store.reading import (
-    AGENT_IN_PLAY,
-    ALERTS_IN,
-    DUE_AGAIN,
-    DUE_EXECUTIONS,
-    HELD_BACK,
-    LAST_ALERT,
-    LAST_REFUSED,
-    OPEN_GROUP,
-    OVERDUE,
-    PLACE_IN_PLAY,
-    QUESTION_ASKED,
-    QUESTIONS_UNDER,
-    REQUEST_BY_KEY,
-    REVOKED_WITH_QUESTIONS,
-    SAME_EFFECT,
-    STOPPABLE_UNDER_REVOKED,
-    UNDER_WAY_ON,
-    WATCHES_DUE,
-)
+from models.store.queries.alerts import ALERTS_IN, LAST_ALERT, LAST_REFUSED, OPEN_GROUP
+from models.store.queries.executions import DUE_AGAIN, DUE_EXECUTIONS, UNDER_WAY_ON, WATCHES_DUE
+from models.store.queries.operation import AGENT_IN_PLAY, PLACE_IN_PLAY
+from models.store.queries.requests import HELD_BACK, OVERDUE, QUESTION_ASKED, REQUEST_BY_KEY, SAME_EFFECT
+from models.store.queries.revocations import QUESTIONS_UNDER, REVOKED_WITH_QUESTIONS, STOPPABLE_UNDER_REVOKED
 from models.store.store import SqlStore
 from models.store.tables import Precedence, Subject, cards, escalations
 from models.store.unit_of_work import STOPPABLE_EXECUTIONS
@@ -103,23 +88,23 @@ def run(connection: Connection, statement: str) -> list[str]:
 
 
 SWEEPS = {
-    "overdue": (OVERDUE, "ix_escalations_pending_deadline"),
-    "due": (DUE_EXECUTIONS, "ix_executions_due"),
-    "due again": (DUE_AGAIN, "ix_executions_due_again"),
-    "watched": (WATCHES_DUE, "ix_executions_watch"),
-    "revoked tokens with questions": (REVOKED_WITH_QUESTIONS, "ix_escalations_pending_token"),
-    "questions under one": (QUESTIONS_UNDER, "ix_escalations_pending_token"),
+    "overdue": (OVERDUE.statement, "ix_escalations_pending_deadline"),
+    "due": (DUE_EXECUTIONS.statement, "ix_executions_due"),
+    "due again": (DUE_AGAIN.statement, "ix_executions_due_again"),
+    "watched": (WATCHES_DUE.statement, "ix_executions_watch"),
+    "revoked tokens with questions": (REVOKED_WITH_QUESTIONS.statement, "ix_escalations_pending_token"),
+    "questions under one": (QUESTIONS_UNDER.statement, "ix_escalations_pending_token"),
     "cards that a pause makes stale": (OLDER, "ix_cards_waiting"),
-    "what can be stopped under one": (STOPPABLE_UNDER_REVOKED, "ix_executions_stoppable"),
+    "what can be stopped under one": (STOPPABLE_UNDER_REVOKED.statement, "ix_executions_stoppable"),
 }
 EFFECTS = {
-    "the same question": (QUESTION_ASKED, "uq_escalations_question"),
-    "the same effect": (SAME_EFFECT, "ix_escalations_effect_key_asked_at"),
+    "the same question": (QUESTION_ASKED.statement, "uq_escalations_question"),
+    "the same effect": (SAME_EFFECT.statement, "ix_escalations_effect_key_asked_at"),
 }
 PAUSES = {
     "what a pause stops": (STOPPABLE_EXECUTIONS, "ix_executions_stoppable"),
-    "what an agent has in play": (AGENT_IN_PLAY, "ix_escalations_agent_state_id"),
-    "what a place has in play": (PLACE_IN_PLAY, "ix_escalations_pending_place"),
+    "what an agent has in play": (AGENT_IN_PLAY.statement, "ix_escalations_agent_state_id"),
+    "what a place has in play": (PLACE_IN_PLAY.statement, "ix_escalations_pending_place"),
 }
 
 
@@ -151,12 +136,12 @@ def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, ind
 
 
 ONES = {
-    "the question under a key": (REQUEST_BY_KEY, "sqlite_autoindex_idempotency_keys_1"),
-    "what is under way on a target": (UNDER_WAY_ON, "ix_executions_target"),
-    "the last time of an alert": (LAST_ALERT, "uq_alerts_time"),
-    "the open group": (OPEN_GROUP, "uq_alert_groups_open"),
-    "the alerts of a group": (ALERTS_IN, "ix_alerts_alert_group_state_starts_at"),
-    "what a monitor was refused": (LAST_REFUSED, "ix_refused_deliveries_environment_monitor_channel_since"),
+    "the question under a key": (REQUEST_BY_KEY.statement, "sqlite_autoindex_idempotency_keys_1"),
+    "what is under way on a target": (UNDER_WAY_ON.statement, "ix_executions_target"),
+    "the last time of an alert": (LAST_ALERT.statement, "uq_alerts_time"),
+    "the open group": (OPEN_GROUP.statement, "uq_alert_groups_open"),
+    "the alerts of a group": (ALERTS_IN.statement, "ix_alerts_alert_group_state_starts_at"),
+    "what a monitor was refused": (LAST_REFUSED.statement, "ix_refused_deliveries_environment_monitor_channel_since"),
 }
 
 
@@ -200,7 +185,7 @@ LOOKS = {
     **{f"queue to redraw {number}": (question, "ix_cards_to_redraw") for number, question in enumerate(NEXT_TO_REDRAW)},
     "first to redraw": (FIRST_TO_REDRAW, "ix_cards_to_redraw"),
     "unseen": (UNSEEN, "ix_cards_to_post"),
-    "held back": (HELD_BACK, "ix_cards_to_post"),
+    "held back": (HELD_BACK.statement, "ix_cards_to_post"),
 }
 
 

@@ -11,7 +11,7 @@ from approvals.facts import facts_of
 from approvals.identity.tokens import created
 from approvals.policy.policy import Match
 from approvals.ports.journey import Milestone
-from approvals.usecases.intake.escalate import Opened
+from approvals.usecases.intake.questions import Opened
 from approvals.workflow.pause import Scope, ScopeKind
 from approvals.workflow.request import FORM, Request, State
 from tests.builders import (

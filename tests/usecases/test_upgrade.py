@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-import approvals.usecases.intake.escalate
+import approvals.usecases.intake.drafts
 import approvals.workflow.request
 from approvals.usecases.operation.upgrade import Ended, EndOtherwise
 from approvals.workflow.execution import Phase, Reason
@@ -21,7 +21,7 @@ def asked_before(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[...,
 
     def ask(key: str, *, approved: bool = False) -> Request:
         with monkeypatch.context() as before:
-            for module in (approvals.usecases.intake.escalate, approvals.workflow.request):
+            for module in (approvals.usecases.intake.drafts, approvals.workflow.votes):
                 before.setattr(module, "FORM", FORM - 1)
             request = world.pending(key)
             if approved:

@@ -7,7 +7,8 @@ from approvals.errors import Refused
 from approvals.ports.rows import justification_among
 from approvals.ports.store import Store
 from approvals.usecases.execution.rows import locked, saved
-from approvals.usecases.intake.escalate import Escalate, EscalationDraft
+from approvals.usecases.intake.drafts import EscalationDraft
+from approvals.usecases.intake.escalate import Escalate
 from approvals.workflow.endings import supersede
 from approvals.workflow.execution import (
     Execution,

@@ -14,12 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from approvals.canonical import Value
 from approvals.change.plan import (
-    Bound,
     Plan,
-    Preview,
-    bind,
     bound_facts,
     bytes_of,
     check_changes,
@@ -30,7 +26,6 @@ from approvals.change.risk import Risk
 from approvals.errors import (
     Clash,
     Forbidden,
-    KeyReused,
     Malformed,
     OutOfScope,
     Paused,
@@ -39,11 +34,8 @@ from approvals.errors import (
     Unavailable,
 )
 from approvals.facts import facts_of
-from approvals.identity.names import Channel, EscalationId
-from approvals.identity.people import Authority
-from approvals.identity.place import Place
+from approvals.identity.names import EscalationId
 from approvals.identity.tokens import Token
-from approvals.policy.clauses import MOST_SKIPPED
 from approvals.policy.feasibility import DOUBT, Answerers, answerers
 from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on
@@ -52,59 +44,44 @@ from approvals.ports.directory import Directory
 from approvals.ports.ids import NewId
 from approvals.ports.journey import Journey, Milestone
 from approvals.ports.policies import Policies
-from approvals.ports.reading import Reading
-from approvals.ports.rows import AskerState, StoredPlan, texts_of
+from approvals.ports.rows import StoredPlan, texts_of
 from approvals.ports.store import Store, UnitOfWork
 from approvals.presentation.review import Rendered, Renderer, review_of
+from approvals.usecases.intake.drafts import (
+    EscalationDraft,
+    escalation_of,
+    explanation,
+    pending_request,
+    plan_of,
+    refused_request,
+    save_refused,
+)
+from approvals.usecases.intake.questions import (
+    Opened,
+    _own,
+    acted_for,
+    check_token,
+    joined,
+    same_body,
+    still_asked,
+    told_again,
+)
 from approvals.usecases.standing import who_could_answer
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import PlanSeed, Verb
 from approvals.verbs.workload import counted
-from approvals.workflow.endings import expire
-from approvals.workflow.escalation import Escalation, Justification
+from approvals.workflow.escalation import Escalation
 from approvals.workflow.pause import Pause, open_pause_over
 from approvals.workflow.request import (
-    FORM,
     LATELY,
     Refusal,
     Request,
-    State,
-    asked_again,
-    asked_before,
     opened,
     question_key,
 )
 
 TRIES: Final = 3
 """How often it is tried to put a question whose key, or whose effect, somebody else puts at the same moment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """The request that an escalation became, made just now or found: under its key, or as the same question."""
-
-    request: Request
-    created: bool
-    bound: Bound | None = None
-    """The plan, where it was made just now."""
-    earlier: tuple[Request, ...] = ()
-    """Where it was made just now: what the same agent asked for the same effect lately, newest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EscalationDraft:
-    """An escalation that has passed the first look, with its preview: all that is needed to open it in a transaction."""
-
-    id: EscalationId
-    escalation: Escalation
-    verb: Verb
-    token: str | None
-    texts: Mapping[str, str]
-    asked_at: datetime
-    preview: Preview
-    authority: Authority
-    supersedes: EscalationId | None = None
-    chain: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +111,8 @@ class Escalate:
         # No snapshot: key, pauses and rules are judged again in the transaction that opens the question.
         with self.store.glancing() as reading:
             standing = reading.standing(escalation.agent, escalation.idempotency_key)
-        if (found := _same(standing, escalation)) is not None:
-            return _told_again(found, token)
+        if (found := same_body(standing, escalation)) is not None:
+            return told_again(found, token)
         if standing.pending >= self.most_pending:
             raise TooMany(f"This agent has {self.most_pending} questions open already.", code="too_many_pending")
         asked_at = standing.now
@@ -143,7 +120,7 @@ class Escalate:
         _check_limits(self.policies.current(), escalation)
         ruling = None
         try:
-            _check_token(token, escalation.wish.place)
+            check_token(token, escalation.wish.place)
             ruling = _ruling(self.policies.current(), escalation, risk=Risk.LOW)
             self._check_first(escalation, standing.pauses, ruling)
         except Forbidden as refusal:
@@ -159,7 +136,7 @@ class Escalate:
         Raises:
             Refused: It cannot follow: out of scope or denied by now, paused, or not plannable.
         """
-        escalation = _wish_of(request)
+        escalation = escalation_of(request)
         with self.store.reading() as reading:
             pauses = reading.pauses()
         verb = _checked_verb(escalation)
@@ -185,26 +162,26 @@ class Escalate:
         could = answerers(ruling, draft.authority, now=uow.now)
         refusal = _refusal(ruling, escalation, pauses, could)
         if refusal is not None:
-            return _saved_refused(uow, draft, policy, ruling, refusal)
-        plan = _bound(draft, policy, ruling)
+            return save_refused(uow, draft, policy, ruling, refusal)
+        plan = plan_of(draft, policy, ruling)
         key = effect_key(plan.bound, draft.verb.effect_words)
         asked = uow.effect_asked(
             key,
-            question_key(agent=escalation.agent, on_behalf_of=_acted_for(ruling, escalation), effect_key=key),
+            question_key(agent=escalation.agent, on_behalf_of=acted_for(ruling, escalation), effect_key=key),
             since=draft.asked_at - LATELY,
         )
-        if (found := _still_asked(uow, asked.question, lock=token is not None)) is not None:
-            return _joined(uow, found, escalation, token)
+        if (found := still_asked(uow, asked.question, lock=token is not None)) is not None:
+            return joined(uow, found, escalation, token)
         if not could.are_surely_enough(ruling.quorum):
             plan = replace(plan, evidence=replace(plan.evidence, findings=(*plan.evidence.findings, DOUBT)))
         bound = bound_facts(plan.bound)
         data = bytes_of(bound)
         fingerprint = fingerprint_of(data)
         rendered = self._rendered(draft, plan, ruling, fingerprint)
-        request = _pending(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
+        request = pending_request(draft, policy, ruling, rendered, fingerprint=fingerprint, effect_key=key, now=uow.now)
         earlier = _own(request, asked.lately)
         uow.save_plan(StoredPlan(fingerprint=fingerprint, bound=data, evidence=plan.evidence))
-        explained = {"bound": bound, "evidence": facts_of(plan.evidence), **_explanation(ruling)}
+        explained = {"bound": bound, "evidence": facts_of(plan.evidence), **explanation(ruling)}
         uow.save(opened(request, justification=draft.texts, facts=explained))
         return Opened(request=request, created=True, bound=plan.bound, earlier=earlier)
 
@@ -263,7 +240,7 @@ class Escalate:
                 # Another insert of this key or of this question won. Where it was the key, its answer is the answer; where it
                 # was the question, it is there to be found now.
                 if (found := self._under_key(draft.escalation)) is not None:
-                    return _told_again(found, token)
+                    return told_again(found, token)
                 continue
             if made.created:
                 self.journey.reached(Milestone.OPENED, made.request.id)
@@ -276,7 +253,7 @@ class Escalate:
         # Of a question that a pause keeps out, the effect is not known, and so not what the policy would ask of it. Where the
         # token may not be used, what the policy says of that place is not for who shows it.
         denying = None if ruling is None or ruling.asks else ruling
-        request = _refused(
+        request = refused_request(
             EscalationId(self.new_id("esc")),
             escalation,
             self.policies.current(),
@@ -287,86 +264,16 @@ class Escalate:
         )
         try:
             with self.store.writing() as uow:
-                uow.save(opened(request, justification=texts_of(escalation.justification), facts=_explanation(denying)))
+                uow.save(opened(request, justification=texts_of(escalation.justification), facts=explanation(denying)))
         except Clash:
             if (found := self._under_key(escalation)) is None:
                 raise
-            return _told_again(found, token)
+            return told_again(found, token)
         return Opened(request=request, created=True)
 
     def _under_key(self, escalation: Escalation) -> Request | None:
         with self.store.reading() as reading:
-            return _same(reading.standing(escalation.agent, escalation.idempotency_key), escalation)
-
-
-def earlier_asked(reading: Reading, request: Request) -> tuple[Request, ...]:
-    """Return what the same agent asked for the same effect lately, newest first: what it is told of the past (I16).
-
-    Only of the same environment, so that whoever may see *request* may see them: they are of the same namespace by their effect.
-    """
-    if request.effect_key is None:
-        return ()
-    return _own(request, reading.same_effect(request.effect_key, since=request.asked_at - LATELY))
-
-
-def _own(request: Request, same: tuple[Request, ...]) -> tuple[Request, ...]:
-    return tuple(
-        one
-        for one in asked_before(request, same)
-        if (one.agent, one.environment) == (request.agent, request.environment)
-    )
-
-
-def _same(standing: AskerState, escalation: Escalation) -> Request | None:
-    """Return what stands under the key of *escalation*, if it came with the same body."""
-    if standing.asked is not None and standing.body_hash != escalation.body_hash:
-        raise KeyReused("That Idempotency-Key was used for another body.")
-    return standing.asked
-
-
-def _acted_for(ruling: Ruling, escalation: Escalation) -> str | None:
-    """Return the person the agent acts for: by whichever of their accounts, it is the same question."""
-    return None if escalation.on_behalf_of is None else ruling.people.person_of(escalation.on_behalf_of)
-
-
-def _still_asked(uow: UnitOfWork, found: Request | None, *, lock: bool) -> Request | None:
-    """Return the question of the same agent, for the same person, about the same effect, while it can be answered.
-
-    Args:
-        uow: The transaction. A question that silence has denied, before the sweep came by, is expired in it.
-        found: The question as it was seen.
-        lock: Whether the row is taken, so that it cannot be decided before the new key stands for it. Not where an execution
-            is locked already: requests come before executions.
-    """
-    if found is not None and lock:
-        found = uow.lock_request(found.id)
-    if found is None or found.state is not State.PENDING or found.deadline is None:
-        return None
-    if found.deadline <= uow.now:
-        uow.save(expire(found, now=uow.now, seen=found.id in uow.perhaps_shown([found.id])))
-        return None
-    return found
-
-
-def _joined(uow: UnitOfWork, found: Request, escalation: Escalation, token: Token | None) -> Opened:
-    """Return *found* as what *escalation* became, its key bound to it: deadline, texts and mentions stay as they are."""
-    if token is None or escalation.idempotency_key is None:
-        return Opened(request=found, created=False)
-    told = _told_again(found, token)
-    uow.save(
-        asked_again(found, key=escalation.idempotency_key, body_hash=escalation.body_hash, token=token.id, now=uow.now)
-    )
-    return told
-
-
-def _told_again(found: Request, token: Token) -> Opened:
-    """Return what was found, for whoever shows *token*: what another token asked only within its own scope (I16).
-
-    What this very token asked it is told as it was, a refusal because of its scope included.
-    """
-    if found.token != token.id:
-        _check_token(token, found.place)
-    return Opened(request=found, created=False)
+            return same_body(reading.standing(escalation.agent, escalation.idempotency_key), escalation)
 
 
 def _checked_verb(escalation: Escalation) -> Verb:
@@ -379,13 +286,6 @@ def _check_limits(policy: Policy, escalation: Escalation) -> None:
     for place, breach in enumerate(escalation.justification.breaches):
         if breach.limit not in policy.limits:
             raise Malformed("The policy names no such limit.", code="unknown_limit", field=f"/breaches/{place}/limit")
-
-
-def _check_token(token: Token, place: Place) -> None:
-    if not token.is_for_environment(place.environment):
-        raise OutOfScope("This token may not be used for that environment.", field="/environment")
-    if not token.is_for_namespace(place.namespace):
-        raise OutOfScope("This token may not be used for that namespace.", field="/action/target/namespace")
 
 
 def _check_pauses(pauses: tuple[Pause, ...], escalation: Escalation) -> None:
@@ -402,13 +302,6 @@ def _ruling(policy: Policy, escalation: Escalation, *, risk: Risk) -> Ruling:
     return rule_on(policy, escalation.wish, risk=risk, timeout=escalation.timeout)
 
 
-def _explanation(ruling: Ruling | None) -> dict[str, Value]:
-    """Return what the event of the asking keeps of *ruling*: its tree with what did not speak of it, and why not."""
-    if ruling is None or ruling.tree is None:
-        return {}
-    return {"clauses": facts_of(ruling.tree.kept(skipped=MOST_SKIPPED))}
-
-
 def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], could: Answerers) -> Refusal | None:
     """Return why it is refused after all, judged on fresh reads, or None."""
     try:
@@ -421,122 +314,3 @@ def _refusal(ruling: Ruling, escalation: Escalation, pauses: tuple[Pause, ...], 
         sentence = f"It takes {counted(ruling.quorum, 'approval')}, and {len(could.perhaps)} could be given."
         return Refusal(code="no_eligible_approver", sentence=sentence)
     return None
-
-
-def _bound(draft: EscalationDraft, policy: Policy, ruling: Ruling) -> Plan:
-    action = draft.escalation.action
-    account = policy.installation.executor(draft.escalation.agent, action.verb, action.target.namespace)
-    return bind(
-        draft.preview,
-        escalation=draft.id,
-        action=action,
-        executor=account.username,
-        valid_for=ruling.valid_for,
-    )
-
-
-def _pending(
-    draft: EscalationDraft,
-    policy: Policy,
-    ruling: Ruling,
-    rendered: Rendered,
-    *,
-    fingerprint: str,
-    effect_key: str,
-    now: datetime,
-) -> Request:
-    escalation = draft.escalation
-    return Request(
-        id=draft.id,
-        agent=escalation.agent,
-        environment=escalation.environment,
-        action=escalation.action,
-        on_behalf_of=escalation.on_behalf_of,
-        idempotency_key=escalation.idempotency_key,
-        body_hash=escalation.body_hash,
-        token=draft.token,
-        channel=policy.environments[escalation.environment].channel,
-        state=State.PENDING,
-        revision=1,
-        asked_at=draft.asked_at,
-        deadline=now + ruling.timeout,
-        ruling=ruling.kept(),
-        fingerprint=fingerprint,
-        effect_key=effect_key,
-        render_hash=rendered.hash,
-        shown_whole=rendered.whole,
-        form=FORM,
-        breaches=escalation.justification.breaches,
-        confidence=escalation.justification.confidence,
-        supersedes=draft.supersedes,
-        chain=draft.chain,
-    )
-
-
-def _saved_refused(uow: UnitOfWork, draft: EscalationDraft, policy: Policy, ruling: Ruling, refusal: Refusal) -> Opened:
-    """Store *draft* as a request that was refused, with the ruling that explains it, so that nothing is lost."""
-    refused = _refused(
-        draft.id,
-        draft.escalation,
-        policy,
-        token=draft.token,
-        asked_at=draft.asked_at,
-        refusal=refusal,
-        ruling=ruling,
-    )
-    request = replace(refused, supersedes=draft.supersedes, chain=draft.chain)
-    uow.save(opened(request, justification=draft.texts, facts=_explanation(ruling)))
-    return Opened(request=request, created=True)
-
-
-def _refused(
-    request_id: EscalationId,
-    escalation: Escalation,
-    policy: Policy,
-    *,
-    token: str | None,
-    asked_at: datetime,
-    refusal: Refusal,
-    ruling: Ruling | None,
-) -> Request:
-    environment = policy.environments.get(escalation.environment)
-    return Request(
-        id=request_id,
-        agent=escalation.agent,
-        environment=escalation.environment,
-        action=escalation.action,
-        on_behalf_of=escalation.on_behalf_of,
-        idempotency_key=escalation.idempotency_key,
-        body_hash=escalation.body_hash,
-        token=token,
-        channel=Channel("") if environment is None else environment.channel,
-        state=State.REFUSED,
-        revision=1,
-        asked_at=asked_at,
-        deadline=None,
-        ruling=None if ruling is None else ruling.kept(),
-        fingerprint=None,
-        effect_key=None,
-        render_hash=None,
-        shown_whole=False,
-        form=FORM,
-        breaches=escalation.justification.breaches,
-        confidence=escalation.justification.confidence,
-        refusal=refusal,
-        decided_at=asked_at,
-        outcome_code=refusal.code,
-    )
-
-
-def _wish_of(request: Request) -> Escalation:
-    """Return the escalation that would ask for the same again, without a key: nobody sent it."""
-    return Escalation(
-        agent=request.agent,
-        environment=request.environment,
-        action=request.action,
-        justification=Justification(rationale="", breaches=request.breaches, confidence=request.confidence),
-        on_behalf_of=request.on_behalf_of,
-        timeout=None if request.ruling is None else request.ruling.timeout,
-        idempotency_key=None,
-        body_hash=request.body_hash,
-    )

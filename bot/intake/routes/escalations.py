@@ -21,7 +21,7 @@ from approvals.errors import Garbled, Missing, Unauthorised
 from approvals.identity.tokens import Token
 from approvals.ports.reading import Reading
 from approvals.ports.store import Store
-from approvals.usecases.intake.escalate import earlier_asked
+from approvals.usecases.intake.questions import earlier_asked
 from approvals.workflow.escalation import Escalation
 from approvals.workflow.request import Request, State
 from bot.intake.deps import Deps
