@@ -37,7 +37,8 @@ from bot.slack.messages.review_part import render_review
 from bot.slack.workspace.clients import async_client, client
 from bot.slack.workspace.directory import SlackDirectory
 from bot.slack.workspace.pin import Installed
-from models.outbox.cards import Cards, Task
+from models.outbox.cards import Cards
+from models.outbox.tasks import Task
 from models.store.store import SqlStore
 from tests.builders import CHANNEL, TEAM, a_policy, a_token, an_action, an_escalation
 from tests.fakes.cluster import FakeCluster

@@ -40,7 +40,8 @@ from bot.outbox.delivery import (
     Undelivered,
     Unsendable,
 )
-from models.outbox.cards import Cards, Task
+from models.outbox.cards import Cards
+from models.outbox.tasks import Task
 from models.outbox.thread_lines import Line, ThreadLines
 from models.store.fence import LeaseLost
 from models.store.tables import Precedence

@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, case, func, or_, select, tuple_, update
 
 from approvals.identity.names import Channel
 from models.engine.columns import INSTANT, NUMBER, TEXT
-from models.outbox.cards import backoff
+from models.outbox.tasks import backoff
 from models.store.store import SqlStore
 from models.store.tables import Precedence, cards, events, thread_lines, untrusted_texts
 

@@ -14,7 +14,8 @@ from approvals.workflow.execution import Execution, Reason, claim, put_back, voi
 from approvals.workflow.pause import Consent, Pause, scope_of
 from approvals.workflow.request import Request, State
 from models.audit.book import AuditBook
-from models.outbox.cards import Backlog, Cards, Task, Unseen, backoff
+from models.outbox.cards import Cards
+from models.outbox.tasks import Backlog, Task, Unseen, backoff
 from models.store.tables import Precedence, Subject
 from tests.builders import ADA, CHANNEL, MINUTE, TEAM, a_pause, a_vote, an_alert_group, an_attempt
 from tests.models.records import approved, ask, let_pass, now_of, put, queue, refused, with_grounds

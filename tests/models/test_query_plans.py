@@ -16,7 +16,8 @@ from approvals.identity.names import EscalationId
 from approvals.workflow.request import Answer, State
 from models.audit.sealer import Sealer
 from models.engine.prepared import Asked, QueryResult, together
-from models.outbox.cards import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN, Cards
+from models.outbox.card_queries import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN
+from models.outbox.cards import Cards
 from models.outbox.redraws import OLDER
 from models.store.mapping import REQUEST
 from models.store.queries.alerts import ALERTS_IN, LAST_ALERT, LAST_REFUSED, OPEN_GROUP

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.workflow.request import State
-from models.outbox.cards import Backlog
+from models.outbox.tasks import Backlog
 from sandbox.workspace import Strictness
 from tests.bot.slack.office import PROD, REPLACES, is_answerable, text_of
 from tests.builders import ADA, MINUTE, an_action

@@ -1,6 +1,11 @@
 """Every mistake a policy can hold, as changes to the small one, and exactly what is said of it."""
 
+from approvals.verbs.registry import REGISTRY
 from tests.models.policy.texts import BASE
+
+_VERBS = ", ".join(f"`{verb.name}`" for verb in REGISTRY)
+_KINDS = ", ".join(f"`{name}`" for name in sorted({kind.name for verb in REGISTRY for kind in verb.kinds}))
+"""Whoever brings a verb changes no expectation here."""
 
 _TWO_CLUSTERS = ("environments:\n", "clusters:\n  main: {}\n  west: {context: west}\nenvironments:\n")
 
@@ -226,9 +231,7 @@ MISTAKES = {
     ),
     "an unknown verb of an agent": (
         [("verbs: [scale]", "verbs: [sclae]")],
-        [
-            "24:13: agents.scaler.verbs[0]: There is no verb `sclae`; there are `restart`, `scale`. Did you mean `scale`?"
-        ],
+        [f"24:13: agents.scaler.verbs[0]: There is no verb `sclae`; there are {_VERBS}. Did you mean `scale`?"],
     ),
     "an unknown environment of an agent": (
         [("namespaces: {demo: [shop]}", "namespaces: {demoo: [shop]}")],
@@ -249,12 +252,12 @@ MISTAKES = {
         [
             "34:22: rules[0].match.agents[0]: There is no agent `skaler`; there are `scaler`. Did you mean `scaler`?",
             "34:46: rules[0].match.environments[0]: No environment starts with `prod-`; there are `demo`.",
-            "34:65: rules[0].match.verbs[0]: There is no verb `delete`; there are `restart`, `scale`.",
+            f"34:65: rules[0].match.verbs[0]: There is no verb `delete`; there are {_VERBS}.",
             (
-                "34:82: rules[0].match.kinds[0]: There is no kind `deployment`; there are `Deployment`, `StatefulSet`. "
+                f"34:82: rules[0].match.kinds[0]: There is no kind `deployment`; there are {_KINDS}. "
                 "Did you mean `Deployment`?"
             ),
-            "34:94: rules[0].match.kinds[1]: No kind starts with `Pod`; there are `Deployment`, `StatefulSet`.",
+            f"34:94: rules[0].match.kinds[1]: No kind starts with `Pod`; there are {_KINDS}.",
         ],
     ),
     "an account that two people share": (
