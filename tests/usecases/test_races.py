@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from approvals.errors import Refused
+from approvals.errors import Refused, Unavailable
 from approvals.policy.policy import Policy
 from approvals.workflow.execution import Phase, Reason
 from approvals.workflow.pause import Scope, ScopeKind
@@ -34,15 +34,24 @@ QUARTER = timedelta(minutes=15)
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Let *acts* begin together, each in its own thread, and return what each returned, or the refusal that it raised."""
+    """Let *acts* begin together, each in its own thread, and return what each returned, or the refusal that it raised.
+
+    What the store cannot take just now (a machine that stands still ends the transaction) is tried again, as people do.
+    """
     barrier = Barrier(len(acts))
 
     def run(act: Callable[[], Any]) -> Any:
         barrier.wait(10)
-        try:
-            return act()
-        except Refused as refusal:
-            return refusal
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return act()
+            except Unavailable as refusal:
+                if time.monotonic() > until:
+                    return refusal
+                time.sleep(0.1)
+            except Refused as refusal:
+                return refusal
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
