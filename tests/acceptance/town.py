@@ -54,6 +54,11 @@ class Town:
         clicked = self._workspace.click(user, CHANNEL, message.ts, action_id)
         return asyncio.run_coroutine_threadsafe(clicked, self._loop).result(SECONDS)
 
+    def commands(self, user: str, text: str) -> Outcome:
+        """Run ``/agent-pause`` with *text* in the channel and return what the person sees of it."""
+        run = self._workspace.run_command(user, CHANNEL, "/agent-pause", text)
+        return asyncio.run_coroutine_threadsafe(run, self._loop).result(SECONDS)
+
     def notes_of(self, user: str) -> int:
         """Return how many private notes a person has got."""
         return self.see(lambda it: len(it.ephemerals(user)))

@@ -4,9 +4,6 @@ Each replica has a store with connections of its own. ``COUNTERSIGN_ROUNDS`` say
 """
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -33,6 +30,8 @@ from tests.fixtures.postgres import PostgresDatabase
 from tests.fixtures.stores import SteppingClock, a_store
 from tests.models.leasing import lapse, several, taken_by
 from tests.models.records import let_pass
+from tests.record import note, spread
+from tests.stopped import gate_held_by_a_stopped_process
 from tests.usecases.replay import differences
 from tests.usecases.test_races import at_once, quorum
 from tests.waiting import wait_until
@@ -43,6 +42,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 ROUNDS = int(os.environ.get("COUNTERSIGN_ROUNDS", "30"))
 REPLICAS = 3
 CALLS = 64
+STOPS = max(1, ROUNDS // 100)
+"""How often a process is stopped in its transaction: each time takes three seconds."""
 
 
 @pytest.fixture
@@ -120,6 +121,7 @@ def test_t_race_02_many_answers_at_once_make_one_outcome(replicas):
         assert (state, *execution) == allowed[tuple(fate)]
         assert all(isinstance(one, Refused) or one is not None for one in told)
     assert differences(replicas[0].store) == []
+    note(f"T-RACE-02: {ROUNDS} rounds of {CALLS} answers")
 
 
 def _after(world: World, request: Request) -> tuple[list[str], tuple[Phase | None, Reason | None]]:
@@ -168,6 +170,8 @@ def test_t_race_06_a_leader_that_stood_still_writes_nothing_more(replicas, postg
             assert cluster.checkout()["metadata"]["generation"] == generation + 1
             lapse(postgres_database)
     assert differences(first.store) == []
+    ended = "meanwhile" if is_quick else "afterwards"
+    note(f"T-RACE-06: {ROUNDS} rounds, stopped at {milestone}, ended {ended}")
 
 
 def _led(world: World, lease: Lease, journey: Journey) -> World:
@@ -216,6 +220,7 @@ def test_t_time_04_a_replica_whose_clock_is_wrong_decides_as_the_others(replicas
         assert [type(one) for one in refused] == [Late] * REPLICAS
         assert replicas[0].request(late).state is State.EXPIRED
         _set_floor_back(replicas[0])
+    note(f"T-TIME-04: {ROUNDS} rounds")
 
 
 def _set_floor_back(world: World) -> None:
@@ -224,37 +229,21 @@ def _set_floor_back(world: World) -> None:
         connection.execute(text("UPDATE clock_floor SET at = 0"))
 
 
-_HOLDS_THE_GATE = """
-import os, signal, sys
-from models.engine.database import open_database
-from tests.fixtures.stores import a_store
-with a_store(open_database(sys.argv[1])).writing() as uow:
-    uow.lock_gate(exclusive=False)
-    uow.lock_environment("prod-eu-1")
-    os.kill(os.getpid(), signal.SIGSTOP)
-"""
-
-
 def test_a_pause_waits_for_no_process_that_stands_still(replicas, postgres_database):
     """A process stopped in a transaction that holds the gate keeps a pause on another replica waiting for less than 5 s (I4).
 
     The server ends it: when it wakes up, it commits nothing.
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLDS_THE_GATE, postgres_database.restricted_url], stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _, status = os.waitpid(process.pid, os.WUNTRACED)
-            assert os.WIFSTOPPED(status)
+    took = []
+    for _ in range(STOPS):
+        with gate_held_by_a_stopped_process(postgres_database.restricted_url, "prod-eu-1"):
             begun = time.monotonic()
-            replicas[1].pause(scope_of("all"), account="os:olga", duration=None, reason="To see whether it waits.")
-            took = time.monotonic() - begun
-            process.send_signal(signal.SIGCONT)
-            code = process.wait(30)
-        finally:
-            process.kill()
+            stop = replicas[1].pause(scope_of("all"), account="os:olga", duration=None, reason="To see if it waits.")
+            took.append(time.monotonic() - begun)
+        with replicas[2].store.reading() as reading:
+            assert [one.id for one in reading.pauses()] == [stop.pause.id]
+        for person in (ADA, BORIS):
+            replicas[2].resume(stop.pause.id, account=person, reason="")
 
-    assert took < PATIENCE
-    assert code != 0
-    with replicas[2].store.reading() as reading:
-        assert len(reading.pauses()) == 1
+    assert max(took) < PATIENCE
+    note(f"pauses beside a stopped process that holds the gate, of replicas in one process: {spread(took)}")
