@@ -121,11 +121,11 @@ class Recorder:
         """Return by whom and when the Deployment of *question* was written for us."""
         return [(who, at) for namespace, name, who, at in self.writes if (namespace, name) == _place_of(question)]
 
-    def pauses_open(self) -> list[str]:
-        """Return the pauses that are open, as the database has them."""
-        asked = "SELECT id FROM pauses WHERE ended_epoch IS NULL"
+    def pauses_open(self) -> dict[str, float]:
+        """Return the pauses that are open, as the database has them, and when each was engaged, in seconds since 1970."""
+        asked = "SELECT id, engaged_at FROM pauses WHERE ended_epoch IS NULL"
         with owner_of(self.database) as connection:
-            return [str(row[0]) for row in connection.execute(asked)]
+            return {str(found): int(at) / 1_000_000 for found, at in connection.execute(asked)}
 
     def trail(self) -> dict[str, list[dict[str, Any]]]:
         """Return the bodies of all events in order, by stream."""

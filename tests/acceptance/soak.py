@@ -198,6 +198,7 @@ class Soak:
         """
         if now.how is not Harm.STOP and self.chance.random() < 0.8:
             return []
+        self._resume()  # A process that was woken may have had a command in hand since it was stopped.
         question = self._asks(2, namespace="payments")
         with suppress(AssertionError):  # With the leader gone its card may come too late for that.
             wait_until(lambda: self.town.cards_of(question.id), what="its card is there", within_s=8.0, every_s=0.1)
@@ -206,23 +207,28 @@ class Soak:
         if now.how is Harm.STOP:
             with gate_held_by_a_stopped_process(self.replicas.database.restricted_url, DEMO):
                 took = self._engage()
-            self.recorder.held_pauses.append(took)
         else:
             took = self._engage()
-            self.recorder.pauses.append(took)
-        self.recorder.bound(f"fault {now.number} ({now.how}): a pause", took, PAUSE_SECONDS)
+        if took is not None:
+            (self.recorder.held_pauses if now.how is Harm.STOP else self.recorder.pauses).append(took)
+            self.recorder.bound(f"fault {now.number} ({now.how}): a pause", took, PAUSE_SECONDS)
         self._resume()
         return [question]
 
-    def _engage(self) -> float:
-        """Pause a namespace as a person does, who types again where nothing answers; return how long the one that took took."""
-        begun = time.monotonic()
+    def _engage(self) -> float | None:
+        """Pause a namespace as a person does, who types again where nothing answers.
+
+        Returns:
+            How long it took from the command that was answered; None where an earlier one had paused it.
+        """
         while not self.recorder.pauses_open():
-            begun = time.monotonic()
+            begun_at, begun = time.time(), time.monotonic()
             if self.town.commands(ADA, f"on namespace:{DEMO}/payments to see how long it takes").acked:
                 with suppress(AssertionError):
                     wait_until(self.recorder.pauses_open, what="the pause is committed", within_s=10.0)
-        return time.monotonic() - begun
+                    took = time.monotonic() - begun
+                    return took if min(self.recorder.pauses_open().values()) >= begun_at else None
+        return None
 
     def _resume(self) -> None:
         """Let two people agree until nothing is paused any more."""
