@@ -1,14 +1,14 @@
-"""Agreement: whether this process has the policy that is in force. Where it has another one, only what both allow is allowed.
+"""Agreement: whether every process has the policy that is in force. Until then only what all their versions allow is allowed.
 
-The files of several processes do not change in the same second, and one may have been left behind. The leader alone says which
-version is in force (:mod:`models.store.policy_in_force`). Every process compares, the leader too: one that began to lead with an
-older file rules by the stricter of both, like the others, until all agree.
+The files of several processes do not change in the same second, and one may have been left behind. Each process says which
+version it has, and the leader alone says which is in force (:mod:`models.store.policy_in_force`). Every process looks once a
+second, and rules by its own version, the one in force and those of all others, the leader like the rest.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from threading import RLock
+from typing import Final, Protocol
 
 import structlog
 
@@ -16,71 +16,112 @@ from approvals.policy.policy import Policy
 from bot.policies import PolicyFile
 from models.policy.file import load_policy
 from models.policy.mistakes import PolicyMistakes
-from models.store.policy_in_force import InForce, PolicyInForce
+from models.store.policy_in_force import PolicyInForce, StoredVersion
 
 log = structlog.get_logger(__name__)
 
+LOOKS_A_WORD: Final = 5
+"""After how many looks a process says again which version it has: every few seconds, as it looks once a second."""
+
+
+class Move(Protocol):
+    """Moves the row under the lease."""
+
+    def __call__(self, version: str, loaded_at: datetime, *, is_changed: bool) -> bool:
+        """Put a version in force if it may be, and tell whether it came into force just now."""
+        ...
+
 
 class Agreement:
-    """One process's look at the row. Any thread may call it."""
+    """One process's look at the rows. Any thread may call it."""
 
-    def __init__(self, row: PolicyInForce, policies: PolicyFile, *, loaded_at: datetime) -> None:
+    def __init__(
+        self, rows: PolicyInForce, policies: PolicyFile, *, loaded_at: datetime, process: str | None = None
+    ) -> None:
         """Keep where to look and what to compare.
 
         Args:
-            row: Names the version in force.
+            rows: Name the version in force, and that of each process.
             policies: The process's own file.
             loaded_at: When that was loaded, by the store's clock.
+            process: How this one is called among those of its database; None for a command, by which nobody else has to rule.
         """
-        self._row = row
+        self._rows = rows
         self._policies = policies
         self._loaded_at = loaded_at
-        self._other: Policy | None = None
+        self._is_changed = False
+        self._process = process
+        self._said: str | None = None
+        self._looks = 0
+        self._others: tuple[Policy, ...] = ()
         self._lock = RLock()
 
     @property
     def differs(self) -> str | None:
-        """Why what this process has is not what is in force, and what follows; None where it is."""
-        if self._other is None:
+        """Which versions differ from this process's own, and what follows; None where all have the same."""
+        if not self._others:
             return None
         ours = self._policies.current().version[:12]
+        others = ", ".join(one.version[:12] for one in self._others)
         return (
-            f"This process has policy {ours}, and {self._other.version[:12]} is in force: only what both allow is allowed."
+            f"This process has policy {ours}; in force, or another replica's, is {others}: only what all allow is allowed."
             " Give every replica the same file."
         )
 
     def loaded(self, at: datetime) -> None:
-        """Note that the file was loaded anew, *at* an instant of the store's clock."""
-        self._loaded_at = at
+        """Note that the file was changed and loaded anew, *at* an instant of the store's clock."""
+        with self._lock:
+            self._loaded_at, self._is_changed = at, True
 
     def look(self) -> None:
-        """Compare, and have both versions rule where they differ."""
-        with self._lock:
-            found = self._row.look()
-            ours = self._policies.current()
-            if found is None or found.version == ours.version:
-                self._stand_beside(None)
-            elif self._other is None or self._other.version != found.version:
-                self._stand_beside(_policy_of(found, ours))
+        """Say which version this process has, compare, and have all versions rule where they differ.
 
-    def lead(self, move: Callable[[str, datetime], bool]) -> None:
-        """As the leader, put our own file in force if it was loaded later than what is in force was.
+        Raises:
+            approvals.errors.Unavailable: The store cannot be reached; what ruled before goes on ruling.
+        """
+        with self._lock:
+            ours = self._policies.current()
+            self._say(ours.version)
+            known = {one.version: one for one in self._others}
+            found = self._rows.others(ours.version)
+            self._others = tuple(known.get(one.version) or _policy_of(one, ours) for one in found)
+            self._policies.stand_beside(_chain(self._others))
+
+    def lead(self, move: Move) -> None:
+        """As the leader, put our own file in force if it may be: it was loaded later than what is in force was.
 
         Args:
             move: Moves the row under the lease, and tells whether it did.
         """
         with self._lock:
             version = self._policies.current().version
-            if move(version, self._loaded_at):
+            if move(version, self._loaded_at, is_changed=self._is_changed):
                 log.info("policy.in_force", version=version)
 
-    def _stand_beside(self, other: Policy | None) -> None:
-        self._other = other
-        self._policies.stand_beside(other)
+    def leave(self) -> None:
+        """Say, at the end, that nobody has to rule by what this process had."""
+        if self._process is not None:
+            self._rows.leave(self._process)
+
+    def _say(self, version: str) -> None:
+        if self._process is None:
+            return
+        if version != self._said or self._looks % LOOKS_A_WORD == 0:
+            self._rows.say(self._process, version)
+            self._said = version
+        self._looks += 1
 
 
-def _policy_of(found: InForce, ours: Policy) -> Policy:
-    """Return the policy that a row names; where its text cannot be read by this release, one that allows nothing."""
+def _chain(others: tuple[Policy, ...]) -> Policy | None:
+    """Return the first of *others* with the rest beside it; None where there is none."""
+    chained: Policy | None = None
+    for one in reversed(others):
+        chained = replace(one, beside=chained)
+    return chained
+
+
+def _policy_of(found: StoredVersion, ours: Policy) -> Policy:
+    """Return the policy of a stored version; where its text cannot be read by this release, one that allows nothing."""
     try:
         return load_policy(found.text.encode())
     except PolicyMistakes:

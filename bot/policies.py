@@ -35,12 +35,12 @@ class PolicyFile(Policies):
 
     @override
     def current(self) -> Policy:
-        """Return the policy of the file, and with it the version that stands beside it, where another one is in force."""
+        """Return the policy of the file, and with it the versions that stand beside it, where not every process has it."""
         with self._lock:
             return self._policy if self._beside is None else replace(self._policy, beside=self._beside)
 
     def stand_beside(self, other: Policy | None) -> None:
-        """Have what both allow be all that is allowed, from now on; None where the file's version alone is in force."""
+        """Have what all allow be all that is allowed, from now on; None where every process has the file's version."""
         with self._lock:
             self._beside = other
 
@@ -58,8 +58,8 @@ class PolicyFile(Policies):
     def reload(self, adopt: Callable[[Policy, str], object]) -> bool:
         """Take the file as it is now, if it has changed and is good; return whether a new version is in force.
 
-        *adopt* writes the new version down first: what is not on record does not rule. A file that cannot be read or holds
-        mistakes is logged and changes nothing.
+        *adopt* writes the new version down first: what is not on record does not rule. What ruled until now rules beside it until
+        :meth:`stand_beside` says what does. A file that cannot be read or holds mistakes is logged and changes nothing.
         """
         try:
             data = _read(self._path)
@@ -74,6 +74,7 @@ class PolicyFile(Policies):
         adopt(policy, text)
         with self._lock:
             self._mistake = None
+            self._beside = replace(self._policy, beside=self._beside)
             self._policy, self._text = policy, text
         log.info("policy.reloaded", version=policy.version)
         return True

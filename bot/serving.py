@@ -121,7 +121,10 @@ class Serving:
         self.pulse = Pulse(self.legs, heartbeats, now=clock.utc_now)
         self.pools = standard_pools()
         self.agreement = Agreement(
-            PolicyInForce(application.store), application.policies, loaded_at=application.store.now()
+            PolicyInForce(application.store),
+            application.policies,
+            loaded_at=application.store.now(),
+            process=_this_process(application.settings, application.store),
         )
         team = None if at_start.installed is None else at_start.installed.team
         asking = client(self._slack.bot_token, self._slack.api_url, timeout_seconds=ASKING_SECONDS)
@@ -236,6 +239,7 @@ class Serving:
             self.watching.close()
             self.cluster_watch.close()
             await asyncio.to_thread(self.pulse.stop)
+            await asyncio.to_thread(self._leave)
             if news is not None:
                 await asyncio.to_thread(news.stop)
         if leadership.given_up is not None:
@@ -430,10 +434,18 @@ class Serving:
         policies = self._application.policies
         if policies.reload(self._adopt):
             self.agreement.loaded(self._application.store.now())
+            self.agreement.look()
         self._tell_policy()
 
+    def _leave(self) -> None:
+        """Have nobody rule any longer by what this process had, where the store lets us say so."""
+        try:
+            self.agreement.leave()
+        except Unavailable as error:
+            log.warning("policy.not_left", why=error.for_operators)
+
     def _agree(self, lead: Callable[[], object]) -> None:
-        """See which policy is in force; as the leader, put ours in force first, where it is newer."""
+        """See which versions count; as the leader, put ours in force first, where it may be."""
         lead()
         self.agreement.look()
         self._tell_policy()

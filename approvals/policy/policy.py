@@ -217,17 +217,18 @@ class Policy:
     teams: frozenset[str]
     """The Slack workspaces whose people may answer."""
     beside: "Policy | None" = None
-    """Another version that is in force as well, while not every process has the same file: only what both allow is allowed."""
+    """Another version that counts as well, while not every process has the same file, and with it whichever stands beside that
+    one: only what all of them allow is allowed."""
 
     @property
     def versions(self) -> "tuple[Policy, ...]":
-        """Every version that is in force: as a rule this one alone."""
-        return (self,) if self.beside is None else (self, self.beside)
+        """Every version that counts: as a rule this one alone."""
+        return (self,) if self.beside is None else (self, *self.beside.versions)
 
     @property
     def everybody(self) -> People:
         """Whose accounts are one person's, by any version in force."""
-        return self.people if self.beside is None else self.people.merged_with(self.beside.people)
+        return self.people if self.beside is None else self.people.merged_with(self.beside.everybody)
 
     def environments_in(self, cluster: str) -> tuple[str, ...]:
         """Return the environments that are in *cluster*, in the order of the file."""

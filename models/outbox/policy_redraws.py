@@ -1,12 +1,14 @@
 """Redraws by policy: which waiting cards another policy makes out of date.
 
-A card says how many approvals are missing, and of whom, by the ruling that decides now. When another version comes into force,
-each waiting card on which that shows is drawn again. Each keeps the version under which it was last looked at; one that has none
-was drawn under the version that its request was opened by. What the older version said is read from its stored text: a service
-that was down while the file changed, or changed back, finds its cards as they were.
+A card says how many approvals are missing, and of whom, by the ruling that decides now. When other versions count, the file's own
+or those that stand beside it while not every process has the same, each waiting card on which that shows is drawn again. Each
+keeps the versions under which it was last looked at; one that has none was drawn under the version that its request was opened
+by. What the older ones said is read from their stored texts: a service that was down while the file changed, or changed back,
+finds its cards as they were.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
@@ -28,6 +30,9 @@ BATCH: Final = 100
 BATCHES: Final = 10
 """How many transactions one sweep makes, as in :mod:`models.outbox.redraws`."""
 
+_AND: Final = "+"
+"""Parts the versions that counted together: no hash has it."""
+
 _WAITING: Final[ColumnElement[bool]] = literal_column("cards.kind = 'request' AND NOT cards.closed")
 _VERSION_SHOWN: Final = func.coalesce(cards.c.policy, escalations.c.policy)
 OLDER: Final = (
@@ -47,7 +52,7 @@ _LOOKED_AT: Final = (
 
 
 class PolicyRedraws:
-    """The sweep. It looks at the cards once for each version that comes into force, and at the start."""
+    """The sweep. It looks at the cards once for each set of versions that comes to count, and at the start."""
 
     def __init__(
         self,
@@ -77,14 +82,15 @@ class PolicyRedraws:
         Where more wait than one sweep looks at, the next one goes on with the rest.
         """
         policy = self._policies.current()
-        if policy.version == self._done:
+        versions_now = _named(policy)
+        if versions_now == self._done:
             return 0
         versions: dict[str, Policy | None] = {}
         redrawn = 0
         for _ in range(self._batches):
             found = self._batch(policy, versions)
             if found is None:
-                self._done = policy.version
+                self._done = versions_now
                 break
             redrawn += found
         return redrawn
@@ -92,7 +98,7 @@ class PolicyRedraws:
     def _batch(self, policy: Policy, versions: dict[str, Policy | None]) -> int | None:
         """Return how many of some cards are to be drawn again; None where no card is left to be looked at."""
         with self._store.reading() as reading:
-            older = reading.connection.execute(OLDER, {"version": policy.version, "limit": BATCH}).all()
+            older = reading.connection.execute(OLDER, {"version": _named(policy), "limit": BATCH}).all()
             looked_at = [self._looked_at(reading, card, policy, versions) for card in older]
         if not looked_at:
             return None
@@ -115,17 +121,28 @@ class PolicyRedraws:
         return {
             "the_subject": card.subject,
             "the_channel": card.channel,
-            "the_version": policy.version,
+            "the_version": _named(policy),
             "the_redraws": int(is_stale),
         }
 
-    def _stored(self, reading: SqlReading, version: str) -> Policy | None:
-        """Return a version that was once in force; None where its text cannot be read any more, as after an upgrade."""
-        text = reading.policy_text(version)
-        try:
-            return None if text is None else self._load(text.encode())
-        except PolicyMistakes:
-            return None
+    def _stored(self, reading: SqlReading, names: str) -> Policy | None:
+        """Return versions that counted together once; None where one's text cannot be read any more, as after an upgrade."""
+        together: Policy | None = None
+        for version in names.split(_AND):
+            text = reading.policy_text(version)
+            try:
+                stored = None if text is None else self._load(text.encode())
+            except PolicyMistakes:
+                return None
+            if stored is None:
+                return None
+            together = replace(stored, beside=together)
+        return together
+
+
+def _named(policy: Policy) -> str:
+    """Return how the versions that count are kept with a card: in one order, whichever of them is the file's own."""
+    return _AND.join(sorted(one.version for one in policy.versions))
 
 
 def _shown(request: Request, policy: Policy | None) -> Demands | None:

@@ -38,6 +38,7 @@ CHANGES: Final[Mapping[Table, Iterable[str]]] = {
     tables.gate: ("epoch",),
     tables.leases: ("holder", "generation", "held_until"),
     tables.heartbeats: ("started_at", "seen_at", "stopped_at", "legs"),
+    tables.loaded_policies: ("version", "seen_at"),
     tables.message_refs: ("lost_at",),
     tables.policy_in_force: ("version", "moved_at"),
     tables.streams: ("last",),

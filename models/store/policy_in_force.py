@@ -1,63 +1,103 @@
-"""The policy in force: one row that names the version which the leader has put in force last. Every process looks at it.
+"""The policy in force: one row that names the version which the leader has put in force last, and a row for each process's own.
 
-It moves to a file that the leader has loaded later than the row was moved last, and never back to an older one: a leader that
-began with a file of yesterday does not undo what was put in force since.
+Every process looks at all of them, and rules by the strictest of what it finds until all have the same file. So no order in which
+files come and processes start lets anything through that one of them forbids.
+
+The row moves to a file that the leader has loaded later than the row was moved last. A file that was changed under a running
+process was changed on purpose. One that a process began with may have been left behind on its machine: it comes into force only
+when every process has it, those that were there lately included.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, or_, select, update
 
-from models.engine.columns import INSTANT, TEXT
-from models.engine.statements import insert_unless_taken
+from models.engine.columns import INSTANT, TEXT, instant_at
+from models.engine.statements import insert_or_renew, insert_unless_taken
 from models.store.store import SqlStore
-from models.store.tables import policy_in_force, policy_versions
+from models.store.tables import loaded_policies, policy_in_force, policy_versions
 
-_ROW: Final = select(policy_in_force.c.version, policy_in_force.c.moved_at, policy_versions.c.text).join(
-    policy_versions, policy_versions.c.version == policy_in_force.c.version
+LIVE: Final = timedelta(seconds=15)
+"""For how long after its last word a process counts as one that rules: three words."""
+
+LATELY: Final = timedelta(minutes=5)
+"""For how long a process that ended without a word keeps a file that others began with from coming into force: longer than a
+supervisor takes to start it anew."""
+
+_COUNTS: Final = or_(
+    policy_versions.c.version.in_(select(policy_in_force.c.version)),
+    policy_versions.c.version.in_(
+        select(loaded_policies.c.version).where(loaded_policies.c.seen_at > bindparam("the_past", type_=INSTANT))
+    ),
+)
+_OTHERS: Final = (
+    select(policy_versions.c.version, policy_versions.c.text)
+    .where(_COUNTS, policy_versions.c.version != bindparam("ours", type_=TEXT))
+    .order_by(policy_versions.c.version)
 )
 _FIRST: Final = insert_unless_taken(policy_in_force)
+_SAY: Final = insert_or_renew(loaded_policies)
+_LEAVE: Final = (
+    update(loaded_policies)
+    .where(loaded_policies.c.process == bindparam("the_process", type_=TEXT))
+    .values(seen_at=instant_at(0))
+)
+_VERSION: Final = bindparam("the_version", type_=TEXT)
+_ANOTHER: Final = exists().where(
+    loaded_policies.c.seen_at > bindparam("the_past", type_=INSTANT), loaded_policies.c.version != _VERSION
+)
+
+
 _MOVE: Final = (
     update(policy_in_force)
-    .where(
-        policy_in_force.c.version != bindparam("the_version", type_=TEXT),
-        policy_in_force.c.moved_at < bindparam("the_loading", type_=INSTANT),
-    )
-    .values(version=bindparam("the_version", type_=TEXT), moved_at=bindparam("the_instant", type_=INSTANT))
+    .where(policy_in_force.c.version != _VERSION, policy_in_force.c.moved_at < bindparam("the_loading", type_=INSTANT))
+    .values(version=_VERSION, moved_at=bindparam("the_instant", type_=INSTANT))
 )
+_MOVE_AGREED: Final = _MOVE.where(~_ANOTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
-    """What the row says."""
+class StoredVersion:
+    """One version that counts, whole."""
 
     version: str
-    moved_at: datetime
     text: str
-    """The version's whole text."""
 
 
 class PolicyInForce:
-    """The row."""
+    """The rows."""
 
     def __init__(self, store: SqlStore) -> None:
-        """Keep the store whose row it is; whoever moves it gives one that works under the leader's lease."""
+        """Keep the store whose rows they are; whoever moves the one in force gives one that works under the leader's lease."""
         self._store = store
 
-    def look(self) -> InForce | None:
-        """Return what the row says; None where no leader has put any version in force yet."""
+    def others(self, ours: str) -> tuple[StoredVersion, ...]:
+        """Return every version that counts besides *ours*: the one in force, and those of all processes that live."""
         with self._store.reading() as reading:
-            row = reading.connection.execute(_ROW).one_or_none()
-        return None if row is None else InForce(version=row.version, moved_at=row.moved_at, text=row.text)
+            asked = {"ours": ours, "the_past": reading.now - LIVE}
+            rows = reading.connection.execute(_OTHERS, asked).all()
+        return tuple(StoredVersion(version=row.version, text=row.text) for row in rows)
 
-    def move(self, version: str, loaded_at: datetime) -> bool:
+    def say(self, process: str, version: str) -> None:
+        """Write down that *process* has *version*, which is on record; it is said again every few seconds."""
+        with self._store.writing() as uow:
+            row = {"process": process, "version": version, "seen_at": uow.now}
+            uow.connection.execute(_SAY, row)
+
+    def leave(self, process: str) -> None:
+        """Write down that *process* has ended in good order: what it had counts no more."""
+        with self._store.writing() as uow:
+            uow.connection.execute(_LEAVE, {"the_process": process})
+
+    def move(self, version: str, loaded_at: datetime, *, is_changed: bool = False) -> bool:
         """Put *version*, which is on record, in force, if its file was loaded later than the row was moved last.
 
         Args:
             version: Of the leader's file.
             loaded_at: When the leader loaded it, by the store's clock.
+            is_changed: Whether the file was changed while the leader ran; else every process has to have that version.
 
         Returns:
             Whether it came into force just now.
@@ -67,4 +107,6 @@ class PolicyInForce:
             if uow.connection.execute(_FIRST, first).rowcount == 1:
                 return True
             moved = {"the_version": version, "the_loading": loaded_at, "the_instant": uow.now}
-            return uow.connection.execute(_MOVE, moved).rowcount == 1
+            if is_changed:
+                return uow.connection.execute(_MOVE, moved).rowcount == 1
+            return uow.connection.execute(_MOVE_AGREED, moved | {"the_past": uow.now - LATELY}).rowcount == 1

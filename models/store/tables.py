@@ -124,6 +124,14 @@ policy_in_force = Table(
     _one_row(),
 )
 
+loaded_policies = Table(
+    "loaded_policies",
+    metadata,
+    text("process", key=True),
+    text("version", ForeignKey("policy_versions.version")),
+    instant("seen_at"),
+)
+
 plans = Table("plans", metadata, text("fingerprint", key=True), octets("bound"), text("evidence"))
 
 escalations = Table(

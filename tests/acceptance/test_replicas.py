@@ -4,7 +4,8 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from urllib.request import urlopen
 
 import pytest
@@ -100,19 +101,38 @@ def test_another_takes_the_leaders_place(place: Place, town: Town, ended_by: sig
     assert took < within_s
 
 
-def test_a_replica_with_another_file_says_so_and_allows_what_both_do(place: Place):
-    """The leader's file is in force. Who has another one names it among its legs, until the files are the same."""
+def test_while_files_differ_every_replica_says_so_and_allows_what_all_do(place: Place):
+    """A replica begins with another file: it and the leader name that among their legs, until the files are the same."""
     other = place.folder / "other.yml"
     other.write_text(f"{place.policy.read_text()}\n# another version\n")
     with place.serving("first") as first:
         wait_until(lambda: leads(first), what="the first leads")
         with place.serving("second", COUNTERSIGN_POLICY=str(other)) as second:
-            wait_until(lambda: policy_leg(second) == "another_version", what="the second says so")
-            of_the_leader = policy_leg(first)
+            for one in (first, second):
+                wait_for_policy(one, "another_version")
             other.write_bytes(place.policy.read_bytes())
-            wait_until(lambda: policy_leg(second) == "ok", what="the files are the same")
+            for one in (first, second):
+                wait_for_policy(one, "ok")
 
-    assert of_the_leader == "ok"
+
+def test_a_rollout_one_by_one_brings_the_new_file(place: Place):
+    """Each process is replaced by one with the new file. Both files rule until the last old one has ended, then the new alone."""
+    new = place.folder / "new.yml"
+    new.write_text(f"{place.policy.read_text()}\n# the next version\n")
+    with ExitStack() as running:
+        with place.serving("old") as old:
+            wait_until(lambda: leads(old), what="the old one leads")
+            replacement = running.enter_context(place.serving("new", COUNTERSIGN_POLICY=str(new)))
+            wait_for_policy(replacement, "another_version")
+        wait_for_policy(replacement, "ok")
+
+    said = [line for line in lines_of(replacement.log) if line["event"] == "policy.in_force"]
+    assert [line["version"] for line in said] == [sha256(new.read_bytes()).hexdigest()]
+
+
+def wait_for_policy(service: Service, code: str) -> None:
+    """Return once a service says *code* of the policy."""
+    wait_until(lambda: policy_leg(service) == code, what=f"the policy is {code}")
 
 
 def policy_leg(service: Service) -> str:

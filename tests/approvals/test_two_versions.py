@@ -52,6 +52,17 @@ def test_what_either_denies_is_denied(denies):
         assert not ruled(replace(first, beside=second)).asks
 
 
+def test_as_many_versions_as_there_are_count():
+    """Each of them has to allow it, and any of them may say that two accounts are one person's."""
+    third = a_policy(version="c" * 64, rules=(), people=People(names={ADA: "x", BORIS: "x"}))
+    second = a_policy(version=OTHER, beside=third)
+    policy = a_policy(beside=second)
+
+    assert policy.versions == (policy, second, third)
+    assert not ruled(policy).asks
+    assert policy.everybody.person_of(ADA) == policy.everybody.person_of(BORIS)
+
+
 def test_accounts_are_one_person_where_either_says_so():
     """Nobody counts as two because two files map them differently."""
     ours = a_policy(people=People(names={ADA: "x", BORIS: "x"}))

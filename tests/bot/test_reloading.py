@@ -32,7 +32,7 @@ def serving(tmp_path):
     made._application = SimpleNamespace(
         policies=PolicyFile(file), grow_sources=seen.note("grow"), store=SimpleNamespace(now=lambda: None)
     )
-    made.agreement = SimpleNamespace(loaded=seen.note("loaded"), differs=None)
+    made.agreement = SimpleNamespace(loaded=seen.note("loaded"), look=seen.note("look"), differs=None)
     made._checks = made._fences = SimpleNamespace(of=lambda _: ())
     made.checking = made.watching = SimpleNamespace(cover=seen.note("cover"))
     made.legs = SimpleNamespace(good=seen.note("good"))
@@ -47,7 +47,7 @@ def test_what_a_reloaded_policy_needs_is_checked_once_it_is_on_record(serving):
 
     made._reload()
 
-    assert seen == ["adopt", "cover", "cover", "grow", "loaded", "good"]
+    assert seen == ["adopt", "cover", "cover", "grow", "loaded", "look", "good"]
 
 
 def test_a_policy_that_cannot_be_written_down_takes_no_check_from_the_one_in_force(serving):

@@ -145,3 +145,14 @@ def test_who_counts_as_one_is_part_of_what_shows(names, redrawn, place):
     ask(place.store)
 
     assert place.under(a_policy(version="e" * 64, people=People(names=dict.fromkeys(names, "one")))) == redrawn
+
+
+def test_a_version_that_stands_beside_is_part_of_what_shows(place):
+    """While another process has a stricter file, the card asks for what both ask for; once it is gone, or agrees, no more."""
+    request = ask(place.store)
+    both, turned = replace(FIRST, beside=STRICTER), replace(STRICTER, beside=FIRST)
+
+    drawn = [place.under(one) for one in (FIRST, both, turned, FIRST, replace(FIRST, beside=SAME), FIRST)]
+
+    assert drawn == [0, 1, 0, 1, 0, 0]
+    assert wanted(place.store) == {request.id: 3}
