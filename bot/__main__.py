@@ -3,7 +3,7 @@
 import gc
 
 from bot.cli.commands import build
-from bot.product import Product
+from bot.wiring.product import Product
 
 
 def main() -> None:

@@ -35,22 +35,20 @@ class Move(Protocol):
 class Agreement:
     """One process's look at the rows. Any thread may call it."""
 
-    def __init__(
-        self, rows: PolicyInForce, policies: PolicyFile, *, loaded_at: datetime, process: str | None = None
-    ) -> None:
+    def __init__(self, rows: PolicyInForce, policies: PolicyFile, *, loaded_at: datetime) -> None:
         """Keep where to look and what to compare.
 
         Args:
             rows: Name the version in force, and that of each process.
             policies: The process's own file.
             loaded_at: When that was loaded, by the store's clock.
-            process: How this one is called among those of its database; None for a command, by which nobody else has to rule.
         """
         self._rows = rows
         self._policies = policies
         self._loaded_at = loaded_at
         self._is_changed = False
-        self._process = process
+        self._process: str | None = None
+        """As whom it says which version it has; None for a command, by which nobody else has to rule."""
         self._said: str | None = None
         self._looks = 0
         self._others: tuple[Policy, ...] = ()
@@ -67,6 +65,11 @@ class Agreement:
             f"This process has policy {ours}; in force, or another replica's, is {others}: only what all allow is allowed."
             " Give every replica the same file."
         )
+
+    def speak_as(self, process: str) -> None:
+        """Say from now on, as *process*, which version this one has: it serves, so that others have to rule by that, too."""
+        with self._lock:
+            self._process = process
 
     def loaded(self, at: datetime) -> None:
         """Note that the file was changed and loaded anew, *at* an instant of the store's clock."""

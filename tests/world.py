@@ -1,4 +1,4 @@
-"""A world for use cases: one store, one cluster, one workspace, a policy, and every verb wired as the application wires it.
+"""A world for use cases: one store, one cluster, one workspace, a policy, and every use case as the wiring makes it.
 
 A second :class:`World` over the same store, cluster and directory is the same product after a restart: it shares nothing that a
 process would lose.
@@ -21,22 +21,11 @@ from approvals.ports.ids import NewId
 from approvals.ports.journey import Journey
 from approvals.ports.store import Store
 from approvals.presentation.review import Rendered, Review
-from approvals.usecases.aside import Aside
-from approvals.usecases.execution.abandon import Abandon
-from approvals.usecases.execution.execute import Execute
-from approvals.usecases.intake.admit import Admit
-from approvals.usecases.intake.escalate import Escalate
-from approvals.usecases.intake.notice import TakeDelivery
 from approvals.usecases.intake.questions import Opened
-from approvals.usecases.operation.adopt import Adopt
-from approvals.usecases.operation.pause import AskForResumes, EngagePause, Resume
-from approvals.usecases.people.cancel import Cancel
-from approvals.usecases.people.decide import Decide, PersonsAnswer
-from approvals.usecases.people.expire import Expire
-from approvals.usecases.people.headcount import CountPeople
-from approvals.usecases.people.revocations import FollowRevocations
+from approvals.usecases.people.decide import PersonsAnswer
 from approvals.workflow.request import Answer, Request, Via
 from approvals.workflow.votes import Judged
+from bot.wiring.use_cases import UseCases
 from tests.builders import ADA, NOON, a_policy, a_token, an_action, an_escalation
 from tests.fakes.clearance import FakeClearance
 from tests.fakes.cluster import FakeCluster
@@ -86,7 +75,7 @@ def rendered(review: Review) -> Rendered:
 
 @dataclass
 class World:
-    """Every verb over one store."""
+    """Every use case over one store."""
 
     store: Store
     cluster: Cluster = field(default_factory=FakeCluster.with_checkout)
@@ -99,48 +88,21 @@ class World:
     mishaps: Unlucky = field(default_factory=Unlucky)
 
     def __post_init__(self) -> None:
-        store, policies, directory, new_id, journey = (
-            self.store,
-            self.policies,
-            self.directory,
-            self.new_id,
-            self.journey,
-        )
-        self.escalate = Escalate(
-            store=store,
-            policies=policies,
+        use = UseCases(
+            store=self.store,
+            policies=self.policies,
             cluster=self.cluster,
-            directory=directory,
+            directory=self.directory,
             render=self.render,
-            new_id=new_id,
-            journey=journey,
-        )
-        self.decide = Decide(store=store, policies=policies, directory=directory, new_id=new_id, journey=journey)
-        self.execute = Execute(
-            store=store,
-            policies=policies,
-            cluster=self.cluster,
-            directory=directory,
-            escalate=self.escalate,
-            journey=journey,
+            new_id=self.new_id,
+            journey=self.journey,
             clearance=self.clearance,
+            mishaps=self.mishaps,
         )
-        self.expire = Expire(store=store, aside=self._aside("expire"))
-        self.follow_revocations = FollowRevocations(
-            store=store, policies=policies, aside=self._aside("follow revocations")
-        )
-        self.cancel = Cancel(store=store, policies=policies)
-        self.pause = EngagePause(store=store, policies=policies, directory=directory, new_id=new_id)
-        self.resume = Resume(store=store, policies=policies, directory=directory)
-        self.ask_for_resumes = AskForResumes(store=store, aside=self._aside("ask for resumes"))
-        self.admit = Admit(store=store, policies=policies, new_id=new_id)
-        self.notice = TakeDelivery(store=store, policies=policies, new_id=new_id)
-        self.abandon = Abandon(store=store)
-        self.count_people = CountPeople(store=store, policies=policies, directory=directory)
-        self.adopt = Adopt(store=store)
-
-    def _aside(self, sweep: str) -> Aside:
-        return Aside(sweep=sweep, mishaps=self.mishaps)
+        self.escalate, self.decide, self.execute, self.expire = use.escalate, use.decide, use.execute, use.expire
+        self.follow_revocations, self.cancel, self.notice = use.follow_revocations, use.cancel, use.notice
+        self.pause, self.resume, self.ask_for_resumes = use.engage_pause, use.resume, use.ask_for_resumes
+        self.admit, self.abandon, self.adopt, self.count_people = use.admit, use.abandon, use.adopt, use.count_people
 
     def settled(self) -> "World":
         """Put the policy in force and give the agent its token: once for each store."""

@@ -1,1 +1,1 @@
-"""The operator's door: the ``countersign`` command. What each command needs is :mod:`bot.cli.desk`; the app provides it."""
+"""The operator's door: the ``countersign`` command. What each command needs is :mod:`bot.cli.parts`; the app provides it."""

@@ -10,8 +10,8 @@ import typer
 from approvals.audit.events import GENESIS, Sealed, Verdict, facts_in, request_stream, seal_of, verify
 from approvals.errors import Malformed, Missing
 from approvals.facts import instant_text
-from bot.cli.desk import CommandParts
 from bot.cli.output import REFUSED, answering, say
+from bot.cli.parts import CommandParts
 
 if TYPE_CHECKING:
     from models.audit.book import StoredEvent
@@ -22,7 +22,7 @@ _TEXTS_BEGIN: Final = 23
 _HEAD: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def build(desk: Callable[[], CommandParts]) -> typer.Typer:
+def build(parts: Callable[[], CommandParts]) -> typer.Typer:
     """Return the group ``audit``."""
     audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
         """Check the whole sealed chain and name the first bad record."""
         if head is not None and not _HEAD.fullmatch(head):
             raise Malformed("A head is 64 lower-case hex digits, as a digest prints it.", code="bad_head")
-        book = desk().book()
+        book = parts().book()
         verdict = verify(book.sealed(), head=head)
         say(_verdict_text(verdict, head=head, unsealed=book.tail().events))
         if verdict.fault is not None or (head is not None and verdict.anchored_at is None):
@@ -46,7 +46,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     @answering
     def show(escalation: Annotated[str, typer.Argument(help="The escalation's id.")]) -> None:
         """Tell one escalation's story in plain sentences."""
-        story = desk().book().story(request_stream(escalation))
+        story = parts().book().story(request_stream(escalation))
         if not story:
             raise Missing("There is no such escalation.")
         for told in story:
@@ -57,7 +57,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     def export() -> None:
         """Write every sealed event as JSON Lines to standard output."""
         previous = GENESIS
-        for sealed in desk().book().sealed():
+        for sealed in parts().book().sealed():
             typer.echo(_json_line(sealed, previous=previous))
             previous = sealed.chain
 

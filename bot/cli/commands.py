@@ -1,6 +1,6 @@
-"""The commands, as typer sees them: parse, call one verb at the desk, say what came of it. No rules here.
+"""The commands, as typer sees them: parse, call one use case, say what came of it. No rules here.
 
-``build`` makes them over a desk; the groups of commands that need more than a few lines are in modules of their own.
+``build`` makes them over the parts that it is given; commands that need more than a few lines are in modules of their own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +27,8 @@ from approvals.presentation.wording import (
 )
 from approvals.workflow.pause import Pause, Scope, ScopeKind
 from bot.cli import audit_commands, digest_commands, token_commands
-from bot.cli.desk import CommandParts, DemoWishes, Where
 from bot.cli.output import answering, moment, say, table
+from bot.cli.parts import CommandParts, DemoWishes, Where
 
 Reason = Annotated[str, typer.Option(help="Why, for the record and for the people it concerns.")]
 
@@ -51,8 +51,8 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def build(desk: Callable[[], CommandParts]) -> typer.Typer:
-    """Return the command line over the desk that *desk* opens."""
+def build(parts: Callable[[], CommandParts]) -> typer.Typer:
+    """Return the command line over the parts that *parts* gives when they are first needed."""
     root = typer.Typer(
         name="countersign",
         cls=Commands,
@@ -61,22 +61,22 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    _add_running(root, desk)
-    _add_policy(root, desk)
-    _add_stopping(root, desk)
-    _add_looking(root, desk)
-    root.add_typer(token_commands.build(desk), name="agent")
-    root.add_typer(audit_commands.build(desk), name="audit")
-    root.command("digest")(digest_commands.build(desk))
+    _add_running(root, parts)
+    _add_policy(root, parts)
+    _add_stopping(root, parts)
+    _add_looking(root, parts)
+    root.add_typer(token_commands.build(parts), name="agent")
+    root.add_typer(audit_commands.build(parts), name="audit")
+    root.command("digest")(digest_commands.build(parts))
     return root
 
 
-def _add_running(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
+def _add_running(root: typer.Typer, parts: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def serve() -> None:
         """Run the service: the API, Slack, the sweeps and the executions."""
-        raise typer.Exit(desk().serve())
+        raise typer.Exit(parts().serve())
 
     @root.command()
     @answering
@@ -90,7 +90,7 @@ def _add_running(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     ) -> None:
         """Show the whole product on this machine: a Slack stand-in, an agent, a cluster."""
         raise typer.Exit(
-            desk().demo(DemoWishes(kubeconfig=kubeconfig, context=context, directory=directory, port=port))
+            parts().demo(DemoWishes(kubeconfig=kubeconfig, context=context, directory=directory, port=port))
         )
 
     database = typer.Typer(help="The database.", no_args_is_help=True)
@@ -100,10 +100,10 @@ def _add_running(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     @answering
     def upgrade() -> None:
         """Bring the schema up to date. Run it before `serve`, as the owner of the tables."""
-        say(desk().upgrade())
+        say(parts().upgrade())
 
 
-def _add_policy(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
+def _add_policy(root: typer.Typer, parts: Callable[[], CommandParts]) -> None:
     policy = typer.Typer(help="The policy file.", no_args_is_help=True)
     root.add_typer(policy, name="policy")
 
@@ -113,17 +113,17 @@ def _add_policy(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
         path: Annotated[Path | None, typer.Argument(help="The file; the settings' own if left out.")] = None,
     ) -> None:
         """Check the policy and say what it asks; mistakes are explained with their lines."""
-        for line in desk().check_policy(path):
+        for line in parts().check_policy(path):
             say(line)
 
     @root.command()
     @answering
     def manifests(environment: Annotated[str, typer.Argument(help="The environment, as the policy names it.")]) -> None:
         """Print the Kubernetes accounts, roles and admission policies that an environment needs, for `kubectl apply`."""
-        typer.echo(desk().manifests(environment), nl=False)
+        typer.echo(parts().manifests(environment), nl=False)
 
 
-def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
+def _add_stopping(root: typer.Typer, parts: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def pause(
@@ -140,7 +140,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     ) -> None:
         """Stop everything in a scope, at once."""
         try:
-            _pause(desk(), _stop(scope or [], duration=duration, reason=reason))
+            _pause(parts(), _stop(scope or [], duration=duration, reason=reason))
         except Unavailable as refusal:
             raise Unavailable(unpaused(refusal, to_operator=True), code=refusal.code) from refusal
         except Refused as refusal:
@@ -153,7 +153,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
         reason: Reason = "",
     ) -> None:
         """Agree to end a pause; the second person's agreement ends it."""
-        at = desk()
+        at = parts()
         resumed = at.resume()(pause_id, account=at.account, reason=reason)
         if resumed.missing:
             say(f"{pause_id} goes on: one more person must agree.")
@@ -169,7 +169,7 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
         from approvals.usecases.people.decide import PersonsAnswer  # noqa: PLC0415
         from approvals.workflow.request import Answer, Via  # noqa: PLC0415 - the other commands need no escalation
 
-        at = desk()
+        at = parts()
         given = PersonsAnswer(
             request=escalation, account=at.account, answer=Answer.DENY, via=Via.CLI, fingerprint=None, reason=reason
         )
@@ -179,17 +179,17 @@ def _add_stopping(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
     @answering
     def abandon(escalation: Annotated[str, typer.Argument(help="The escalation's id.")], reason: Reason) -> None:
         """Close an execution whose outcome nothing can tell, after looking at its target yourself."""
-        at = desk()
+        at = parts()
         at.abandon()(escalation, account=at.account, reason=reason)
         say("Closed. The target is free for other changes.")
 
 
-def _add_looking(root: typer.Typer, desk: Callable[[], CommandParts]) -> None:
+def _add_looking(root: typer.Typer, parts: Callable[[], CommandParts]) -> None:
     @root.command()
     @answering
     def status() -> None:
         """Say how things stand: the service and what it stands on, policy, cluster, pauses, and what waits."""
-        now = desk().status()
+        now = parts().status()
         facts = (
             ("service", now.service.sentence),
             ("policy", now.policy),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.desk import CommandParts
 from bot.cli.output import answering, fail, moment, say, table
+from bot.cli.parts import CommandParts
 
 if TYPE_CHECKING:
     from approvals.presentation.digest import WeeklyDigest
 
 
-def build(desk: Callable[[], CommandParts]) -> Callable[..., None]:
+def build(parts: Callable[[], CommandParts]) -> Callable[..., None]:
     """Return the command ``digest``."""
 
     @answering
@@ -25,7 +25,7 @@ def build(desk: Callable[[], CommandParts]) -> Callable[..., None]:
         """Show the weekly digest."""
         if not preview:
             fail("The service posts the digest by itself; --preview shows it here.", code="preview_only")
-        for one in desk().digests():
+        for one in parts().digests():
             _show(one)
 
     return digest

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from approvals.identity.tokens import Token, TokenKind
-from bot.cli.desk import CommandParts
 from bot.cli.output import answering, moment, say, table
+from bot.cli.parts import CommandParts
 
 
-def build(desk: Callable[[], CommandParts]) -> typer.Typer:
+def build(parts: Callable[[], CommandParts]) -> typer.Typer:
     """Return the group ``agent``."""
     agent = typer.Typer(help="Agents and monitors.", no_args_is_help=True)
     token = typer.Typer(help="Their tokens.", no_args_is_help=True)
@@ -29,7 +29,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
         days: Annotated[int, typer.Option(help="How long it is good for.", min=1, max=366)] = 90,
     ) -> None:
         """Make a token and print it once; only its hash is kept."""
-        at = desk()
+        at = parts()
         secret = at.new_secret()
         made = at.admit().create(
             secret,
@@ -47,7 +47,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
     @answering
     def revoke(token_id: Annotated[str, typer.Argument(help="The token's id, as `list` shows it.")]) -> None:
         """End a token; it lets nobody in any more, and open questions asked with it are cancelled or flagged."""
-        at = desk()
+        at = parts()
         # Said before the sweep: the token is out, whatever becomes of that, and the service sweeps every second as well.
         say(f"{at.admit().revoke(token_id, by=at.account).id} is revoked.")
         followed = at.follow_revocations().sweep()
@@ -66,7 +66,7 @@ def build(desk: Callable[[], CommandParts]) -> typer.Typer:
                 moment(one.expires_at),
                 "revoked" if one.revoked_at else "",
             )
-            for one in desk().tokens()
+            for one in parts().tokens()
         )
         table(("token", "kind", "holder", "where", "good until", ""), rows)
 

@@ -1,4 +1,4 @@
-"""The server's application: routes, the gate around them, and what runs beside them. :mod:`bot.app` gives it what it needs.
+"""The server's application: routes, the gate around them, and what runs beside them.
 
 Further paths (Slack's, in HTTP mode) may be added to the application; they pass the gate, which bounds their bodies, and bring
 a credential of their own.

@@ -1,4 +1,4 @@
-"""The leader: of several processes that serve one database, one does what one alone may do. :mod:`bot.serving` puts it together.
+"""The leader: of several processes that serve one database, one does what one alone may do.
 
 Two relays would post every card twice. Each process asks for the lease twice a second. The one that has it makes its duties anew,
 bound to that lease: whatever they write is fenced by it, also where a thread of an earlier turn wakes up late. It renews the

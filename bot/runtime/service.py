@@ -1,4 +1,4 @@
-"""The service: everything that runs in one process, started in order and stopped in order. :mod:`bot.app` puts it together.
+"""The service: everything that runs in one process, started in order and stopped in order.
 
 Before any door opens, what fell due while the process was down is expired: downtime never turns into time to approve. On
 the way down the doors close first, then the ticks end, then the threads; what was accepted is finished or still in its row.

@@ -19,10 +19,10 @@ from typing import Final
 
 from approvals.identity.tokens import TokenKind
 from bot import clock
-from bot.cli.desk import DemoWishes
+from bot.cli.parts import DemoWishes
 from bot.policies import read_policy
-from bot.product import Product
 from bot.settings import Settings, SlackSettings
+from bot.wiring.product import Product
 from sandbox.agent import Agent, Gone, Plea, demo_pleas
 from sandbox.demo.clusters import DemoCluster, a_cluster
 from sandbox.workspace import Workspace
@@ -144,7 +144,7 @@ def _settings(folder: Path, cluster: DemoCluster, workspace: Workspace) -> Setti
 
 
 def _agent_token(application: Product) -> str:
-    application.verbs.adopt(application.policies.current(), application.policies.text(), by=application.account)
+    application.use_cases.adopt(application.policies.current(), application.policies.text(), by=application.account)
     secret = clock.new_secret()
     application.admit().create(
         secret,

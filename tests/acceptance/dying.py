@@ -4,10 +4,10 @@ import os
 import signal
 import sys
 
-import bot.serving
+import bot.observe.metrics
 from approvals.ports.journey import Milestone
 from bot.observe.metrics import Metrics
-from bot.product import Product
+from bot.wiring.product import Product
 
 
 def main(milestone: Milestone) -> int:
@@ -22,7 +22,7 @@ def main(milestone: Milestone) -> int:
                 os.kill(os.getpid(), signal.SIGKILL)
             super().reached(reached, subject)
 
-    vars(bot.serving)["Metrics"] = DyingMetrics
+    vars(bot.observe.metrics)["Metrics"] = DyingMetrics
     return Product().serve()
 
 

@@ -22,8 +22,8 @@ from approvals.usecases.aside import Aside
 from approvals.usecases.people.expire import Expire
 from bot import clock
 from bot.cli.commands import build
-from bot.product import Product
 from bot.settings import operator_name, read
+from bot.wiring.product import Product
 from models.engine.database import open_database
 from models.store.store import SqlStore
 from tests.acceptance.conftest import NewPlace

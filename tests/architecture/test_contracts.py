@@ -33,9 +33,9 @@ PLANTS = {
     ),
     "a stand-in knows a rule": ("stand-ins", {"sandbox/workspace/__init__.py": "from approvals import errors"}),
     "a door knows a stand-in": ("sandbox-out", {"bot/intake/__init__.py": "import sandbox.workspace"}),
-    "the product knows the demo": ("sandbox-out", {"bot/product.py": "def demo():\n    import sandbox.demo"}),
+    "the product knows the demo": ("sandbox-out", {"bot/wiring/newcomer.py": "def demo():\n    import sandbox.demo"}),
     "a table knows what is shown": ("store-order", {"models/store/tables.py": "import models.outbox.cards"}),
-    "a check knows the service": ("doors-order", {"bot/checks/__init__.py": "import bot.serving"}),
+    "a check knows the service": ("doors-order", {"bot/checks/__init__.py": "import bot.wiring.serving"}),
     "a type alone goes round": (
         "acyclic",
         {

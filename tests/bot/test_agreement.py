@@ -30,7 +30,8 @@ class Replica:
         self.rows = PolicyInForce(store)
         self.policies = PolicyFile(path)
         self._adopt(self.policies.current(), text)
-        self.agreement = Agreement(self.rows, self.policies, loaded_at=now_of(store), process=path.stem)
+        self.agreement = Agreement(self.rows, self.policies, loaded_at=now_of(store))
+        self.agreement.speak_as(path.stem)
 
     def change(self, text: str) -> None:
         """Have another file, and load it."""

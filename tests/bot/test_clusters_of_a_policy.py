@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.app import Application
 from bot.cluster.rights.access import grants_of
 from bot.settings import read
+from bot.wiring.product import Product
 from sandbox.cluster import StandIn
 from tests.bot.cluster.stages import GRANTS, seed_of
 
@@ -33,7 +33,7 @@ def application(tmp_path):
     def make(text, **settings):
         file = tmp_path / "policy.yml"
         file.write_text(text)
-        return Application(given_settings=read({"COUNTERSIGN_POLICY": str(file), **settings}))
+        return Product(given_settings=read({"COUNTERSIGN_POLICY": str(file), **settings}))
 
     return make
 

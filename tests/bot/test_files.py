@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from approvals.errors import Malformed
-from bot.app import Application
 from bot.files import read_whole
 from bot.policies import read_policy
 from bot.settings import read
+from bot.wiring.product import Product
 
 
 def test_a_file_is_read_up_to_its_bound(tmp_path):
@@ -30,4 +30,4 @@ def test_a_policy_that_is_no_file_is_refused_in_a_sentence(path, why):
     with pytest.raises(Malformed, match=re.escape(why)):
         read_policy(Path(path))
     with pytest.raises(Malformed, match=re.escape(why)):
-        Application(given_settings=read({})).check_policy(Path(path))
+        Product(given_settings=read({})).check_policy(Path(path))

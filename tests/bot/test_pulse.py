@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.cli.desk import ServiceStatus
+from bot.cli.parts import ServiceStatus
 from bot.health.legs import LegKind, Legs, LegState
+from bot.operations.service_status import FRESH, service_status
 from bot.runtime.pulse import Pulse
-from bot.service_status import FRESH, service_status
 from models.engine.database import open_database
 from models.store.heartbeats import Heartbeat, Heartbeats
 from tests.builders import HOUR, MINUTE, NOON

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from approvals.errors import Unavailable
+from bot.checks.policy_changes import PolicyChanges
 from bot.policies import PolicyFile
-from bot.serving import Serving
+from tests.builders import NOON
 
 EXAMPLE = (Path(__file__).parents[2] / "policy.example.yml").read_text()
 OTHER = EXAMPLE.replace("description: Above it", "description: Beyond it")
@@ -23,42 +24,47 @@ class Seen(list[str]):
 
 
 @pytest.fixture
-def serving(tmp_path):
-    """The part of a service that takes a changed policy on, over a file; and what it has called."""
+def reload(tmp_path):
+    """Takes a changed policy on as a service does, written down by whom it is given; and what that has called."""
     file = tmp_path / "policy.yml"
     file.write_text(EXAMPLE)
     seen = Seen()
-    made: Any = Serving.__new__(Serving)
-    made._application = SimpleNamespace(
-        policies=PolicyFile(file), grow_sources=seen.note("grow"), store=SimpleNamespace(now=lambda: None)
-    )
-    made.agreement = SimpleNamespace(loaded=seen.note("loaded"), look=seen.note("look"), differs=None)
-    made._checks = made._fences = SimpleNamespace(of=lambda _: ())
-    made.checking = made.watching = SimpleNamespace(cover=seen.note("cover"))
-    made.legs = SimpleNamespace(good=seen.note("good"))
-    made.verbs = SimpleNamespace(adopt=seen.note("adopt"))
+    policies, written = PolicyFile(file), seen.note("write down")
+    agreement: Any = SimpleNamespace(loaded=seen.note("loaded"), look=seen.note("look"), differs=None)
+    legs: Any = SimpleNamespace(good=seen.note("good"))
     file.write_text(OTHER)
-    return made, seen
+
+    def by(write_down=written):
+        PolicyChanges(
+            policies=policies,
+            agreement=agreement,
+            legs=legs,
+            now=lambda: NOON,
+            write_down=write_down,
+            cover=seen.note("cover"),
+            reach=seen.note("reach"),
+        ).reload()
+
+    return by, seen
 
 
-def test_what_a_reloaded_policy_needs_is_checked_once_it_is_on_record(serving):
+def test_what_a_reloaded_policy_needs_is_checked_once_it_is_on_record(reload):
     """Its checks begin before it rules, and its clusters are reached after those hold what is new."""
-    made, seen = serving
+    by, seen = reload
 
-    made._reload()
+    by()
 
-    assert seen == ["adopt", "cover", "cover", "grow", "loaded", "look", "good"]
+    assert seen == ["write down", "cover", "reach", "loaded", "look", "good"]
 
 
-def test_a_policy_that_cannot_be_written_down_takes_no_check_from_the_one_in_force(serving):
+def test_a_policy_that_cannot_be_written_down_takes_no_check_from_the_one_in_force(reload):
     """While the store is away the old policy goes on ruling, with every check and every cluster that is its own."""
-    made, seen = serving
+    by, seen = reload
 
     def refuse(*_, **__):
         raise Unavailable("The store is away.")
 
-    made.verbs = SimpleNamespace(adopt=refuse)
     with pytest.raises(Unavailable):
-        made._reload()
+        by(refuse)
 
     assert seen == []

@@ -20,9 +20,9 @@ from approvals.audit.events import request_stream, verify
 from approvals.change.plan import bound_of
 from approvals.errors import Refused
 from bot.cli import audit_commands
+from bot.operations.upgrading import upgrade
 from bot.outbox.delivery import Detail, Drawn, DrawReason
 from bot.slack.messages.painter import SlackPainter
-from bot.upgrading import upgrade
 from models.audit.book import AuditBook
 from models.audit.sealer import Sealer
 from models.engine.database import Database, open_database

@@ -161,8 +161,8 @@ class SlackDirectory(Directory):
             _log_unanswered("users.info", error)
         return None
 
-    def belongs_to(self, team: str) -> None:
-        """Take down which workspace the token belongs to."""
+    def belongs_to(self, team: str | None) -> None:
+        """Take down which workspace the token belongs to; None while nobody knows, and then nothing is known of anybody."""
         self._team = team
 
     def forget_group(self, group: Group) -> None:

@@ -1,4 +1,4 @@
-"""The desk: what the commands need from the application, as one protocol. Each part is opened only when it is asked for."""
+"""What the commands need from the product, as one protocol. Each part is opened only when it is asked for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The parts of a running product, put together: every use case over one store, one cluster door and one workspace.
+"""Every use case over one store, one cluster door and one workspace. Which concrete classes these are is not known here.
 
-:mod:`bot.app` says which concrete classes these are; the service and the demo run them; tests put them together themselves.
+The service, the commands, the demo, the tests and the benchmarks all get their use cases here.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from approvals.usecases.people.revocations import FollowRevocations
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verbs:
+class UseCases:
     """Every use case, made from the ports when it is first asked for."""
 
     store: Store

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.cli.desk import ServiceStatus
+from bot.cli.parts import ServiceStatus
 from bot.runtime.pulse import BEAT_SECONDS
 from models.store.heartbeats import Heartbeat
 
