@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from approvals.errors import Unavailable
 from approvals.policy.policy import Policy
 from bot.policies import PolicyFile
 from models.policy.file import load_policy
@@ -22,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 LOOKS_A_WORD: Final = 5
 """After how many looks a process says again which version it has: every few seconds, as it looks once a second."""
+
+
+MOST_REPLICAS: Final = 10
+"""How many replicas there may be where it is not known how many there are: as many as Slack lets connect for one app."""
 
 
 class Move(Protocol):
@@ -53,6 +58,8 @@ class Agreement:
         self._looks = 0
         self._others: tuple[Policy, ...] = ()
         self._lock = RLock()
+        self.replicas = MOST_REPLICAS
+        """How many processes serve this database, this one included, as of the last look; as many as may be while not known."""
 
     @property
     def differs(self) -> str | None:
@@ -83,12 +90,11 @@ class Agreement:
             approvals.errors.Unavailable: The store cannot be reached; what ruled before goes on ruling.
         """
         with self._lock:
-            ours = self._policies.current()
-            self._say(ours.version)
-            known = {one.version: one for one in self._others}
-            found = self._rows.others(ours.version)
-            self._others = tuple(known.get(one.version) or _policy_of(one, ours) for one in found)
-            self._policies.stand_beside(_chain(self._others))
+            try:
+                self._look()
+            except Unavailable:
+                self.replicas = MOST_REPLICAS
+                raise
 
     def lead(self, move: Move) -> None:
         """As the leader, put our own file in force if it may be: it was loaded later than what is in force was.
@@ -105,6 +111,15 @@ class Agreement:
         """Say, at the end, that nobody has to rule by what this process had."""
         if self._process is not None:
             self._rows.leave(self._process)
+
+    def _look(self) -> None:
+        ours = self._policies.current()
+        self._say(ours.version)
+        known = {one.version: one for one in self._others}
+        found = self._rows.others(ours.version)
+        self._others = tuple(known.get(one.version) or _policy_of(one, ours) for one in found)
+        self._policies.stand_beside(_chain(self._others))
+        self.replicas = max(1, self._rows.living())
 
     def _say(self, version: str) -> None:
         if self._process is None:

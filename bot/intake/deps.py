@@ -11,7 +11,7 @@ from approvals.usecases.intake.escalate import Escalate
 from approvals.usecases.intake.notice import TakeDelivery
 from approvals.usecases.people.cancel import Cancel
 from bot.health.legs import Readiness
-from bot.intake.gate.rates import Clock, Rate
+from bot.intake.gate.rates import Buckets, Clock, Rate
 from bot.intake.http.sources import Network
 from bot.observe.metrics import Metrics
 from bot.runtime.pools import Pools
@@ -19,7 +19,7 @@ from bot.runtime.pools import Pools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How much is let in. Each is a pace and a burst; what is above it is answered 429 with the time to wait."""
+    """How much all replicas together let in. Each is a pace and a burst; what is above is answered 429 with the time to wait."""
 
     calls: Rate = field(default_factory=lambda: Rate(per_second=10, burst=60))
     """All calls of one agent or monitor, whatever the token: a second token buys nothing. Sixty start a busy agent's
@@ -56,4 +56,10 @@ class Deps:
     proxies: tuple[Network, ...] = ()
     """The networks of proxies whose ``X-Forwarded-For`` counts."""
     rates: Rates = field(default_factory=Rates)
+    replicas: Callable[[], int] = lambda: 1
+    """How many replicas share the rates, this one included."""
     clock: Clock = time.monotonic
+
+    def buckets(self, rate: Rate) -> Buckets:
+        """Return what gives out this replica's part of *rate*."""
+        return Buckets(rate, clock=self.clock, replicas=self.replicas)

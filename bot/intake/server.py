@@ -20,7 +20,6 @@ from bot.intake import contract
 from bot.intake.deps import Deps
 from bot.intake.gate.credentials import Credentials
 from bot.intake.gate.gate import Gate
-from bot.intake.gate.rates import Buckets
 from bot.intake.gate.refusals import Refusals
 from bot.intake.http.crowd import Crowd
 from bot.intake.http.problems import turned_by_router
@@ -43,9 +42,7 @@ class Intake:
         pool, metrics = deps.pools.intake, deps.metrics
         self._sources = Sources(deps.proxies)
         self.polls = Polls(look_in(deps.store), pool=pool, failed=metrics.failed, hears=deps.hears)
-        self._refusals = Refusals(
-            deps.admit, pool=pool, one_by_one=Buckets(deps.rates.refusals, clock=deps.clock), metrics=metrics
-        )
+        self._refusals = Refusals(deps.admit, pool=pool, one_by_one=deps.buckets(deps.rates.refusals), metrics=metrics)
         metrics.watch_polls(lambda: len(self.polls))
         metrics.watch_pools(deps.pools)
         self.app = self._application()
@@ -53,8 +50,8 @@ class Intake:
         self.app.add_middleware(
             Gate,
             sources=self._sources,
-            credentials=Credentials(deps.admit, pool=pool, failures=Buckets(deps.rates.failures, clock=deps.clock)),
-            calls=Buckets(deps.rates.calls, clock=deps.clock),
+            credentials=Credentials(deps.admit, pool=pool, failures=deps.buckets(deps.rates.failures)),
+            calls=deps.buckets(deps.rates.calls),
             refusals=self._refusals,
             metrics=metrics,
             clock=deps.clock,

@@ -210,6 +210,7 @@ class Serving:
             readiness=self._readiness,
             hears=lambda: news is not None and news.hears,
             proxies=self._parts.settings.trusted_proxies,
+            replicas=lambda: self._parts.agreement.replicas,
         )
 
     def _ask_slack(self) -> SlackChecks:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, exists, or_, select, update
+from sqlalchemy import bindparam, exists, func, or_, select, update
 
 from models.engine.columns import INSTANT, TEXT, instant_at
 from models.engine.statements import insert_or_renew, insert_unless_taken
@@ -36,6 +36,11 @@ _OTHERS: Final = (
     select(policy_versions.c.version, policy_versions.c.text)
     .where(_COUNTS, policy_versions.c.version != bindparam("ours", type_=TEXT))
     .order_by(policy_versions.c.version)
+)
+_LIVING: Final = (
+    select(func.count())
+    .select_from(loaded_policies)
+    .where(loaded_policies.c.seen_at > bindparam("the_past", type_=INSTANT))
 )
 _FIRST: Final = insert_unless_taken(policy_in_force)
 _SAY: Final = insert_or_renew(loaded_policies)
@@ -79,6 +84,11 @@ class PolicyInForce:
             asked = {"ours": ours, "the_past": reading.now - LIVE}
             rows = reading.connection.execute(_OTHERS, asked).all()
         return tuple(StoredVersion(version=row.version, text=row.text) for row in rows)
+
+    def living(self) -> int:
+        """Return how many processes have said lately which version they have."""
+        with self._store.reading() as reading:
+            return int(reading.connection.execute(_LIVING, {"the_past": reading.now - LIVE}).scalar_one())
 
     def say(self, process: str, version: str) -> None:
         """Write down that *process* has *version*, which is on record; it is said again every few seconds."""

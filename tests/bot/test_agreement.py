@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from approvals.audit.events import ITSELF
+from approvals.errors import Unavailable
 from approvals.usecases.operation.adopt import Adopt
 from bot.agreement import Agreement
 from bot.policies import PolicyFile
@@ -172,3 +173,22 @@ def test_a_version_that_this_release_cannot_read_allows_nothing(pair, sqlite_sto
     assert follower.rules_by == [OLD, "f" * 64]
     (_, beside) = follower.policies.current().versions
     assert (beside.rules, beside.may_resume, beside.may_pause) == ((), (), unread.may_pause)
+
+
+def test_how_many_replicas_there_are_is_known(pair, sqlite_store, monkeypatch):
+    """Those that live are counted. Before the first look, and while the store is away, as many as may be are."""
+    leader, follower = pair
+    before = Agreement(leader.rows, leader.policies, loaded_at=now_of(sqlite_store)).replicas
+    counted = [leader.agreement.replicas]
+    follower.agreement.leave()
+    leader.agreement.look()
+    counted.append(leader.agreement.replicas)
+
+    def away(*_):
+        raise Unavailable("The store is away.")
+
+    monkeypatch.setattr(leader.rows, "others", away)
+    with pytest.raises(Unavailable):
+        leader.agreement.look()
+
+    assert (before, counted, leader.agreement.replicas) == (10, [2, 1], 10)

@@ -2,6 +2,9 @@
 
 Each key has a bucket of so many tokens that fills at a steady pace; a bucket is kept as one number, the instant at which it
 will be full again, so a key that has not been seen for a while needs no memory at all.
+
+Several replicas share what one may take: each gives out its part of the pace and of the burst, so that a caller who goes from one
+to the next gets no more than from one alone.
 """
 
 from collections import OrderedDict
@@ -31,6 +34,15 @@ class Rate:
         """Seconds in which one token comes back."""
         return 1.0 / self.per_second
 
+    def part(self, replicas: int) -> "Rate":
+        """Return what one of so many *replicas* gives out; one at once at least, or nothing would ever pass there."""
+        return Rate(per_second=self.per_second / replicas, burst=max(1, self.burst // replicas))
+
+
+def _alone() -> int:
+    """Return how many replicas share a rate where nobody says otherwise."""
+    return 1
+
 
 class Buckets:
     """One bucket a key.
@@ -39,9 +51,19 @@ class Buckets:
     many addresses could flush its own count; so whoever finds no room shares one bucket with all others that found none.
     """
 
-    def __init__(self, rate: Rate, *, clock: Clock, most_keys: int = MOST_KEYS) -> None:
-        """Begin with every bucket full."""
-        self._rate = rate
+    def __init__(
+        self, rate: Rate, *, clock: Clock, most_keys: int = MOST_KEYS, replicas: Callable[[], int] = _alone
+    ) -> None:
+        """Begin with every bucket full.
+
+        Args:
+            rate: What all replicas give out together.
+            clock: Tells the time.
+            most_keys: How many keys are told apart at once.
+            replicas: Returns how many replicas share the rate, this one included.
+        """
+        self._whole = rate
+        self._replicas = replicas
         self._clock = clock
         self._most_keys = most_keys
         self._full_at: OrderedDict[str, float] = OrderedDict()
@@ -52,13 +74,13 @@ class Buckets:
 
     def take(self, key: str) -> float:
         """Take one token of *key*; return 0, or in how many seconds there will be one, and then nothing was taken."""
-        now = self._clock()
+        now, rate = self._clock(), self._rate
         kept = self._place_of(key, now)
         full_at = max(self._full_at.get(kept, now), now)
-        missing = full_at - now - (self._rate.burst - 1) * self._rate.interval
+        missing = full_at - now - (rate.burst - 1) * rate.interval
         if missing > 0:
             return missing
-        self._full_at[kept] = full_at + self._rate.interval
+        self._full_at[kept] = full_at + rate.interval
         self._full_at.move_to_end(kept)
         return 0.0
 
@@ -67,6 +89,10 @@ class Buckets:
         kept = key if key in self._full_at else _EVERYBODY_ELSE
         if kept in self._full_at:
             self._full_at[kept] -= self._rate.interval
+
+    @property
+    def _rate(self) -> Rate:
+        return self._whole.part(self._replicas())
 
     def _place_of(self, key: str, now: float) -> str:
         if key in self._full_at or len(self._full_at) < self._most_keys:

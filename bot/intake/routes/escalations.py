@@ -26,7 +26,6 @@ from approvals.workflow.escalation import Escalation
 from approvals.workflow.request import Request, State
 from bot.intake.deps import Deps
 from bot.intake.gate.gate import BODY, CALLER
-from bot.intake.gate.rates import Buckets
 from bot.intake.http.bodies import ClientGone
 from bot.intake.http.calls import check_json, check_no_body, escalation_id_of, idempotency_key_of, query_of
 from bot.intake.http.problems import OnRecord, Throttled
@@ -98,7 +97,7 @@ class Escalations:
         """Keep the verbs, and who watches for changes."""
         self._deps = deps
         self._polls = polls
-        self._pace = Buckets(deps.rates.escalations, clock=deps.clock)
+        self._pace = deps.buckets(deps.rates.escalations)
         self._turns = asyncio.Semaphore(PLANS_AT_ONCE)
         self._planning = 0
 

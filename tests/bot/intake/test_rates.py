@@ -82,3 +82,36 @@ def test_whoever_has_recovered_makes_room(clock):
 
     assert [buckets.take(key) for key in ("c", "d", "c")] == [0.0, 0.0, 1.0]
     assert len(buckets) == 2
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 7, 10])
+def test_replicas_give_out_together_what_one_would(clock, replicas):
+    """A caller who goes round them all gets the burst and then the pace of one; each says how long to wait for its own part."""
+    rate = Rate(per_second=1, burst=20)
+    shared = [Buckets(rate, clock=clock, replicas=lambda: replicas) for _ in range(replicas)]
+
+    def given() -> int:
+        return sum(buckets.take("a") == 0.0 for buckets in shared for _ in range(30))
+
+    at_once = given()
+    clock.now = 100.0 * replicas
+    saved_up = given()
+    waits = {buckets.take("a") for buckets in shared}
+    later = 0
+    for _ in range(60):
+        clock.now += 1.0
+        later += given()
+
+    assert at_once == saved_up == 20 // replicas * replicas
+    assert waits == {float(replicas)}
+    assert 60 - replicas <= later <= 60
+
+
+def test_another_replica_makes_the_parts_smaller_at_once(clock):
+    """What was given out already counts on."""
+    number = [1]
+    buckets = Buckets(Rate(per_second=1, burst=4), clock=clock, replicas=lambda: number[0])
+    alone = [buckets.take("a") for _ in range(3)]
+    number[0] = 2
+
+    assert (alone, buckets.take("a")) == ([0.0, 0.0, 0.0], 1.0)
