@@ -6,6 +6,7 @@ nothing that could be taken for a result. What to build is :mod:`sandbox.devclus
 """
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ COMMAND = "python3 -m sandbox.devcluster build"
 
 # Long enough to keep a CI log short, short enough that nobody thinks it hangs.
 _SIGN_OF_LIFE_SECONDS = 15.0
+_TWO_MINUTES = 120
 
 _HINTS = (
     (
@@ -125,7 +127,8 @@ def _build_into(final: Path, go: toolchain.Toolchain, report: Callable[[str], No
     began = time.monotonic()
     try:
         program = toolchain.provide(go, cache.root(), report)
-        report(f"building Kubernetes {recipe.VERSION} with {go.version}: several minutes the first time")
+        whole = _in_words(sum(part.usual_s for part in recipe.PARTS))
+        report(f"building Kubernetes {recipe.VERSION} with {go.version}: usually {whole} on two cores the first time")
         seconds = {
             part.name: _compile(part, program, temporary, report, label=f"[{number}/{len(recipe.PARTS)}] {part.name}")
             for number, part in enumerate(recipe.PARTS, start=1)
@@ -141,20 +144,25 @@ def _build_into(final: Path, go: toolchain.Toolchain, report: Callable[[str], No
 def _compile(part: recipe.Part, go: Path, temporary: Path, report: Callable[[str], None], *, label: str) -> float:
     """Return how many seconds the part took."""
     began = time.monotonic()
-    report(f"{label} ...")
+    report(f"{label} ... usually {_in_words(part.usual_s)}")
     output = temporary / "bin" / part.name
     flags = [*recipe.BUILD_FLAGS, "-ldflags", part.ldflags]
     command: list[str | Path] = [go, "build", *flags, "-o", output, part.package]
     log = temporary / f"{part.name}.log"
-    _run(command, folder=recipe.SOURCE / part.module, log=log, alive=lambda: _say_elapsed(report, label, began))
+    _run(command, folder=recipe.SOURCE / part.module, log=log, alive=lambda: _say_elapsed(report, label, part, began))
     log.unlink()
     elapsed = time.monotonic() - began
     report(f"{label} done in {elapsed:.0f} s")
     return round(elapsed, 1)
 
 
-def _say_elapsed(report: Callable[[str], None], label: str, began: float) -> None:
-    report(f"{label} ... {time.monotonic() - began:.0f} s")
+def _say_elapsed(report: Callable[[str], None], label: str, part: recipe.Part, began: float) -> None:
+    report(f"{label} ... {time.monotonic() - began:.0f} s of usually {_in_words(part.usual_s)}")
+
+
+def _in_words(seconds: int) -> str:
+    """Return a time as a person waits it: whole seconds up to two minutes, whole minutes beyond, rounded up."""
+    return f"{seconds} s" if seconds <= _TWO_MINUTES else f"{math.ceil(seconds / 60)} min"
 
 
 def _run(command: Sequence[str | Path], *, folder: Path, log: Path, alive: Callable[[], None]) -> None:

@@ -1,6 +1,7 @@
 """The key names a build: whatever could change a program changes the key."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,14 @@ def test_a_changed_source_changes_the_key(source, file):
 def test_another_go_changes_the_key():
     """A newer compiler makes other programs."""
     assert recipe.key(go_version="go1.26.8") != recipe.key(go_version="go1.26.9")
+
+
+def test_how_long_it_usually_takes_is_not_in_the_key(monkeypatch):
+    """A figure measured anew makes nobody compile again."""
+    before = recipe.key(go_version=GO)
+    monkeypatch.setattr(recipe, "PARTS", tuple(replace(part, usual_s=part.usual_s + 1) for part in recipe.PARTS))
+
+    assert recipe.key(go_version=GO) == before
 
 
 def test_other_flags_change_the_key(monkeypatch):
