@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.cluster",
     "tests.fixtures.gate",
     "tests.fixtures.golden",
+    "tests.fixtures.logs",
     "tests.fixtures.postgres",
     "tests.fixtures.stores",
 ]

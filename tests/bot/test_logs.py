@@ -9,6 +9,7 @@ import structlog
 
 from approvals.masking import MASK
 from bot.observe.logs import BLANK, Blanker, set_up
+from tests.fixtures.logs import logs_are_plain
 
 SECRET = "xoxb-1-very-secret"
 
@@ -20,7 +21,7 @@ def _quiet_after():
     yield
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
+    logs_are_plain()
 
 
 @pytest.mark.usefixtures("_quiet_after")

@@ -5,10 +5,12 @@ off. One change is applied and under way, one is armed, one approved, one waits,
 """
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +33,7 @@ from models.schema.revision import REVISION, current
 from models.store.worker_lock import unserved
 from tests.acceptance import second_verifier
 from tests.builders import CHANNEL
-from tests.fixtures.postgres import PostgresDatabase
+from tests.fixtures.postgres import PostgresDatabase, PostgresServer
 from tests.fixtures.stores import a_store
 from tests.world import FixedPolicies
 
@@ -42,15 +44,35 @@ FAR = 2**52
 """Microseconds: in the year 2112, so that nothing of it is overdue when a test runs."""
 
 
+@pytest.fixture(scope="module")
+def file_of_before(memory: Path) -> Iterator[Path]:
+    """A SQLite file of the release before, to be copied."""
+    with TemporaryDirectory(dir=memory) as folder:
+        path = Path(folder) / "before.db"
+        made(f"sqlite:///{path}")
+        yield path
+
+
+@pytest.fixture(scope="module")
+def database_of_before(postgres_server: PostgresServer) -> Iterator[PostgresDatabase]:
+    """A PostgreSQL database of the release before, to be copied."""
+    database = postgres_server.create_database()
+    made(database.owner_url)
+    yield database
+    postgres_server.drop_database(database)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, memory: Path) -> Iterator[str]:
     """The owner's address of a database of the release before, on each engine in turn."""
     if request.param == "sqlite":
-        found = f"sqlite:///{tmp_path / 'before.db'}"
-    else:
-        server: PostgresDatabase = request.getfixturevalue("empty_postgres")
-        found = server.owner_url
-    return made(found)
+        with TemporaryDirectory(dir=memory) as folder:
+            yield f"sqlite:///{shutil.copy(request.getfixturevalue('file_of_before'), folder)}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    database = server.create_database(template=request.getfixturevalue("database_of_before").name)
+    yield database.owner_url
+    server.drop_database(database)
 
 
 def made(url: str) -> str:

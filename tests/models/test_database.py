@@ -240,9 +240,10 @@ def test_a_busy_file_is_unavailable(sqlite_store, sqlite_url, monkeypatch):
 
 
 @pytest.mark.parametrize("instead", [None, "a copy"])
-def test_a_file_that_was_taken_away_while_open_is_used_no_more(sqlite_store, sqlite_url, tmp_path, instead):
+def test_a_file_that_was_taken_away_while_open_is_used_no_more(sqlite_store, sqlite_url, instead):
     """Open connections would go on with it, unseen by whoever pauses from elsewhere; back in its place it is used again."""
-    file, away = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "away.db"
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    away = file.with_name("away.db")
     with sqlite_store.writing() as uow:
         uow.raise_epoch()
     file.rename(away)
@@ -265,9 +266,10 @@ def test_a_file_that_was_taken_away_while_open_is_used_no_more(sqlite_store, sql
     assert refusals == {("unavailable", "file_gone", words)}
 
 
-def test_what_was_written_into_a_file_taken_away_meanwhile_is_no_success(sqlite_store, sqlite_url, tmp_path):
+def test_what_was_written_into_a_file_taken_away_meanwhile_is_no_success(sqlite_store, sqlite_url):
     """The check before the commit, too: nobody is told that something stands which the next process will not find."""
-    file, away = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "away.db"
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    away = file.with_name("away.db")
 
     def write() -> None:
         with sqlite_store.writing() as uow:

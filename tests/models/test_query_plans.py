@@ -1,8 +1,11 @@
 """What the hot questions cost: an index that fits, however long the history, and few statements."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -15,6 +18,7 @@ import models.store.unit_of_work
 from approvals.identity.names import EscalationId
 from approvals.workflow.request import Answer, State
 from models.audit.sealer import Sealer
+from models.engine.database import open_database
 from models.engine.prepared import Asked, QueryResult, together
 from models.outbox.card_queries import FIRST_TO_POST, FIRST_TO_REDRAW, NEXT_TO_POST, NEXT_TO_REDRAW, UNSEEN
 from models.outbox.cards import Cards
@@ -29,6 +33,8 @@ from models.store.store import SqlStore
 from models.store.tables import Precedence, Subject, cards, escalations
 from models.store.unit_of_work import STOPPABLE_EXECUTIONS
 from tests.builders import BORIS, CHANNEL, MINUTE, a_policy, a_rule, an_asking
+from tests.fixtures.postgres import PostgresDatabase, PostgresServer
+from tests.fixtures.stores import a_store, emptied
 from tests.models.records import a_question, now_of, with_grounds
 from tests.world import FixedPolicies, World
 
@@ -55,6 +61,32 @@ def crowd(store: SqlStore) -> None:
     with store.writing() as uow:
         uow.save_plan(plan)
         uow.connection.execute(insert(escalations), rows)
+
+
+@pytest.fixture(scope="module")
+def crowded_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
+    """A store on SQLite with a crowd in it, in which nobody writes: its plans are asked for, one after the other."""
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("crowd") / "countersign.db")
+    with crowded(f"sqlite:///{path}") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def crowded_postgres(postgres_server: PostgresServer, migrated_postgres: PostgresDatabase) -> Iterator[SqlStore]:
+    """The same on PostgreSQL, in a database of its own."""
+    own = postgres_server.create_database(template=emptied(postgres_server, migrated_postgres).name)
+    with crowded(own.restricted_url) as store:
+        yield store
+    postgres_server.drop_database(own)
+
+
+@contextmanager
+def crowded(url: str) -> Iterator[SqlStore]:
+    """Give a store over the empty database at *url*, with a crowd in it."""
+    with closing(open_database(url)) as database:
+        store = a_store(database)
+        crowd(store)
+        yield store
 
 
 def sqlite_plan(store: SqlStore, statement: Executable) -> str:
@@ -112,11 +144,9 @@ PAUSES = {
 @pytest.mark.parametrize(
     ("question", "index"), (SWEEPS | PAUSES | EFFECTS).values(), ids=(SWEEPS | PAUSES | EFFECTS).keys()
 )
-def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
+def test_a_sweep_walks_its_own_index_on_sqlite(crowded_sqlite, question, index):
     """A tick, or a pause, looks at what is due and at nothing else, and sorts nothing."""
-    crowd(sqlite_store)
-
-    plan = sqlite_plan(sqlite_store, question)
+    plan = sqlite_plan(crowded_sqlite, question)
 
     assert f"INDEX {index}" in plan
     assert "B-TREE" not in plan
@@ -125,11 +155,9 @@ def test_a_sweep_walks_its_own_index_on_sqlite(sqlite_store, question, index):
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("question", "index"), SWEEPS.values(), ids=SWEEPS.keys())
-def test_a_sweep_walks_its_own_index_on_postgresql(postgres_store, question, index):
+def test_a_sweep_walks_its_own_index_on_postgresql(crowded_postgres, question, index):
     """So it stays after five runs, when the plan is made without the values (75 ms at a million rows otherwise)."""
-    crowd(postgres_store)
-
-    plan = generic_plan(postgres_store, question)
+    plan = generic_plan(crowded_postgres, question)
 
     assert f"Index Scan using {index}" in plan.replace("Only ", "")
     assert "Sort" not in plan

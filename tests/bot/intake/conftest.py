@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -44,11 +45,11 @@ def door(world: World, hand_clock: HandClock) -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module")
-def shared_door(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def shared_door(sqlite_template: Path, memory: Path) -> Iterator[Door]:
     """A door for all tests of a module, without bounds on pace, so that they do not disturb each other."""
-    path = tmp_path_factory.mktemp("shared") / "countersign.db"
-    shutil.copy(sqlite_template, path)
-    database, clock = open_database(f"sqlite:///{path}"), HandClock()
-    with open_door(a_world(database, clock), clock, rates=UNBOUNDED) as opened:
-        yield opened
-    database.close()
+    with TemporaryDirectory(dir=memory) as folder:
+        path = shutil.copy(sqlite_template, Path(folder) / "countersign.db")
+        database, clock = open_database(f"sqlite:///{path}"), HandClock()
+        with open_door(a_world(database, clock), clock, rates=UNBOUNDED) as opened:
+            yield opened
+        database.close()
