@@ -23,6 +23,11 @@ class Reading(Protocol):
         """The store's instant: the same for the whole unit, taken when first asked for."""
         ...
 
+    @property
+    def leader(self) -> int:
+        """The generation of the leader's lease that whoever asks works under; 0 for none."""
+        ...
+
     def epoch(self) -> int:
         """Return the pause epoch."""
         ...
@@ -130,6 +135,13 @@ class Reading(Protocol):
         Those come first whose last look could be finished, however long the others have been due: what failed just now never
         stands before what was not looked at; what has ended and is only watched on comes last. Of equals, the longest due comes
         first.
+        """
+        ...
+
+    def left_behind(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of executions that an earlier leader has merely claimed: the present one goes on with them at once.
+
+        None outside of a leader's work, and none whose last look could not be finished: those wait for their turn.
         """
         ...
 

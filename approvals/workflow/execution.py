@@ -17,7 +17,7 @@ the instant of its next look moves. So an execution has a bounded number of even
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -26,7 +26,7 @@ from approvals.audit.events import ITSELF, AuditEvent, EventKind, Transition, re
 from approvals.canonical import Value
 from approvals.change.plan import Change
 from approvals.errors import Clash
-from approvals.facts import facts_of
+from approvals.facts import ADDED, facts_of
 from approvals.identity.names import EscalationId, ExecutionId
 from approvals.identity.place import Place
 from approvals.verbs.verb import Effect, Progress
@@ -145,6 +145,8 @@ class Execution:
     generation: int = 0
     """The lease's: raised by every claim."""
     lease_until: datetime | None = None
+    leader: int = field(default=0, metadata=ADDED)
+    """Under which generation of the leader's lease it was claimed last; 0 where that is not known."""
     attempts: int = 0
     rounds: int = 0
     """How many attempts provably did not land."""
@@ -264,24 +266,38 @@ def queued(
     return _moved(EventKind.EXECUTION_QUEUED, execution, now=now)
 
 
-def claim(execution: Execution, *, now: datetime) -> Transition[Execution]:
+def claim(execution: Execution, *, now: datetime, leader: int = 0) -> Transition[Execution]:
     """Return the transition by which a worker takes a queued execution, or one whose lease has lapsed.
+
+    What an earlier leader has merely claimed is taken at once: of it nothing was sent, and whatever that leader still writes
+    is fenced. What it has armed or begun to send may be on its way: there the execution's own lease has to lapse.
 
     What was armed and never sent is claimed to be armed again; what may have been sent keeps its state and only
     changes hands, to be read back.
 
     What has landed is followed without a claim: a lease on it would only keep the others from looking.
 
+    Args:
+        execution: As it is.
+        now: The instant.
+        leader: The generation of the lease that the worker leads under; 0 where it leads under none.
+
     Raises:
         Clash: Another worker holds it, or there is nothing left to carry out.
     """
     if execution.is_over or execution.state is Phase.APPLIED:
         raise Clash("There is nothing left to carry out.")
-    if execution.lease_until is not None and now < execution.lease_until:
+    is_held = execution.lease_until is not None and now < execution.lease_until
+    if is_held and not is_left_behind(execution, leader=leader):
         raise Clash("Another worker holds it.")
     state = Phase.CLAIMED if execution.state in {Phase.QUEUED, Phase.ARMED} else execution.state
-    claimed = _held(execution, now=now, state=state, generation=execution.generation + 1)
+    claimed = replace(_held(execution, now=now, state=state, generation=execution.generation + 1), leader=leader)
     return _moved(EventKind.EXECUTION_CLAIMED, claimed, now=now)
+
+
+def is_left_behind(execution: Execution, *, leader: int) -> bool:
+    """Tell whether an earlier leader than *leader* has claimed an execution, and done no more."""
+    return execution.state is Phase.CLAIMED and 0 < execution.leader < leader
 
 
 def arm(

@@ -52,7 +52,7 @@ class Worker:
     def tick(self) -> None:
         """Hand out what is due and not in hand already."""
         with self._store.reading() as reading:
-            due = reading.due_executions(limit=2 * AT_ONCE)
+            due = (*reading.left_behind(limit=2 * AT_ONCE), *reading.due_executions(limit=2 * AT_ONCE))
         for execution_id in due:
             self._hand_out(execution_id)
 

@@ -8,7 +8,7 @@ from models.engine.database import Database
 from models.engine.faults import WrongSchema
 from models.store.tables import metadata
 
-REVISION: Final = "0017"
+REVISION: Final = "0018"
 """The newest revision under ``migrations/versions``; a test holds the two together."""
 
 _AT: Final = text("SELECT version_num FROM alembic_version")

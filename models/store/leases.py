@@ -11,17 +11,18 @@ On SQLite one process serves, by a lock on a file: it holds its lease until it e
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Lock
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, NullPool, bindparam, create_engine, exc, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from approvals.errors import Clash
 from models.engine.advisory import advisory_key
 from models.engine.columns import NUMBER, TEXT, instant_at
-from models.engine.database import SQLITE, address, place_of, postgresql_arguments
+from models.engine.database import SQLITE, address, open_database, place_of, postgresql_arguments
 from models.engine.faults import translated
 from models.store.clock import SERVER_MICROSECONDS
 from models.store.fence import LEADER, Lease, fence_key
@@ -54,6 +55,16 @@ _TAKE: Final = _NEW.on_conflict_do_update(
     set_={"holder": _HOLDER, "generation": leases.c.generation + 1, "held_until": _UNTIL},
     where=_IS_FREE,
 ).returning(leases.c.generation)
+_COUNT: Final = (
+    sqlite_insert(leases)
+    .values(name=_NAME, holder=_HOLDER, generation=1, held_until=instant_at(0))
+    .on_conflict_do_update(
+        index_elements=[leases.c.name], set_={"holder": _HOLDER, "generation": leases.c.generation + 1}
+    )
+    .returning(leases.c.generation)
+)
+"""On SQLite it is held by a lock on the file, so until when is said nowhere."""
+
 _OURS: Final = (
     leases.c.name == _NAME,
     leases.c.holder == _HOLDER,
@@ -110,7 +121,7 @@ def leases_of(url: str, *, holder: str, name: str = LEADER, seconds: float = LEA
     place = address(url)
     if place.get_backend_name() == SQLITE:
         with file_lock(place):
-            yield SoleLease(name=name, holder=holder)
+            yield SoleLease(url, name=name, holder=holder)
         return
     found = SharedLease(place, name=name, holder=holder, seconds=seconds)
     try:
@@ -120,14 +131,22 @@ def leases_of(url: str, *, holder: str, name: str = LEADER, seconds: float = LEA
 
 
 class SoleLease:
-    """The lease of the only process that may serve."""
+    """The lease of the only process that may serve: its row only counts who has served."""
 
-    def __init__(self, *, name: str, holder: str) -> None:
-        """Keep whose it is."""
-        self._lease = Lease(name=name, holder=holder, generation=1)
+    def __init__(self, url: str, *, name: str, holder: str) -> None:
+        """Keep whose it is; nothing is asked yet."""
+        self._url = url
+        self._name = name
+        self._holder = holder
+        self._lease: Lease | None = None
 
     def take(self) -> Lease | None:
-        """Return it."""
+        """Return it, under a generation of its own for each process: what one before this has claimed is known by that."""
+        if self._lease is None:
+            with closing(open_database(self._url)) as database, database.writing() as connection:
+                row = {"the_name": self._name, "the_holder": self._holder}
+                generation = connection.execute(_COUNT, row).scalar_one()
+            self._lease = Lease(name=self._name, holder=self._holder, generation=generation)
         return self._lease
 
     def renew(self, lease: Lease) -> bool:

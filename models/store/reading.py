@@ -55,6 +55,7 @@ from models.store.queries.executions import (
     EXECUTION_OF,
     IMAGE,
     LAST_ATTEMPT,
+    LEFT_BEHIND,
     PLAN,
     PLAN_OF,
     SAID,
@@ -113,16 +114,29 @@ _AFTER_ALL: Final = "~"
 class SqlReading(Reading):
     """What can be asked within one transaction; implements :class:`approvals.ports.reading.Reading`."""
 
-    def __init__(self, connection: Connection, clock: StoreClock) -> None:
-        """Ask over *connection*, which is in a transaction."""
+    def __init__(self, connection: Connection, clock: StoreClock, *, leader: int = 0) -> None:
+        """Ask over *connection*, which is in a transaction.
+
+        Args:
+            connection: In a transaction.
+            clock: Of the store.
+            leader: The generation of the leader's lease that whoever asks works under; 0 for none.
+        """
         self._connection = connection
         self.clock = clock
+        self._leader = leader
         self._now: datetime | None = None
 
     @property
     def connection(self) -> Connection:
         """Where it is asked."""
         return self._connection
+
+    @property
+    @override
+    def leader(self) -> int:
+        """The generation of the leader's lease that whoever asks works under; 0 for none."""
+        return self._leader
 
     @property
     @override
@@ -332,6 +346,13 @@ class SqlReading(Reading):
         again = DUE_AGAIN.rows(self.connection, {"now": self.now, "limit": limit - len(first)})
         late = WATCHES_DUE.rows(self.connection, {"now": self.now, "limit": limit - len(first) - len(again)})
         return tuple(one for (one,) in (*first, *again, *late))
+
+    @override
+    def left_behind(self, *, limit: int) -> tuple[str, ...]:
+        """Return the ids of executions that an earlier leader has merely claimed, and whose last look could be finished."""
+        if self._leader == 0:
+            return ()
+        return tuple(one for (one,) in LEFT_BEHIND.rows(self.connection, {"leader": self._leader, "limit": limit}))
 
     @override
     def setbacks(self, execution_id: str) -> int:

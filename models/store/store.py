@@ -24,7 +24,13 @@ class SqlStore(Store):
     """Remembers everything in one database."""
 
     def __init__(
-        self, database: Database, *, host_clock: HostClock, new_salt: NewSalt, lease: Lease | None = None
+        self,
+        database: Database,
+        *,
+        host_clock: HostClock,
+        new_salt: NewSalt,
+        lease: Lease | None = None,
+        leader: int = 0,
     ) -> None:
         """Keep where everything is.
 
@@ -33,6 +39,7 @@ class SqlStore(Store):
             host_clock: Returns the host's instant; it decides on SQLite only.
             new_salt: Returns a fresh salt for each free text.
             lease: Without which nothing is written; None where no lease is needed.
+            leader: The generation of the leader's lease that it works under; 0 for none.
         """
         self.database = database
         self._host_clock = host_clock
@@ -40,6 +47,7 @@ class SqlStore(Store):
         self._new_salt = new_salt
         self.lease = lease
         """Without which nothing is written; None where no lease is needed."""
+        self._leader = leader
         self.on_change: Callable[[], object] = _nobody
         """Is called after each commit that has changed something which people or agents see."""
 
@@ -49,7 +57,9 @@ class SqlStore(Store):
         On SQLite only one process serves, and the lock on its file is the fence.
         """
         kept = None if self.database.is_sqlite else lease
-        store = SqlStore(self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept)
+        store = SqlStore(
+            self.database, host_clock=self._host_clock, new_salt=self._new_salt, lease=kept, leader=lease.generation
+        )
         store.on_change = self.on_change
         return store
 
@@ -62,7 +72,7 @@ class SqlStore(Store):
             approvals.errors.Unavailable: The store cannot be reached or is too busy.
         """
         with self.database.reading(lane) as connection:
-            yield SqlReading(connection, self._clock)
+            yield SqlReading(connection, self._clock, leader=self._leader)
 
     @contextmanager
     @override
@@ -73,7 +83,7 @@ class SqlStore(Store):
             approvals.errors.Unavailable: The store cannot be reached or is too busy.
         """
         with self.database.asking(lane) as connection:
-            yield SqlReading(connection, self._clock)
+            yield SqlReading(connection, self._clock, leader=self._leader)
 
     @contextmanager
     @override
@@ -86,7 +96,7 @@ class SqlStore(Store):
             LeaseLost: It works under a lease that has gone to another process; nothing is kept.
         """
         with self.database.writing(lane) as connection:
-            unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self.lease)
+            unit = SqlUnitOfWork(connection, self._clock, self._new_salt, lease=self.lease, leader=self._leader)
             yield unit
             unit.finish(commit=True)
         if unit.has_changes:

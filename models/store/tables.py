@@ -303,6 +303,7 @@ executions = Table(
     number("setbacks"),
     number("generation"),
     instant("lease_until", null=True),
+    number("leader", default=0),
     number("attempts"),
     number("rounds"),
     number("waits"),

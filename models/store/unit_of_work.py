@@ -126,7 +126,13 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
     """One transaction; implements :class:`approvals.ports.store.UnitOfWork`."""
 
     def __init__(
-        self, connection: Connection, clock: StoreClock, new_salt: NewSalt, *, lease: Lease | None = None
+        self,
+        connection: Connection,
+        clock: StoreClock,
+        new_salt: NewSalt,
+        *,
+        lease: Lease | None = None,
+        leader: int = 0,
     ) -> None:
         """Work over *connection*, whose transaction somebody else commits after :meth:`finish`.
 
@@ -135,8 +141,9 @@ class SqlUnitOfWork(SqlReading, UnitOfWork):
             clock: Of the store.
             new_salt: Returns a fresh salt for each free text.
             lease: Without which nothing may be committed; None where no lease is needed.
+            leader: The generation of the leader's lease that it works under; 0 for none.
         """
-        super().__init__(connection, clock)
+        super().__init__(connection, clock, leader=leader)
         self._lease = lease
         self._journal = Journal(new_salt)
         self._marks = Marks()

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, insert, or_, updat
 from approvals.errors import Clash
 from approvals.identity.tokens import Token
 from approvals.workflow.alert import Alert, AlertGroup
-from approvals.workflow.execution import Attempt, Execution, Fate
+from approvals.workflow.execution import Attempt, Execution, Fate, Phase
 from approvals.workflow.monitor import RefusedDeliveries
 from approvals.workflow.pause import Consent, Pause
 from approvals.workflow.request import BoundKey, Request, State, question_key
@@ -80,6 +80,7 @@ MOVES: Final[Mapping[Table, frozenset[str]]] = {
             "setbacks",
             "generation",
             "lease_until",
+            "leader",
             "attempts",
             "rounds",
             "waits",
@@ -138,13 +139,20 @@ _REQUEST_FROM: Final[Mapping[State, Prepared]] = {
 }
 """For each state, the write that leads to it from a state that may precede it. Nothing leads to a refusal."""
 
+_IS_LEFT_BEHIND: Final = and_(
+    executions.c.state == Phase.CLAIMED.value,
+    executions.c.leader > 0,
+    executions.c.leader < bindparam("the_leader", type_=NUMBER),
+)
+"""An earlier leader has claimed it and done no more; that one's own writes are fenced by now."""
+
 _EXECUTION_MOVES: Final = _over_revision(
     executions,
     or_(
         executions.c.generation == _GENERATION,
         and_(
             executions.c.generation == _GENERATION - 1,
-            or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW),
+            or_(executions.c.lease_until.is_(None), executions.c.lease_until <= _NOW, _IS_LEFT_BEHIND),
         ),
     ),
 )
@@ -312,6 +320,7 @@ def _execution(execution: Execution, now: datetime) -> Write:
         "the_id": execution.id,
         "the_revision": execution.revision - 1,
         "the_generation": execution.generation,
+        "the_leader": execution.leader,
         "the_now": now,
     }
     return Write(statement=_EXECUTION_MOVES, values=_moving(EXECUTION, execution) | look_at | keys)

@@ -30,6 +30,7 @@ from approvals.workflow.execution import (
     claim,
     disarm,
     followed,
+    is_left_behind,
     leaves_within,
     not_landed,
     overtaken,
@@ -204,6 +205,26 @@ def test_a_lease_keeps_others_out_until_it_ends(lease_until, free):
         with pytest.raises(Clash) as refused:
             claim(one, now=NOW)
         assert (refused.value.code, refused.value.sentence) == ("conflict", "Another worker holds it.")
+
+
+@pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.ARMED, Phase.SENDING])
+@pytest.mark.parametrize(
+    ("before", "now", "is_earlier"),
+    [(1, 2, True), (1, 9, True), (2, 2, False), (3, 2, False), (0, 2, False), (1, 0, False)],
+    ids=["the next", "a later one", "the same", "an earlier one", "not known whose", "no leader"],
+)
+def test_a_later_leader_takes_at_once_what_was_merely_claimed(phase, before, now, is_earlier):
+    """Of it nothing can be on its way. What was armed or is being sent keeps its own lease, whoever leads by now."""
+    one = held(phase, lease_until=NOW + LEASE, leader=before)
+
+    assert is_left_behind(one, leader=now) == (is_earlier and phase is Phase.CLAIMED)
+    if is_earlier and phase is Phase.CLAIMED:
+        assert claim(one, now=NOW, leader=now) == moved(
+            EventKind.EXECUTION_CLAIMED, leased(one, generation=4, leader=now)
+        )
+    else:
+        with pytest.raises(Clash):
+            claim(one, now=NOW, leader=now)
 
 
 def test_the_start_record_holds_what_the_send_is_conditional_on():

@@ -42,6 +42,9 @@ class OneRequest(RuleBasedStateMachine):
         self.truth = Plainly(room=self.room)
         self.log = self.truth.log
         self.hands: dict[int, int] = {}
+        self.leader = 1
+        self.leads: dict[int, int] = {}
+        """Under which leader each worker works: what it writes under an earlier one is fenced."""
         self.waits: dict[int, bool] = {}
         self.starts = 0
 
@@ -240,12 +243,19 @@ class OneRequest(RuleBasedStateMachine):
         """Whoever comes first, or after the other one's lease."""
         execution = self._execution()
         try:
-            self.room.save(claim(execution, now=self.room.now))
+            self.room.save(claim(execution, now=self.room.now, leader=self.leader))
         except Clash:
             return
-        assert execution.lease_until is None or execution.lease_until <= self.room.now
+        is_free = execution.lease_until is None or execution.lease_until <= self.room.now
+        assert is_free or (execution.state is Phase.CLAIMED and 0 < execution.leader < self.leader)
+        self.leads[worker] = self.leader
         self.hands[worker] = self._execution().generation
         self.waits[worker] = False
+
+    @rule()
+    def another_leads(self):
+        """Whoever led before stands still, or is gone; what it has sent is on its way."""
+        self.leader += 1
 
     @precondition(lambda self: self.room.execution is not None)
     @rule(worker=st.sampled_from([1, 2]))
@@ -253,6 +263,8 @@ class OneRequest(RuleBasedStateMachine):
         """The next step of the one that holds it: start, send, or read back; nothing for one whose lease is gone."""
         execution = self._execution()
         if self.hands.get(worker) != execution.generation or self.waits.get(worker):
+            return
+        if self.leads[worker] != self.leader:
             return
         if execution.state is Phase.CLAIMED:
             authorised = self.truth.is_authorised

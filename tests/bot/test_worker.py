@@ -39,6 +39,7 @@ class Executions:
 
     def __init__(self, *due):
         self.due = due
+        self.left: tuple[str, ...] = ()
         self.seen = []
         self.raises = None
         self.backs = {}
@@ -46,7 +47,9 @@ class Executions:
     @contextmanager
     def reading(self):
         """Give a look that knows what is due."""
-        yield SimpleNamespace(due_executions=lambda limit: self.due[:limit])
+        yield SimpleNamespace(
+            due_executions=lambda limit: self.due[:limit], left_behind=lambda limit: self.left[:limit]
+        )
 
     def look_at(self, execution_id):
         """Look at one."""
@@ -64,6 +67,17 @@ def a_setback(error, count):
 def a_worker(executions, pool, failed):
     """Return a worker over the stands."""
     return Worker(store=executions, execute=executions, pool=pool, failed=failed.append)
+
+
+def test_what_an_earlier_leader_left_is_handed_out_first():
+    """It has waited longest, whatever is due beside it; nothing is handed out twice."""
+    executions, pool = Executions("exe_1", "exe_2"), HandPool()
+    executions.left = ("exe_2",)
+
+    a_worker(executions, pool, []).tick()
+    pool.run()
+
+    assert executions.seen == ["exe_2", "exe_1"]
 
 
 def test_what_is_in_hand_is_not_handed_out_again():

@@ -55,7 +55,7 @@ def written(store: SqlStore) -> list[int]:
 
 
 def test_on_sqlite_one_process_serves(sqlite_url):
-    """While one works, another is told so in words; afterwards it may begin. Its lease holds until it ends."""
+    """While one works, another is told so in words; afterwards it may begin, under the next generation."""
     with leases_of(sqlite_url, holder="a") as ours:
         with pytest.raises(Clash) as refused, leases_of(sqlite_url, holder="b"):
             pass
@@ -67,7 +67,7 @@ def test_on_sqlite_one_process_serves(sqlite_url):
     assert found == [
         Lease(name="leader", holder="a", generation=1),
         True,
-        Lease(name="leader", holder="b", generation=1),
+        Lease(name="leader", holder="b", generation=2),
     ]
     assert refused.value.code == "already_serving"
     assert "there can be only one" in refused.value.sentence

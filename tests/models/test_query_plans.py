@@ -25,7 +25,7 @@ from models.outbox.cards import Cards
 from models.outbox.redraws import OLDER
 from models.store.mapping import REQUEST
 from models.store.queries.alerts import ALERTS_IN, LAST_ALERT, LAST_REFUSED, OPEN_GROUP
-from models.store.queries.executions import DUE_AGAIN, DUE_EXECUTIONS, UNDER_WAY_ON, WATCHES_DUE
+from models.store.queries.executions import DUE_AGAIN, DUE_EXECUTIONS, LEFT_BEHIND, UNDER_WAY_ON, WATCHES_DUE
 from models.store.queries.operation import AGENT_IN_PLAY, PLACE_IN_PLAY
 from models.store.queries.requests import HELD_BACK, OVERDUE, QUESTION_ASKED, REQUEST_BY_KEY, SAME_EFFECT
 from models.store.queries.revocations import QUESTIONS_UNDER, REVOKED_WITH_QUESTIONS, STOPPABLE_UNDER_REVOKED
@@ -101,7 +101,7 @@ def sqlite_plan(store: SqlStore, statement: Executable) -> str:
 def generic_plan(store: SqlStore, statement: Executable) -> str:
     """Return how PostgreSQL goes about *statement* once it plans it without looking at the values: after five runs."""
     compiled = statement.compile(dialect=postgresql.psycopg.dialect())  # type: ignore[attr-defined]
-    places = {"now": "$1", "epoch": "$1", "limit": "$2", "key": "$3"}
+    places = {"now": "$1", "epoch": "$1", "leader": "$1", "limit": "$2", "key": "$3"}
     places |= {"before": "$1", "precedence": "$2", "channel": "$3", "agent": "$3"}
     spelt_out = {name: repr(value) for name, value in compiled.params.items() if value is not None}
     given = spelt_out | places | {f"{name}_1": place for name, place in places.items()}
@@ -124,6 +124,7 @@ SWEEPS = {
     "overdue": (OVERDUE.statement, "ix_escalations_pending_deadline"),
     "due": (DUE_EXECUTIONS.statement, "ix_executions_due"),
     "due again": (DUE_AGAIN.statement, "ix_executions_due_again"),
+    "left behind by an earlier leader": (LEFT_BEHIND.statement, "ix_executions_stoppable"),
     "watched": (WATCHES_DUE.statement, "ix_executions_watch"),
     "revoked tokens with questions": (REVOKED_WITH_QUESTIONS.statement, "ix_escalations_pending_token"),
     "questions under one": (QUESTIONS_UNDER.statement, "ix_escalations_pending_token"),

@@ -11,6 +11,7 @@ from approvals.workflow.alert import AlertState
 from approvals.workflow.execution import Fate, Phase
 from approvals.workflow.request import State
 from models.engine.faults import Inconsistent
+from models.store.fence import Lease
 from tests.builders import (
     ADA,
     BORIS,
@@ -242,6 +243,54 @@ def test_a_lease_changes_hands_only_where_it_has_lapsed(store, lease, generation
 
     with store.reading() as reading:
         assert reading.execution(held.id) == (after if lands else held)
+
+
+@pytest.mark.parametrize(
+    ("phase", "before", "now", "lands"),
+    [
+        (Phase.CLAIMED, 1, 2, True),
+        (Phase.CLAIMED, 2, 2, False),
+        (Phase.CLAIMED, 0, 2, False),
+        (Phase.CLAIMED, 1, 0, False),
+        (Phase.ARMED, 1, 2, False),
+        (Phase.SENDING, 1, 2, False),
+    ],
+    ids=["an earlier leader's", "the same one's", "nobody knows whose", "no leader", "armed", "being sent"],
+)
+def test_a_lease_of_an_earlier_leader_ends_with_it_where_nothing_was_armed(store, phase, before, now, lands):
+    """The statement that writes knows it, too; the next leader finds it at once, and no other (I2)."""
+    with_grounds(store)
+    held = a_claimed(store, leader=before)
+    if phase is not Phase.CLAIMED:
+        held = replace(held, state=phase, revision=3)
+        put(store, held)
+    after = replace(held, revision=held.revision + 1, generation=2, leader=now, state=phase)
+    later = store.under(Lease(name="leader", holder="b", generation=now))
+
+    with later.reading() as reading:
+        found = reading.left_behind(limit=5)
+    with store.reading() as reading:
+        found_by_nobody = reading.left_behind(limit=5)
+    if lands:
+        put(store, after)
+    else:
+        with pytest.raises(Clash):
+            put(store, after)
+
+    assert (found, found_by_nobody) == ((held.id,) if lands else (), ())
+    with store.reading() as reading:
+        assert reading.execution(held.id) == (after if lands else held)
+
+
+def test_what_could_not_be_finished_is_not_left_behind(store):
+    """Its last look failed: it waits for its turn, or one that cannot be read would come up with every look."""
+    with_grounds(store)
+    held = a_claimed(store, leader=1)
+    with store.writing() as uow:
+        uow.look_later(held.id, uow.now + MINUTE, setbacks=1)
+
+    with store.under(Lease(name="leader", holder="b", generation=2)).reading() as reading:
+        assert reading.left_behind(limit=5) == ()
 
 
 def test_an_attempt_is_a_start_record_then_its_fate(store):

@@ -61,7 +61,7 @@ class Execute:
     def __call__(self, *, limit: int = 20) -> int:
         """Look at every execution that is due, at most *limit* of them, and return how many there were."""
         with self.store.reading() as reading:
-            due = reading.due_executions(limit=limit)
+            due = (*reading.left_behind(limit=limit), *reading.due_executions(limit=limit))[:limit]
         for execution_id in due:
             self.look_at(execution_id)
         return len(due)
@@ -123,14 +123,14 @@ class Execute:
             if execution.state is Phase.QUEUED and is_told(execution, obstacle.sentence):
                 uow.look_later(execution.id, min(uow.now + LATER, execution.valid_until))
                 return
-            claimed = saved(uow, claim(execution, now=uow.now))
+            claimed = saved(uow, claim(execution, now=uow.now, leader=uow.leader))
             waiting = saved(uow, put_back(claimed, now=uow.now, wait=LATER, message=obstacle.sentence))
             uow.release_target(waiting)
 
     def _claim(self, execution_id: str) -> Execution:
         with self.store.writing() as uow:
             execution = there(uow.lock_execution(execution_id))
-            claimed = saved(uow, claim(execution, now=uow.now))
+            claimed = saved(uow, claim(execution, now=uow.now, leader=uow.leader))
         self.journey.reached(Milestone.CLAIMED, execution_id)
         return claimed
 

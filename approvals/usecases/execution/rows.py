@@ -59,7 +59,7 @@ def locked(uow: UnitOfWork, execution: Execution) -> Execution:
     held = uow.lock_execution(execution.id)
     if execution.lease_until is None:
         held = check_unmoved(held, execution)
-        return saved(uow, claim(held, now=uow.now)) if held.state is Phase.UNKNOWN else held
+        return saved(uow, claim(held, now=uow.now, leader=uow.leader)) if held.state is Phase.UNKNOWN else held
     if held is None or held.generation != execution.generation:
         raise Clash("Another worker holds it.")
     return held

@@ -98,7 +98,7 @@ class Start:
             if verdict is None:
                 uow.save_image(image_hash(image), image)
                 claimed = (
-                    claim(rows.execution, now=context.now)
+                    claim(rows.execution, now=context.now, leader=uow.leader)
                     if rows.execution.state is Phase.QUEUED
                     else unchanged(rows.execution)
                 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, literal_column, or_, select
 
-from models.engine.columns import TEXT
+from models.engine.columns import NUMBER, TEXT
 from models.engine.prepared import Prepared
 from models.store.mapping import (
     ATTEMPT,
@@ -43,6 +43,20 @@ DUE_EXECUTIONS: Final = Prepared(_DUE.where(executions.c.setbacks == literal_col
 
 
 DUE_AGAIN: Final = Prepared(_DUE.where(executions.c.setbacks > literal_column("0")))
+
+
+LEFT_BEHIND: Final = Prepared(
+    select(executions.c.id)
+    .where(
+        STOPPABLE,
+        executions.c.state == literal_column("'claimed'"),
+        executions.c.setbacks == literal_column("0"),
+        executions.c.leader > literal_column("0"),
+        executions.c.leader < bindparam("leader", type_=NUMBER),
+    )
+    .order_by(executions.c.id)
+    .limit(LIMIT)
+)
 
 
 WATCHES_DUE: Final = Prepared(
