@@ -37,6 +37,7 @@ _NOT_BRACKETS: Final = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?
 
 STEP: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 """How each bracket changes the number of those that are open."""
+_ESCAPE: Final = r"\u"
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LONGEST_NAME_SHOWN: Final = 64
 
@@ -92,10 +93,15 @@ def parse(data: bytes, *, any_text: bool = False) -> object:
     text = _text_of(data)
     if any(open_brackets > DEEPEST for open_brackets in accumulate(map(STEP.__getitem__, brackets_of(text)))):
         raise _refusal("too_deep")
+    reading = _Reading()
     try:
-        value = _READER.decode(text)
+        value = reading.decode(text)
     except json.JSONDecodeError as error:
         raise Unreadable(f"The body is not JSON; see line {error.lineno}, column {error.colno}.") from error
+    if not reading.flawed and _ESCAPE not in text:
+        # What cannot be stored comes by an escape alone: NUL and lone surrogates were refused where they stand as such. So most
+        # bodies need no look at each value, which took longer than reading them.
+        return value
     try:
         _walk(value, any_text=any_text)
     except _Found as found:
@@ -135,37 +141,51 @@ def _refusal(code: str, field: str | None = None) -> Unreadable:
     return Unreadable(_SENTENCES[code], code=code, field=field)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
-    entries: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in entries:
-            return _Flaw("duplicate_key", key)
-        entries[key] = value
-    return entries
+class _Reading(json.JSONDecoder):
+    """Reads one text, and remembers whether it met anything that is not taken."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            object_pairs_hook=self._object,
+            parse_int=self._whole,
+            parse_float=self._fraction,
+            parse_constant=self._constant,
+        )
+        self.flawed = False
+
+    def _flaw(self, code: str, key: str | None = None) -> _Flaw:
+        self.flawed = True
+        return _Flaw(code, key)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
+        entries = dict(pairs)
+        if len(entries) != len(pairs):
+            return self._flaw("duplicate_key", _first_twice(pairs))
+        if len(entries) > MOST_KEYS:
+            self.flawed = True
+        return entries
+
+    def _whole(self, digits: str) -> int | _Flaw:
+        return int(digits) if len(digits.lstrip("-")) <= MOST_DIGITS else self._flaw("number_too_large")
+
+    def _fraction(self, digits: str) -> Decimal | _Flaw:
+        if len(digits) > LONGEST_FRACTION:
+            return self._flaw("number_too_large")
+        try:
+            number = Decimal(digits)
+        except InvalidOperation:  # an exponent beyond what Decimal itself holds
+            return self._flaw("number_too_large")
+        return number if LEAST_EXPONENT <= number.adjusted() < MOST_DIGITS else self._flaw("number_too_large")
+
+    def _constant(self, name: str) -> _Flaw:
+        del name  # NaN, Infinity or -Infinity
+        return self._flaw("not_a_number")
 
 
-def _whole(digits: str) -> int | _Flaw:
-    return int(digits) if len(digits.lstrip("-")) <= MOST_DIGITS else _Flaw("number_too_large")
-
-
-def _fraction(digits: str) -> Decimal | _Flaw:
-    if len(digits) > LONGEST_FRACTION:
-        return _Flaw("number_too_large")
-    try:
-        number = Decimal(digits)
-    except InvalidOperation:  # an exponent beyond what Decimal itself holds
-        return _Flaw("number_too_large")
-    return number if LEAST_EXPONENT <= number.adjusted() < MOST_DIGITS else _Flaw("number_too_large")
-
-
-def _constant(name: str) -> _Flaw:
-    del name  # NaN, Infinity or -Infinity
-    return _Flaw("not_a_number")
-
-
-_READER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_whole, parse_float=_fraction, parse_constant=_constant
-)
+def _first_twice(pairs: list[tuple[str, Any]]) -> str:
+    """Return the key that comes a second time first."""
+    met: set[str] = set()
+    return next(key for key, _ in pairs if key in met or met.add(key))  # type: ignore[func-returns-value]
 
 
 def _walk(value: object, *, any_text: bool) -> None:

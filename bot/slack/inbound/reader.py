@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from approvals.identity.names import Account
 from bot.slack.inbound.answers import Person
+from bot.slack.inbound.forms import pairs_of
 from bot.slack.inbound.payloads import Challenge, Click, Command, Event, SlackShape, Submission
 from models.payloads.strict_json import Unreadable, parse
 
@@ -201,7 +202,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
 
 def _read_form(text: str) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace")
+        pairs = pairs_of(text, most=MOST_FIELDS)
     except ValueError as error:
         raise Unread("Slack's message has too many fields", form="payload" in text) from error
     fields = dict(pairs)
