@@ -1,13 +1,14 @@
 """A process of the product that ends itself with a signal, as a crash would, at a named milestone.
 
-``python -m tests.usecases.crash_worker URL KUBECONFIG CONTEXT ACT SUBJECT MILESTONE SIGNAL``. The act is ``ask`` with an
-idempotency key, or ``approve`` or ``work`` with a request's id. It leaves with 0 where the milestone was never reached.
+Each is forked from a server that has done nothing but import this module, so that it starts at once and shares with the test
+what a process of the product would: database and cluster.
 """
 
+import multiprocessing
 import os
 import signal
-import sys
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from approvals.ports.journey import Milestone
@@ -46,12 +47,22 @@ def act(world: World, name: str, subject: str) -> None:
             raise SystemExit(f"unknown act: {name}")
 
 
-def main(arguments: list[str]) -> None:
+def main(url: str, kubeconfig: str, context: str, name: str, subject: str, milestone: str, how: str) -> None:
     """Build the product and act."""
-    url, kubeconfig, context, name, subject, milestone, how = arguments
     with product(url, Path(kubeconfig), context, EndsAt(milestone, signal.Signals[how])) as world:
         act(world, name, subject)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def forked(*arguments: str) -> ForkServerProcess:
+    """Return a process that does what :func:`main` does; it has begun.
+
+    Args:
+        arguments: The database's URL; kubeconfig and context of the cluster; the act, ``ask`` with an idempotency key, or
+            ``approve`` or ``work`` with a request's id; the milestone, empty for none; the signal's name. The process
+            leaves with 0 where the milestone was never reached.
+    """
+    fork_server = multiprocessing.get_context("forkserver")
+    fork_server.set_forkserver_preload([__name__])
+    process = fork_server.Process(target=main, args=arguments)
+    process.start()
+    return process

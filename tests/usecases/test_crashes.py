@@ -7,10 +7,9 @@ it arrives.
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +21,7 @@ from approvals.workflow.request import State
 from sandbox.cluster import WRITE, Hold, Seed, StandIn, deployment
 from tests.bot.cluster.stages import GRANTS, seed_of
 from tests.models.records import let_pass
+from tests.usecases.crash_worker import forked
 from tests.usecases.product import assert_sound, product, work, work_to_the_end
 from tests.waiting import wait_until
 
@@ -63,17 +63,27 @@ def start(database_url, cluster):
     started = []
 
     def one(act, subject, milestone="", how="SIGKILL"):
-        where = (database_url, str(cluster.kubeconfig), cluster.context)
-        command = [sys.executable, "-m", "tests.usecases.crash_worker", *where, act, subject, milestone, how]
-        process = subprocess.Popen(command)
+        process = forked(database_url, str(cluster.kubeconfig), cluster.context, act, subject, milestone, how)
         started.append(process)
         return process
 
     yield one
     for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
+        process.kill()
+        process.join(10)
+        process.close()
+
+
+def code_of(process):
+    """Return how a process has ended: 0, or the signal's number below zero; None where it does not end in 30 seconds."""
+    process.join(30)
+    return process.exitcode
+
+
+def is_stopped(process):
+    """Return whether the kernel has stopped the process, which is there."""
+    _, state = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)
+    return state.split()[0] == "T"
 
 
 @pytest.fixture
@@ -81,7 +91,7 @@ def killed(start):
     """Run a process of the product until it kills itself at a milestone."""
 
     def one(act, subject, milestone):
-        assert start(act, subject, milestone.value).wait(30) == -signal.SIGKILL
+        assert code_of(start(act, subject, milestone.value)) == -signal.SIGKILL
 
     return one
 
@@ -191,7 +201,7 @@ def test_killed_while_the_write_is_on_its_way(landed_first, restarted, start, ap
     process = start("work", approved.id)
     wait_until(hold.reached.is_set, what="the write has come in", within_s=30)
     process.kill()
-    process.wait(10)
+    assert code_of(process) == -signal.SIGKILL
 
     with restarted() as world:
         let_pass(world.store, LEASE)
@@ -213,14 +223,13 @@ def test_t_race_06_a_frozen_worker_wakes_up_after_another_has_taken_over(
 ):
     """T-RACE-06: whatever a worker still does whose lease has gone to another changes nothing (I2)."""
     process = start("work", approved.id, milestone.value, "SIGSTOP")
-    _, status = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
+    wait_until(lambda: is_stopped(process), what="the worker stands still")
 
     with restarted() as world:
         let_pass(world.store, LEASE)
         work_to_the_end(world, approved.id)
-        process.send_signal(signal.SIGCONT)
-        assert process.wait(30) == 0
+        os.kill(process.pid, signal.SIGCONT)
+        assert code_of(process) == 0
 
         assert len(cluster.mutating_calls()) == calls
         assert_landed_once(world, cluster, approved)
