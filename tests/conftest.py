@@ -3,8 +3,10 @@
 pytest_plugins = [
     "tests.fixtures.alertmanager",
     "tests.fixtures.cluster",
+    "tests.fixtures.counting",
     "tests.fixtures.gate",
     "tests.fixtures.golden",
+    "tests.fixtures.groups",
     "tests.fixtures.logs",
     "tests.fixtures.postgres",
     "tests.fixtures.stores",

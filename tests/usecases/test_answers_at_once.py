@@ -15,7 +15,7 @@ from tests.usecases.product import assert_sound
 from tests.usecases.test_races import ROUNDS, at_once, within
 from tests.world import FixedPolicies, World
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.usefixtures("uncounted")]
 
 ENDS = {"request.approved", "request.denied"}
 

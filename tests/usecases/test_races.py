@@ -27,7 +27,7 @@ from tests.fakes.cluster import FakeCluster
 from tests.usecases.replay import differences
 from tests.world import FixedPolicies, World
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.usefixtures("uncounted")]
 
 ROUNDS = 300
 QUARTER = timedelta(minutes=15)

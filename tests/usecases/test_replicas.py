@@ -37,7 +37,7 @@ from tests.usecases.test_races import at_once, quorum
 from tests.waiting import wait_until
 from tests.world import FixedPolicies, World
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.usefixtures("uncounted")]
 
 ROUNDS = int(os.environ.get("COUNTERSIGN_ROUNDS", "30"))
 REPLICAS = 3
