@@ -11,8 +11,8 @@ from typing import Final
 
 from approvals.errors import is_outage
 from approvals.ports.journey import Mishaps
-from approvals.workflow.execution import LONGEST_WAIT
 from approvals.workflow.retries import Retries
+from approvals.workflow.setbacks import LONGEST_WAIT
 
 FIRST_WAIT: Final = timedelta(seconds=5)
 """How long a row is left aside at first; each time in a row twice as long."""

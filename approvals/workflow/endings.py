@@ -11,8 +11,9 @@ from approvals.audit.events import ITSELF, EventKind, Transition, changed
 from approvals.canonical import Value
 from approvals.errors import Late, Refused, Settled
 from approvals.identity.names import EscalationId
-from approvals.workflow.execution import Attempt, Execution, Reason, void
+from approvals.workflow.execution import Attempt, Execution, Reason
 from approvals.workflow.request import EXPIRED_UNSEEN, TOKEN_REVOKED, UPGRADED, Request, State, request_event
+from approvals.workflow.voiding import void
 from approvals.workflow.votes import DecisionContext, check_deniable, settled_already, stop_execution
 
 

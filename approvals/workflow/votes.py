@@ -17,9 +17,10 @@ from approvals.identity.names import Account, EscalationId, is_operator
 from approvals.identity.people import FRESH, REMEMBERED, Authority
 from approvals.policy.eligibility import check_eligible
 from approvals.policy.ruling import Ruling
-from approvals.workflow.execution import Execution, Phase, Reason, void
+from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.pause import Pause, open_pause_over, survives
 from approvals.workflow.request import FORM, UPGRADED, Answer, Request, State, Via, mention, request_event
+from approvals.workflow.voiding import void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

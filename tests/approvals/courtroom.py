@@ -18,26 +18,21 @@ from approvals.policy.policy import Policy
 from approvals.policy.ruling import Ruling, rule_on, stricter_of
 from approvals.workflow.comparison import Comparison
 from approvals.workflow.endings import supersede
-from approvals.workflow.execution import (
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
+from approvals.workflow.landing import (
     TOKEN_LEEWAY,
-    Attempt,
-    Execution,
-    Phase,
-    Reason,
     applied,
-    arm,
     can_resend,
     cannot_land_any_more,
-    disarm,
     not_landed,
-    queued,
     rejected,
-    sending,
     unknown,
-    void,
 )
 from approvals.workflow.pause import Consent, Pause, open_pause_over, survives
 from approvals.workflow.request import Request, State, opened
+from approvals.workflow.setbacks import disarm
+from approvals.workflow.starting import arm, queued, sending
+from approvals.workflow.voiding import void
 from approvals.workflow.votes import DecisionContext, Vote, check_quorum
 from tests.builders import CLUSTER_UID, ESCALATION, GROUP, MINUTE, NOON, OBJECT_UID, a_request, a_standing
 

@@ -12,37 +12,22 @@ from approvals.identity.names import ExecutionId
 from approvals.identity.place import Place
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.comparison import Comparison
-from approvals.workflow.execution import (
+from approvals.workflow.execution import LEASE, Attempt, Execution, Fate, Phase, Reason
+from approvals.workflow.following import followed, overtaken
+from approvals.workflow.landing import (
     EFFECT_DEADLINE,
-    LEASE,
-    START_TO_SEND,
     TOKEN_LEEWAY,
-    Attempt,
-    Execution,
-    Fate,
-    Phase,
-    Reason,
     abandon,
     applied,
-    arm,
     can_resend,
     cannot_land_any_more,
-    claim,
-    disarm,
-    followed,
-    is_left_behind,
-    leaves_within,
     not_landed,
-    overtaken,
-    put_back,
-    queued,
     rejected,
-    sending,
     unknown,
-    void,
-    wait_after_loss,
-    wait_after_unsent,
 )
+from approvals.workflow.setbacks import disarm, put_back, wait_after_loss, wait_after_unsent
+from approvals.workflow.starting import START_TO_SEND, arm, claim, is_left_behind, leaves_within, queued, sending
+from approvals.workflow.voiding import void
 from tests.approvals.executions import NOW, TOKEN_END, WAIT, held, leased, moved, sent
 from tests.builders import (
     CLUSTER_UID,

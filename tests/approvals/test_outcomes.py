@@ -10,28 +10,20 @@ from approvals.change.plan import Change
 from approvals.errors import Clash
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.comparison import Comparison
-from approvals.workflow.execution import (
+from approvals.workflow.execution import Execution, Fate, Phase, Reason
+from approvals.workflow.following import LONGEST_WATCH, UNDO_WATCH, corrected, followed
+from approvals.workflow.landing import (
     EFFECT_DEADLINE,
-    LONGEST_WATCH,
     ROUNDS,
-    UNDO_WATCH,
-    VOID_SENTENCES,
-    Execution,
-    Fate,
-    Phase,
-    Reason,
     abandon,
     applied,
-    corrected,
-    disarm,
-    followed,
     found_different,
     not_landed,
-    put_back,
     rejected,
     unknown,
-    void,
 )
+from approvals.workflow.setbacks import disarm, put_back
+from approvals.workflow.voiding import VOID_SENTENCES, void
 from tests.approvals.executions import NOW, WAIT, freed, held, leased, moved, sent
 from tests.builders import (
     ADA,

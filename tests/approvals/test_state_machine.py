@@ -14,9 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from approvals.errors import Clash, Refused
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.endings import cancel, cancel_for_token, expire, flag_for_token
-from approvals.workflow.execution import Execution, Phase, Reason, abandon, claim, followed, void
+from approvals.workflow.execution import Execution, Phase, Reason
+from approvals.workflow.following import followed
+from approvals.workflow.landing import abandon
 from approvals.workflow.pause import Consent, Pause, Scope, ScopeKind, ask_for_resume, consent_to_end, engage
 from approvals.workflow.request import Answer, State
+from approvals.workflow.starting import claim
+from approvals.workflow.voiding import void
 from approvals.workflow.votes import Vote, judge
 from tests.approvals.courtroom import SECOND, WAIT, Courtroom, told_by
 from tests.approvals.plainly import AT_FIRST, DEADLINE, LATER, PEOPLE, Plainly

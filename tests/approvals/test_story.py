@@ -14,24 +14,13 @@ from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.alert import AlertState, told_of_alert, told_of_group
 from approvals.workflow.comparison import Comparison
 from approvals.workflow.endings import cancel, cancel_for_token, end_for_upgrade, expire, flag_for_token, supersede
-from approvals.workflow.execution import (
-    Fate,
-    Phase,
-    Reason,
-    abandon,
-    applied,
-    arm,
-    claim,
-    followed,
-    not_landed,
-    queued,
-    rejected,
-    sending,
-    unknown,
-    void,
-)
+from approvals.workflow.execution import Fate, Phase, Reason
+from approvals.workflow.following import followed
+from approvals.workflow.landing import abandon, applied, not_landed, rejected, unknown
 from approvals.workflow.pause import Consent, Scope, ScopeKind, ask_for_resume, consent_to_end, engage, engage_again
 from approvals.workflow.request import Answer, Refusal, Request, State, Via, asked_again, opened
+from approvals.workflow.starting import arm, claim, queued, sending
+from approvals.workflow.voiding import void
 from approvals.workflow.votes import judge
 from tests.builders import (
     ADA,

@@ -8,20 +8,12 @@ import pytest
 from approvals.audit.events import EventKind
 from approvals.errors import Clash
 from approvals.verbs.verb import Effect, Progress
-from approvals.workflow.execution import (
-    EFFECT_DEADLINE,
-    MOST_WAITS,
-    VOID_SENTENCES,
-    Fate,
-    Phase,
-    Reason,
-    abandon,
-    followed,
-    is_told,
-    overtaken,
-    put_back,
-    set_back,
-)
+from approvals.workflow.execution import Fate, Phase, Reason
+from approvals.workflow.following import followed, overtaken
+from approvals.workflow.landing import EFFECT_DEADLINE, abandon
+from approvals.workflow.setbacks import is_told, put_back, set_back
+from approvals.workflow.transition import MOST_WAITS
+from approvals.workflow.voiding import VOID_SENTENCES
 from tests.approvals.executions import NOW, WAIT, freed, held, moved, sent
 from tests.builders import MINUTE, NOON, TICK, an_execution
 

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from approvals.usecases.execution.read_back import REQUEST_TIMEOUT
-from approvals.workflow.execution import LEASE, START_TO_SEND
+from approvals.workflow.execution import LEASE
+from approvals.workflow.starting import START_TO_SEND
 from bot.cluster.door import WRITING
 
 

@@ -10,9 +10,12 @@ import pytest
 from approvals.audit.events import DELIVERY_STREAM, Transition
 from approvals.errors import Missing
 from approvals.workflow.alert import AlertGroup, AlertState
-from approvals.workflow.execution import Execution, Reason, claim, put_back, void
+from approvals.workflow.execution import Execution, Reason
 from approvals.workflow.pause import Consent, Pause, scope_of
 from approvals.workflow.request import Request, State
+from approvals.workflow.setbacks import put_back
+from approvals.workflow.starting import claim
+from approvals.workflow.voiding import void
 from models.audit.book import AuditBook
 from models.outbox.cards import Cards
 from models.outbox.tasks import Backlog, Task, Unseen, backoff

@@ -8,8 +8,9 @@ from approvals.errors import Clash, Forbidden, Missing, Unavailable
 from approvals.ports.cluster import Came, Reply
 from approvals.ports.journey import Milestone
 from approvals.verbs.verb import Effect
-from approvals.workflow.execution import LEASE, RESEND_WAIT, Fate, Phase, Reason
+from approvals.workflow.execution import LEASE, Fate, Phase, Reason
 from approvals.workflow.pause import Scope, ScopeKind
+from approvals.workflow.setbacks import RESEND_WAIT
 from tests.builders import ADA, BORIS, MINUTE, an_action
 from tests.fakes.journey import Crash, CrashesAt
 from tests.usecases.looks import (

@@ -7,7 +7,8 @@ from approvals.errors import Clash, Garbled, Missing
 from approvals.identity.names import Account
 from approvals.ports.store import Store, UnitOfWork
 from approvals.presentation.wording import storable
-from approvals.workflow.execution import Attempt, Execution, Phase, abandon
+from approvals.workflow.execution import Attempt, Execution, Phase
+from approvals.workflow.landing import abandon
 
 _NOT_STARTED: Final = frozenset({Phase.QUEUED, Phase.CLAIMED})
 

@@ -9,10 +9,7 @@ from approvals.change.plan import Bound
 from approvals.usecases.execution.ports import Ports
 from approvals.verbs.registry import verb_called
 from approvals.workflow.comparison import Comparison, compare
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-)
+from approvals.workflow.execution import Attempt, Execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ has landed, follow the effect. Every durable step is committed before the next o
 anywhere leaves a state from which the next look goes on. What a start checks is in :mod:`approvals.usecases.execution.start`.
 
 Whatever goes wrong with one execution costs that one alone: it is set back, by growing waits that a restart keeps, says why,
-and ends as :func:`approvals.workflow.execution.set_back` tells. What waits is looked at unclaimed, so that a look which finds
+and ends as :func:`approvals.workflow.setbacks.set_back` tells. What waits is looked at unclaimed, so that a look which finds
 nothing
 new writes nothing but the instant of the next one.
 """
@@ -33,15 +33,10 @@ from approvals.usecases.execution.start import Start
 from approvals.usecases.execution.supersede import Supersede
 from approvals.usecases.intake.escalate import Escalate
 from approvals.workflow.comparison import drift_between
-from approvals.workflow.execution import (
-    Execution,
-    Phase,
-    Reason,
-    claim,
-    is_told,
-    put_back,
-)
+from approvals.workflow.execution import Execution, Phase, Reason
 from approvals.workflow.request import FORM
+from approvals.workflow.setbacks import is_told, put_back
+from approvals.workflow.starting import claim
 
 _NOTHING_SENT: Final = frozenset({Phase.QUEUED, Phase.CLAIMED, Phase.ARMED})
 

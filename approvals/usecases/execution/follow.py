@@ -18,14 +18,9 @@ from approvals.usecases.execution.rows import approvers_of, saved, stored_bound,
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Effect, Progress
 from approvals.workflow.comparison import Comparison
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-    Phase,
-    corrected,
-    followed,
-    found_different,
-)
+from approvals.workflow.execution import Attempt, Execution, Phase
+from approvals.workflow.following import corrected, followed
+from approvals.workflow.landing import found_different
 
 WATCH: Final = timedelta(seconds=10)
 """How often it is looked whether somebody undoes what is done."""

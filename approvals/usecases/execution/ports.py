@@ -12,9 +12,7 @@ from approvals.ports.directory import Directory
 from approvals.ports.journey import Journey
 from approvals.ports.policies import Policies
 from approvals.ports.store import Store
-from approvals.workflow.execution import (
-    Execution,
-)
+from approvals.workflow.execution import Execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,18 +16,9 @@ from approvals.usecases.execution.send import Send
 from approvals.usecases.execution.wanted import LOST_AGAIN, still_wanted
 from approvals.verbs.registry import verb_called
 from approvals.verbs.verb import Baseline, Landed
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-    Phase,
-    Reason,
-    applied,
-    can_resend,
-    cannot_land_any_more,
-    is_told,
-    not_landed,
-    unknown,
-)
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
+from approvals.workflow.landing import applied, can_resend, cannot_land_any_more, not_landed, unknown
+from approvals.workflow.setbacks import is_told
 
 LOOKED_AT_BY_A_PERSON: Final = timedelta(hours=1)
 """How often an outcome is read back that nothing can tell: nothing changes until a person closes it."""

@@ -9,15 +9,10 @@ from approvals.change.plan import Bound, bound_of, fingerprint_of
 from approvals.errors import Clash
 from approvals.ports.reading import Reading
 from approvals.ports.store import Store, UnitOfWork
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-    Phase,
-    Reason,
-    claim,
-    overtaken,
-    void,
-)
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
+from approvals.workflow.following import overtaken
+from approvals.workflow.starting import claim
+from approvals.workflow.voiding import void
 
 Move = Callable[[Execution, UnitOfWork], Transition[Execution]]
 """Makes one transition of an execution whose row is locked."""

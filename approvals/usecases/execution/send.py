@@ -15,22 +15,11 @@ from approvals.usecases.execution.ports import Ports
 from approvals.usecases.execution.rows import Rows, approvers_of, attempt_of, ended, locked, saved, settled
 from approvals.usecases.execution.wanted import LOST_AGAIN, still_wanted
 from approvals.workflow.comparison import Comparison
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-    Phase,
-    Reason,
-    applied,
-    disarm,
-    leaves_within,
-    not_landed,
-    rejected,
-    sending,
-    unknown,
-    void,
-    wait_after_loss,
-    wait_after_unsent,
-)
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
+from approvals.workflow.landing import applied, not_landed, rejected, unknown
+from approvals.workflow.setbacks import disarm, wait_after_loss, wait_after_unsent
+from approvals.workflow.starting import leaves_within, sending
+from approvals.workflow.voiding import void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

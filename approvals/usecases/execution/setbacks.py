@@ -8,14 +8,9 @@ from approvals.errors import Refused, is_outage
 from approvals.ports.store import Store, UnitOfWork
 from approvals.usecases.execution.follow import FOLLOW, WATCH
 from approvals.usecases.execution.rows import saved, settled
-from approvals.workflow.execution import (
-    LONGEST_OUTAGE_WAIT,
-    LONGEST_WAIT,
-    Execution,
-    Phase,
-    set_back,
-)
+from approvals.workflow.execution import Execution, Phase
 from approvals.workflow.retries import growing_wait
+from approvals.workflow.setbacks import LONGEST_OUTAGE_WAIT, LONGEST_WAIT, set_back
 
 LATER: Final = timedelta(seconds=5)
 """How long an execution waits that cannot go on just now; each time in a row twice as long."""

@@ -22,9 +22,12 @@ from approvals.ports.policies import Policies
 from approvals.ports.store import Store, UnitOfWork
 from approvals.usecases.standing import cancels_for_token, context_for, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
-from approvals.workflow.execution import Attempt, Execution, Phase, Reason, arm, claim, is_told, put_back, void
+from approvals.workflow.execution import Attempt, Execution, Phase, Reason
 from approvals.workflow.pause import open_pause_over
 from approvals.workflow.request import Request, State
+from approvals.workflow.setbacks import is_told, put_back
+from approvals.workflow.starting import arm, claim
+from approvals.workflow.voiding import void
 from approvals.workflow.votes import DecisionContext, check_quorum
 
 WAIT: Final = timedelta(seconds=5)

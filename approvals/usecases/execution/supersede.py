@@ -10,12 +10,9 @@ from approvals.usecases.execution.rows import locked, saved
 from approvals.usecases.intake.drafts import EscalationDraft
 from approvals.usecases.intake.escalate import Escalate
 from approvals.workflow.endings import supersede
-from approvals.workflow.execution import (
-    Execution,
-    Reason,
-    void,
-)
+from approvals.workflow.execution import Execution, Reason
 from approvals.workflow.request import CHAIN_LIMIT, Request, State
+from approvals.workflow.voiding import void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

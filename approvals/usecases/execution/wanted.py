@@ -4,11 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from approvals.ports.reading import Reading
-from approvals.workflow.execution import (
-    Attempt,
-    Execution,
-    Phase,
-)
+from approvals.workflow.execution import Attempt, Execution, Phase
 from approvals.workflow.pause import survives
 
 LOST_AGAIN: Final = timedelta(seconds=10)

@@ -27,7 +27,7 @@ from approvals.ports.store import Store, UnitOfWork, Urgency
 from approvals.presentation.wording import storable
 from approvals.usecases.aside import Aside
 from approvals.usecases.standing import NOBODY, save_stopping, slack_accounts
-from approvals.workflow.execution import Reason, void
+from approvals.workflow.execution import Reason
 from approvals.workflow.pause import (
     Consent,
     Pause,
@@ -38,6 +38,7 @@ from approvals.workflow.pause import (
     engage,
     engage_again,
 )
+from approvals.workflow.voiding import void
 
 MOST_ASKED: Final = 100
 """How many resumes are asked for in one go."""

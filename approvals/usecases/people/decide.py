@@ -23,8 +23,9 @@ from approvals.ports.store import Store, UnitOfWork, Urgency
 from approvals.presentation.wording import storable
 from approvals.usecases.standing import NOBODY, context_for, save_stopping, slack_accounts, voters_of
 from approvals.workflow.deciding import ruling_today
-from approvals.workflow.execution import Execution, queued
+from approvals.workflow.execution import Execution
 from approvals.workflow.request import Answer, Request, State, Via
+from approvals.workflow.starting import queued
 from approvals.workflow.votes import Judged, VoteSubmission, judge
 
 ROUNDS: Final = 3

@@ -5,7 +5,8 @@ import pytest
 
 from approvals.ports.cluster import Came, Reply
 from approvals.usecases.execution.read_back import REQUEST_TIMEOUT
-from approvals.workflow.execution import LEASE, START_TO_SEND
+from approvals.workflow.execution import LEASE
+from approvals.workflow.starting import START_TO_SEND
 from bot.cluster.door import ASKING, WRITING
 from tests.bot.cluster.backstage import ENVIRONMENT, Backstage, body, bound, credential, door_to, on_stage
 from tests.bot.cluster.scripted import Answer, Reset, Silence, serving, status
