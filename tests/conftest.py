@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.golden",
     "tests.fixtures.groups",
     "tests.fixtures.logs",
+    "tests.fixtures.memory",
     "tests.fixtures.postgres",
     "tests.fixtures.stores",
 ]
