@@ -32,6 +32,9 @@ FINGERPRINT: Final = "countersign/fingerprint/2"
 SHORT: Final = 12
 """How many hex digits of a fingerprint people see, and buttons carry."""
 
+MOST_STEPS: Final = 1
+"""How many writes a plan may hold: an approval queues one execution, of the first step. More are refused, never cut short."""
+
 REMEMBERED: Final = 256
 """How many plans are kept read, by the very bytes they were read from; some kilobytes each."""
 
@@ -278,14 +281,17 @@ def bind(
 
 
 def check_changes(preview: Preview) -> None:
-    """Return if *preview* would change something, and all of that can be hashed.
+    """Return if *preview* is one step that would change something, and all of that can be hashed.
 
     Raises:
-        Unplannable: It would change nothing, and nobody is asked to approve nothing; or it holds a number or a text that no hash
-            can hold.
+        Unplannable: It would change nothing, and nobody is asked to approve nothing; or it has more steps than are carried out;
+            or it holds a number or a text that no hash can hold.
     """
     if not any(step.changes for step in preview.steps):
         raise Unplannable("This would change nothing: the target already is as asked.", code="no_change")
+    if len(preview.steps) > MOST_STEPS:
+        # Only the first would be sent, and the outcome of the whole would be told by it (I8).
+        raise Unplannable("This takes several writes, and a plan holds one.", code="several_steps")
     with _hashable():
         encode([facts_of(step.changes) for step in preview.steps])
 

@@ -112,14 +112,27 @@ def test_a_plan_that_changes_nothing_is_refused(steps):
     )
 
 
-def test_one_step_that_changes_something_is_enough():
-    """A plan is worth asking about if any of its steps changes something; all changes are listed in order."""
+@pytest.mark.parametrize(
+    "steps", [(a_step(), a_step()), (a_step(changes=()), a_step()), (a_step(), a_step(changes=()))]
+)
+def test_a_plan_of_several_steps_is_refused(steps):
+    """I8: one write is carried out for an approval, so nobody is asked to approve two, and none is left out silently."""
+    with pytest.raises(Unplannable) as refusal:
+        a_plan(preview=a_preview(steps=steps))
+
+    assert (refusal.value.code, refusal.value.sentence) == (
+        "several_steps",
+        "This takes several writes, and a plan holds one.",
+    )
+
+
+def test_all_changes_of_a_plan_are_listed_in_order():
+    """Whoever reviews a plan sees each field that it changes."""
     other = a_change("/spec/paused", before=False, after=True)
-    steps = (a_step(changes=()), a_step(), a_step(changes=(other, a_change())))
 
-    plan = a_plan(preview=a_preview(steps=steps))
+    plan = a_plan(preview=a_preview(steps=(a_step(changes=(other, a_change())),)))
 
-    assert changes_of(plan.bound) == (a_change(), other, a_change())
+    assert changes_of(plan.bound) == (other, a_change())
 
 
 def test_the_fingerprint_is_the_hash_of_the_bytes_that_are_stored():

@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from approvals.change.plan import Change, Evidence
+from approvals.change.plan import Change, Evidence, check_changes
 from approvals.change.risk import Risk
 from approvals.errors import Unavailable, Unplannable
 from approvals.identity.names import EscalationId
@@ -44,6 +45,24 @@ def test_a_preview_is_a_dry_run_of_the_very_bytes(tmp_path):
         blind_spots=verb_called("scale").blind_spots,
         blast="3 pods more",
     )
+
+
+def _twice(*known):
+    return verb_called("scale").build(*known) * 2
+
+
+def test_a_verb_of_two_writes_is_tried_out_and_asked_of_nobody(tmp_path):
+    """A verb that builds two steps gets as far as its dry runs; no plan is made of them, so that nothing can be approved."""
+    verb = replace(verb_called("scale"), build=_twice)
+    occasion = PlanSeed(escalation=EscalationId("esc_1"), at=NOON)
+    with on_stage(tmp_path, Backstage()) as (server, door):
+        preview = door.preview(a_wish(environment=ENVIRONMENT), verb=verb, occasion=occasion)
+
+    with pytest.raises(Unplannable) as refusal:
+        check_changes(preview)
+
+    assert refusal.value.code == "several_steps"
+    assert [request.query["dryRun"] for request in _tries(server)] == ["All", "All"]
 
 
 def test_warnings_of_the_dry_run_are_evidence(tmp_path):
