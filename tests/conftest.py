@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.fixtures.alertmanager",
     "tests.fixtures.cluster",
     "tests.fixtures.counting",
+    "tests.fixtures.examples",
     "tests.fixtures.gate",
     "tests.fixtures.golden",
     "tests.fixtures.groups",
