@@ -15,8 +15,9 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from errno import EACCES
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -300,22 +301,48 @@ def check_file(path: Path) -> None:
         if not path.is_file():
             # A device would be closed to everybody else on the machine, and a pipe would never be opened.
             raise ValueError(f"{path} is no regular file; name another one")
-        with path.open("rb") as file:
-            begins = file.read(len(_MAGIC))
+        _check_right(path, os.R_OK)
     except OSError as error:
         raise ValueError(f"the file {path} cannot be read ({error.strerror}); see to its rights") from error
-    if begins not in {b"", _MAGIC}:
+    if not _is_database(path):
         raise ValueError(f"the file {path} is no SQLite database; name another one")
 
 
+def _is_database(path: Path) -> bool:
+    """Tell whether SQLite takes the file at *path*, as SQLite alone may look into it.
+
+    Whoever opens and closes the file otherwise gives up every lock that this process holds on it, of all its connections: that is
+    how the system keeps locks. Another process, such as ``countersign status``, then takes itself for the last one, and removes
+    the log that our connections go on writing to: what they commit is lost (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        return True  # It is locked, or cannot be opened just now: that is for whoever uses it to say.
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
 def make_private(path: Path) -> None:
-    """Create the file for its owner alone, or close it to others: the log beside it takes over the same rights."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    """Create the file for its owner alone, or close it to others: the log beside it takes over the same rights.
+
+    One that is there is not opened; see :func:`_is_database`.
+
+    Raises:
+        OSError: It cannot be made, or not be written.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    _check_right(path, os.W_OK)
     path.chmod(0o600)
 
 
-_MAGIC: Final = b"SQLite format 3\x00"
-"""How every SQLite database begins that is not empty."""
+def _check_right(path: Path, right: int) -> None:
+    if not os.access(path, right):
+        raise PermissionError(EACCES, os.strerror(EACCES))
+
 
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 

@@ -1,6 +1,8 @@
 """The service killed between an approval and its outcome, and started anew: what was approved runs once, or not at all."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -101,3 +103,22 @@ def test_a_pause_outlives_the_process(ground: Ground, place: Place, token: str, 
         assert (refused.status_code, refused.json()["code"]) == (403, "paused")
 
     assert ground.replicas(name) == 2
+
+
+def test_commands_beside_the_service_cost_it_nothing(ground: Ground, place: Place, token: str):
+    """Whatever command comes and goes, what the service takes on after it is there, for others and after a kill."""
+    name = ground.new_deployment(replicas=2)
+    with place.serving() as service:
+        agent = Agent(service=service, token=token)
+        asked = [agent.asks_to_scale(name, 3)]
+        for number, command in enumerate(
+            (["status"], ["audit", "verify"], ["digest", "--preview"], ["policy", "check"]), 4
+        ):
+            assert place.run(*command).code == 0, command
+            asked.append(agent.asks_to_scale(name, number))
+        assert place.database.with_name("countersign.db-wal").exists()
+        service.kill()
+
+    with closing(sqlite3.connect(place.database)) as connection:
+        found = {identifier for (identifier,) in connection.execute("SELECT id FROM escalations")}
+    assert set(asked) <= found

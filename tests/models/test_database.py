@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from models.engine import database as databases
 from models.engine.database import address, open_database, place_of
 from models.engine.faults import Inconsistent, WrongSchema, translated
 from models.engine.prepared import Prepared
-from models.schema.migrate import upgrade
+from models.schema.migrate import is_behind, upgrade
+from models.store.leases import leases_of
 from models.store.store import SqlStore
 from models.store.tables import gate
 from tests.fixtures.stores import a_store, readers_taken
@@ -76,6 +78,35 @@ def test_what_is_no_regular_file_is_left_as_it_is(database, tmp_path):
             attempt(f"sqlite:///{tmp_path / database}")
 
     assert stat.S_IMODE(special.stat().st_mode) == 0o644
+
+
+def take_the_lease(url: str) -> None:
+    """Serve for a moment: on SQLite that counts the row of the lease."""
+    with leases_of(url, holder="one") as leases:
+        assert leases.take() is not None
+
+
+@pytest.mark.parametrize("again", [open_database, upgrade, is_behind, take_the_lease])
+def test_whatever_opens_the_file_again_keeps_the_locks_of_its_connections(again, tmp_path):
+    """The system gives up every lock of a process on a file when the process closes it anywhere.
+
+    Another process that leaves then takes itself for the last one and removes the log, and what we commit after that is lost.
+    """
+    url, log = f"sqlite:///{tmp_path / 'countersign.db'}", tmp_path / "countersign.db-wal"
+    upgrade(url)
+    database = open_database(url)
+    try:
+        with database.reading() as connection:
+            connection.execute(select(gate.c.epoch)).one()
+        again(url)
+        come_and_go = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM gate'); c.close()"
+        )
+        subprocess.run([sys.executable, "-c", come_and_go, log.with_suffix(".db")], check=True, timeout=60)
+
+        assert log.exists()
+    finally:
+        database.close()
 
 
 def test_a_file_of_another_kind_is_left_as_it_is(tmp_path):
