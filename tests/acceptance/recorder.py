@@ -127,6 +127,11 @@ class Recorder:
         with owner_of(self.database) as connection:
             return {str(found): int(at) / 1_000_000 for found, at in connection.execute(asked)}
 
+    def was_replaced(self, question: Question) -> bool:
+        """Tell whether the trail has that a card of *question* was posted in the place of one that may have been lost."""
+        told = [event for events in self.trail().values() for event in events if event["kind"] == "card.posting"]
+        return any(event["data"]["replaces"] for event in told if question.id in json.dumps(event["data"]))
+
     def trail(self) -> dict[str, list[dict[str, Any]]]:
         """Return the bodies of all events in order, by stream."""
         told: dict[str, list[dict[str, Any]]] = {}

@@ -32,6 +32,7 @@ STANDS_STILL_SECONDS: Final = 9.0
 """Longer than a lease holds."""
 
 MOST_FAILURES: Final = 5
+_REPLACES: Final = "replaces an earlier one"
 ADA, BORIS = "U0ADA", "U0BORIS"
 
 
@@ -185,9 +186,12 @@ class Soak:
         cards: list[Message] = self.town.cards_of(question.id)
         assert len(cards) <= (2 if may_be_replaced else 1), f"{what}: {len(cards)} cards"
         assert cards or question.is_silent, f"{what}: nobody could have seen it"
+        if len(cards) > 1:
+            # Once it is drawn anew a replacement says so no more: whether it was posted as one, the trail has.
+            says_so = [_REPLACES in str(card.blocks) for card in cards]
+            assert any(says_so) or self.recorder.was_replaced(question), f"{what}: a second card that is no replacement"
         for replacement in cards[1:]:
-            assert "replaces an earlier one" in str(replacement.blocks)
-            assert "<@" not in replacement.text
+            assert "<@" not in replacement.text, f"{what}: a second card that mentions somebody"
         self.recorder.cards["cards"] += len(cards)
         self.recorder.cards["replaced"] += len(cards[1:])
 
