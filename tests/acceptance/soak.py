@@ -32,6 +32,9 @@ STANDS_STILL_SECONDS: Final = 9.0
 """Longer than a lease holds."""
 
 MOST_FAILURES: Final = 5
+_AGAIN: Final = frozenset({429, 503})
+"""An agent is told to try again: the store is away, or one replica's part of its rate is used up."""
+
 _REPLACES: Final = "replaces an earlier one"
 ADA, BORIS = "U0ADA", "U0BORIS"
 
@@ -110,8 +113,8 @@ class Soak:
             with suppress(httpx.HTTPError):
                 body = scale_of(name, replicas, namespace=namespace, **more)
                 answers.append(self.replicas.agent(self.token).post(body, key=name))
-                assert answers[-1].status_code in {200, 202, 503}, answers[-1].text
-                return answers[-1].status_code != 503
+                assert answers[-1].status_code in {200, 202, *_AGAIN}, answers[-1].text
+                return answers[-1].status_code not in _AGAIN
             return False
 
         wait_until(accepted, what="the question is taken", every_s=0.5)
