@@ -1,7 +1,7 @@
 """The ground under the stories: a real cluster with the bot's accounts and fences in it, and workloads of each story's own."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,7 +76,11 @@ class Ground:
     def remove_fences(self) -> None:
         """Take the admission policies away."""
         policy, _ = read_policy(POLICY)
-        for one in manifests(grants_of(policy, CLUSTER), policy.installation):
+        self.remove_fences_of(manifests(grants_of(policy, CLUSTER), policy.installation))
+
+    def remove_fences_of(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Take those admission policies away that are among *documents*."""
+        for one in documents:
             if plural := _FENCES.get(one["kind"]):
                 self.admin.call("DELETE", f"/apis/admissionregistration.k8s.io/v1/{plural}/{one['metadata']['name']}")
 

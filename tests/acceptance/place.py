@@ -59,6 +59,10 @@ class Place:
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-m", "bot")
+    """What Python runs as the product."""
+    dying: tuple[str, ...] = ("-m", "tests.acceptance.dying")
+    """And as the service that is killed when it comes to the milestone that follows."""
 
     @property
     def policy(self) -> Path:
@@ -105,7 +109,7 @@ class Place:
             changed: Settings that are other than the place's.
         """
         done = subprocess.run(
-            [sys.executable, "-m", "bot", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=ROOT,
             env=self.environment(**changed),
             input=typed,
@@ -132,7 +136,7 @@ class Place:
 
         Several may run at once, if their logs have names of their own; *changed* are settings that are other than the place's.
         """
-        program = ["-m", "bot", "serve"] if killed_at is None else ["-m", "tests.acceptance.dying", killed_at.name]
+        program = [*self.program, "serve"] if killed_at is None else [*self.dying, killed_at.name]
         log = self.folder / f"{name}.log"
         log.unlink(missing_ok=True)
         guard = ["setpriv", "--pdeathsig", "KILL", "--"]

@@ -1,0 +1,1 @@
+"""Verbs that only tests know: they prove what no verb of the product uses yet."""
