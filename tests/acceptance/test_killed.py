@@ -107,15 +107,15 @@ def test_a_pause_outlives_the_process(ground: Ground, place: Place, token: str, 
 
 def test_commands_beside_the_service_cost_it_nothing(ground: Ground, place: Place, token: str):
     """Whatever command comes and goes, what the service takes on after it is there, for others and after a kill."""
-    name = ground.new_deployment(replicas=2)
+    name = ground.new_deployment("payments")  # nobody has paused that
     with place.serving() as service:
         agent = Agent(service=service, token=token)
-        asked = [agent.asks_to_scale(name, 3)]
+        asked = [agent.asks_to_scale(name, 3, namespace="payments")]
         for number, command in enumerate(
             (["status"], ["audit", "verify"], ["digest", "--preview"], ["policy", "check"]), 4
         ):
             assert place.run(*command).code == 0, command
-            asked.append(agent.asks_to_scale(name, number))
+            asked.append(agent.asks_to_scale(name, number, namespace="payments"))
         assert place.database.with_name("countersign.db-wal").exists()
         service.kill()
 
