@@ -61,7 +61,7 @@ def encode(value: Value) -> bytes:
     try:
         if _is_plain(value):
             data = _SORTING.encode(value).encode()
-            if not any(first in data for first in _BEYOND_16_BITS):
+            if not any(first in data for first in _BEYOND_16_BITS) or _has_ascii_keys(value):
                 return data
         return _KEEPING.encode(_in_order(value)).encode()
     except UnicodeEncodeError as error:
@@ -170,6 +170,26 @@ def _holds_plain(container: Any, below: list[Any]) -> bool:
             _check_number(one)
         elif kind not in _LEAVES:
             return False
+    return True
+
+
+def _has_ascii_keys(value: Value) -> bool:
+    """Tell whether all keys in *value*, which is plain, are ASCII: then Python's order of them is that of UTF-16 units.
+
+    Every card holds a picture of more than 16 bits, and none has a key that does.
+    """
+    level: list[Any] = [value]
+    while level:
+        below: list[Any] = []
+        for container in level:
+            if type(container) is dict:
+                if not all(map(str.isascii, container)):
+                    return False
+                container = container.values()  # noqa: PLW2901 - what it holds, either way
+            elif type(container) not in _LISTS:
+                continue
+            below += container
+        level = below
     return True
 
 
