@@ -37,7 +37,16 @@ _NOT_BRACKETS: Final = re.compile(r'(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?
 
 STEP: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 """How each bracket changes the number of those that are open."""
-_ESCAPE: Final = r"\u"
+_MASKED: Final = "\\\\"
+"""An escaped backslash: what follows it looks like an escape, and is none."""
+
+_SUSPECT: Final = re.compile(
+    r"\\u(?:0000"
+    r"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+"""An escape that is NUL, or half of a surrogate pair without the other half beside it."""
+
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _LONGEST_NAME_SHOWN: Final = 64
 
@@ -98,7 +107,7 @@ def parse(data: bytes, *, any_text: bool = False) -> object:
         value = reading.decode(text)
     except json.JSONDecodeError as error:
         raise Unreadable(f"The body is not JSON; see line {error.lineno}, column {error.colno}.") from error
-    if not reading.flawed and _ESCAPE not in text:
+    if not reading.flawed and _MASKED not in text and not _SUSPECT.search(text):
         # What cannot be stored comes by an escape alone: NUL and lone surrogates were refused where they stand as such. So most
         # bodies need no look at each value, which took longer than reading them.
         return value

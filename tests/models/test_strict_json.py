@@ -6,7 +6,7 @@ import tracemalloc
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.payloads.strict_json import DEEPEST, MOST_KEYS, Unreadable, parse, pointer
@@ -165,3 +165,28 @@ def test_nothing_is_taken_that_another_reader_refuses(data):
         return
 
     assert json.loads(data, parse_float=Decimal) == value
+
+
+ESCAPES = [r"\ud83d", r"\uDE00", r"\udc00", r"\uD83D\ude00", r"\u0000", r"\u00e9", r"\\", r"\\u0000", r"\n", r"\/"]
+PIECES = st.lists(st.sampled_from([*ESCAPES, "a", "é", "😀", "u0000"]), max_size=6).map("".join)
+
+
+@given(PIECES, st.booleans())
+@example(r"\\ud83d\udc00", False)
+@example(r"\ud83d\ud83d\udc00", False)
+@example(r"\ud83d\udc00\udc00", True)
+def test_whatever_an_escape_hides_is_found(piece, is_key):
+    """NUL and half a pair come by an escape: whatever stands beside it, in text or key, it is refused, and no other is."""
+    data = f'{{"{piece}": 1}}' if is_key else f'["{piece}"]'
+    (text,) = json.loads(data)
+    halves = [unit for unit in text if "\ud800" <= unit <= "\udfff"]
+    expected = "nul" if "\0" in text else "lone_surrogate" if halves else None
+
+    try:
+        parse(data.encode())
+    except Unreadable as refusal:
+        found: str | None = refusal.code
+    else:
+        found = None
+
+    assert found == expected

@@ -87,6 +87,8 @@ class Link:
         """Keep what is open; :meth:`close` frees both."""
         self._session = session
         self._socket = socket
+        self.connections: int | None = None
+        """How many connections the app has, this one among them, as Slack greeted it; None where it did not say."""
 
     @classmethod
     async def dial(cls, url: str, client: AsyncWebClient, *, ping_seconds: float) -> "Link":
@@ -146,6 +148,8 @@ class Link:
             raise NoLink(frame)
         if _kind(frame) != "hello":
             raise NoLink(Ending(code="no_hello", why="The connection did not begin with Slack's greeting."))
+        found = _small(frame).get("num_connections")
+        self.connections = found if type(found) is int else None
 
     async def _next(self) -> str | Ending:
         """Return the next frame, or why there is none."""

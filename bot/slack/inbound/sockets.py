@@ -129,6 +129,8 @@ class Sockets:
         except NoLink as error:
             return error.ending
         self._link, began = link, self._monotonic()
+        # Slack gives each click to any connection of the app: one that somebody forgot elsewhere takes its share, unanswered.
+        log.info("socket.connected", connections=link.connections)
         told = asyncio.create_task(self._tell_good())
         frames, ending = Frames(self._app, link), None
         try:

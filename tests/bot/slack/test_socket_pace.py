@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from bot.health.legs import LegKind
 from bot.runtime.waits import Backoff
@@ -289,3 +290,23 @@ async def test_a_goodbye_that_never_ends_leaves_nothing_open():
 
     assert link is not None
     assert (link.is_open, link._session.closed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "connections"),
+    [
+        (HELLO, 1),
+        ({"type": "hello", "num_connections": 3}, 3),
+        ({"type": "hello", "num_connections": "3"}, None),
+        ({"type": "hello", "num_connections": True}, None),
+        ({"type": "hello"}, None),
+    ],
+)
+@on_a_loop
+async def test_the_log_says_how_many_connections_the_app_has(greeting, connections):
+    """A forgotten process with our token takes its share of the clicks: whoever misses some finds the number in the log."""
+    with capture_logs() as lines:
+        await tries(Slack(serve=greeting_then(greeting)), Told())
+
+    found = {line["connections"] for line in lines if line["event"] == "socket.connected"}
+    assert found == {connections}
