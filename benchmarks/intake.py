@@ -39,7 +39,7 @@ from models.store.store import SqlStore
 from tests.waiting import wait_until
 from tests.world import World
 
-AT_MOST: Final = 4.0
+AT_MOST: Final = 3.0
 PART: Final = "intake"
 PATH: Final = "/v1/escalations"
 
