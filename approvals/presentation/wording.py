@@ -207,6 +207,10 @@ def storable(text: str) -> str:
     return "".join(kept)[:LONGEST_REASON]
 
 
+_WHO_CAN: Final = "If it stays so, call whoever runs Countersign: `countersign status` says why."
+"""A full disk and a server that is down look alike from a phone, and trying again mends neither."""
+
+
 def unpaused(refusal: Refused, *, to_operator: bool = False) -> str:
     """Return what is said of a stop that was refused: first of all that nothing was paused, as far as that is known.
 
@@ -215,7 +219,11 @@ def unpaused(refusal: Refused, *, to_operator: bool = False) -> str:
     if refusal.sentence.startswith(NOTHING):
         return refusal.sentence
     sure = not isinstance(refusal, Unavailable) or refusal.code in _BEFORE_ANYTHING
-    return f"{NOTHING}{'' if sure else ', as far as can be told'}. {refusal.for_operators if to_operator else refusal.sentence}"
+    if to_operator:
+        return f"{NOTHING}{'' if sure else ', as far as can be told'}. {refusal.for_operators}"
+    return (
+        f"{NOTHING}. {refusal.sentence}" if sure else f"{NOTHING}, as far as can be told. {refusal.sentence} {_WHO_CAN}"
+    )
 
 
 def _is_punctuation(word: str) -> bool:

@@ -273,6 +273,10 @@ def test_a_refused_stop_says_first_that_nothing_was_paused():
     assert [unpaused(one) for one in (no, busy, lost)] == [
         "Nothing was paused. You may not.",
         "Nothing was paused. Too much.",
-        "Nothing was paused, as far as can be told. Lost.",
+        (
+            "Nothing was paused, as far as can be told. Lost. If it stays so, call whoever runs Countersign:"
+            " `countersign status` says why."
+        ),
     ]
+    assert unpaused(lost, to_operator=True) == "Nothing was paused, as far as can be told. Lost."
     assert unpaused(NotEligible("Nothing was paused: so it is.")) == "Nothing was paused: so it is."
